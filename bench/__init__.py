@@ -1,0 +1,1 @@
+"""Benchmarks, and the plain Faust app that they compare with; see README.md."""

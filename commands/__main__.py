@@ -1,0 +1,5 @@
+"""`python -m commands` is `referrals`."""
+
+from commands.main import main
+
+main()

@@ -1,0 +1,147 @@
+"""`referrals bench`: measures, apart from the tests, what DESIGN.md says of speed and size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+if TYPE_CHECKING:
+    from parts import Parts
+
+
+@click.group()
+def command() -> None:
+    """Measure throughput, latency, memory, recovery and the HTTP side.
+
+    Kafka and Postgres are started for it, on the same machine. How each figure is measured stands in bench/README.md.
+    Trust ratios within one run more than figures of two.
+    """
+
+
+@command.command()
+@click.option("--events", default=1_000_000, show_default=True, help="Events for the engine.")
+@click.option("--plain-events", default=60_000, show_default=True, help="Events for plain Faust, which is slow.")
+@click.option("--rounds", default=2, show_default=True, help="Rounds of each, in turn.")
+@click.option(
+    "--population",
+    "populations",
+    multiple=True,
+    type=click.Choice(["uniform", "zipf"]),
+    default=["uniform", "zipf"],
+    show_default=True,
+    help="100,000 mentors drawn uniformly; 1,000 by Zipf's law.",
+)
+@click.option(
+    "--only",
+    type=click.Choice(["engine", "plain"]),
+    help="Measure one of the two alone, without ratios.",
+)
+def throughput(events: int, plain_events: int, rounds: int, populations: tuple[str, ...], only: str | None) -> None:
+    """Compare the engine's events/s with a plain Faust app that does the same job, one worker each, 12 partitions.
+
+    Exit code 1 where a ratio is below what it must be. Every result is checked; a wrong one ends the run.
+    """
+    from bench.load import POPULATIONS  # noqa: PLC0415 - `--help` needs none of it
+    from bench.report import show_throughput  # noqa: PLC0415 - the same
+    from bench.throughput import compare, engine_contender, plain_contender  # noqa: PLC0415 - the same
+
+    contenders = {"engine": engine_contender(events), "plain": plain_contender(plain_events)}
+    chosen = [contender for name, contender in contenders.items() if only in {None, name}]
+    with _parts() as parts:
+        comparisons = [
+            compare(parts, POPULATIONS[name], chosen, rounds=rounds, announce=_announce) for name in populations
+        ]
+    if not show_throughput(comparisons):
+        raise SystemExit(1)
+
+
+@command.command()
+@click.option("--rate", default=500.0, show_default=True, help="Events per second.")
+@click.option("--seconds", default=60.0, show_default=True, help="Length of the measured load.")
+@click.option("--awards/--no-awards", default=True, show_default=True, help="Measure the award rows too.")
+def latency(rate: float, seconds: float, *, awards: bool) -> None:
+    """Measure from a confirmed registration to its milestone readable, and to its award row committed.
+
+    Exit code 1 where a percentile is above what it must be.
+    """
+    from bench.latency import measure_latency  # noqa: PLC0415 - `--help` needs none of it
+    from bench.report import show_latency  # noqa: PLC0415 - the same
+
+    with _parts(durable=True) as parts:  # Postgres waits for its disk, as in production
+        found = measure_latency(parts, events_per_s=rate, seconds=seconds, awards=awards, announce=_announce)
+    if not show_latency(found):
+        raise SystemExit(1)
+
+
+@command.command()
+@click.option("--rows", default=1_000_000, show_default=True, help="Rows of each kind.")
+def memory(rows: int) -> None:
+    """Measure the bytes that a mentor's and a member's row take.
+
+    Exit code 1 where a row takes more than it may.
+    """
+    from bench.memory import measure_memory  # noqa: PLC0415 - `--help` needs none of it
+    from bench.report import show_memory  # noqa: PLC0415 - the same
+    from bench.rows import KINDS  # noqa: PLC0415 - the same
+
+    if not show_memory([measure_memory(kind, rows) for kind in KINDS]):
+        raise SystemExit(1)
+
+
+@command.command()
+@click.option("--rows", default=1_000_000, show_default=True, help="Rows of each kind.")
+def recovery(rows: int) -> None:
+    """Measure how fast changelogs are loaded.
+
+    Exit code 1 where that is slower than it must be.
+    """
+    from bench.recovery import measure_recovery  # noqa: PLC0415 - `--help` needs none of it
+    from bench.report import show_recovery  # noqa: PLC0415 - the same
+    from bench.rows import KINDS  # noqa: PLC0415 - the same
+
+    with _parts() as parts:
+        found = [measure_recovery(parts, kind, rows, announce=_announce) for kind in KINDS]
+    if not show_recovery(found):
+        raise SystemExit(1)
+
+
+@command.command()
+@click.option(
+    "--route",
+    "routes",
+    multiple=True,
+    type=click.Choice(["webhook", "share link", "counts"]),
+    default=["webhook", "share link", "counts"],
+    show_default=True,
+    help="Routes to compare.",
+)
+@click.option("--rounds", default=5, show_default=True, help="Rounds of each, in turn.")
+@click.option("--seconds", default=4.0, show_default=True, help="Length of a round.")
+@click.option("--connections", default=64, show_default=True, help="Connections that ask at the same time.")
+def web(routes: tuple[str, ...], rounds: int, seconds: float, connections: int) -> None:
+    """Compare the HTTP side's requests/s with bare Litestar routes, one process each; and an organisation's figures.
+
+    Exit code 1 where a figure is not what it must be. A wrong answer ends the run.
+    """
+    from bench.web import measure_web  # noqa: PLC0415 - `--help` needs none of it
+    from bench.web_report import show_web  # noqa: PLC0415 - the same
+
+    with _parts() as parts:
+        found = measure_web(parts, routes, seconds=seconds, rounds=rounds, connections=connections, announce=_announce)
+    if not show_web(found):
+        raise SystemExit(1)
+
+
+@contextmanager
+def _parts(*, durable: bool = False) -> Iterator[Parts]:
+    import parts  # noqa: PLC0415 - `--help` needs no Kafka
+
+    with parts.start("local", data_dir=None, durable=durable, announce=_announce) as running:
+        yield running
+
+
+def _announce(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,0 +1,18 @@
+"""`referrals counts`: the projection of codes and counts into Postgres."""
+
+from __future__ import annotations
+
+import rich_click as click
+
+
+@click.command()
+def command() -> None:
+    """Project issued codes and mentors' counts into Postgres.
+
+    Reads the codes and mentor-counts topics and writes organisations, mentors, referral_codes and mentor_counts in
+    REFERRALS_DATABASE_URL. Instances share the partitions. Runs until SIGTERM or Ctrl-C.
+    """
+    from commands.sinks import run_until_stopped  # noqa: PLC0415 - `--help` needs neither Kafka nor Postgres
+    from sinks.components import counts_projection  # noqa: PLC0415 - the same
+
+    run_until_stopped(counts_projection)

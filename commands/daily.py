@@ -1,0 +1,72 @@
+"""What the leader of the stream workers does once a day: `referrals reconcile`, in a process of its own.
+
+So the worker's loop stays free, and whatever happens there is none of the stream app's concern. The process has the
+worker's end of a pipe as standard input: it stops when that closes, however the worker ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Final
+
+import orjson
+import structlog
+
+COMMAND: Final = (sys.executable, "-P", "-m", "commands", "reconcile", "--json", "--until-stdin-ends")
+STOP_GRACE_S: Final = 5.0
+
+SUMMED: Final = ("members_read", "matched", "back_filled", "withdrawn", "unknown_code", "bad_rows")
+FAILED_NAMED: Final = 10
+"""Organisations that a line of the log names."""
+
+log = structlog.get_logger("stream")
+
+
+async def reconcile_in_process() -> None:
+    """Run it and log what it found; a failure is logged and not raised. Cancelled, it stops the process."""
+    try:
+        log.info("reconciliation_started")
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
+        try:
+            output = await process.stdout.read() if process.stdout is not None else b""
+            status = await process.wait()
+        finally:
+            await _stop(process)
+        if status:
+            log.warning("reconciliation_failed", exit_code=status, **_found(output))
+        else:
+            log.info("reconciliation_done", **_found(output))
+    except OSError as error:  # no memory for a process, for example
+        log.warning("reconciliation_failed", reason=str(error))
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """See that the process has ended."""
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_GRACE_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _found(output: bytes) -> dict[str, object]:
+    """Return what the command reports, summed up, as far as it came to that."""
+    try:
+        report = orjson.loads(output)
+    except orjson.JSONDecodeError:
+        return {}
+    runs = report["runs"]
+    failed = {run["org_id"]: run["error"] for run in runs if run["error"] is not None}
+    return {
+        "organisations": len({run["org_id"] for run in runs}),
+        **{name: sum(run[name] for run in runs) for name in SUMMED},
+        "seconds": report["seconds"],
+        **({"failed": dict(list(failed.items())[:FAILED_NAMED]), "failures": len(failed)} if failed else {}),
+    }

@@ -1,0 +1,29 @@
+"""`referrals db migrate`: brings the database to the newest schema."""
+
+from __future__ import annotations
+
+import rich_click as click
+
+from settings import load_settings
+
+
+@click.group()
+def command() -> None:
+    """Migrate the database."""
+
+
+@command.command()
+def migrate() -> None:
+    """Create or update the tables in REFERRALS_DATABASE_URL.
+
+    Safe to run again, and by several at once. Says what it did.
+    """
+    from sinks.migrate import migrate as bring_up_to_date  # noqa: PLC0415  `--help` needs neither yoyo nor psycopg
+
+    report = bring_up_to_date(load_settings().database_url)
+    for name in report.applied:
+        click.echo(f"applied {name}")
+    for notice in report.notices:
+        click.echo(notice)
+    if not report.applied:
+        click.echo(f"nothing to do: {report.applied_before} migrations had been applied before")

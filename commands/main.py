@@ -1,0 +1,149 @@
+"""The program `referrals`: finds a command by its module's name, turns expected errors into one line and an exit code.
+
+Exit codes: 0 done; 1 what was checked is wrong, or the work failed; 2 bad usage or bad settings; 130 and 143 stopped by
+Ctrl-C and SIGTERM before the work was done (a command that runs until it is stopped ends with 0).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn, cast
+
+import rich_click as click
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+_EXIT_SIGNALLED = 128  # plus the signal's number, as shells count
+
+# Listed by `--help` in this order. The text stands here, not with the command, so that help imports none of them.
+COMMANDS = {
+    "demo": "Show the whole program at work: real Kafka, real Postgres, sample traffic.",
+    "test": "Run every check and test.",
+    "up": "Run the whole program, without traffic; data is kept.",
+    "parts": "Run Kafka and Postgres alone.",
+    "topics": "Create Kafka's topics.",
+    "db": "Migrate the database.",
+    "stream": "Run the stream app: counts and milestones.",
+    "badges": "Run the badge consumer: milestones to awards.",
+    "counts": "Run the projection of codes and counts into Postgres.",
+    "orgs": "Make organisations, and keep their secrets.",
+    "mentors": "Bring mentors in from CSV, with a code for each.",
+    "codes": "Issue referral codes.",
+    "token": "Print a bearer token for the HTTP side.",
+    "web": "Run the HTTP side: share links, webhooks, API and dashboard.",
+    "reconcile": "Ask membership systems for confirmations that never came.",
+    "publish": "Publish clicks, registrations and codes from JSON lines.",
+    "verify": "Recompute everything from the source topics and compare.",
+    "schemas": "Write OpenAPI, AsyncAPI and JSON Schemas from the types.",
+    "bench": "Measure throughput, latency, memory, recovery and the HTTP side.",
+}
+
+# Errors that a user can do something about, and the exit code of each. They are known by the full name of their class,
+# so that nothing is imported to know them.
+EXPECTED_ERRORS = {
+    "settings.SettingsError": EXIT_USAGE,
+    "parts.errors.PartsError": EXIT_FAILED,
+    "registry.errors.RegistryError": EXIT_FAILED,
+    "reconciliation.errors.BadSource": EXIT_USAGE,
+    "reconciliation.errors.ReconciliationError": EXIT_FAILED,
+    "web.server.CannotListen": EXIT_FAILED,
+    "psycopg.OperationalError": EXIT_FAILED,
+    "cimpl.KafkaException": EXIT_FAILED,
+}
+
+
+class _Stopped(KeyboardInterrupt):
+    """A signal came.
+
+    Not KeyboardInterrupt itself: once that has gone through the `exec` of a text, as many an import does one, Python
+    ends by SIGINT, whoever has caught it and whatever the exit code should be.
+    """
+
+
+class LazyGroup(click.RichGroup):
+    """A group that lists its commands without importing them; the one that is run is imported then.
+
+    `get_command` gives a stand-in with the one-line help, `resolve_command` the command itself.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
+        """Return a stand-in that knows the name and the one-line help."""
+        if cmd_name not in COMMANDS:
+            return None
+        return click.Command(cmd_name, help=COMMANDS[cmd_name])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Import the command that was asked for."""
+        name, stand_in, rest = super().resolve_command(ctx, args)
+        if name is None or stand_in is None:
+            return name, stand_in, rest
+        module = importlib.import_module(f"commands.{name.replace('-', '_')}")
+        return name, cast("click.Command", module.command), rest
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Count referral clicks and registrations exactly once, and award badges at milestones.
+
+    Every setting is an environment variable: REFERRALS_BOOTSTRAP_SERVERS, REFERRALS_DATABASE_URL,
+    REFERRALS_TOPIC_PREFIX, REFERRALS_THRESHOLDS, and the others that settings.py lists.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    stopped_by: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  the signature of signal handlers
+        """Stop as Ctrl-C does, so that every command has one way to end."""
+        stopped_by.append(number)
+        raise _Stopped
+
+    signal.signal(signal.SIGTERM, stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # ignored under nohup
+        signal.signal(signal.SIGHUP, stop)  # the terminal was closed
+    signal.signal(signal.SIGINT, stop)  # also where a shell started us in the background with SIGINT ignored
+    try:
+        status = cli.main(prog_name="referrals", standalone_mode=False)
+    except (KeyboardInterrupt, click.Abort):
+        _leave(_EXIT_SIGNALLED + (stopped_by[-1] if stopped_by else signal.SIGINT))
+    except click.ClickException as error:
+        error.show()
+        _leave(error.exit_code)
+    except BrokenPipeError:  # the reader of our output, `head` perhaps, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave(_EXIT_SIGNALLED + signal.SIGPIPE)
+    except Exception as error:
+        status = expected_status(error)
+        if status is None:
+            raise
+        _leave(status, _text(error))
+    _leave(status if isinstance(status, int) else 0)
+
+
+def expected_status(error: BaseException) -> int | None:
+    """Return the exit code of an error that a user can do something about; None for one that needs its traceback."""
+    names = (f"{cls.__module__}.{cls.__qualname__}" for cls in type(error).__mro__)
+    return next((EXPECTED_ERRORS[name] for name in names if name in EXPECTED_ERRORS), None)
+
+
+def _text(error: Exception) -> str:
+    """Return what an error says; a KafkaException wraps an object that says it better than its own text."""
+    kafka_says = getattr(error.args[0] if error.args else None, "str", None)
+    return str(kafka_says()) if callable(kafka_says) else str(error)
+
+
+def _leave(status: int, message: str = "") -> NoReturn:
+    for line in message.splitlines():
+        click.echo(f"referrals: {line}", err=True)
+    sys.exit(status)

@@ -1,0 +1,92 @@
+"""`referrals mentors import`: mentors and their codes from CSV."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import rich_click as click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from registry.importing import BadLine
+
+STANDARD_INPUT = "-"
+
+
+@click.group()
+def command() -> None:
+    """Bring mentors in."""
+
+
+@command.command(name="import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option("--org", "org_id", type=click.UUID, required=True, metavar="UUID", help="Their organisation.")
+def import_file(*, file: str, org_id: UUID) -> None:
+    """Make the mentors of a CSV file known, and issue a code to each who has none.
+
+    The first line is a header with a column mentor_id; other columns are ignored. FILE can be - for standard input.
+    Doing it again changes nothing. A bad line is named on standard error with its number and skipped, and the exit code
+    is 1. Where Kafka is away the codes are stored and are published later; that is said, and is no failure.
+    """
+    from commands.registry import open_registry, publish_waiting  # noqa: PLC0415  `--help` needs no Postgres
+    from registry.importing import BadHeader, Imported, import_mentors  # noqa: PLC0415  the same
+
+    name = "standard input" if file == STANDARD_INPUT else file
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    progress = _progress(console) if console.is_terminal else None
+    total = None if file == STANDARD_INPUT else Path(file).stat().st_size
+    task = progress.add_task("importing", total=total, rate="") if progress else None
+    started_s = time.monotonic()
+    done = Imported()
+
+    def complain(line: BadLine) -> None:
+        console.print(f"{name}:{line.number}: {line.reason}", markup=False)
+
+    with click.open_file(file, "rb") as opened, progress or nullcontext():
+
+        def show() -> None:
+            if progress is not None and task is not None:
+                read_bytes = 0 if total is None else opened.tell()
+                progress.update(task, completed=read_bytes, rate=f"{done.mentors:,} mentors, {rate():,}/s")
+
+        def rate() -> int:
+            return round(done.mentors / max(time.monotonic() - started_s, 1e-3))
+
+        async def run() -> int | None:
+            async with open_registry() as registry:
+                lines = (line.decode("utf-8", "replace") for line in opened)
+                await import_mentors(registry.codes, org_id, lines, done, complain=complain, progress=show)
+                return await publish_waiting(registry.settings)
+
+        try:
+            published = asyncio.run(run())
+        except BadHeader as fault:
+            raise click.ClickException(f"{name}: {fault}") from None
+        except KeyboardInterrupt:
+            click.echo(f"stopped: {done.mentors:,} mentors are imported; the same again goes on from there", err=True)
+            raise
+    click.echo(
+        f"imported {done.mentors:,} mentors in {time.monotonic() - started_s:.1f} s, {rate():,}/s: "
+        f"{done.new:,} codes issued, {done.known:,} had one; {published or 0:,} codes published; "
+        f"{done.bad:,} lines skipped"
+    )
+    if done.bad:
+        sys.exit(1)
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=console,
+    )

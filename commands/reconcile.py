@@ -1,0 +1,146 @@
+"""`referrals reconcile`: asks membership systems for confirmations that never came, and publishes them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, cast
+from uuid import UUID
+
+import orjson
+import rich_click as click
+
+from commands.membership import FIELD_HELP, NO_SOURCE, STATUS_HELP, configure, remove, sources
+from settings import load_settings
+
+if TYPE_CHECKING:
+    from reconciliation.store import RunStore
+    from reconciliation.walk import Job
+
+MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]
+
+
+@click.group(invoke_without_command=True)
+@click.option("--org", type=click.UUID, metavar="ORG", help="This organisation only; without: all that have a source.")
+@click.option("--csv", "csv_file", type=click.Path(exists=True, dir_okay=False, allow_dash=True), metavar="FILE",
+              help="Take the members from a CSV file, - for standard input, instead of the source.")  # fmt: skip
+@click.option("--field", "fields", multiple=True, metavar="NAME=COLUMN", help=f"With --csv. {FIELD_HELP}")
+@click.option("--status", "statuses", multiple=True, metavar="WORD=MEANING", help=f"With --csv. {STATUS_HELP}")
+@click.option("--since", type=click.DateTime(MOMENTS), metavar="TIME",
+              help="Ask for members from then on (2026-11-20, in UTC), not since the last run.")  # fmt: skip
+@click.option("--batch", "batch_rows", type=click.IntRange(min=1), metavar="ROWS", default=100_000, show_default=True,
+              help="Members compared at a time; after each batch it is saved how far the run is.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Publish and save nothing; count what would be done.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@click.option("--until-stdin-ends", is_flag=True, hidden=True, help="Stop when standard input ends.")
+@click.pass_context
+def command(  # noqa: PLR0913  the options of a command
+    context: click.Context,
+    *,
+    org: UUID | None,
+    csv_file: str | None,
+    fields: Sequence[str],
+    statuses: Sequence[str],
+    since: datetime | None,
+    batch_rows: int,
+    dry_run: bool,
+    as_json: bool,
+    until_stdin_ends: bool,
+) -> None:
+    """Ask membership systems for confirmations that never came.
+
+    Members that a system lists since the last run are compared with the registrations topic; confirmations, and
+    withdrawals, that are missing there are published. Running it again changes nothing, and a run that was killed is
+    gone on with. The leader of the stream workers runs it at REFERRALS_RECONCILE_AT.
+
+    Exit codes: 0 done, whatever was found; 1 a source, Kafka or Postgres failed, the rest is done; 75 another process
+    is reconciling the organisation.
+    """
+    if context.invoked_subcommand is not None:
+        if any((org, csv_file, fields, statuses, since, dry_run, as_json)):
+            raise click.UsageError(f"give the options after {context.invoked_subcommand}")
+        return
+    if csv_file is not None and (org is None or since is not None):
+        raise click.UsageError("--csv needs --org, and takes no --since: a file is read whole")
+    if csv_file is None and (fields or statuses):
+        raise click.UsageError("--field and --status go with --csv; a source's are given with: reconcile configure")
+    import logs  # noqa: PLC0415  `--help` needs neither Kafka nor Postgres
+    from commands.reconcile_report import exit_code, print_runs, progress  # noqa: PLC0415  the same
+    from reconciliation.reconciler import Reconciler  # noqa: PLC0415  the same
+    from reconciliation.store import RunStore  # noqa: PLC0415  the same
+
+    if until_stdin_ends:
+        threading.Thread(target=_stop_at_end_of_stdin, name="stdin", daemon=True).start()
+    settings = load_settings()
+    logs.configure(settings)
+    started_s = time.monotonic()
+    with RunStore(settings.database_url) as store, progress(hidden=as_json) as on_progress:
+        reconciler = Reconciler(settings, store, dry_run=dry_run, batch_rows=batch_rows, on_progress=on_progress)
+        if csv_file is None:
+            runs = reconciler.reconcile(_jobs(store, org, since))
+        else:
+            with _csv_job(cast("UUID", org), csv_file, fields, statuses) as job:
+                runs = reconciler.reconcile([job])
+    seconds = time.monotonic() - started_s
+    if as_json:
+        report = {
+            "dry_run": dry_run,
+            "seconds": round(seconds, 3),
+            "records_read": reconciler.records_read,
+            "runs": [run.as_json() for run in runs],
+        }
+        click.echo(orjson.dumps(report))
+    else:
+        print_runs(runs, dry_run=dry_run)
+        if runs:
+            click.echo(f"{seconds:.1f} s; {reconciler.records_read:,} records of the registrations topic read")
+    sys.exit(exit_code(runs))
+
+
+for subcommand in (configure, sources, remove):
+    command.add_command(subcommand)
+
+
+def _jobs(store: RunStore, org: UUID | None, since: datetime | None) -> list[Job]:
+    """Return what is to be done: the organisation's source, or all there are."""
+    from reconciliation.walk import Job  # noqa: PLC0415  the same
+
+    if since is not None and since.tzinfo is None:
+        since = since.replace(tzinfo=UTC)
+    found = [(each, store.source(each)) for each in ([str(org)] if org else store.organisations())]
+    jobs = [Job(each, source, since) for each, source in found if source is not None]
+    if org is not None and not jobs:
+        raise click.ClickException(f"organisation {org} has no membership source; {NO_SOURCE}")
+    return jobs
+
+
+@contextmanager
+def _csv_job(org: UUID, name: str, fields: Sequence[str], statuses: Sequence[str]) -> Iterator[Job]:
+    """Give the job of a file that is open for the body."""
+    from reconciliation.configuring import check_fields, check_statuses, read_pairs  # noqa: PLC0415  the same
+    from reconciliation.runs import FILE, Source  # noqa: PLC0415  the same
+    from reconciliation.walk import Job  # noqa: PLC0415  the same
+
+    source = Source(
+        kind=FILE,
+        url="standard input" if name == "-" else name,
+        fields=check_fields(read_pairs(fields, option="--field")),
+        statuses=check_statuses(read_pairs(statuses, option="--status")),
+    )
+    with click.open_file(name, "rb") as file:
+        lines = TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
+        yield Job(str(org), source, lines=lines)
+
+
+def _stop_at_end_of_stdin() -> None:
+    """Stop as SIGTERM does when whoever started us has gone, or wants us to go."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

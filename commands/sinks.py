@@ -1,0 +1,32 @@
+"""How `badges` and `counts` run: until a signal, then to the end of the batch in hand."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+from logs import configure
+from settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from sinks.sink_task import SinkTask
+
+
+def run_until_stopped(make_task: Callable[[Settings], SinkTask]) -> None:
+    """Run a sink until SIGTERM or Ctrl-C; the batch in hand is committed first. A second signal ends it at once."""
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of signal handlers
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    settings = load_settings()
+    configure(settings)
+    make_task(settings).run(stop)

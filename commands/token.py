@@ -1,0 +1,52 @@
+"""`referrals token`: a bearer token for the HTTP side."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import rich_click as click
+
+from settings import load_settings
+
+if TYPE_CHECKING:
+    from registry.tokens import Role
+
+UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+TIME_TO_LIVE = re.compile(r"([1-9][0-9]{0,7})([smhd])")
+
+
+class TimeToLive(click.ParamType):
+    """A number and its unit: 90s, 30m, 12h, 7d."""
+
+    name = "duration"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Return the time."""
+        parts = TIME_TO_LIVE.fullmatch(value)
+        if parts is None:
+            self.fail(f"{value!r} is no time: give a number and its unit, for example 90s, 30m, 12h or 7d", param, ctx)
+        return timedelta(seconds=int(parts[1]) * UNITS_S[parts[2]])
+
+
+@click.command()
+@click.option("--org", "org_id", type=click.UUID, required=True, metavar="UUID", help="The organisation.")
+@click.option("--role", type=click.Choice(["mentor", "coordinator", "org_admin"]), required=True,
+              help="A mentor sees himself; the others see everybody in the organisation.")  # fmt: skip
+@click.option("--subject", type=click.UUID, required=True, metavar="UUID",
+              help="Who he is; of a mentor the mentor id.")  # fmt: skip
+@click.option("--ttl", "good_for", type=TimeToLive(), default="12h", show_default=True, metavar="TIME",
+              help="How long it is good: 90s, 30m, 12h, 7d.")  # fmt: skip
+def command(*, org_id: UUID, role: Role, subject: UUID, good_for: timedelta) -> None:
+    """Print a bearer token (JWT) for the HTTP side.
+
+    It is signed with REFERRALS_JWT_SECRET, or, beside a running `referrals up`, with the secret in its data directory.
+    Where an identity provider signs tokens, ask it instead.
+    """
+    from registry.keys import with_keys  # noqa: PLC0415  `--help` needs none of it
+    from registry.tokens import make_token  # noqa: PLC0415  the same
+
+    settings = with_keys(load_settings())
+    click.echo(make_token(settings, org_id=org_id, subject=subject, role=role, good_for=good_for))

@@ -1,0 +1,49 @@
+"""`referrals up`: the whole program without traffic, with data that is kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import rich_click as click
+
+import parts
+from commands.parts import parts_option
+from settings import load_settings
+
+
+@click.command()
+@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where data and logs are kept.")
+@click.option("--json", "as_json", is_flag=True, help="Print the addresses as one line of JSON when ready.")
+@parts_option
+def command(data_dir: Path | None, kind: parts.Kind, *, as_json: bool) -> None:
+    """Run Kafka, Postgres and every component until stopped, with data that is kept.
+
+    Topics are created and the database is migrated first. What ends by itself is started again. Ctrl-C and SIGTERM stop
+    everything in order. What happens is said on standard error, the addresses on standard output.
+    """
+    from installation import start_installation  # noqa: PLC0415  `--help` needs none of it
+    from installation.tending import tend  # noqa: PLC0415  the same
+
+    settings = load_settings()
+    data_dir = (data_dir or settings.data_dir).resolve()
+
+    def announce(line: str) -> None:
+        click.echo(line, err=True)
+
+    try:
+        with start_installation(
+            settings, data_dir=data_dir, durable=True, kind=kind, announce=announce
+        ) as installation:
+            if as_json:
+                click.echo(json.dumps(installation.addresses))
+            else:
+                for name, address in installation.addresses.items():
+                    click.echo(f"{name}: {address}")
+                announce("ready; Ctrl-C stops. In another terminal, before other commands:")
+                for name, value in installation.environment.items():
+                    announce(f"  export {name}={value}")
+                announce(f"data and logs are in {data_dir}")
+            tend(installation, announce)
+    except KeyboardInterrupt:
+        announce("stopped")

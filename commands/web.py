@@ -1,0 +1,28 @@
+"""`referrals web`: the HTTP side, from share links to the dashboard."""
+
+from __future__ import annotations
+
+import asyncio
+
+import rich_click as click
+
+from logs import configure
+from settings import load_settings
+
+
+@click.command()
+def command() -> None:
+    """Serve share links, webhooks, the API and the dashboard at REFERRALS_WEB_HOST and REFERRALS_WEB_PORT.
+
+    Prints the address. Needs a migrated database and the topics; while these are away it answers 503 where it needs
+    them, and goes on by itself. Runs until SIGTERM or Ctrl-C, and then answers what is under way.
+    """
+    import uvloop  # noqa: PLC0415 - `--help` needs none of it
+
+    from registry.keys import with_keys  # noqa: PLC0415 - the same
+    from web.server import serve  # noqa: PLC0415 - the same
+
+    settings = with_keys(load_settings())
+    configure(settings)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings, click.echo))

@@ -1,0 +1,89 @@
+"""A mentor's row: his counts as they are published, changed by one event at a time.
+
+The row that is kept, the row of the changelog and the value of the counts topic are the same bytes. That
+costs 480 bytes for a mentor with three channels and saves rendering every changed row a second time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec import json
+
+from models.events import UNKNOWN_CHANNEL, ChannelCounts, MentorCounts, clean_channel, in_utc
+from models.members import CONFIRMED, PENDING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+CHANNELS_MAX: Final = 16
+"""Channels of a mentor that have a name of their own; past them the rest is OTHER_CHANNEL (rule 6)."""
+
+OTHER_CHANNEL: Final = "other"
+
+_encode: Final = json.Encoder().encode
+_decode: Final = json.Decoder(MentorCounts).decode
+
+
+def decode_mentor(row: bytes) -> MentorCounts:
+    """Return a private copy of the counts that a row holds."""
+    return _decode(row)
+
+
+def encode_mentor(counts: MentorCounts) -> bytes:
+    """Return the row of these counts, which is also what the counts topic publishes."""
+    clicks = pending = confirmed = 0
+    for channel in counts.by_channel.values():
+        clicks += channel.clicks
+        pending += channel.pending
+        confirmed += channel.confirmed
+    counts.total_clicks = clicks
+    counts.pending_attributions = pending
+    counts.confirmed_attributions = confirmed
+    counts.conversion_rate = min(confirmed / clicks, 1.0) if clicks else 0.0
+    # Copied, because the encoder's bytes keep the room it wrote them in: 120 bytes for each row that is kept.
+    return b"".join((_encode(counts), b""))
+
+
+def mentor_key(counts: MentorCounts) -> bytes:
+    """Return the key of the mentor's counts and milestones: `org_id:mentor_id`."""
+    return f"{counts.org_id}:{counts.mentor_id}".encode()
+
+
+def place_of_channel(counts: MentorCounts, named: str | None) -> str:
+    """Return the channel of these counts that an event's channel falls into, and make its place."""
+    channels = counts.by_channel
+    name = UNKNOWN_CHANNEL if named is None else clean_channel(named)
+    if name not in channels:
+        if len(channels) - (OTHER_CHANNEL in channels) >= CHANNELS_MAX:
+            name = OTHER_CHANNEL
+        if name not in channels:
+            channels[name] = ChannelCounts()
+    return name
+
+
+def saw_event(counts: MentorCounts, occurred_at: datetime) -> None:
+    """Note when the mentor's latest event occurred: in UTC, so that equal instants look alike."""
+    last = counts.last_event_at
+    if last is None or occurred_at > last:
+        counts.last_event_at = in_utc(occurred_at)
+
+
+def move_pair(counts: MentorCounts, channel: str, before: int | None, after: int) -> int:
+    """Count a pair whose state went from `before` (None: new) to `after`, and return the confirmed count."""
+    place = counts.by_channel[channel]
+    place.pending += (after == PENDING) - (before == PENDING)
+    place.confirmed += (after == CONFIRMED) - (before == CONFIRMED)
+    counts.pending_attributions += (after == PENDING) - (before == PENDING)
+    counts.confirmed_attributions += (after == CONFIRMED) - (before == CONFIRMED)
+    return counts.confirmed_attributions
+
+
+def newly_reached(counts: MentorCounts, thresholds: Sequence[int]) -> list[int]:
+    """Return the thresholds that the confirmed count has reached for the first time, and note them (rule 2)."""
+    confirmed = counts.confirmed_attributions
+    reached = [at for at in thresholds if at <= confirmed and at not in counts.milestones]
+    if reached:
+        counts.milestones = sorted([*counts.milestones, *reached])
+    return reached

@@ -1,0 +1,64 @@
+"""The topics of the contract as one table: name, key, value, partitions, clean-up, who writes.
+
+| topic            | key             | value            | clean-up        | written by                        |
+|------------------|-----------------|------------------|-----------------|-----------------------------------|
+| codes.v1         | referral code   | CodeIssued       | compact         | the code registry                 |
+| clicks.v1        | referral code   | Click            | delete          | upstream, the redirect endpoint   |
+| registrations.v1 | referral code   | Registration     | delete, long    | upstream, webhook, reconciliation |
+| mentor-counts.v1 | org_id:mentor_id| MentorCounts     | compact         | the stream app                    |
+| milestones.v1    | org_id:mentor_id| MilestoneReached | unlimited       | the stream app                    |
+| dead-letters.v1  | as received     | as received      | delete, long    | the stream app, the badge consumer|
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+DAY_MS: Final = 24 * 60 * 60 * 1000
+UNLIMITED_MS: Final = -1
+
+SOURCE_MESSAGE_BYTES_MAX: Final = 1_048_588
+"""Kafka's own default for the largest record batch of a topic."""
+
+DEAD_LETTER_MESSAGE_BYTES_MAX: Final = SOURCE_MESSAGE_BYTES_MAX + 65_536
+"""The largest record of a source topic must fit with the headers that say why it is here."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Topic:
+    """One topic of the contract, without the installation's prefix."""
+
+    name: str
+    """For example `clicks.v1`; the full name is the prefix followed by this."""
+    compacted: bool = False
+    """True: the last value of each key is kept for ever; False: records go after `retention_ms`."""
+    retention_ms: int = UNLIMITED_MS
+    message_bytes_max: int = SOURCE_MESSAGE_BYTES_MAX
+
+    def full_name(self, prefix: str) -> str:
+        """Return the name on the cluster: the setting `topic_prefix`, then the topic's own name."""
+        return prefix + self.name
+
+    def config(self) -> dict[str, str]:
+        """Return the topic's configuration for the broker."""
+        return {
+            "cleanup.policy": "compact" if self.compacted else "delete",
+            "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(self.message_bytes_max),
+        }
+
+
+CODES: Final = Topic(name="codes.v1", compacted=True)
+CLICKS: Final = Topic(name="clicks.v1", retention_ms=400 * DAY_MS)
+REGISTRATIONS: Final = Topic(name="registrations.v1", retention_ms=3_650 * DAY_MS)
+MENTOR_COUNTS: Final = Topic(name="mentor-counts.v1", compacted=True)
+MILESTONES: Final = Topic(name="milestones.v1")
+DEAD_LETTERS: Final = Topic(
+    name="dead-letters.v1", retention_ms=3_650 * DAY_MS, message_bytes_max=DEAD_LETTER_MESSAGE_BYTES_MAX
+)
+
+SOURCES: Final = (CODES, CLICKS, REGISTRATIONS)
+"""Joined by referral code: the same number of partitions, the same partitioner (murmur2)."""
+
+TOPICS: Final = (*SOURCES, MENTOR_COUNTS, MILESTONES, DEAD_LETTERS)

@@ -1,0 +1,77 @@
+"""What can go wrong in the registry.
+
+RegistryError
+├── NotMigrated          the tables are not there, or older than this program
+├── NotAllowed           the database's user may not do this
+├── UnknownOrganisation  nobody has heard of the organisation
+├── OrganisationExists   it stands already, with secrets
+├── BadOrganisation      its name or its landing page's address cannot be one
+├── NoSecret             the organisation has no secret for this purpose
+├── SecretUnreadable     a stored secret cannot be decrypted
+├── BadSecret            a secret that was handed in cannot be one
+├── NoCodeLeft           every candidate code of a mentor is taken
+└── NotPublished         codes are stored, but Kafka has not got them yet
+
+A message names the culprit and the remedy and never holds a secret. The command line prints it as one line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.errors import ReferralError
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+class RegistryError(ReferralError):
+    """Anything that the registry cannot do, and why."""
+
+
+class NotMigrated(RegistryError):  # noqa: N818 - named like its siblings
+    """The database is older than this program."""
+
+
+class NotAllowed(RegistryError):  # noqa: N818 - the same
+    """The database's user lacks a right."""
+
+
+class UnknownOrganisation(RegistryError):  # noqa: N818 - the same
+    """There is no such organisation."""
+
+
+class OrganisationExists(RegistryError):  # noqa: N818 - the same
+    """The organisation was made before."""
+
+
+class BadOrganisation(RegistryError):  # noqa: N818 - the same
+    """What an organisation is to be called, or where its links are to lead, cannot be used."""
+
+
+class NoSecret(RegistryError):  # noqa: N818 - the same
+    """The organisation has no secret of a purpose."""
+
+
+class SecretUnreadable(RegistryError):  # noqa: N818 - the same
+    """A stored secret cannot be decrypted: its key is not among ours, or the row is not what was written."""
+
+
+class BadSecret(RegistryError):  # noqa: N818 - the same
+    """A secret that was handed in does not have the form that its purpose asks for."""
+
+
+class NoCodeLeft(RegistryError):  # noqa: N818 - the same
+    """A mentor's code and all its suffixes are issued to others."""
+
+
+class NotPublished(RegistryError):  # noqa: N818 - the same
+    """Kafka did not take codes; they stay in the outbox."""
+
+
+def unknown_organisation(org_id: UUID) -> UnknownOrganisation:
+    """Return the error that an organisation is not there, with how it is made."""
+    return UnknownOrganisation(
+        f"there is no organisation {org_id}; `referrals orgs list` lists them, and this makes one: "
+        f"referrals orgs create NAME --org-id {org_id}"
+    )

@@ -1,0 +1,1 @@
+"""The machine-readable contract, generated from the types: OpenAPI, AsyncAPI, JSON Schemas."""

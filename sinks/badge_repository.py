@@ -1,0 +1,177 @@
+"""What the badge logic needs of a store, and a store in memory.
+
+Two stores are kept to one suite of tests: `sinks.postgres_badges.PostgresBadgeRepository`, and
+`MemoryBadgeRepository` here.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from models.badges import AWAITING_MENTOR, SEEDED_DEFINITIONS, BadgeDefinition, Decision, Facts, Reason
+from models.events import MilestoneReached
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+MilestoneKey = tuple[str, str, int]
+"""A milestone is its organisation, mentor and threshold; the milestone id derives from them."""
+
+Award = tuple[str, str, str]
+"""Organisation, mentor, badge."""
+
+_FINAL = frozenset({Reason.AWARDED, Reason.ALREADY_HELD})
+
+
+class BadgeTransaction(Protocol):
+    """Reads and writes that take effect together, or not at all."""
+
+    def record(self, milestones: Sequence[MilestoneReached]) -> list[MilestoneReached]:
+        """Keep the milestones and return those that had not been kept before, in the order given."""
+
+    def claim(self, limit: int) -> list[MilestoneReached]:
+        """Return recorded milestones to be decided again: their mentor has come, or a definition has."""
+
+    def facts(self, milestones: Sequence[MilestoneReached]) -> Facts:
+        """Return what the decisions about these milestones rest on."""
+
+    def save(self, decisions: Sequence[Decision]) -> int:
+        """Keep the decisions, insert the awards among them that there are not yet, and return how many these were."""
+
+
+class BadgeRepository(Protocol):
+    """A store of milestones, definitions, decisions and awards."""
+
+    def transaction(self) -> AbstractContextManager[BadgeTransaction]:
+        """Run the body in one transaction, committed at its end.
+
+        Raises:
+            StoreUnavailable: to be tried again; what had been committed nevertheless is not done twice then.
+
+        """
+
+    def definitions(self) -> Sequence[BadgeDefinition]:
+        """Return all badge definitions."""
+
+    def has_news(self) -> bool:
+        """Tell whether mentors or definitions may have come since this was asked last."""
+
+    def close(self) -> None:
+        """Let go of connections; the next use opens them again."""
+
+
+@dataclass
+class _State:
+    definitions: list[BadgeDefinition]
+    mentors: set[tuple[str, str]] = field(default_factory=set)
+    milestones: dict[MilestoneKey, MilestoneReached] = field(default_factory=dict)
+    awaiting: set[MilestoneKey] = field(default_factory=set)
+    due: set[MilestoneKey] = field(default_factory=set)
+    decisions: dict[tuple[MilestoneKey, str | None], Reason] = field(default_factory=dict)
+    awards: dict[Award, MilestoneReached] = field(default_factory=dict)
+
+
+class MemoryBadgeRepository:
+    """Keeps everything in memory, for one thread; a transaction that fails leaves nothing behind."""
+
+    def __init__(self, definitions: Sequence[BadgeDefinition] = SEEDED_DEFINITIONS) -> None:
+        self._state = _State(definitions=list(definitions))
+        self._has_news = True
+
+    def define(self, definition: BadgeDefinition) -> None:
+        """Add a badge definition."""
+        self._state.definitions.append(definition)
+        self._state.due |= self._state.milestones.keys() - self._state.awaiting
+        self._has_news = True
+
+    def add_mentor(self, org_id: str, mentor_id: str) -> None:
+        """Make a mentor known in an organisation."""
+        self._state.mentors.add((org_id, mentor_id))
+        self._has_news = True
+
+    def awards(self) -> dict[Award, MilestoneReached]:
+        """Return the awards, each with the milestone that earned it."""
+        return dict(self._state.awards)
+
+    def reasons(self) -> dict[tuple[MilestoneKey, str | None], Reason]:
+        """Return the reason of each decision by milestone and badge."""
+        return dict(self._state.decisions)
+
+    @contextmanager
+    def transaction(self) -> Iterator[BadgeTransaction]:
+        """Run the body on a copy that becomes the state at its end."""
+        work = _MemoryTransaction(deepcopy(self._state))
+        yield work
+        self._state = work.state
+
+    def definitions(self) -> Sequence[BadgeDefinition]:
+        """Return all badge definitions."""
+        return self._state.definitions
+
+    def has_news(self) -> bool:
+        """Tell whether a mentor or a definition was added since this was asked last."""
+        had_news, self._has_news = self._has_news, False
+        return had_news
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class _MemoryTransaction:
+    def __init__(self, state: _State) -> None:
+        self.state = state
+
+    def record(self, milestones: Sequence[MilestoneReached]) -> list[MilestoneReached]:
+        new = []
+        for milestone in milestones:
+            key = key_of(milestone)
+            if key not in self.state.milestones:
+                self.state.milestones[key] = milestone
+                new.append(milestone)
+        return new
+
+    def claim(self, limit: int) -> list[MilestoneReached]:
+        come = {key for key in self.state.awaiting if key[:2] in self.state.mentors}
+        return [self.state.milestones[key] for key in sorted(come | self.state.due)[:limit]]
+
+    def facts(self, milestones: Sequence[MilestoneReached]) -> Facts:
+        mentors = {milestone.mentor_id for milestone in milestones}
+        organisations: dict[str, set[str]] = {}
+        for org_id, mentor_id in self.state.mentors:
+            if mentor_id in mentors:
+                organisations.setdefault(mentor_id, set()).add(org_id)
+        return Facts(
+            organisations=organisations,
+            definitions=tuple(self.state.definitions),
+            held={award for award in self.state.awards if award[1] in mentors},
+        )
+
+    def save(self, decisions: Sequence[Decision]) -> int:
+        awarded = 0
+        for decision in decisions:
+            milestone, badge_id, reason = decision.milestone, decision.badge_id, decision.reason
+            key = key_of(milestone)
+            self.state.due.discard(key)
+            if reason in AWAITING_MENTOR:
+                self.state.awaiting.add(key)
+            else:
+                self.state.awaiting.discard(key)
+            if reason is Reason.AWARDED and badge_id is not None:
+                award = (milestone.org_id, milestone.mentor_id, badge_id)
+                if award in self.state.awards:
+                    reason = Reason.ALREADY_HELD
+                else:
+                    self.state.awards[award] = milestone
+                    awarded += 1
+            if self.state.decisions.get((key, badge_id)) not in _FINAL:
+                self.state.decisions[key, badge_id] = reason
+        return awarded
+
+
+def key_of(milestone: MilestoneReached) -> MilestoneKey:
+    """Return what makes the milestone this one and no other."""
+    return milestone.org_id, milestone.mentor_id, milestone.milestone_threshold

@@ -1,0 +1,46 @@
+"""The two components put together from the settings; commands and tests start them here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.topics import CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES
+from sinks.badge_awarder import BadgeAwarder
+from sinks.counts_projection import CountsProjection
+from sinks.dead_letters import DeadLetterTopic
+from sinks.kafka_source import KafkaSource
+from sinks.postgres_badges import PostgresBadgeRepository
+from sinks.sink_task import Sink, SinkTask
+
+if TYPE_CHECKING:
+    from models.topics import Topic
+    from settings import Settings
+
+
+def badge_consumer(settings: Settings) -> SinkTask:
+    """Return the badge consumer: milestones to awards. Consumer group: topic prefix and `badges`."""
+    return _task(settings, BadgeAwarder(PostgresBadgeRepository(settings.database_url)), MILESTONES)
+
+
+def counts_projection(settings: Settings) -> SinkTask:
+    """Return the projection of codes and counts into Postgres. Consumer group: topic prefix and `counts`."""
+    sink = CountsProjection(
+        settings.database_url, codes_topic=CODES.full_name(settings.topic_prefix), partitions=settings.partitions
+    )
+    return _task(settings, sink, CODES, MENTOR_COUNTS)
+
+
+def _task(settings: Settings, sink: Sink, *topics: Topic) -> SinkTask:
+    config = settings.kafka_client_config()
+    prefix = settings.topic_prefix
+    source = KafkaSource(
+        config=config,
+        topics=[topic.full_name(prefix) for topic in topics],
+        group_id=f"{prefix}{sink.name}",
+        session_timeout_s=settings.session_timeout_s,
+    )
+    return SinkTask(
+        source=source,
+        sink=sink,
+        dead_letters=DeadLetterTopic(config=config, topic=DEAD_LETTERS.full_name(prefix), stage=sink.name),
+    )

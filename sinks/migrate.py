@@ -1,0 +1,67 @@
+"""Brings a database to the newest schema: `migrations/` by yoyo, then the roles.
+
+Failure handling: all that is missing is applied in one transaction together with yoyo's note of it, so a process
+killed half-way leaves nothing behind. A second run at the same time waits on an advisory lock and then finds
+nothing to do.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import psycopg
+from yoyo import get_backend, read_migrations  # type: ignore[import-untyped]
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+ROLES: Final = Path(__file__).parent / "roles.sql"
+
+_MIGRATING: Final = (8242, 2)
+"""Advisory lock of whoever migrates; 8242 is this project's space, 1 is taken by migration 0003."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MigrationReport:
+    """What a run did."""
+
+    applied: tuple[str, ...]
+    """Names of the migrations applied now, in order."""
+    applied_before: int
+    """How many had been applied before."""
+    notices: tuple[str, ...]
+    """What Postgres had to say about the roles: created, or missing and why."""
+
+
+def migrate(database_url: str) -> MigrationReport:
+    """Apply what is missing and return what was done; safe to run at any time, by several at once.
+
+    Raises:
+        psycopg.Error: Postgres cannot be reached, or the user may not create tables; nothing was changed then.
+
+    """
+    notices: list[str] = []
+    with psycopg.connect(database_url, autocommit=True, application_name="referrals db migrate") as connection:
+        connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
+        connection.execute("SELECT pg_advisory_lock(%s, %s)", _MIGRATING)
+        applied, applied_before = _apply_migrations(database_url)
+        connection.execute(ROLES.read_bytes())
+    return MigrationReport(applied=applied, applied_before=applied_before, notices=tuple(notices))
+
+
+def _apply_migrations(database_url: str) -> tuple[tuple[str, ...], int]:
+    url = urlsplit(database_url)._replace(scheme="postgresql+psycopg").geturl()  # so that yoyo takes psycopg 3
+    backend = get_backend(url)
+    with closing(backend.connection):
+        backend.break_lock()  # ours is held, so a row in yoyo's lock table is a dead process's
+        migrations = read_migrations(str(MIGRATIONS))
+        missing = backend.to_apply(migrations)
+        # Not backend.apply_migrations: it commits each migration before it notes that it was applied.
+        with backend.transaction():
+            for migration in missing:
+                migration.process_steps(backend, "apply")
+                backend.mark_one(migration, log=False)
+    applied = tuple(migration.id for migration in missing)
+    return applied, len(migrations) - len(applied)

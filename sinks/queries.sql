@@ -1,0 +1,187 @@
+-- The statements of the sinks. A heading names a statement; `sinks.postgres.query` finds it by that name.
+-- Arrays of one length are columns of a batch: one statement for a record and for thousands.
+
+-- name: hold_definitions --
+-- Definitions that come wait until this transaction has committed (migration 0003); batches do not wait for each other.
+SELECT pg_advisory_xact_lock_shared(8242, 1);
+
+-- name: record_milestones --
+-- Returns the milestones that were not recorded before. Ordered, so that two instances never deadlock.
+INSERT INTO milestones (
+    org_id, mentor_id, milestone_threshold, milestone_id, confirmed_count, attribution_id, reached_at, state
+)
+SELECT org_id, mentor_id, milestone_threshold, milestone_id, confirmed_count, attribution_id, reached_at, 'decided'
+FROM unnest(
+    %(org_ids)s::uuid[], %(mentor_ids)s::uuid[], %(thresholds)s::bigint[], %(milestone_ids)s::uuid[],
+    %(confirmed_counts)s::bigint[], %(attribution_ids)s::uuid[], %(reached_ats)s::timestamptz[]
+) AS batch (org_id, mentor_id, milestone_threshold, milestone_id, confirmed_count, attribution_id, reached_at)
+ORDER BY org_id, mentor_id, milestone_threshold
+ON CONFLICT DO NOTHING
+RETURNING org_id::text, mentor_id::text, milestone_threshold;
+
+-- name: claim_milestones --
+-- Milestones to be decided again: their mentor has come, or a definition has. Locked to this transaction; those that
+-- another instance has locked are its to decide.
+SELECT
+    org_id::text, mentor_id::text, milestone_threshold, milestone_id::text, confirmed_count, attribution_id::text,
+    reached_at
+FROM milestones
+WHERE
+    state = 'due'
+    OR (
+        state = 'awaiting_mentor'
+        AND EXISTS (
+            SELECT FROM mentors
+            WHERE mentors.org_id = milestones.org_id AND mentors.mentor_id = milestones.mentor_id
+        )
+    )
+ORDER BY org_id, mentor_id, milestone_threshold
+LIMIT %(limit)s
+FOR UPDATE OF milestones SKIP LOCKED;
+
+-- name: set_states --
+UPDATE milestones
+SET state = batch.state
+FROM unnest(%(org_ids)s::uuid[], %(mentor_ids)s::uuid[], %(thresholds)s::bigint[], %(states)s::text[])
+    AS batch (org_id, mentor_id, milestone_threshold, state)
+WHERE
+    milestones.org_id = batch.org_id
+    AND milestones.mentor_id = batch.mentor_id
+    AND milestones.milestone_threshold = batch.milestone_threshold
+    AND milestones.state <> batch.state;
+
+-- name: definitions --
+SELECT badge_id::text, org_id::text, type, threshold, name
+FROM badge_definitions
+ORDER BY threshold, badge_id;
+
+-- name: organisations_of_mentors --
+SELECT mentor_id::text, org_id::text
+FROM mentors
+WHERE mentor_id = ANY(%(mentor_ids)s::uuid[]);
+
+-- name: badges_held --
+SELECT org_id::text, mentor_id::text, badge_id::text
+FROM badge_awards
+INNER JOIN unnest(%(org_ids)s::uuid[], %(mentor_ids)s::uuid[]) AS batch (org_id, mentor_id) USING (org_id, mentor_id);
+
+-- name: save_decisions --
+-- Awards and audit in one statement: a decision reads 'awarded' if and only if its award was inserted here. Of two
+-- instances that decide at once the second finds the row and its decision becomes 'already_held'.
+WITH batch AS (
+    SELECT *
+    FROM unnest(
+        %(org_ids)s::uuid[], %(mentor_ids)s::uuid[], %(thresholds)s::bigint[], %(milestone_ids)s::uuid[],
+        %(badge_ids)s::uuid[], %(reasons)s::text[], %(confirmed_counts)s::bigint[]
+    ) AS decision (org_id, mentor_id, milestone_threshold, milestone_id, badge_id, reason, confirmed_count)
+    ORDER BY org_id, mentor_id, milestone_threshold, badge_id
+),
+awarded AS (
+    INSERT INTO badge_awards (org_id, mentor_id, badge_id, milestone_id, confirmed_count)
+    SELECT org_id, mentor_id, badge_id, milestone_id, confirmed_count
+    FROM batch
+    WHERE reason = 'awarded'
+    ON CONFLICT DO NOTHING
+    RETURNING org_id, mentor_id, badge_id
+),
+decided AS (
+    INSERT INTO badge_decisions (
+        org_id, mentor_id, milestone_threshold, milestone_id, badge_id, reason, confirmed_count
+    )
+    SELECT
+        batch.org_id,
+        batch.mentor_id,
+        batch.milestone_threshold,
+        batch.milestone_id,
+        batch.badge_id,
+        CASE WHEN batch.reason = 'awarded' AND awarded.badge_id IS NULL THEN 'already_held' ELSE batch.reason END,
+        batch.confirmed_count
+    FROM batch
+    LEFT JOIN awarded USING (org_id, mentor_id, badge_id)
+    ON CONFLICT (org_id, mentor_id, milestone_threshold, badge_id) DO UPDATE
+    SET reason = excluded.reason, decided_at = now()
+    WHERE
+        badge_decisions.reason NOT IN ('awarded', 'already_held')
+        AND badge_decisions.reason <> excluded.reason
+)
+SELECT count(*) FROM awarded;
+
+-- name: issued_codes --
+-- What is known of the codes and of the mentors of a batch.
+SELECT referral_code, org_id::text, mentor_id::text
+FROM referral_codes
+WHERE referral_code = ANY(%(referral_codes)s::text[])
+UNION
+SELECT referral_code, org_id::text, mentor_id::text
+FROM referral_codes
+INNER JOIN unnest(%(org_ids)s::uuid[], %(mentor_ids)s::uuid[]) AS batch (org_id, mentor_id) USING (org_id, mentor_id);
+
+-- name: insert_codes --
+-- Organisations, mentors and codes of a batch, all of it new as far as this transaction saw. Returns the codes that
+-- were inserted; fewer than given means that another instance was first.
+WITH batch AS (
+    SELECT *
+    FROM unnest(
+        %(referral_codes)s::text[], %(org_ids)s::uuid[], %(mentor_ids)s::uuid[], %(issued_ats)s::timestamptz[]
+    ) AS code (referral_code, org_id, mentor_id, issued_at)
+),
+new_organisations AS (
+    INSERT INTO organisations (org_id)
+    SELECT DISTINCT org_id FROM batch ORDER BY org_id
+    ON CONFLICT DO NOTHING
+),
+new_mentors AS (
+    INSERT INTO mentors (org_id, mentor_id)
+    SELECT org_id, mentor_id FROM batch ORDER BY org_id, mentor_id
+    ON CONFLICT DO NOTHING
+)
+INSERT INTO referral_codes (referral_code, org_id, mentor_id, issued_at)
+SELECT referral_code, org_id, mentor_id, issued_at FROM batch ORDER BY referral_code
+ON CONFLICT DO NOTHING
+RETURNING referral_code;
+
+-- name: upsert_counts --
+-- A mentor's records are in one partition, so there the higher offset is the newer record. In two partitions they are
+-- only after partitions were added to the topic; then the one with the later event is the newer. Triggers keep the
+-- organisations' sums (migration 0006).
+INSERT INTO mentor_counts (
+    org_id, mentor_id, referral_code, total_clicks, pending_attributions, confirmed_attributions, conversion_rate,
+    by_channel, milestones, last_event_at, counted_at, topic_partition, topic_offset
+)
+SELECT
+    org_id, mentor_id, referral_code, total_clicks, pending_attributions, confirmed_attributions, conversion_rate,
+    by_channel::jsonb, milestones::integer[], last_event_at, coalesce(to_timestamp(counted_ms / 1000.0), now()),
+    topic_partition, topic_offset
+FROM unnest(
+    %(org_ids)s::uuid[], %(mentor_ids)s::uuid[], %(referral_codes)s::text[], %(total_clicks)s::bigint[],
+    %(pending_attributions)s::bigint[], %(confirmed_attributions)s::bigint[], %(conversion_rates)s::float8[],
+    %(by_channels)s::text[], %(milestones)s::text[], %(last_event_ats)s::timestamptz[],
+    %(counted_mss)s::bigint[], %(topic_partitions)s::integer[], %(topic_offsets)s::bigint[]
+) AS batch (
+    org_id, mentor_id, referral_code, total_clicks, pending_attributions, confirmed_attributions, conversion_rate,
+    by_channel, milestones, last_event_at, counted_ms, topic_partition, topic_offset
+)
+ORDER BY org_id, mentor_id
+ON CONFLICT (org_id, mentor_id) DO UPDATE
+SET
+    referral_code = excluded.referral_code,
+    total_clicks = excluded.total_clicks,
+    pending_attributions = excluded.pending_attributions,
+    confirmed_attributions = excluded.confirmed_attributions,
+    conversion_rate = excluded.conversion_rate,
+    by_channel = excluded.by_channel,
+    milestones = excluded.milestones,
+    last_event_at = excluded.last_event_at,
+    counted_at = excluded.counted_at,
+    topic_partition = excluded.topic_partition,
+    topic_offset = excluded.topic_offset,
+    projected_at = now()
+WHERE
+    (
+        mentor_counts.topic_partition = excluded.topic_partition
+        AND mentor_counts.topic_offset < excluded.topic_offset
+    )
+    OR (
+        mentor_counts.topic_partition <> excluded.topic_partition
+        AND (mentor_counts.last_event_at IS NULL OR mentor_counts.last_event_at <= excluded.last_event_at)
+    );

@@ -1,0 +1,63 @@
+-- Roles of the cluster and what they may do here; run by every `db migrate`, so that a right granted to the migrating
+-- user later takes effect. They own nothing and cannot log in: GRANT one of them to the user that a component logs in as.
+--   referrals_app    the HTTP side: reads the rows of the organisation that its transaction has set, and no others;
+--                    issues codes there
+--   referrals_sinks  the badge consumer and the projection: all organisations
+--   referrals_reconciliation  `referrals reconcile`: one organisation at a time; learns whose members are to be asked for
+DO $$
+DECLARE
+    role text;
+    name text;
+BEGIN
+    FOREACH role IN ARRAY ARRAY['referrals_app', 'referrals_sinks', 'referrals_reconciliation'] LOOP
+        IF EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
+            CONTINUE;
+        END IF;
+        BEGIN
+            EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', role);
+            RAISE NOTICE 'created role %', role;
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN  -- another database of the cluster is migrated just now
+                NULL;
+            WHEN insufficient_privilege THEN
+                RAISE NOTICE 'role % is missing and % may not create roles; row-level security is in force, but only the owner of the tables can use them until somebody creates the role and runs this again',
+                    role, current_user;
+        END;
+    END LOOP;
+
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_app') THEN
+        GRANT SELECT ON organisations, mentors, referral_codes, badge_definitions, milestones, badge_awards,
+            badge_decisions, mentor_counts TO referrals_app;
+        GRANT SELECT ON organisation_counts, organisation_channels, organisation_days, organisation_totals
+            TO referrals_app;
+        GRANT SELECT, INSERT, UPDATE ON filtered_clicks TO referrals_app;
+        GRANT SELECT ON organisation_secrets, codes_outbox TO referrals_app;
+        GRANT INSERT ON mentors, referral_codes, codes_outbox TO referrals_app;
+        GRANT EXECUTE ON FUNCTION take_from_outbox(integer), landing_of_code(text) TO referrals_app;
+    END IF;
+
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_sinks') THEN
+        GRANT SELECT ON badge_definitions TO referrals_sinks;
+        GRANT SELECT, INSERT, UPDATE ON organisations, mentors, referral_codes, milestones, badge_awards,
+            badge_decisions, mentor_counts TO referrals_sinks;
+        FOREACH name IN ARRAY ARRAY[
+            'organisations', 'mentors', 'referral_codes', 'badge_definitions', 'milestones', 'badge_awards',
+            'badge_decisions', 'mentor_counts'
+        ] LOOP
+            IF NOT EXISTS (
+                SELECT FROM pg_policies
+                WHERE schemaname = current_schema() AND tablename = name AND policyname = 'sinks_see_all'
+            ) THEN
+                EXECUTE format('CREATE POLICY sinks_see_all ON %I TO referrals_sinks USING (true)', name);
+            END IF;
+        END LOOP;
+    END IF;
+
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_reconciliation') THEN
+        GRANT SELECT ON organisations, referral_codes, organisation_secrets, membership_sources
+            TO referrals_reconciliation;
+        GRANT SELECT, INSERT, UPDATE ON reconciliation_runs TO referrals_reconciliation;
+        GRANT EXECUTE ON FUNCTION organisations_to_reconcile() TO referrals_reconciliation;
+    END IF;
+END
+$$;

@@ -1,0 +1,1 @@
+"""The stream app: clicks and registrations in, counts and milestones out, exactly once."""

@@ -1,0 +1,126 @@
+"""The stream app of the referral programme, wired: `faust -A streams.app worker` and `referrals stream`.
+
+Consumes: codes, clicks, registrations (key: referral code; the same number of partitions).
+Keeps:    the tables mentors, members, waiting.
+Emits:    mentor-counts, milestones, dead letters, records moved to their partition.
+
+The rules are `models.attribution`; exactness and speed are `streams.engine`. Nothing happens at import:
+`app` is made when Faust asks for it.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Final
+
+import faust
+
+import logs
+from fault_points import fault_point
+from models.attribution import TABLES, Attribution, Rules
+from models.topics import CODES, SOURCES
+from settings import Settings
+from streams.engine.app import EngineApp
+from streams.engine.options import EngineOptions, leave_process
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from models.attribution import Changes
+    from streams.engine.batch import RecordBatch, Rows
+
+LOG_CRITICAL: Final = "2"
+"""librdkafka's own lines on standard error: what it tries again is nobody's concern, what fails is raised."""
+
+EXPIRY_INTERVAL_S: Final = 60.0
+"""How often records that wait for their code are looked at for their age: days, so a minute is exact enough."""
+
+
+def create_app(
+    settings: Settings,
+    *,
+    on_leave: Callable[[Exception], None] = leave_process,
+    daily: Callable[[], Awaitable[None]] | None = None,
+) -> EngineApp:
+    """Return the stream app under these settings.
+
+    Args:
+        settings: the installation's.
+        on_leave: what this worker does when it must not go on; see `EngineOptions.on_leave`.
+        daily: what one of the workers does at `reconcile_at`; it must raise nothing, and ends when it is cancelled.
+
+    """
+    attribution = Attribution(
+        Rules(
+            topic_prefix=settings.topic_prefix,
+            thresholds=settings.thresholds,
+            waiting_records_max=settings.waiting_records_max,
+            waiting_age_ms=int(settings.waiting_age_s * 1000),
+        ),
+        partitions=settings.partitions,
+    )
+    options = EngineOptions(
+        app_id=settings.app_id,
+        source_topics=tuple(topic.full_name(settings.topic_prefix) for topic in SOURCES),
+        read_first=CODES.full_name(settings.topic_prefix),
+        tables=TABLES,
+        partitions=settings.partitions,
+        client_config={**settings.kafka_client_config(), "log_level": LOG_CRITICAL},
+        on_leave=on_leave,
+        fault_point=fault_point,
+    )
+    app = EngineApp.create(
+        options,
+        session_timeout_s=settings.session_timeout_s,
+        topic_replication_factor=settings.replication_factor,
+        **_security(settings),
+    )
+
+    def fold(rows: Rows, batch: RecordBatch) -> Changes:
+        return attribution.fold(rows, batch, now_ms=_now_ms())
+
+    def expire(rows: Rows, partition: int) -> Changes:
+        return attribution.expire(rows, partition=partition, now_ms=_now_ms())
+
+    async def expire_waiting() -> None:
+        await app.engine.revise(expire)
+
+    app.fold_with(fold, name="attribution")
+    app.timer(EXPIRY_INTERVAL_S)(expire_waiting)
+    if daily is not None and settings.reconcile_at != "off":
+        app.crontab(settings.reconcile_at, timezone=UTC, on_leader=True)(daily)
+    return app
+
+
+def _now_ms() -> int:
+    """Read the clock: the only place of the stream app that does."""
+    return time.time_ns() // 1_000_000
+
+
+def _security(settings: Settings) -> dict[str, Any]:
+    """Return Faust's settings for a secured cluster: the same as librdkafka's, for aiokafka."""
+    context = None
+    if settings.security_protocol.endswith("SSL"):
+        context = ssl.create_default_context(cafile=settings.ssl_ca_location)
+    if settings.security_protocol.startswith("SASL"):
+        password = settings.sasl_password
+        credentials = faust.SASLCredentials(
+            username=settings.sasl_username,
+            password=None if password is None else password.get_secret_value(),
+            mechanism=settings.sasl_mechanism,
+            ssl_context=context,
+        )
+        return {"broker_credentials": credentials}
+    return {} if context is None else {"broker_credentials": faust.SSLCredentials(context)}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute
+    """Make `app` when it is asked for: `faust -A streams.app worker` looks it up by name."""
+    if name == "app":
+        settings = Settings()
+        logs.configure(settings)
+        app = globals()["app"] = create_app(settings)
+        return app
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,18 @@
+"""Exactly-once epochs for Faust: record batches in, one transaction for each epoch out.
+
+A generic engine: it knows nothing of what the records mean. Faust stays the stream processor (worker,
+agents, tables, co-partitioned assignment, timers); the engine replaces, through Faust's own plug-in
+points, how records come in and how changes go out. Read in this order:
+
+    options.py      what an application tells the engine
+    batch.py        a Faust event is a batch of records; what a fold gives back
+    epoch.py        changes, outgoing records and positions that are committed together
+    producer.py     the transactional producer of a source partition
+    changelog.py    rows from a changelog, read to its end
+    partition.py    a source partition owned by this worker: rows, positions, epoch, producer
+    engine.py       ownership, folding, committing, back-pressure, leaving
+    fetching.py     what aiokafka fetched, so that nothing is lost on the way
+    transport.py    batches and epochs, as Faust is given them
+    recovery.py     tables and their recovery, as Faust is given them
+    app.py          the Faust app that uses them
+"""

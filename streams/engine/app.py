@@ -1,0 +1,87 @@
+"""The Faust app of an application that folds batches exactly once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import faust
+from yarl import URL
+
+from streams.engine.engine import Engine
+from streams.engine.fetching import BatchScheduler
+from streams.engine.recovery import RowTable, RowTables
+from streams.engine.transport import BatchSchema, EpochTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.engine.batch import Changes, RecordBatch, Rows
+    from streams.engine.options import EngineOptions
+
+HEARTBEATS_PER_SESSION: Final = 3
+"""A worker is dead after the session timeout; two heartbeats may be lost before that (Kafka's advice)."""
+
+FETCH_BYTES_MAX: Final = 2 * 1024 * 1024
+"""Of one partition at a time: some 8,000 records of 250 bytes."""
+
+BATCHES_BUFFERED: Final = 4
+"""Batches between fetching and folding; a few hide the fetch, more only cost memory."""
+
+
+class EngineApp(faust.App):
+    """A Faust app whose agent folds the joined topics batch by batch."""
+
+    engine: Engine
+
+    def _create_directories(self) -> None:
+        """Make none: rows live in memory and in changelogs, and a container's disk is read-only."""
+
+    @classmethod
+    def create(cls, options: EngineOptions, *, session_timeout_s: float, **settings: Any) -> EngineApp:  # noqa: ANN401 - Faust's settings
+        """Return the app, its engine in place; Faust's own settings may be added.
+
+        Args:
+            options: the engine's wiring.
+            session_timeout_s: silence after which a worker's partitions go to another.
+            settings: more of Faust's settings, for example its credentials.
+
+        """
+        brokers = [URL(f"kafka://{address}") for address in options.client_config["bootstrap.servers"].split(",")]
+        app = cls(
+            options.app_id,
+            broker=brokers,
+            store="memory://",
+            processing_guarantee="exactly_once",
+            topic_partitions=options.partitions,
+            topic_allow_declare=True,  # the changelogs; the source topics are declared by nobody here
+            consumer_auto_offset_reset="earliest",
+            consumer_max_fetch_size=FETCH_BYTES_MAX,
+            broker_max_poll_records=100_000,
+            broker_session_timeout=session_timeout_s,
+            broker_heartbeat_interval=session_timeout_s / HEARTBEATS_PER_SESSION,
+            broker_commit_interval=60.0,  # Faust's commit timer: epochs commit by themselves
+            stream_buffer_maxsize=BATCHES_BUFFERED,
+            stream_wait_empty=False,
+            stream_recovery_delay=0.0,
+            table_standby_replicas=0,
+            web_enabled=False,  # Faust's server binds every interface and serves tables to anybody
+            ConsumerScheduler=BatchScheduler,
+            Table=RowTable,
+            TableManager=RowTables,
+            **settings,
+        )
+        app.transport = EpochTransport(brokers, app)
+        app.engine = Engine(options)
+        for table in options.tables:
+            app.Table(table, partitions=options.partitions)
+        return app
+
+    def fold_with(self, fold: Callable[[Rows, RecordBatch], Changes], *, name: str) -> None:
+        """Make an agent over the joined topics that folds each batch."""
+        sources = self.topic(*self.engine.options.source_topics, schema=BatchSchema())
+
+        async def agent(stream: faust.StreamT[Any]) -> None:
+            async for event in stream.events():
+                await self.engine.apply(event.value, fold)
+
+        self.agent(sources, name=name)(agent)

@@ -1,0 +1,116 @@
+"""A Faust event is a batch of records, and a fold gives back what is to be changed and sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Rows = dict[str, dict[bytes, bytes]]
+"""The rows of one source partition: table -> key -> row."""
+
+
+class FetchedRecord(Protocol):
+    """A record as aiokafka's parser gives it: without topic and partition, which the batch has once."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """One record of a batch, whole."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    """Milliseconds since 1970; -1 if unknown."""
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """Consecutive records of one topic and partition, as fetched; at least one."""
+
+    topic: str
+    partition: int
+    fetched: Sequence[FetchedRecord]
+    covers_from: int
+    """From this offset on the batch has every record there is."""
+    covers_to: int
+    """Up to this offset, not included: the position after the batch."""
+    generation: int
+    """The consumer group's generation when it was fetched; a batch of an earlier one is dropped."""
+
+    def __len__(self) -> int:
+        return len(self.fetched)
+
+    @property
+    def first_offset(self) -> int:
+        """Offset of the first record."""
+        return self.fetched[0].offset
+
+    def values(self) -> list[bytes | None]:
+        """Return the records' values, in order."""
+        return [record.value for record in self.fetched]
+
+    def record(self, index: int) -> SourceRecord:
+        """Return one record whole."""
+        fetched = self.fetched[index]
+        return SourceRecord(
+            self.topic,
+            self.partition,
+            fetched.offset,
+            fetched.timestamp,
+            fetched.key,
+            fetched.value,
+            tuple(fetched.headers),
+        )
+
+
+class OutgoingRecord(Protocol):
+    """A record to be produced; its partition follows from its key by murmur2."""
+
+    @property
+    def topic(self) -> str:
+        """Full name of the topic."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The key."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The value."""
+
+    @property
+    def headers(self) -> list[tuple[str, bytes | None]]:
+        """The headers."""
+
+    @property
+    def timestamp_ms(self) -> int:
+        """Milliseconds since 1970; 0: the time of producing."""
+
+
+class Changes(Protocol):
+    """What a fold gives back."""
+
+    @property
+    def rows(self) -> Mapping[str, Mapping[bytes, bytes | None]]:
+        """Table -> key -> new row; None: deleted."""
+
+    @property
+    def latest(self) -> Mapping[str, Mapping[bytes, bytes]]:
+        """Compacted topic -> key -> value; only the last one of an epoch is sent."""
+
+    @property
+    def outgoing(self) -> Sequence[OutgoingRecord]:
+        """Records that are sent each, in order."""

@@ -1,0 +1,320 @@
+"""Ownership of source partitions, folding, committing, back-pressure, and leaving.
+
+The order that makes it exact (see DESIGN.md, the commit protocol):
+
+    assign   partitions that another worker may have owned meanwhile are dropped
+    prepare  a producer starts for each new partition: the former owner is fenced, its open transaction ends;
+             then the committed positions are asked for; then the changelogs are read to their end
+    resume   Faust seeks the sources to the committed offsets and lets records flow
+    apply    a batch is folded: rows, epoch and position change in one step, without an await between
+    commit   the epoch is detached, written and committed by a thread, while the next one grows
+    settle   before partitions are given away, everything folded is committed
+
+Everything here runs on the event loop except what is handed to threads: the producers and the loading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from confluent_kafka import Consumer, TopicPartition
+
+from streams.engine.changelog import load_rows
+from streams.engine.errors import EngineError, NotCoPartitioned
+from streams.engine.partition import SourcePartition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from streams.engine.batch import Changes, RecordBatch, Rows
+    from streams.engine.options import EngineOptions
+
+COMMITTED_TIMEOUT_S: Final = 30.0
+METADATA_TIMEOUT_S: Final = 5.0
+
+log = structlog.get_logger("engine")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What this worker did since it started."""
+
+    records: int = 0
+    """Source records committed."""
+    epochs: int = 0
+    rows: int = 0
+    """Rows written to changelogs."""
+    commit_s: float = 0.0
+    """Seconds spent in commits, all partitions together."""
+
+
+class Engine:
+    """The partitions that this worker owns and what happens to them."""
+
+    def __init__(self, options: EngineOptions) -> None:
+        self.options = options
+        self.tally = Tally()
+        self.partitions: dict[int, SourcePartition] = {}
+        self._generation = -1
+        self._assigned: set[int] = set()
+        self._accepting = False
+        self._left = False
+        self._uncommitted_bytes = 0
+        self._room = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._commit_threads = ThreadPoolExecutor(options.commit_threads, thread_name_prefix="commit")
+        self._closing = ThreadPoolExecutor(1, thread_name_prefix="close")
+        self._group_consumer: Consumer | None = None
+        self._group: Any = None
+
+    # -- ownership --------------------------------------------------------------------------------------------
+
+    def assign(self, numbers: set[int], generation: int) -> None:
+        """Take note of the source partitions that are this worker's from now on; `prepare` does the work.
+
+        A partition stays only if this worker was a member of the generation before too: otherwise another
+        one may have owned it meanwhile. aiokafka sends no heartbeat until this has returned.
+        """
+        missed = generation != self._generation + 1
+        self._generation = generation
+        self._assigned = numbers
+        for number in [number for number in self.partitions if missed or number not in numbers]:
+            self._drop(number)
+
+    async def prepare(self, generation: int) -> bool:
+        """Fence former owners and load the rows; False if another assignment came meanwhile.
+
+        A producer is started for each new partition, then its committed positions are asked for, then its
+        changelogs are read: each step must find what the one before has made final.
+        """
+        started_s = time.monotonic()
+        await self._in_thread(self.check_topics)
+        kept = set(self.partitions)
+        committed = await self._in_thread(self._committed_positions, kept)
+        if generation != self._generation:
+            return False
+        for number in [number for number in kept if self.partitions[number].committed != committed[number]]:
+            self._drop(number)  # its rows do not stand at the position it would go on from
+        new = sorted(self._assigned - self.partitions.keys())
+        partitions = await asyncio.gather(*[self._in_thread(self._start_partition, number) for number in new])
+        self.options.fault_point("engine.loading")
+        committed = await self._in_thread(self._committed_positions, new)
+        first = await self._in_thread(self._first_offsets, new)
+        fenced_s = time.monotonic()
+        loaded = await self._in_thread(
+            lambda: load_rows(self.options, new, cancelled=lambda: generation != self._generation)
+        )
+        if generation != self._generation:
+            for partition in partitions:
+                self._close(partition)
+            return False
+        for partition in partitions:
+            partition.take_over(loaded[partition.number], committed[partition.number], first[partition.number])
+            self.partitions[partition.number] = partition
+        if new:
+            gc.collect()
+            gc.freeze()  # rows live long; the collector need not walk them
+        log.info(
+            "partitions_ready",
+            generation=generation,
+            kept=sorted(self.partitions.keys() - set(new)),
+            new=new,
+            rows=sum(len(table) for rows in loaded.values() for table in rows.values()),
+            fencing_s=round(fenced_s - started_s, 3),
+            loading_s=round(time.monotonic() - fenced_s, 3),
+        )
+        return True
+
+    def resume(self) -> None:
+        """Accept batches again."""
+        self._hurry.clear()
+        self._accepting = True
+
+    async def settle(self) -> None:
+        """Refuse further batches and commit all that is folded; before partitions are given away, and at the end."""
+        self._accepting = False
+        self.options.fault_point("engine.settling")
+        self._hurry.set()
+        for partition in self.partitions.values():
+            partition.urgent.set()
+        self._room.set()
+        while not self._left:
+            committing = [self._commit_soon(p) for p in self.partitions.values() if p.epoch or p.committing]
+            if not committing:
+                return
+            await asyncio.gather(*committing)
+
+    def _start_partition(self, number: int) -> SourcePartition:
+        partition = SourcePartition(self.options, number)
+        partition.producer.start()
+        return partition
+
+    def _drop(self, number: int) -> None:
+        partition = self.partitions.pop(number)
+        self._uncommitted_bytes -= partition.epoch.bytes
+        self._close(partition)
+
+    def _close(self, partition: SourcePartition) -> None:
+        self._closing.submit(partition.producer.close)  # joins librdkafka's threads: not on the event loop
+
+    def _committed_positions(self, numbers: Collection[int]) -> dict[int, dict[str, int]]:
+        asked = [TopicPartition(topic, number) for number in numbers for topic in self.options.source_topics]
+        positions: dict[int, dict[str, int]] = {number: {} for number in numbers}
+        if asked:
+            for answer in self._consumer().committed(asked, COMMITTED_TIMEOUT_S):
+                if answer.offset >= 0:
+                    positions[answer.partition][answer.topic] = answer.offset
+        return positions
+
+    def check_topics(self) -> None:
+        """See that the source topics have the partitions that the application counts on.
+
+        Raises:
+            NotCoPartitioned: one is missing, or has another number; keys would be looked for in wrong places.
+            KafkaException: the cluster does not answer.
+
+        """
+        found = self._consumer().list_topics(timeout=METADATA_TIMEOUT_S).topics
+        for topic in self.options.source_topics:
+            partitions = len(found[topic].partitions) if topic in found else 0
+            if partitions != self.options.partitions:
+                raise NotCoPartitioned(
+                    f"topic {topic} has {partitions or 'not been created'}{' partitions' if partitions else ''}, "
+                    f"expected {self.options.partitions} partitions"
+                )
+
+    def _first_offsets(self, numbers: Collection[int]) -> dict[int, dict[str, int]]:
+        """Return the first offset that each source topic still has in each partition."""
+
+        def first(topic: str, number: int) -> int:
+            low, _ = self._consumer().get_watermark_offsets(TopicPartition(topic, number), COMMITTED_TIMEOUT_S)
+            return low
+
+        return {number: {topic: first(topic, number) for topic in self.options.source_topics} for number in numbers}
+
+    def _consumer(self) -> Consumer:
+        """Return a consumer that is in the group's name but not in the group: for its offsets and metadata."""
+        if self._group_consumer is None:
+            self._group_consumer = Consumer({**self.options.client_config, "group.id": self.options.app_id})
+            self._group = self._group_consumer.consumer_group_metadata()
+        return self._group_consumer
+
+    # -- folding ----------------------------------------------------------------------------------------------
+
+    async def apply(self, batch: RecordBatch, fold: Callable[[Rows, RecordBatch], Changes]) -> None:
+        """Fold the batch into its partition, and see to it that it is committed.
+
+        Waits while too much is uncommitted. A batch of an assignment that has ended is dropped: whoever owns
+        the partition now reads it again from the committed offset. Any error makes this worker leave: Faust
+        would take the batch as done, and its records would be lost.
+        """
+        while self._uncommitted_bytes > self.options.uncommitted_bytes_max and self._accepting:
+            self._room.clear()
+            await self._room.wait()
+        partition = self.partitions.get(batch.partition)
+        if not self._accepting or partition is None or batch.generation != self._generation:
+            return
+        try:
+            partition.admit(batch)
+            changes = fold(partition.rows, batch)
+            self._uncommitted_bytes += partition.note(
+                changes, topic=batch.topic, records=len(batch), next_offset=batch.covers_to
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, going on would lose the batch
+            self.leave(error)
+            return
+        self._commit_soon(partition)
+
+    async def revise(self, step: Callable[[Rows, int], Changes]) -> None:
+        """Let a step that no record caused change each partition's rows: `step(rows, partition number)`."""
+        try:
+            for partition in list(self.partitions.values()):
+                if self.partitions.get(partition.number) is not partition or not self.is_accepting:
+                    return
+                self._uncommitted_bytes += partition.note(step(partition.rows, partition.number))
+                if partition.epoch:
+                    self._commit_soon(partition)
+                await asyncio.sleep(0)  # a step may look at many rows; let others have their turn
+        except Exception as error:  # noqa: BLE001 - Faust would end the timer, and nothing be revised any more
+            self.leave(error)
+
+    @property
+    def is_accepting(self) -> bool:
+        """Tell whether batches are folded: not while partitions are given away, taken over, or the worker leaves."""
+        return self._accepting
+
+    def position(self, topic: str, number: int) -> int:
+        """Return the offset of the next record of the topic to be folded in a partition; 0 before the first."""
+        partition = self.partitions.get(number)
+        return 0 if partition is None else partition.positions.get(topic, 0)
+
+    # -- committing -------------------------------------------------------------------------------------------
+
+    def _commit_soon(self, partition: SourcePartition) -> asyncio.Task[None]:
+        """At most one commit of a partition is in flight; the next begins when it ends, if there is work."""
+        if partition.committing is None:
+            partition.committing = asyncio.get_running_loop().create_task(self._commit(partition))
+        return partition.committing
+
+    async def _commit(self, partition: SourcePartition) -> None:
+        try:
+            while partition.epoch and not self._left:
+                epoch = partition.detach()
+                started = time.monotonic()
+                await asyncio.get_running_loop().run_in_executor(
+                    self._commit_threads, partition.producer.commit, epoch, self._group
+                )
+                partition.committed.update(epoch.positions)
+                self._uncommitted_bytes -= epoch.bytes
+                self._room.set()
+                took_s = time.monotonic() - started
+                self.tally.records += epoch.records
+                self.tally.epochs += 1
+                self.tally.rows += sum(map(len, epoch.rows.values()))
+                self.tally.commit_s += took_s
+                await self._rest(partition, took_s)
+        except Exception as error:  # noqa: BLE001 - what is not committed must not be built upon
+            self.leave(error)
+        finally:
+            partition.committing = None
+
+    async def _rest(self, partition: SourcePartition, took_s: float) -> None:
+        """Let the epoch grow: always in proportion to what a commit costs, and longer if nobody waits for it."""
+        rest_s = min(took_s * self.options.rest_ratio, self.options.rest_s_max)
+        await _wait(self._hurry, rest_s)
+        if not self._hurry.is_set():
+            await _wait(partition.urgent, self.options.calm_s - rest_s)
+
+    # -- leaving ----------------------------------------------------------------------------------------------
+
+    def leave(self, error: Exception) -> None:
+        """Stop at once: this worker no longer owns what it works on, or cannot commit it."""
+        if self._left:
+            return
+        self._left = True
+        self._accepting = False
+        log.error("worker_leaves", reason=str(error), kind=type(error).__name__, exc_info=_unexpected(error))
+        self.options.on_leave(error)
+
+    async def _in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - passed through
+        return await asyncio.get_running_loop().run_in_executor(None, call, *arguments)
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+    """Wait for the event, at most so long."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        return
+
+
+def _unexpected(error: Exception) -> Exception | None:
+    """Return the error for its traceback, unless its text says all there is to know."""
+    return None if isinstance(error, EngineError) else error

@@ -1,0 +1,25 @@
+"""Why a worker leaves.
+
+EngineError
+├── CommitFailed       an epoch could not be committed: fenced, aborted, or the broker was away too long
+├── OutOfOrder         a batch does not follow the position that the rows stand at
+└── NotCoPartitioned   the assignment or the topics contradict the join by partition
+"""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """The worker cannot go on as it is; a fresh start puts it right unless the message says otherwise."""
+
+
+class CommitFailed(EngineError):  # noqa: N818 - read as what happened
+    """An epoch could not be committed; nothing of it is visible, and it is done again from the last commit."""
+
+
+class OutOfOrder(EngineError):  # noqa: N818 - read as what happened
+    """A batch does not follow what the rows hold: folding it would count records twice, or leave some out."""
+
+
+class NotCoPartitioned(EngineError):  # noqa: N818 - read as what happened
+    """The joined topics must have the same number of partitions, and a worker must own the same of each."""

@@ -1,0 +1,137 @@
+"""The transactional producer of a source partition: one transaction for each epoch.
+
+The transactional id belongs to the source partition, so whoever owns the partition fences whoever owned it
+before, whatever that one still has in flight. All methods block and are called from threads; at most one
+at a time for each producer (librdkafka answers two with `_CONFLICT`).
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from confluent_kafka import KafkaException, Producer, TopicPartition
+
+from streams.engine.errors import CommitFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.engine.epoch import Epoch
+    from streams.engine.options import EngineOptions
+
+START_TIMEOUT_S: Final = 60.0
+"""Longest wait for the transaction coordinator: a broker that restarts needs a few seconds."""
+
+CALL_TIMEOUT_S: Final = 5.0
+"""Longest wait of one call before it is looked at again; librdkafka goes on where the call left off."""
+
+RETRY_PAUSE_S: Final = 0.05
+
+FULL_QUEUE_POLL_S: Final = 0.05
+
+
+class TransactionalProducer:
+    """Produces the epochs of one source partition."""
+
+    def __init__(self, options: EngineOptions, partition: int) -> None:
+        self._options = options
+        self._partition = partition
+        timeout_ms = int(options.transaction_timeout_s * 1000)
+        config: dict[str, Any] = {
+            **options.client_config,
+            "client.id": f"{options.app_id}-{partition}",
+            "transactional.id": options.transactional_id(partition),
+            "transaction.timeout.ms": timeout_ms,
+            "partitioner": "murmur2_random",  # Kafka's standard; librdkafka's own default is another one
+            "compression.type": "lz4",
+            "linger.ms": 1,  # a batch fills while the epoch is being produced, a thousand records in this time
+            "queue.buffering.max.messages": 1_000_000,
+            "queue.buffering.max.kbytes": 1_048_576,
+            "message.max.bytes": 10_000_000,  # the topic's own limit decides, not the client's default
+            # CONCURRENT_TRANSACTIONS, the answer while the last transaction's markers are still being written,
+            # is retried after this long; the default of 100 ms would be the whole latency of a small epoch.
+            "retry.backoff.ms": 1,
+            "retry.backoff.max.ms": 100,
+        }
+        self._producer = Producer(config)
+
+    def start(self) -> None:
+        """Fence the former owner and end its open transaction.
+
+        Raises:
+            CommitFailed: the coordinator did not answer in time, or refuses.
+
+        """
+        # A client just made knows no broker, and would look for the coordinator again only after half a second.
+        self._persist("list_topics", lambda timeout: self._producer.list_topics(timeout=timeout), START_TIMEOUT_S)
+        self._persist("init_transactions", self._producer.init_transactions, START_TIMEOUT_S)
+
+    def commit(self, epoch: Epoch, group: Any) -> None:  # noqa: ANN401 - librdkafka's opaque group metadata
+        """Write the epoch's rows, records and positions in one transaction.
+
+        Raises:
+            CommitFailed: nothing of the epoch is visible to read_committed readers, or another owner has it.
+
+        """
+        fault_point = self._options.fault_point
+        fault_point("engine.folded")
+        self._persist("begin_transaction", lambda _: self._producer.begin_transaction(), CALL_TIMEOUT_S)
+        fault_point("engine.begun")
+        self._produce(epoch)
+        fault_point("engine.produced")
+        if epoch.positions:
+            positions = [TopicPartition(topic, self._partition, at) for topic, at in epoch.positions.items()]
+            self._persist(
+                "send_offsets_to_transaction",
+                lambda timeout: self._producer.send_offsets_to_transaction(positions, group, timeout),
+                self._options.transaction_timeout_s,
+            )
+        fault_point("engine.offsets_sent")
+        self._persist("commit_transaction", self._producer.commit_transaction, 2 * self._options.transaction_timeout_s)
+        fault_point("engine.committed")
+
+    def close(self) -> None:
+        """Let go of the connections and threads; what was not committed is not visible to anybody."""
+        self._producer.close()
+
+    def _produce(self, epoch: Epoch) -> None:
+        send = self._send
+        for table, rows in epoch.rows.items():
+            changelog = self._options.changelog(table)
+            for key, row in rows.items():
+                send(changelog, row, key, self._partition)
+        for topic, values in epoch.latest.items():
+            for key, value in values.items():
+                send(topic, value, key)
+        for record in epoch.outgoing:
+            send(record.topic, record.value, record.key, timestamp=record.timestamp_ms, headers=record.headers)
+
+    def _send(self, *record: Any, **more: Any) -> None:  # noqa: ANN401 - the arguments of Producer.produce
+        while True:
+            try:
+                self._producer.produce(*record, **more)
+            except BufferError:
+                self._producer.poll(FULL_QUEUE_POLL_S)
+            except KafkaException as error:
+                raise self._failure("produce", error) from error
+            else:
+                return
+
+    def _persist(self, step: str, call: Callable[[float], object], deadline_s: float) -> None:
+        """Call until it succeeds: a retriable error, a time-out among them, is not the end before the deadline."""
+        deadline = time.monotonic() + deadline_s
+        while True:
+            try:
+                call(CALL_TIMEOUT_S)
+            except KafkaException as error:
+                fault = error.args[0]
+                if not fault.retriable() or fault.txn_requires_abort() or time.monotonic() > deadline:
+                    raise self._failure(step, error) from error
+                time.sleep(RETRY_PAUSE_S)
+            else:
+                return
+
+    def _failure(self, step: str, error: KafkaException) -> CommitFailed:
+        fault = error.args[0]
+        return CommitFailed(f"partition {self._partition}: {step} failed: {fault.name()}: {fault.str()}")

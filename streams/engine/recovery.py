@@ -1,0 +1,117 @@
+"""Tables and their recovery, as Faust is given them: rows are the engine's, loaded by it from the changelogs.
+
+RowTable            declares a changelog, co-partitioned with the sources
+ChangelogRecovery   Faust's recovery service: prepares the engine, then resumes the streams
+RowTables           Faust's table manager, with this recovery
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING, Final, cast
+
+import faust
+from aiokafka.errors import IllegalStateError
+from faust.tables.manager import TableManager
+from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
+from mode import Service
+
+from streams.engine.transport import engine_of
+
+if TYPE_CHECKING:
+    from faust.types import TP
+
+    from streams.engine.transport import BatchConsumer
+
+READ_FIRST_POLL_S: Final = 0.02
+READ_FIRST_STALLED_S: Final = 2.0
+"""The end of a topic may be control records, which are never delivered: without progress for this long it is read."""
+
+
+class RowTable(faust.Table):  # type: ignore[type-arg]  # generic for type checkers only
+    """A table whose rows are the engine's: here it only declares its changelog."""
+
+
+class ChangelogRecovery(Recovery):
+    """Lets the engine take over the partitions, then resumes the streams."""
+
+    @Service.task
+    async def _restart_recovery(self) -> None:
+        engine = engine_of(self.app)
+        while not self.should_stop:
+            if await self.wait_for_stopped(self.signal_recovery_start.wait()):
+                return
+            self.signal_recovery_start.clear()
+            generation = self._generation_id
+            try:
+                if not await engine.prepare(generation):
+                    continue
+                behind = await self._behind_in_first_topic()
+                engine.resume()
+                await self._resume_streams(generation_id=generation)
+                await self._read_first(behind)
+            except (RebalanceAgain, IllegalStateError):
+                continue
+            except ServiceStopped:
+                return
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - without rows nothing may be folded
+                engine.leave(error)
+
+    async def _behind_in_first_topic(self) -> dict[int, int]:
+        """Return the partitions in which the topic that is read first has records, and its end there.
+
+        The other topics' partitions of the same number are held.
+        """
+        engine = engine_of(self.app)
+        consumer = self._batch_consumer()
+        first = engine.options.read_first
+        ends = await consumer.highwaters(*[tp for tp in consumer.assignment() if tp.topic == first])
+        behind = {tp.partition: end for tp, end in ends.items() if (end or 0) > engine.position(first, tp.partition)}
+        consumer.hold(self._other_sources(set(behind)))
+        return behind
+
+    async def _read_first(self, behind: dict[int, int]) -> None:
+        """Release a partition's other topics once the first one is read to where it ended."""
+        engine = engine_of(self.app)
+        first = engine.options.read_first
+        progressed_s, seen = monotonic(), -1
+        while behind and not self.should_stop and not self.signal_recovery_start.is_set():
+            await self.sleep(READ_FIRST_POLL_S)
+            positions = {number: engine.position(first, number) for number in behind}
+            if sum(positions.values()) != seen:
+                progressed_s, seen = monotonic(), sum(positions.values())
+            stalled = monotonic() - progressed_s > READ_FIRST_STALLED_S
+            done = {number for number, end in behind.items() if positions[number] >= end or stalled}
+            if done:
+                self._batch_consumer().release(self._other_sources(done))
+                behind = {number: end for number, end in behind.items() if number not in done}
+
+    def _other_sources(self, numbers: set[int]) -> set[TP]:
+        options = engine_of(self.app).options
+        others = set(options.source_topics) - {options.read_first}
+        return {tp for tp in self.app.consumer.assignment() if tp.partition in numbers and tp.topic in others}
+
+    def _batch_consumer(self) -> BatchConsumer:
+        return cast("BatchConsumer", self.app.consumer)
+
+    @Service.task
+    async def _slurp_changelogs(self) -> None:
+        """Do nothing: changelogs are not read through Faust's consumer."""
+
+    @Service.task
+    async def _publish_stats(self) -> None:
+        """Do nothing: there are no changelog offsets to report."""
+
+
+class RowTables(TableManager):
+    """Puts the recovery in place."""
+
+    @property
+    def recovery(self) -> ChangelogRecovery:
+        """The service that Faust tells of rebalances."""
+        if self._recovery is None:
+            self._recovery = ChangelogRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return cast("ChangelogRecovery", self._recovery)

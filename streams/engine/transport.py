@@ -1,0 +1,148 @@
+"""The transport that Faust is given: batches in, epochs out.
+
+    BatchConsumer    Transport.Consumer: makes one Faust message of a batch; commits are epochs, acks are nothing
+    BatchSchema      the topics' schema: hands the batch through, decoding is the fold's affair
+    Epochs           Transport.TransactionManager: Faust tells it of assignments, before and after
+    EpochTransport   puts them in place
+
+When partitions move, Faust calls `Epochs.on_partitions_revoked`, then `Epochs.on_rebalance`, and then
+`ChangelogRecovery` (recovery.py), which ends with a seek to the committed offsets.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import faust
+from faust.transport.consumer import TransactionManager
+from faust.transport.drivers import aiokafka as driver
+from faust.types.tuples import ConsumerMessage
+
+from streams.engine.batch import RecordBatch
+from streams.engine.errors import NotCoPartitioned
+from streams.engine.fetching import BatchThread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from faust.types import TP, EventT, Message
+
+    from streams.engine.engine import Engine
+    from streams.engine.fetching import Slice
+
+
+class BatchConsumer(driver.Consumer):
+    """Makes one Faust message of a batch; positions are committed by epochs, not by acknowledgements."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - Faust's
+        self._held: set[TP] = set()
+        super().__init__(*arguments, **options)
+
+    def hold(self, tps: set[TP]) -> None:
+        """Fetch nothing from these partitions, whoever resumes them, until they are released."""
+        self._held = tps
+        self.pause_partitions(tps)
+
+    def release(self, tps: set[TP]) -> None:
+        """Fetch from these partitions again."""
+        self._held -= tps
+        self.resume_partitions(tps)
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Resume those of the partitions that are not held."""
+        super().resume_partitions(set(tps) - self._held)
+
+    def _new_consumer_thread(self) -> BatchThread:
+        return BatchThread(self, loop=self.loop, beacon=self.beacon)
+
+    def _to_message(self, tp: TP, record: Slice) -> ConsumerMessage:
+        last = record[-1]
+        generation = self.app.consumer_generation_id
+        batch = RecordBatch(tp.topic, tp.partition, record, record.covers_from, record.covers_to, generation)
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000.0,
+            0,
+            None,
+            None,
+            cast("bytes", batch),
+            None,
+            0,
+            0,
+            tp,
+            generation_id=generation,
+        )
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ANN401, FBT001, FBT002 - Faust's signature
+        """Commit everything if Faust is stopping; its commit timer has nothing to do, epochs follow their own pace."""
+        del topics
+        if not start_new_transaction:
+            await engine_of(self.app).settle()
+        return True
+
+    def ack(self, message: Message) -> bool:
+        """Take note that the agent is done with a batch, for nobody: the epoch holds the position."""
+        message.acked = True
+        return True
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Ignore gaps between batches: they belong to the bookkeeping of acknowledgements."""
+
+
+class BatchSchema(faust.Schema):  # type: ignore[type-arg]  # generic for type checkers only
+    """Hands a batch through as the value of the event."""
+
+    def compile(self, app: Any, **_: Any) -> Any:  # noqa: ANN401 - Faust's signature
+        """Return the function that makes an event of a message."""
+
+        async def decode(message: Message, *, propagate: bool = False) -> EventT[Any]:
+            del propagate
+            event: EventT[Any] = app.create_event(None, message.value, {}, message)
+            return event
+
+        return decode
+
+
+class Epochs(TransactionManager):
+    """Tells the engine which source partitions this worker owns."""
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Commit what is folded before the partitions are given away."""
+        del revoked
+        await engine_of(self.app).settle()
+
+    async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP]) -> None:
+        """Own the assigned partitions; their rows are loaded, and the sources sought, after this."""
+        del revoked, newly_assigned
+        engine = engine_of(self.app)
+        try:
+            numbers = _co_partitioned(assigned, engine.options.source_topics)
+            engine.assign(numbers, self.app.consumer_generation_id)
+        except Exception as error:  # noqa: BLE001 - half an assignment is none
+            engine.leave(error)
+
+
+class EpochTransport(driver.Transport):
+    """aiokafka's transport with batches and epochs."""
+
+    Consumer = BatchConsumer
+    TransactionManager = Epochs
+
+
+def engine_of(app: Any) -> Engine:  # noqa: ANN401 - Faust's app types do not know ours
+    """Return the engine of an `EngineApp`, as Faust's classes know their app."""
+    engine: Engine = app.engine
+    return engine
+
+
+def _co_partitioned(assigned: set[TP], topics: Sequence[str]) -> set[int]:
+    numbers = [{tp.partition for tp in assigned if tp.topic == topic} for topic in topics]
+    if any(each != numbers[0] for each in numbers):
+        found = ", ".join(f"{topic}: {sorted(each)}" for topic, each in zip(topics, numbers, strict=True))
+        raise NotCoPartitioned(
+            f"the joined topics must be assigned by the same partitions, found {found}; "
+            "give them the same number of partitions"
+        )
+    return numbers[0]

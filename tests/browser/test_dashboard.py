@@ -1,0 +1,316 @@
+"""The dashboard as a coordinator meets it."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import uuid
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.async_api import Locator, Page, Route, expect
+
+from tests.browser.conftest import DESK, PHONE, Visit
+from tests.organisation_scene import OrganisationScene
+from tests.web import Web, make_token
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
+
+UNAUTHORISED = ("status of 401",)
+"""What Chromium itself says of an answer that a test wants."""
+
+
+def figure(page: Page, name: str) -> Locator:
+    """Find one of the sums."""
+    return page.locator(f'[data-figure="{name}"]')
+
+
+async def test_signs_in_by_the_address_and_shows_the_figures(visit: Visit, scene: OrganisationScene) -> None:
+    """The token is out of the address at once, stays for this tab, and every panel is filled."""
+    scene.call("Nordlys")
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=1_234, pending=3, confirmed=5, sms=34)
+    scene.reach(mentor_id, 5)
+    async with visit("/dashboard", org_id=scene.org_id) as page:
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Nordlys")
+        await expect(figure(page, "clicks")).to_have_text("1,234")
+        await expect(figure(page, "pending")).to_have_text("3")
+        await expect(figure(page, "confirmed")).to_have_text("5")
+        await expect(figure(page, "conversion")).to_have_text("0.4%")
+        await expect(page.locator("#updated")).to_contain_text("just now")
+        await expect(page.locator("#channels tbody tr")).to_have_count(2)
+        await expect(page.locator("#leaderboard tbody tr")).to_contain_text([scene.codes[mentor_id]])
+        await expect(page.locator("#activity li.badge")).to_contain_text(["Five recruits"])
+        await expect(page.locator("#activity .new")).to_have_count(0)
+        await expect(page.locator("#daily canvas")).to_have_count(2)
+        await expect(page.locator("#pipeline .state")).to_have_text("Up to date")
+        await expect(page.locator("#connection")).to_have_text("Live")
+        assert "token" not in page.url
+        await page.reload()
+        await expect(figure(page, "clicks")).to_have_text("1,234")
+
+
+async def test_what_happens_appears_without_a_reload(visit: Visit, scene: OrganisationScene) -> None:
+    """Count, milestone and award; what arrived is marked, and said to those who do not see it."""
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=10)
+    async with visit("/dashboard", org_id=scene.org_id) as page:
+        await expect(page.locator("#connection")).to_have_text("Live")
+        await page.evaluate("window.isTheSamePage = true")
+        await asyncio.to_thread(scene.count, mentor_id, 11, 0, 1)
+        await asyncio.to_thread(scene.reach, mentor_id, 1)
+        await expect(figure(page, "clicks")).to_have_text("11")
+        await expect(figure(page, "confirmed")).to_have_text("1")
+        await expect(page.locator("#activity li.badge.new")).to_contain_text(["First recruit"])
+        await expect(page.locator("#activity li.milestone.new")).to_contain_text(["1 confirmed"])
+        await expect(page.locator("#announcer")).to_contain_text("earned the badge First recruit")
+        await expect(page.locator("#leaderboard td.strong")).to_have_text("1")
+        assert await page.evaluate("window.isTheSamePage")
+
+
+async def test_an_organisation_without_anything_says_what_to_do(visit: Visit, scene: OrganisationScene) -> None:
+    """Steps with commands to copy; they make room for the figures when the first click is counted."""
+    async with visit("/dashboard", org_id=scene.org_id) as page:
+        await expect(page.get_by_role("heading", name="Nothing has been counted yet")).to_be_visible()
+        await expect(page.locator(".first-steps code").first).to_contain_text(f"--org {scene.org_id}")
+        await expect(page.locator("#funnel")).to_be_hidden()
+        await expect(page.locator("#connection")).to_have_text("Live")
+        await asyncio.to_thread(lambda: scene.count(scene.issue(), clicks=1))
+        await expect(figure(page, "clicks")).to_have_text("1")
+        await expect(page.locator("#welcome")).to_be_hidden()
+
+
+async def test_by_keyboard_alone(visit: Visit, scene: OrganisationScene) -> None:
+    """The skip link comes first; days, chart, table and pages are reached and work; focus is seen."""
+    for confirmed in range(12):
+        scene.count(scene.issue(), clicks=20, confirmed=confirmed)
+    async with visit("/dashboard", org_id=scene.org_id) as page:
+        await expect(page.locator("#daily canvas")).to_have_count(2)
+        await page.keyboard.press("Tab")
+        skip = page.get_by_role("link", name="Skip to the figures")
+        await expect(skip).to_be_focused()
+        await expect(skip).to_be_in_viewport()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("main")).to_be_focused()
+        await page.keyboard.press("Tab")
+        export = page.get_by_role("button", name="Export CSV")
+        await expect(export).to_be_focused()
+        assert await export.evaluate("node => getComputedStyle(node).outlineStyle") == "solid"
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_label("30 days")).to_be_focused()
+        await page.keyboard.press("ArrowLeft")
+        await expect(page.locator(".readout-day")).to_have_text("last 7 days")
+        await page.keyboard.press("Tab")
+        await expect(page.locator(".charts")).to_be_focused()
+        await page.keyboard.press("End")
+        await expect(page.locator(".kind.clicks dd")).to_have_text("240")
+        await expect(page.locator(".readout-day")).not_to_contain_text("last")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("table", name="Clicks, pending and confirmed")).to_be_visible()
+        await expect(page.locator(".table-alternative tbody tr")).to_have_count(7)
+        turn = page.get_by_role("button", name="Next")
+        await turn.focus()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#leaderboard tbody tr")).to_have_count(2)
+        await expect(page.locator("#leaderboard .rank").nth(1)).to_have_text("11")
+        await expect(page.get_by_role("button", name="Previous")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#leaderboard tbody tr")).to_have_count(10)
+
+
+async def test_on_a_phone_nothing_is_wider_than_the_screen(visit: Visit, scene: OrganisationScene) -> None:
+    """320 pixels; signed in, signed out, and the mentor's page; long names and large numbers included."""
+    scene.call(
+        "An organisation whose name is long enough for two lines and a word without any end to break at: " + "m" * 60
+    )
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=98_765_432, pending=1_000_000, confirmed=7_654_321, **{"w" * 32: 1_000_000})
+    scene.reach(mentor_id, 25)
+
+    async def is_within(page: Page) -> bool:
+        return bool(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+    async with visit("/dashboard", org_id=scene.org_id, size=PHONE) as page:
+        await expect(page.locator("#daily canvas")).to_have_count(2)
+        await expect(page.locator("#pipeline .state")).to_be_visible()
+        assert await is_within(page)
+        for table in await page.locator("table").all():
+            assert await table.evaluate("node => node.scrollWidth <= node.parentElement.clientWidth")
+        await page.get_by_role("button", name="Sign out").click()
+        await expect(page.get_by_label("Token")).to_be_visible()
+        assert await is_within(page)
+    async with visit("/me", org_id=scene.org_id, role="mentor", subject=mentor_id, size=PHONE) as page:
+        await expect(page.get_by_role("img", name="QR code")).to_be_visible()
+        assert await is_within(page)
+
+
+async def test_dark_as_the_system_is_until_somebody_chooses(visit: Visit, scene: OrganisationScene) -> None:
+    """The choice outlives a reload, and choosing what the system prefers is no choice any more."""
+
+    async def lightness(page: Page) -> int:
+        return int(await page.evaluate("parseInt(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])"))
+
+    async with visit("/dashboard", org_id=scene.org_id, color_scheme="dark") as page:
+        assert await lightness(page) < 50
+        await page.get_by_role("button", name="Use the light theme").click()
+        assert await lightness(page) > 200
+        await page.reload()
+        assert await lightness(page) > 200
+        await page.get_by_role("button", name="Use the dark theme").click()
+        assert await lightness(page) < 50
+        assert await page.evaluate("localStorage.length") == 0
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+async def test_motion_is_reduced_for_whom_it_disturbs(
+    visit: Visit, scene: OrganisationScene, motion: Literal["reduce", "no-preference"]
+) -> None:
+    """Nothing slides or fades unless it may."""
+    async with visit("/dashboard", org_id=scene.org_id, reduced_motion=motion) as page:
+        took = await page.locator(".step").first.evaluate(
+            "node => getComputedStyle(node, '::before').transitionDuration"
+        )
+        assert (took == "0s") is (motion == "reduce")
+
+
+async def test_what_is_focused_stays_focused(visit: Visit, scene: OrganisationScene) -> None:
+    """Figures that come anew take nothing out of anybody's hands."""
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=1)
+    async with visit("/dashboard", org_id=scene.org_id) as page:
+        await expect(page.locator("#connection")).to_have_text("Live")
+        link = page.locator("#leaderboard a")
+        await link.focus()
+        await asyncio.to_thread(scene.count, mentor_id, 2)
+        await expect(page.locator("#leaderboard td.wide").first).to_have_text("2")
+        await expect(link).to_be_focused()
+
+
+async def test_one_sees_ones_own_organisation_alone(visit: Visit, scene: OrganisationScene) -> None:
+    """Neither its figures nor its mentors are another's to see, whatever address he types."""
+    scene.call("Secret society")
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=4_321)
+    expects = ("status of 404",)
+    async with visit("/dashboard", org_id=str(uuid.uuid4()), expects=expects) as page:
+        await expect(page.get_by_role("heading", name="Nothing has been counted yet")).to_be_visible()
+        assert "4,321" not in await page.content()
+        assert "Secret society" not in await page.content()
+        await page.goto(f"/me#mentor={mentor_id}")
+        await expect(page.get_by_role("heading", name="No such mentor here")).to_be_visible()
+        assert scene.codes[mentor_id] not in await page.content()
+
+
+async def test_signed_out_one_pastes_a_token(visit: Visit, scene: OrganisationScene) -> None:
+    """What is no token is said so; a good one opens the page."""
+    scene.count(scene.issue(), clicks=8)
+    async with visit("/dashboard", org_id=scene.org_id, role=None) as page:
+        field = page.get_by_label("Token")
+        await expect(field).to_be_focused()
+        await field.fill("not a token")
+        await page.get_by_role("button", name="Open").click()
+        await expect(page.get_by_role("alert")).to_contain_text("This is not a token")
+        await field.fill(make_token(org_id=scene.org_id))
+        await page.get_by_role("button", name="Open").click()
+        await expect(figure(page, "clicks")).to_have_text("8")
+        await page.get_by_role("button", name="Sign out").click()
+        await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        await page.reload()
+        await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("claims", "title"),
+    [({"exp": 1_700_000_000}, "Your session has ended"), ({"aud": "another"}, "This token does not open this page")],
+)
+async def test_a_token_that_is_refused_says_why(
+    visit: Visit, scene: OrganisationScene, claims: dict[str, object], title: str
+) -> None:
+    """Expired, or never good here; it is forgotten, and nothing of the page is left."""
+    async with visit("/dashboard", org_id=scene.org_id, claims=claims, expects=UNAUTHORISED) as page:
+        await expect(page.get_by_role("heading", name=title)).to_be_visible()
+        await expect(page.locator("#funnel")).to_have_count(0)
+        assert await page.evaluate("sessionStorage.length") == 0
+
+
+async def test_without_the_server_it_says_so_and_goes_on(visit: Visit, scene: OrganisationScene) -> None:
+    """What stands there stays; the banner goes with the connection's return, and what came meanwhile is there."""
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=5)
+    async with visit("/dashboard", org_id=scene.org_id, expects=("ERR_INTERNET_DISCONNECTED",)) as page:
+        await expect(page.locator("#connection")).to_have_text("Live")
+        await page.context.set_offline(offline=True)
+        await expect(page.locator("#connection")).to_have_text("Offline")
+        await expect(page.locator("#banner")).to_be_visible()
+        await expect(page.locator("#banner")).to_contain_text("You are offline")
+        await expect(figure(page, "clicks")).to_have_text("5")
+        await asyncio.to_thread(scene.count, mentor_id, 6)
+        await page.context.set_offline(offline=False)
+        await expect(page.locator("#connection")).to_have_text("Live")
+        await expect(page.locator("#banner")).to_be_hidden()
+        await expect(figure(page, "clicks")).to_have_text("6")
+
+
+async def test_what_fails_can_be_tried_again(visit: Visit, scene: OrganisationScene, web: Web) -> None:
+    """A panel by itself, or the page where there is nothing to show without it."""
+    scene.count(scene.issue(), clicks=5)
+    failing = {"/summary", "/channels"}
+
+    async def fail(route: Route) -> None:
+        if any(path in route.request.url for path in failing):
+            await route.fulfill(status=503, json={"title": "Service Unavailable", "detail": "Postgres does not answer"})
+        else:
+            await route.continue_()
+
+    async with visit("/welcome", org_id=scene.org_id, expects=("status of 503",)) as page:
+        await page.route("**/v1/**", fail)
+        await page.goto(f"{web.base_url}/dashboard#token={make_token(org_id=scene.org_id)}")
+        await expect(page.get_by_role("heading", name="This page could not be loaded")).to_be_visible()
+        await expect(page.locator("#failure")).to_contain_text("Postgres does not answer")
+        failing.remove("/summary")
+        await page.locator("#failure").get_by_role("button", name="Try again").click()
+        await expect(figure(page, "clicks")).to_have_text("5")
+        await expect(page.locator("#channels .failure")).to_contain_text("Postgres does not answer")
+        failing.clear()
+        await page.locator("#channels").get_by_role("button", name="Try again").click()
+        await expect(page.locator("#channels tbody tr")).to_have_count(1)
+
+
+async def test_names_of_others_are_text(visit: Visit, scene: OrganisationScene) -> None:
+    """Whatever an organisation is called, and whatever channel a link names."""
+    markup = "<img src=x onerror=document.title=1>"
+    scene.call(markup)
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=3, **{"<b>sms</b>": 2})
+    async with visit("/dashboard", org_id=scene.org_id) as page:
+        await expect(page.get_by_role("heading", level=1)).to_have_text(markup)
+        await expect(page.locator("#channels th").filter(has_text="<b>sms</b>")).to_be_visible()
+        await expect(page.locator("main img, main b")).to_have_count(0)
+
+
+async def test_mentors_are_copied_opened_and_exported(visit: Visit, scene: OrganisationScene, tmp_path: Path) -> None:
+    """A short id stands for the whole one, the code leads to the mentor's page, and the export has everyone."""
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=9)
+    permissions = ["clipboard-read", "clipboard-write"]
+    async with visit("/dashboard", org_id=scene.org_id, size=DESK, permissions=permissions) as page:
+        await page.locator("#leaderboard").get_by_role("button", name="Copy mentor id").click()
+        await expect(page.locator("#announcer")).to_contain_text("Copied mentor id")
+        assert await page.evaluate("navigator.clipboard.readText()") == mentor_id
+        async with page.expect_download() as started:
+            await page.get_by_role("button", name="Export CSV").click()
+        download = await started.value
+        assert download.suggested_filename.startswith("referrals-")
+        await download.save_as(tmp_path / "export.csv")
+        rows = list(csv.reader((tmp_path / "export.csv").read_text().splitlines()))
+        assert any(mentor_id in row for row in rows[1:])
+        await page.locator("#leaderboard a").click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("Mentor")
+        await expect(page.locator('[data-figure="clicks"]')).to_have_text("9")
+        await page.get_by_role("link", name="All mentors").click()
+        await expect(figure(page, "clicks")).to_have_text("9")
+        await page.get_by_label("Mentor id", exact=True).fill(mentor_id.upper())
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#whose")).to_contain_text(mentor_id)

@@ -1,0 +1,78 @@
+"""A mentor's own page, and the neutral page that links may lead to."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+import segno
+from playwright.async_api import expect
+
+from tests.browser.conftest import Visit
+from tests.organisation_scene import OrganisationScene
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_a_mentor_is_led_to_his_own_page(visit: Visit, scene: OrganisationScene) -> None:
+    """From the dashboard's address: his link, its channels, QR code, counts and badges."""
+    mentor_id = scene.issue()
+    code = scene.codes[mentor_id]
+    scene.count(mentor_id, clicks=10, pending=3, confirmed=2)
+    scene.reach(mentor_id, 1)
+    async with visit("/dashboard", org_id=scene.org_id, role="mentor", subject=mentor_id) as page:
+        await page.wait_for_url("**/me")
+        await expect(page.get_by_role("heading", name="Your referrals")).to_be_visible()
+        link = await page.get_by_label("Link", exact=True).input_value()
+        assert urlsplit(link).path == f"/r/{code}"
+        picture = page.get_by_role("img", name=f"QR code of the link with code {code}")
+        await expect(picture).to_be_visible()
+        drawn = await picture.locator("path").get_attribute("d")
+        assert f'd="{drawn}"' in segno.make(link, error="m", micro=False).svg_inline(border=4)
+        for name, number in (("clicks", "10"), ("pending", "3"), ("confirmed", "2"), ("conversion", "20.0%")):
+            await expect(page.locator(f'[data-figure="{name}"]')).to_have_text(number)
+        await expect(page.get_by_role("progressbar")).to_have_attribute(
+            "aria-label", "2 of 5 confirmed for the badge Five recruits"
+        )
+        await expect(page.get_by_role("list", name="Badges held")).to_contain_text("First recruit")
+        for channel, scheme in (("whatsapp", "https"), ("sms", "sms"), ("email", "mailto")):
+            address = await page.locator(f'[data-channel="{channel}"]').get_attribute("href")
+            assert address is not None
+            assert urlsplit(address).scheme == scheme
+            shared = unquote(address).split()[-1]
+            assert shared == f"{link}?c={channel}"
+        await expect(page.get_by_role("link", name="All mentors")).to_be_hidden()
+
+
+async def test_a_mentor_without_anything_sees_zeros(visit: Visit, scene: OrganisationScene) -> None:
+    """His code may be on its way: nothing on the page fails."""
+    async with visit("/me", org_id=scene.org_id, role="mentor") as page:
+        await expect(page.get_by_role("button", name="Make the link")).to_be_visible()
+        await expect(page.locator('[data-figure="clicks"]')).to_have_text("0")
+        await expect(page.get_by_role("progressbar")).to_have_attribute(
+            "aria-label", "0 of 1 confirmed for the badge First recruit"
+        )
+
+
+@pytest.mark.parametrize(
+    ("ref", "shown"),
+    [
+        ("ANNA000001", "ANNA000001"),
+        ("anna000001", "ANNA000001"),
+        ("<b>bold</b>", None),
+        ("WITHOUTEND0000", None),
+        ("", None),
+    ],
+)
+async def test_the_neutral_page_shows_a_code_and_nothing_else(
+    visit: Visit, scene: OrganisationScene, ref: str, shown: str | None
+) -> None:
+    """What comes in the address is shown if it is a code."""
+    async with visit(f"/welcome?ref={ref}", org_id=scene.org_id, role=None) as page:
+        await expect(page.get_by_role("heading", name="Welcome")).to_be_visible()
+        if shown is None:
+            await expect(page.locator("#invitation")).to_be_hidden()
+            await expect(page.locator("#no-code")).to_be_visible()
+        else:
+            await expect(page.locator("#code")).to_have_text(shown)
+        assert parse_qs(urlsplit(page.url).query).get("ref", [""]) == [ref]

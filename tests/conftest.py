@@ -1,0 +1,69 @@
+"""What tests share: real Kafka and Postgres, started once for a session, and names of its own for each test."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+import parts
+from settings import Settings, load_settings
+from sinks.migrate import migrate
+
+TEMPLATE = "referrals_template"
+
+
+def pytest_configure() -> None:
+    """Stop on SIGTERM as on Ctrl-C, so that fixtures stop what they started."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", name="parts")
+def running_parts() -> Iterator[parts.Parts]:
+    """Give a Kafka and a Postgres; local ones, or containers with REFERRALS_TEST_PARTS=docker."""
+    kind = cast("parts.Kind", os.environ.get("REFERRALS_TEST_PARTS", "local"))
+    with parts.start(kind, data_dir=None, durable=False, announce=_announce) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def migrated_template(parts: parts.Parts) -> str:
+    """Give the name of a database with every migration, from which others are copied in 20 ms."""
+    url = parts.create_database(TEMPLATE)
+    migrate(url)
+    return TEMPLATE
+
+
+@pytest.fixture
+def database_url(parts: parts.Parts, migrated_template: str) -> str:
+    """Give the address of a migrated database that only this test uses."""
+    return parts.create_database(f"test_{uuid.uuid4().hex}", template=migrated_template)
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """Give a topic prefix that only this test uses."""
+    return f"test-{uuid.uuid4().hex[:12]}."
+
+
+@pytest.fixture
+def settings(parts: parts.Parts, database_url: str, topic_prefix: str, tmp_path: Path) -> Settings:
+    """Give the settings of an installation that only this test uses."""
+    return load_settings(
+        bootstrap_servers=parts.bootstrap_servers,
+        database_url=database_url,
+        topic_prefix=topic_prefix,
+        app_id=f"{topic_prefix}streams",
+        data_dir=tmp_path / "data",
+    )
+
+
+def _announce(line: str) -> None:
+    """Say what takes time, past pytest's capture."""
+    print(line, file=sys.__stderr__, flush=True)

@@ -1,0 +1,41 @@
+"""Lag as the demo and the dashboard show it, on real Kafka."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+from confluent_kafka import Producer
+
+from models.topics import MILESTONES
+from settings import Settings
+from topology.create import create_topics
+from topology.lag import Lag
+
+pytestmark = pytest.mark.integration
+
+RECORDS = 3
+MARKER = 1
+
+
+def test_transaction_markers_are_no_lag(settings: Settings) -> None:
+    """Records not committed are lag; the marker after them is none, as soon as nothing moves any more."""
+    create_topics(settings)
+    topic = MILESTONES.full_name(settings.topic_prefix)
+    producer = Producer({**settings.kafka_client_config(), "transactional.id": settings.topic_prefix, "log_level": 2})
+    producer.init_transactions()
+    producer.begin_transaction()
+    for _ in range(RECORDS):
+        producer.produce(topic, b"{}", partition=0)
+    producer.commit_transaction()
+    ends = {(topic, 0): RECORDS + MARKER}
+    with closing(Lag(settings)) as lag:
+        behind_by_all = {(topic, 0): 0}
+        assert lag.count("some", behind_by_all, ends) == RECORDS + MARKER, "it moves: nobody knows better yet"
+        assert lag.count("some", behind_by_all, ends) == RECORDS
+        assert lag.locate("some", behind_by_all, ends) == {(topic, 0): RECORDS}
+        assert lag.count("other", {(topic, 0): RECORDS}, ends) == MARKER
+        assert lag.count("other", {(topic, 0): RECORDS}, ends) == 0
+        assert lag.locate("other", {(topic, 0): RECORDS}, ends) == {}
+        assert lag.count("some", behind_by_all, ends) == RECORDS
+        assert lag.count("other", {(topic, 0): RECORDS + MARKER}, ends) == 0

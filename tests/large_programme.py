@@ -1,0 +1,105 @@
+"""Organisations of 100,000 mentors each, among many small ones: for plans and times that only such data show.
+
+Made by SQL in seconds; the sums are made by the triggers, as from any other writer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import psycopg
+
+MENTORS = 100_000
+LARGE = 2
+SMALL = 2_000
+DAYS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class LargeProgramme:
+    """What was made."""
+
+    org_id: str
+    """One of the large organisations."""
+    small_org_id: str
+    mentor_id: str
+    """A mentor of the large one who has counts, milestones and badges."""
+
+
+def build(url: str) -> LargeProgramme:
+    """Fill an empty, migrated database."""
+    with psycopg.connect(url) as connection:
+        connection.execute("SET LOCAL synchronous_commit = off")
+        for statement in _STATEMENTS.split(";\n"):
+            connection.execute(
+                statement.encode(), {"mentors": MENTORS, "large": LARGE, "small": SMALL, "days": DAYS}, prepare=False
+            )
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM (ANALYZE)")
+    return LargeProgramme(org_id=_id("a", 1), small_org_id=_id("a", LARGE + 1), mentor_id=_id("b", 1))
+
+
+def _id(kind: str, number: int) -> str:
+    """Return the id that the statements give, see `id` there."""
+    return str(UUID(f"{kind * 8}-0000-4000-8000-{number:012}"))
+
+
+_STATEMENTS = """
+CREATE FUNCTION pg_temp.id(kind text, number bigint) RETURNS uuid LANGUAGE sql IMMUTABLE
+RETURN (repeat(kind, 8) || '-0000-4000-8000-' || lpad(number::text, 12, '0'))::uuid;
+
+CREATE TEMPORARY TABLE made ON COMMIT DROP AS
+SELECT
+    number,
+    pg_temp.id('a', org) AS org_id,
+    pg_temp.id('b', number) AS mentor_id,
+    upper(lpad(to_hex(number), 10, '0')) AS code,
+    (40 / (1 + (hashint8(number) & 255)))::bigint AS confirmed,
+    hashint8(number) & 511 AS clicks,
+    now() - interval '1 day' * (%(days)s * (hashint8(number + 1) & 255) / 256)
+        - interval '1 second' * (number %% 3600) AS at
+FROM (
+    SELECT number, CASE WHEN number <= %(large)s::bigint * %(mentors)s THEN 1 + (number - 1) / %(mentors)s
+        ELSE %(large)s + 1 + number %% %(small)s END AS org
+    FROM generate_series(1, %(large)s::bigint * %(mentors)s + 5 * %(small)s) AS number
+) AS mentor;
+
+INSERT INTO organisations (org_id, name) SELECT DISTINCT org_id, 'Organisation' FROM made;
+
+INSERT INTO mentors (org_id, mentor_id) SELECT org_id, mentor_id FROM made;
+
+INSERT INTO referral_codes (referral_code, org_id, mentor_id, issued_at) SELECT code, org_id, mentor_id, at FROM made;
+
+INSERT INTO mentor_counts (
+    org_id, mentor_id, referral_code, total_clicks, pending_attributions, confirmed_attributions, conversion_rate,
+    by_channel, milestones, last_event_at, counted_at, topic_partition, topic_offset
+)
+SELECT
+    org_id, mentor_id, code, clicks, clicks & 3, confirmed, 0,
+    jsonb_build_object(
+        (ARRAY['whatsapp', 'sms', 'email', 'unknown'])[1 + number %% 4],
+        jsonb_build_object('clicks', clicks, 'pending', clicks & 3, 'confirmed', confirmed)
+    ),
+    '{}', at, at, 0, number
+FROM made
+ORDER BY number;
+
+INSERT INTO badge_definitions (badge_id, org_id, type, threshold, name)
+SELECT DISTINCT ON (org_id) gen_random_uuid(), org_id, 'recruitment', 3, 'Three' FROM made;
+
+INSERT INTO milestones (
+    org_id, mentor_id, milestone_threshold, milestone_id, confirmed_count, attribution_id, reached_at, state,
+    recorded_at
+)
+SELECT org_id, mentor_id, threshold, gen_random_uuid(), threshold, gen_random_uuid(), at, 'decided', at
+FROM made INNER JOIN (VALUES (1), (5), (10), (25)) AS each_threshold (threshold) ON threshold <= confirmed;
+
+INSERT INTO badge_awards (org_id, mentor_id, badge_id, milestone_id, confirmed_count, awarded_at)
+SELECT milestones.org_id, mentor_id, badge_id, milestone_id, confirmed_count, recorded_at
+FROM milestones INNER JOIN badge_definitions ON threshold = milestone_threshold AND badge_definitions.org_id IS NULL;
+
+INSERT INTO filtered_clicks (org_id, day, reason, clicks)
+SELECT org_id, current_date - day, 'preview', 1 + day
+FROM (SELECT DISTINCT org_id FROM made) AS organisation, generate_series(0, 30) AS day
+"""

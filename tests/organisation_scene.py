@@ -1,0 +1,93 @@
+"""An organisation in Postgres as pages show it, written by the sinks themselves: codes, counts, milestones, awards."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+
+import psycopg
+
+from models.events import ChannelCounts, CodeIssued, MentorCounts, encode_event
+from sinks.badge_awarder import BadgeAwarder
+from sinks.counts_projection import CountsProjection
+from sinks.postgres_badges import PostgresBadgeRepository
+from sinks.records import Record
+from tests.milestones import milestone
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+class OrganisationScene:
+    """One organisation; each of its methods is a batch of a sink."""
+
+    def __init__(
+        self, database_url: str, projection: CountsProjection, awarder: BadgeAwarder, org_id: str | None = None
+    ) -> None:
+        self.org_id = org_id or str(uuid.uuid4())
+        self.codes: dict[str, str] = {}
+        """By mentor."""
+        self._database_url = database_url
+        self._projection = projection
+        self._awarder = awarder
+        self._offset = 0
+
+    def call(self, name: str) -> None:
+        """Give it a name, as `orgs create` does."""
+        with psycopg.connect(self._database_url) as connection:
+            connection.execute(
+                "INSERT INTO organisations (org_id, name) VALUES (%s, %s) "
+                "ON CONFLICT (org_id) DO UPDATE SET name = excluded.name",
+                [self.org_id, name],
+            )
+
+    def issue(self, mentor_id: str | None = None) -> str:
+        """Issue a code to a mentor and return his id."""
+        mentor_id = mentor_id or str(uuid.uuid4())
+        number = uuid.UUID(mentor_id).int
+        code = "".join(ALPHABET[number >> 5 * place & 31] for place in range(10))
+        event = CodeIssued(referral_code=code, org_id=self.org_id, mentor_id=mentor_id, issued_at=datetime.now(UTC))
+        assert self._projection.put([self._record("codes", encode_event(event))]) == []
+        self.codes[mentor_id] = code
+        return mentor_id
+
+    def count(self, mentor_id: str, clicks: int = 0, pending: int = 0, confirmed: int = 0, **channels: int) -> None:
+        """Set a mentor's counts; `channels` are clicks by channel, the rest came by `whatsapp`."""
+        by_channel = {name: ChannelCounts(clicks=number) for name, number in channels.items()}
+        rest = clicks - sum(channels.values())
+        by_channel["whatsapp"] = ChannelCounts(clicks=rest, pending=pending, confirmed=confirmed)
+        event = MentorCounts(
+            org_id=self.org_id,
+            mentor_id=mentor_id,
+            referral_code=self.codes[mentor_id],
+            total_clicks=clicks,
+            pending_attributions=pending,
+            confirmed_attributions=confirmed,
+            conversion_rate=min(confirmed / clicks, 1.0) if clicks else 0.0,
+            by_channel=by_channel,
+            milestones=[],
+            last_event_at=datetime.now(UTC),
+        )
+        assert self._projection.put([self._record("counts", encode_event(event))]) == []
+
+    def reach(self, mentor_id: str, threshold: int) -> None:
+        """Let a mentor reach a milestone, and get its badge."""
+        event = milestone(threshold, org_id=self.org_id, mentor_id=mentor_id)
+        assert self._awarder.put([self._record("milestones", encode_event(event))]) == []
+
+    def _record(self, topic: str, value: bytes) -> Record:
+        self._offset += 1
+        now_ms = time.time_ns() // 1_000_000
+        return Record(topic=topic, partition=0, offset=self._offset, timestamp=now_ms, key=None, value=value)
+
+
+@contextmanager
+def organisation_scene(database_url: str, org_id: str | None = None) -> Iterator[OrganisationScene]:
+    """Give an organisation of which nothing is known yet."""
+    with (
+        closing(CountsProjection(database_url, codes_topic="codes", partitions=1)) as projection,
+        closing(BadgeAwarder(PostgresBadgeRepository(database_url))) as awarder,
+    ):
+        yield OrganisationScene(database_url, projection, awarder, org_id)

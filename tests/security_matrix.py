@@ -1,0 +1,144 @@
+"""Who is answered what: role x route x whose it is, a status for each.
+
+Rows are who asks. `mentor`, `coordinator` and `org_admin` are ours, `their ...` belong to the other organisation,
+`nobody` has no token, `forged` one that is not good (expired, signed by another, for another audience, ...).
+
+Columns are what is asked for. Of a mentor's own:
+    own        the mentor who asks himself, in the row of our mentor; for the others just one of our mentors
+    colleague  another mentor of ours
+    unknown    under our organisation, a mentor nobody knows
+    borrowed   under our organisation, a mentor of theirs
+    theirs     a mentor of theirs, under their organisation; in the row of their mentor himself
+    nowhere    under an organisation that does not exist
+Of an organisation: ours, theirs, nowhere. Of what is for everybody: any.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+Table = dict[tuple[str, str], int]
+"""Who asks, and what for: the status."""
+
+
+def table(text: str) -> Table:
+    """Read a table: the first line names the columns, each other one who asks and then a status for each column."""
+    head, *lines = [line.split() for line in text.strip().splitlines()]
+    columns = head[1:]
+    found: Table = {}
+    for line in lines:
+        who, statuses = " ".join(line[: -len(columns)]), line[-len(columns) :]
+        found |= {(who, column): int(status) for column, status in zip(columns, statuses, strict=True)}
+    return found
+
+
+OF_A_MENTOR: Final = table("""
+    who                own  colleague  unknown  borrowed  theirs  nowhere
+    nobody             401  401        401      401       401     401
+    forged             401  401        401      401       401     401
+    mentor             200  403        403      403       404     404
+    coordinator        200  200        404      404       404     404
+    org_admin          200  200        404      404       404     404
+    their mentor       404  404        404      404       200     404
+    their coordinator  404  404        404      404       200     404
+    their org_admin    404  404        404      404       200     404
+""")
+
+ISSUING: Final = table("""
+    who                own  colleague  unknown  borrowed  theirs  nowhere
+    nobody             401  401        401      401       401     401
+    forged             401  401        401      401       401     401
+    mentor             200  403        403      403       404     404
+    coordinator        200  200        201      201       404     404
+    org_admin          200  200        201      201       404     404
+    their mentor       404  404        404      404       200     404
+    their coordinator  404  404        404      404       200     404
+    their org_admin    404  404        404      404       200     404
+""")
+"""A coordinator makes codes for mentors who have none; a mentor's id means another mentor in another organisation."""
+
+OF_AN_ORGANISATION: Final = table("""
+    who                ours  theirs  nowhere
+    nobody             401   401     401
+    forged             401   401     401
+    mentor             403   404     404
+    coordinator        200   404     404
+    org_admin          200   404     404
+    their mentor       404   403     404
+    their coordinator  404   200     404
+    their org_admin    404   200     404
+""")
+
+WEBHOOK: Final = table("""
+    who                ours  theirs  nowhere
+    nobody             401   401     401
+    forged             401   401     401
+    mentor             401   401     401
+    coordinator        401   401     401
+    org_admin          401   401     401
+    their mentor       401   401     401
+    their coordinator  401   401     401
+    their org_admin    401   401     401
+    sender             202   401     401
+    their sender       401   202     401
+    forging sender     401   401     401
+""")
+"""Tokens open nothing here, and an organisation's secret its own door. `forging sender` signs with another secret."""
+
+FOR_EVERYBODY: Final = table("""
+    who                any
+    nobody             200
+    forged             200
+    mentor             200
+    coordinator        200
+    org_admin          200
+    their mentor       200
+    their coordinator  200
+    their org_admin    200
+""")
+"""What holds nothing about anybody."""
+
+SHARE_LINK: Final = {(who, what): 302 for who, _ in FOR_EVERYBODY for what in ("ours", "theirs", "nowhere")}
+"""Whoever follows a link is led on; `nowhere` is a code that nobody has."""
+EMPTY_LINK: Final = dict.fromkeys(FOR_EVERYBODY, 302)
+
+_ORG: Final = "/v1/orgs/{org_id}"
+_MENTOR: Final = f"{_ORG}/mentors/{{mentor_id}}"
+
+MATRIX: Final[dict[tuple[str, str], Table]] = {
+    ("GET", f"{_ORG}/activity"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/channels"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/daily"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/events"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/export.csv"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/leaderboard"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/pipeline"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/summary"): OF_AN_ORGANISATION,
+    ("GET", _MENTOR): OF_A_MENTOR,
+    ("GET", f"{_MENTOR}/attribution-counts"): OF_A_MENTOR,
+    ("GET", f"{_MENTOR}/awards"): OF_A_MENTOR,
+    ("GET", f"{_MENTOR}/milestones"): OF_A_MENTOR,
+    ("GET", f"{_MENTOR}/qr.svg"): OF_A_MENTOR,
+    ("POST", f"{_MENTOR}/referral-code"): ISSUING,
+    ("POST", f"{_ORG}/registrations"): WEBHOOK,
+    ("GET", "/r/{code}"): SHARE_LINK,
+    ("HEAD", "/r/{code}"): SHARE_LINK,
+    ("GET", "/r"): EMPTY_LINK,
+    ("HEAD", "/r"): EMPTY_LINK,
+    ("GET", "/health/live"): FOR_EVERYBODY,
+    ("GET", "/health/ready"): FOR_EVERYBODY,
+    ("GET", "/metrics"): FOR_EVERYBODY,
+}
+"""Every operation of the OpenAPI description."""
+
+UNDESCRIBED: Final = {
+    "/": "leads to the dashboard",
+    "/dashboard": "a page without figures: it asks for them with the token of whoever looks",
+    "/me": "the same",
+    "/openapi.json": "the description itself",
+    "/openapi.json/openapi.json": "the same, Litestar's other address for it",
+    "/openapi.json/{path}": "404, Litestar's",
+    "/static/{version}/{name}": "what the pages are made of",
+    "/welcome": "the page for links that lead nowhere else",
+}
+"""Addresses that are not in the description, each with what it gives to everybody."""

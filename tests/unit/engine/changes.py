@@ -1,0 +1,48 @@
+"""What the engine is given in these tests: wiring without a broker, and changes as any application's fold returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from streams.engine.options import EngineOptions
+
+TOPIC = "orders"
+OTHER_TOPIC = "customers"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A record that a fold wants sent."""
+
+    topic: str = "receipts"
+    key: bytes | None = b"key"
+    value: bytes | None = b"value"
+    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
+    timestamp_ms: int = 0
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What a fold gives back."""
+
+    rows: dict[str, dict[bytes, bytes | None]] = field(default_factory=dict)
+    latest: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
+    outgoing: list[Sent] = field(default_factory=list)
+
+
+def make_options(on_leave: Callable[[Exception], None] | None = None) -> EngineOptions:
+    """Return the wiring of an application with two joined topics and two tables; no broker has this address."""
+    return EngineOptions(
+        app_id="shop",
+        source_topics=(TOPIC, OTHER_TOPIC),
+        read_first=OTHER_TOPIC,
+        tables=("stock", "totals"),
+        partitions=4,
+        client_config={"bootstrap.servers": "127.0.0.1:1", "log_level": "0"},
+        on_leave=on_leave or _fail,
+    )
+
+
+def _fail(error: Exception) -> None:
+    raise AssertionError("the worker left") from error

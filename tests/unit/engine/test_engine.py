@@ -1,0 +1,184 @@
+"""The engine without a broker: what is folded, what is dropped, and when the worker leaves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from streams.engine.batch import RecordBatch, Rows
+from streams.engine.engine import Engine
+from streams.engine.errors import CommitFailed, OutOfOrder
+from streams.engine.partition import SourcePartition
+from tests.factories import make_batch, make_record
+from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, Changed, make_options
+
+GENERATION = 0
+"""The first: an engine begins before it."""
+
+
+class Worker:
+    """An engine that owns partitions 0 and 1, none of which can commit, and what became of it."""
+
+    def __init__(self) -> None:
+        self.left: list[Exception] = []
+        self.folded: list[int] = []
+        self.engine = Engine(make_options(self.left.append))
+        self.engine.assign({0, 1}, GENERATION)
+        for number in (0, 1):
+            partition = SourcePartition(self.engine.options, number)
+            partition.take_over({"stock": {}, "totals": {}}, {TOPIC: 10}, {TOPIC: 0, OTHER_TOPIC: 0})
+            self.engine.partitions[number] = partition
+        self.engine.resume()
+
+    async def apply(self, *, offset: int = 10, partition: int = 0, generation: int = GENERATION) -> None:
+        """Let the engine fold a batch of one record into a row that counts records."""
+        record = make_record(b"{}", topic=TOPIC, partition=partition, offset=offset)
+        await self.engine.apply(make_batch(record, generation=generation), self.fold)
+
+    def fold(self, rows: Rows, batch: RecordBatch) -> Changed:
+        """Count the batch's records."""
+        self.folded.append(batch.first_offset)
+        count = int(rows["stock"].get(b"count", b"0")) + len(batch)
+        return Changed(rows={"stock": {b"count": b"%d" % count}})
+
+
+@pytest.fixture
+async def worker() -> AsyncIterator[Worker]:
+    """Give a worker, and close its producers."""
+    made = Worker()
+    producers = [partition.producer for partition in made.engine.partitions.values()]
+    yield made
+    for partition in made.engine.partitions.values():
+        if partition.committing is not None:
+            await partition.committing
+    for producer in producers:
+        producer.close()
+
+
+async def test_a_fold_sees_what_the_one_before_changed(worker: Worker) -> None:
+    """Before anything is committed, and in its own partition only."""
+    await worker.apply(offset=10)
+    await worker.apply(offset=11)
+    await worker.apply(offset=10, partition=1)
+
+    assert [worker.engine.partitions[number].rows["stock"] for number in (0, 1)] == [{b"count": b"2"}, {b"count": b"1"}]
+    assert worker.engine.position(TOPIC, 0) == 12
+
+
+async def test_a_topic_never_read_is_at_its_beginning(worker: Worker) -> None:
+    """And so is a partition of another worker."""
+    assert (worker.engine.position(OTHER_TOPIC, 0), worker.engine.position(TOPIC, 3)) == (0, 0)
+
+
+@pytest.mark.parametrize("generation", [GENERATION - 1, GENERATION + 1])
+async def test_a_batch_of_another_generation_is_dropped(worker: Worker, generation: int) -> None:
+    """Whoever owns the partition now reads it again."""
+    await worker.apply(generation=generation)
+
+    assert (worker.folded, worker.left) == ([], [])
+
+
+async def test_a_batch_of_a_partition_not_owned_is_dropped(worker: Worker) -> None:
+    """It came with an assignment that has ended."""
+    await worker.apply(partition=3)
+
+    assert (worker.folded, worker.left) == ([], [])
+
+
+async def test_a_batch_is_dropped_while_partitions_are_given_away(worker: Worker) -> None:
+    """Until the engine resumes; then the same batch is folded."""
+    await worker.engine.settle()
+    await worker.apply()
+    dropped = list(worker.folded)
+    worker.engine.resume()
+    await worker.apply()
+
+    assert (dropped, worker.folded) == ([], [10])
+
+
+async def test_a_batch_that_came_before_makes_the_worker_leave(worker: Worker) -> None:
+    """It is not folded: its records would count twice."""
+    await worker.apply(offset=9)
+
+    assert [type(error) for error in worker.left] == [OutOfOrder]
+    assert worker.folded == []
+
+
+async def test_a_fold_that_fails_makes_the_worker_leave(worker: Worker) -> None:
+    """Going on would lose the batch; the position stays where it was, and nothing is folded any more."""
+
+    def fails(_rows: Rows, _batch: RecordBatch) -> Changed:
+        raise ZeroDivisionError
+
+    await worker.engine.apply(make_batch(make_record(b"{}", topic=TOPIC, partition=0, offset=10)), fails)
+    await worker.apply(offset=10)
+
+    assert [type(error) for error in worker.left] == [ZeroDivisionError]
+    assert worker.engine.position(TOPIC, 0) == 10
+    assert worker.folded == []
+
+
+async def test_an_epoch_that_cannot_be_committed_makes_the_worker_leave(worker: Worker) -> None:
+    """Once, though both partitions fail; here no producer was ever started."""
+    await worker.apply(partition=0)
+    await worker.apply(partition=1)
+    await worker.engine.settle()
+
+    assert [type(error) for error in worker.left] == [CommitFailed]
+    assert worker.engine.tally.epochs == 0
+    assert worker.engine.partitions[0].committed == {TOPIC: 10}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "generation", "kept"),
+    [
+        ({0, 1}, GENERATION + 1, {0, 1}),
+        ({1, 2}, GENERATION + 1, {1}),
+        (set(), GENERATION + 1, set()),
+        ({0, 1}, GENERATION + 2, set()),
+    ],
+)
+async def test_rows_are_kept_only_from_one_generation_to_the_next(
+    worker: Worker, numbers: set[int], generation: int, kept: set[int]
+) -> None:
+    """Who missed a generation does not know who owned his partitions in it."""
+    worker.engine.assign(numbers, generation)
+
+    assert set(worker.engine.partitions) == kept
+
+
+async def test_a_revision_changes_every_partition(worker: Worker) -> None:
+    """A step that no record caused is given each partition's rows and its number."""
+    await worker.engine.revise(lambda _rows, number: Changed(rows={"totals": {b"number": b"%d" % number}}))
+
+    assert [worker.engine.partitions[number].rows["totals"] for number in (0, 1)] == [
+        {b"number": b"0"},
+        {b"number": b"1"},
+    ]
+    assert worker.engine.position(TOPIC, 0) == 10
+
+
+async def test_nothing_is_revised_while_partitions_are_given_away(worker: Worker) -> None:
+    """What is changed then would not be committed before they are gone."""
+    asked: list[int] = []
+
+    def step(_rows: Rows, number: int) -> Changed:
+        asked.append(number)
+        return Changed()
+
+    await worker.engine.settle()
+    await worker.engine.revise(step)
+
+    assert asked == []
+
+
+async def test_a_revision_that_fails_makes_the_worker_leave(worker: Worker) -> None:
+    """As a fold that fails: Faust would end the timer, and nothing would be revised any more."""
+
+    def fails(_rows: Rows, _number: int) -> Changed:
+        raise ZeroDivisionError
+
+    await worker.engine.revise(fails)
+
+    assert [type(error) for error in worker.left] == [ZeroDivisionError]

@@ -1,0 +1,94 @@
+"""The command line: help without imports, errors in one line, exit codes."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from commands.main import COMMANDS, EXIT_FAILED, EXIT_USAGE, expected_status
+from parts.errors import PartsError
+from settings import SettingsError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the program in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "commands", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "COLUMNS": "100", **(env or {})},
+    )
+
+
+def test_help_lists_every_command() -> None:
+    """`--help` shows each command with its line."""
+    result = run("--help")
+    assert result.returncode == 0
+    assert all(name in result.stdout and text in result.stdout for name, text in COMMANDS.items())
+
+
+def test_help_imports_no_component() -> None:
+    """`--help` is quick because it imports neither Kafka nor Postgres nor Faust."""
+    code = (
+        "import sys, commands.main as main\n"
+        "sys.argv = ['referrals', '--help']\n"
+        "try: main.main()\n"
+        "finally: print('LOADED', *sorted({'confluent_kafka', 'faust', 'psycopg', 'pydantic'} & set(sys.modules)))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
+    assert result.stdout.splitlines()[-1].split() == ["LOADED"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_there_and_explains_itself(name: str) -> None:
+    """Each command of the list can be imported and has help."""
+    result = run(name, "--help")
+    assert result.returncode == 0, result.stderr
+    assert "Usage: referrals" in result.stdout
+
+
+def test_an_unknown_command_is_bad_usage() -> None:
+    """A command that there is not ends with 2."""
+    result = run("nonsense")
+    assert result.returncode == EXIT_USAGE
+    assert "nonsense" in result.stderr
+
+
+def test_a_bad_setting_is_one_line_and_bad_usage() -> None:
+    """A bad setting ends with 2 and a line that names it, not with a traceback."""
+    result = run("parts", env={"REFERRALS_PARTITIONS": "none"})
+    assert result.returncode == EXIT_USAGE
+    assert result.stderr.startswith("referrals: REFERRALS_PARTITIONS:")
+    assert "Traceback" not in result.stderr
+
+
+def test_a_signal_at_an_unlucky_moment_has_its_exit_code(tmp_path: Path) -> None:
+    """SIGTERM during an import that makes code of text, as dataclasses do, ends with 143 like any other."""
+    (tmp_path / "unlucky.py").write_text(
+        "import os, signal\n"
+        "from commands import main\n"
+        "text = 'os.kill(os.getpid(), signal.SIGTERM)\\nwhile True: pass'\n"
+        "main.LazyGroup.resolve_command = lambda *_: exec(text)\n"
+        "main.main()\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-P", "-m", "unlucky", "any"],
+        check=False,
+        capture_output=True,
+        env={"PYTHONPATH": f"{tmp_path}:{ROOT}"},
+    )
+    assert result.returncode == 128 + signal.SIGTERM
+
+
+def test_only_known_errors_go_without_a_traceback() -> None:
+    """Errors that a user can mend have an exit code; any other keeps its traceback."""
+    assert expected_status(SettingsError("x")) == EXIT_USAGE
+    assert expected_status(PartsError("x")) == EXIT_FAILED
+    assert expected_status(KeyError("x")) is None

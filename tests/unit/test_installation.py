@@ -1,0 +1,71 @@
+"""An installation's names and settings, as its processes get them."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from pydantic import SecretStr
+
+from installation.components import BADGES, COMPONENTS, STREAM, process_names
+from installation.starting import as_environment
+from installation.web import choose_port, web_url
+from parts import PartsError
+from settings import Settings, load_settings
+
+
+def test_one_of_a_kind_has_its_components_name_and_several_are_numbered() -> None:
+    """Two stream workers are `stream-1` and `stream-2`."""
+    assert process_names(["stream", "badges"]) == {"stream": "stream", "badges": "badges"}
+    assert process_names(["stream", "stream", "counts"]) == {
+        "stream-1": "stream",
+        "stream-2": "stream",
+        "counts": "counts",
+    }
+
+
+def test_the_groups_are_those_of_the_components() -> None:
+    """The stream app's group is its app id, the sinks' begin with the topics' prefix."""
+    settings = load_settings(app_id="mine", topic_prefix="mine.")
+    assert [component.group_id(settings) for component in COMPONENTS.values()] == ["mine", "mine.badges", "mine.counts"]
+    assert STREAM.group_id(settings) != BADGES.group_id(settings)
+
+
+def test_the_http_side_takes_the_port_that_was_given_or_any_that_is_free() -> None:
+    """The usual port where it is free, another where it is not; one that was asked for is never another."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(PartsError, match=f"REFERRALS_WEB_PORT={port} cannot be listened at"):
+            choose_port(load_settings(web_port=port))
+        usual = load_settings().model_copy(update={"web_port": port})
+        usual.model_fields_set.discard("web_port")
+        assert choose_port(usual) not in {0, port}
+    assert choose_port(load_settings(web_port=port)) == port
+    assert choose_port(load_settings(web_port=0)) != 0
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("127.0.0.1", "http://127.0.0.1:81"), ("0.0.0.0", "http://127.0.0.1:81"), ("::1", "http://[::1]:81")],  # noqa: S104  as given
+)
+def test_the_address_is_one_that_a_browser_here_can_open(host: str, url: str) -> None:
+    """Also where it listens everywhere, or by IPv6."""
+    assert web_url(load_settings(web_host=host, web_port=81)) == url
+
+
+def test_settings_reach_a_process_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables made of settings give the same settings again, passwords and lists included."""
+    given = Settings(
+        bootstrap_servers="kafka.example:9093",
+        thresholds=(2, 7),
+        session_timeout_s=9.5,
+        security_protocol="SASL_SSL",
+        sasl_mechanism="PLAIN",
+        sasl_username="me",
+        sasl_password=SecretStr("secret"),
+    )
+    for name, value in as_environment(given).items():
+        monkeypatch.setenv(name, value)
+    assert load_settings() == given

@@ -1,0 +1,102 @@
+"""Settings: defaults, reading from the environment, and errors that name the variable."""
+
+from __future__ import annotations
+
+import pytest
+
+from settings import Settings, SettingsError, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in Settings.model_fields:
+        monkeypatch.delenv(f"REFERRALS_{field.upper()}", raising=False)
+
+
+def test_thresholds_default_to_the_contract() -> None:
+    """Without a setting the thresholds are those of the contract."""
+    assert load_settings().thresholds == (1, 5, 10, 25)
+
+
+def test_thresholds_are_read_as_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thresholds are whole numbers separated by commas."""
+    monkeypatch.setenv("REFERRALS_THRESHOLDS", "2, 4")
+    assert load_settings().thresholds == (2, 4)
+
+
+def test_an_empty_variable_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable without a value, as compose files pass it on, leaves the default."""
+    monkeypatch.setenv("REFERRALS_PARTITIONS", "")
+    settings = load_settings()
+    assert settings.partitions == 12
+    assert not settings.is_given("partitions")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "fault"),
+    [
+        ("REFERRALS_THRESHOLDS", "1,x", "not a list of whole numbers"),
+        ("REFERRALS_THRESHOLDS", "5,1", "ascending"),
+        ("REFERRALS_THRESHOLDS", "0", "positive"),
+        ("REFERRALS_PARTITIONS", "many", "valid integer"),
+        ("REFERRALS_BOOTSTRAP_SERVERS", "localhost", "give host:port"),
+        ("REFERRALS_BOOTSTRAP_SERVERS", "localhost:9092,:1", "give host:port"),
+        ("REFERRALS_DATABASE_URL", "mysql://u:hidden@h/d", "give postgresql://"),
+        ("REFERRALS_TOPIC_PREFIX", "a b", "may hold only"),
+        ("REFERRALS_RECONCILE_AT", "at night", "not what crontab understands"),
+        ("REFERRALS_RECONCILE_AT", "0 3 30 2 *", "not what crontab understands"),
+        ("REFERRALS_LOG_FORMAT", "xml", "'auto', 'json' or 'text'"),
+        ("REFERRALS_SECURITY_PROTOCOL", "SASL_SSL", "needs REFERRALS_SASL_MECHANISM"),
+    ],
+)
+def test_an_error_names_variable_and_fault(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, fault: str
+) -> None:
+    """A value that cannot be used is answered with the variable's name and what to give."""
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert variable in str(error.value)
+    assert fault in str(error.value)
+    assert "hidden" not in str(error.value)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9092", "localhost:9092", "[::1]:9092", "127.0.0.9:1,127.0.0.1:2"])
+def test_plaintext_is_for_loopback(address: str) -> None:
+    """On this machine plaintext needs no word."""
+    assert load_settings(bootstrap_servers=address).security_protocol == "PLAINTEXT"
+
+
+@pytest.mark.parametrize("address", ["kafka:9092", "10.0.0.1:9092", "127.0.0.1:9092,kafka:9092"])
+def test_plaintext_to_elsewhere_must_be_asked_for(address: str) -> None:
+    """To another machine plaintext is used only where the protocol was set."""
+    with pytest.raises(SettingsError, match="REFERRALS_SECURITY_PROTOCOL"):
+        load_settings(bootstrap_servers=address)
+    assert load_settings(bootstrap_servers=address, security_protocol="PLAINTEXT").bootstrap_servers == address
+
+
+def test_kafka_clients_get_credentials_and_check_the_host() -> None:
+    """With SASL_SSL every client gets the credentials, and checks that the certificate names the host."""
+    settings = load_settings(
+        bootstrap_servers="kafka:9093",
+        security_protocol="SASL_SSL",
+        sasl_mechanism="SCRAM-SHA-512",
+        sasl_username="app",
+        sasl_password="secret",  # noqa: S106  a test's
+        ssl_ca_location="/etc/ca.pem",
+    )
+    assert settings.kafka_client_config() == {
+        "bootstrap.servers": "kafka:9093",
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "app",
+        "sasl.password": "secret",
+        "ssl.ca.location": "/etc/ca.pem",
+        "ssl.endpoint.identification.algorithm": "https",
+    }
+
+
+def test_secrets_are_not_shown() -> None:
+    """Neither the password of Kafka nor the database's address, which may hold one, is in the printed settings."""
+    settings = load_settings(database_url="postgresql://u:hidden@127.0.0.1/d", sasl_password="hidden")  # noqa: S106
+    assert "hidden" not in repr(settings)

@@ -1,0 +1,167 @@
+"""The oracle's comparisons: expected and found in, differences out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from verify.compare import compare_counts, compare_milestones, compare_moved, compare_unexpected, milestone_id
+from verify.fold import Copy, Moved
+from verify.postgres import Award, Decision, Definition, compare_awards, compare_decisions
+from verify.records import ChannelTally, DeadLetter, Milestone, Owner, Tally
+
+OWNER = Owner("00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-000000000001")
+CODE = "ANNA0000"
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+def tally_of(channels: dict[str, int], *, peak: int = 0) -> Tally:
+    """Return a tally of clicks by channel."""
+    return Tally(
+        CODE,
+        OWNER,
+        clicks=sum(channels.values()),
+        peak=peak,
+        channels={name: ChannelTally(clicks=clicks) for name, clicks in channels.items()},
+        confirmations={("a1", NOON)},
+        last_event_at=NOON,
+    )
+
+
+def row_of(channels: dict[str, int]) -> dict[str, Any]:
+    """Return a right row with these clicks by channel."""
+    return {
+        "org_id": OWNER.org_id,
+        "mentor_id": OWNER.mentor_id,
+        "referral_code": CODE,
+        "total_clicks": sum(channels.values()),
+        "pending_attributions": 0,
+        "confirmed_attributions": 0,
+        "conversion_rate": 0.0,
+        "by_channel": {name: {"clicks": clicks, "pending": 0, "confirmed": 0} for name, clicks in channels.items()},
+        "milestones": [],
+        "last_event_at": "2026-11-20T13:00:00+01:00",
+    }
+
+
+def milestone(threshold: int, count: int | None = None) -> Milestone:
+    """Return a right milestone."""
+    identity = milestone_id(OWNER, threshold)
+    place = ("milestones.v1", 0, threshold)
+    return Milestone(place, identity, *OWNER, threshold, threshold if count is None else count, "a1", NOON)
+
+
+TWENTY = {f"channel{number:02}": number + 1 for number in range(20)}
+FIRST_16 = dict(list(TWENTY.items())[:16])
+REST = sum(TWENTY.values()) - sum(FIRST_16.values())
+
+
+@pytest.mark.parametrize(
+    ("counted", "found", "is_right"),
+    [
+        ({"sms": 2}, {"sms": 2}, True),
+        ({"sms": 2}, {"sms": 1, "email": 1}, False),
+        ({"sms": 2}, {"other": 2}, False),
+        (TWENTY, FIRST_16 | {"other": REST}, True),
+        (TWENTY, FIRST_16 | {"other": REST - 1}, False),
+        (TWENTY, FIRST_16 | {"channel00": 2, "other": REST - 1}, False),
+        (TWENTY, TWENTY, False),
+    ],
+    ids=["same", "other channel", "folded too early", "16 and other", "one lost", "one in the wrong one", "too many"],
+)
+def test_channels_must_sum_and_keep_what_is_theirs(
+    counted: dict[str, int], found: dict[str, int], *, is_right: bool
+) -> None:
+    """Up to 16 channels are exact; past them any 16 keep all of their own, and `other` has the rest."""
+    differences = compare_counts(
+        "counts", tally_of(counted), row_of(found) | {"total_clicks": sum(counted.values())}, []
+    )
+
+    assert (differences == []) is is_right
+
+
+def test_a_mentor_without_events_needs_no_row() -> None:
+    """A missing row is a difference only where there was an event."""
+    assert compare_counts("counts", Tally(CODE, OWNER), None, []) == []
+    assert len(compare_counts("counts", tally_of({"sms": 1}), None, [])) == 1
+
+
+def test_a_conversion_rate_is_at_most_one() -> None:
+    """More confirmations than clicks are a rate of 1.0."""
+    tally = tally_of({"sms": 1})
+    tally.confirmed = 3
+    tally.channels["sms"].confirmed = 3
+    row = row_of({"sms": 1}) | {
+        "confirmed_attributions": 3,
+        "by_channel": {"sms": {"clicks": 1, "pending": 0, "confirmed": 3}},
+    }
+
+    assert compare_counts("counts", tally, row | {"conversion_rate": 1.0}, []) == []
+    assert len(compare_counts("counts", tally, row | {"conversion_rate": 3.0}, [])) == 1
+
+
+def test_several_thresholds_may_be_crossed_at_once() -> None:
+    """A confirmed count above the threshold is right up to the peak, and not beyond."""
+    tally = tally_of({}, peak=5)
+
+    assert compare_milestones(tally, [milestone(1, 5), milestone(5)], (1, 5, 10)) == []
+    assert len(compare_milestones(tally, [milestone(1, 6), milestone(5)], (1, 5, 10))) == 1
+
+
+@pytest.mark.parametrize(
+    ("copies", "differences"),
+    [
+        ([Copy(("clicks.v1", 1, 7), b"ANNA0000", b"d")], 0),
+        ([], 1),
+        ([Copy(("clicks.v1", 1, 7), b"ANNA0000", b"d")] * 2, 1),
+        ([Copy(("clicks.v1", 0, 7), b"ANNA0000", b"d")], 1),
+        ([Copy(("clicks.v1", 1, 7), b"ANNA0000", b"x")], 1),
+    ],
+    ids=["right", "none", "two", "wrong partition", "other bytes"],
+)
+def test_a_moved_record_has_one_right_copy(copies: list[Copy], differences: int) -> None:
+    """One copy, in the code's partition, under its key, with the same value."""
+    moved = {("clicks.v1", 0, 3): Moved(1, CODE, b"d")}
+
+    assert len(compare_moved(moved, {"clicks.v1/0/3": copies} if copies else {})) == differences
+
+
+def test_what_nothing_asks_for_is_a_difference() -> None:
+    """A copy of a record that was not to be moved, a dead letter of a good record."""
+    assert len(compare_moved({}, {"clicks.v1/0/3": [Copy(("clicks.v1", 1, 7), b"", b"")]})) == 1
+    assert len(compare_unexpected({("clicks.v1", 0, 3): [DeadLetter("BadEvent", 1, b"")]})) == 1
+
+
+EVERYBODYS = Definition("badge-1", None, 1)
+OWN = Definition("badge-2", OWNER.org_id, 3)
+OTHERS = Definition("badge-3", "00000000-0000-4000-8000-00000000000b", 1)
+
+
+def test_an_award_is_due_by_the_milestones_count() -> None:
+    """A definition of the organisation, or of all, is earned by a milestone whose count reaches it."""
+    milestones = {OWNER: [milestone(1), milestone(2, 4)]}
+    first = Award(*OWNER, "badge-1", milestone_id(OWNER, 1), 1)
+    own = Award(*OWNER, "badge-2", milestone_id(OWNER, 2), 4)
+    others = Award(*OWNER, "badge-3", milestone_id(OWNER, 1), 1)
+    definitions = [EVERYBODYS, OWN, OTHERS]
+
+    assert compare_awards(milestones, definitions, [first, own]) == []
+    assert len(compare_awards(milestones, definitions, [first])) == 1
+    assert len(compare_awards(milestones, definitions, [first, own, others])) == 1
+    assert len(compare_awards(milestones, definitions, [first, own, own])) == 1
+
+
+def test_each_milestone_and_badge_has_one_right_decision() -> None:
+    """Missing, doubled and wrong decisions are differences, and one to award what is not due."""
+    milestones = {OWNER: [milestone(1)]}
+    identity = milestone_id(OWNER, 1)
+    right = [Decision(identity, "badge-1", 1, is_held=True), Decision(identity, "badge-2", 1, is_held=False)]
+    definitions = [EVERYBODYS, OWN, OTHERS]
+
+    assert compare_decisions(milestones, definitions, right) == []
+    assert len(compare_decisions(milestones, definitions, right[1:])) == 1
+    assert len(compare_decisions(milestones, definitions, [right[0], right[1]._replace(is_held=True)])) == 1
+    assert len(compare_decisions(milestones, definitions, [right[0], right[1]._replace(rows=2)])) == 1
+    assert len(compare_decisions(milestones, definitions, [*right, Decision("m", "badge-1", 1, is_held=True)])) == 1

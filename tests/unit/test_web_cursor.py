@@ -1,0 +1,50 @@
+"""The leaderboard's cursor, and If-None-Match: text of strangers, of which nothing may follow but yes or no."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from web.caching import is_held
+from web.organisation import BadCursor, Place, read_cursor, write_cursor
+
+COUNTS = st.integers(-(2**63), 2**63 - 1)
+
+
+@given(rank=st.integers(1, 2**53), confirmed=COUNTS, mentor_id=st.uuids())
+def test_a_cursor_leads_back(rank: int, confirmed: int, mentor_id: object) -> None:
+    """What was written is read, and is safe in a query."""
+    place = Place(rank, confirmed, str(mentor_id))
+    cursor = write_cursor(place)
+    assert read_cursor(cursor) == place
+    assert cursor.replace("-", "").replace("_", "").isalnum()
+    assert len(cursor) <= 200
+
+
+@given(st.text() | st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_="))
+def test_any_text_is_refused_or_a_place(text: str) -> None:
+    """Nothing else can come of it."""
+    with contextlib.suppress(BadCursor):
+        assert isinstance(read_cursor(text), Place)
+
+
+@pytest.mark.parametrize(
+    ("named", "is_same"),
+    [
+        (None, False),
+        ("", False),
+        ('"a"', True),
+        ('W/"a"', True),
+        ('"b" , "a"', True),
+        ('"b"', False),
+        ("a", False),
+        ("*", True),
+        ('"b", *', False),
+    ],
+)
+def test_if_none_match(named: str | None, *, is_same: bool) -> None:
+    """The header as RFC 9110 has it."""
+    assert is_held('"a"', named) is is_same

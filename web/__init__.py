@@ -1,0 +1,1 @@
+"""The HTTP side: share links, webhooks, counts, codes and the dashboard, on Litestar."""

@@ -1,0 +1,306 @@
+/**
+ * Clicks and registrations day by day: two charts one above the other with the same days, because clicks are many and
+ * registrations few, and a second axis would let the reader compare what cannot be compared. And the same as a table.
+ */
+
+import { announce, element, fill, find } from "../shared/dom.js";
+import { longDay, number, shortDay, shortNumber } from "../shared/format.js";
+
+/**
+ * @typedef {import("../shared/answers.js").Daily} Daily
+ * @typedef {import("../shared/answers.js").Day} Day
+ * @typedef {"clicks" | "pending" | "confirmed"} Kind
+ */
+
+/** @type {[Kind, string][]} */
+const KINDS = [
+  ["clicks", "Clicks"],
+  ["pending", "Pending"],
+  ["confirmed", "Confirmed"],
+];
+const CHARACTER_WIDTH = 7;
+const LABEL_WIDTH = 64;
+const ROOMY = 640;
+const NOTE = "By how much each count changed on a day, in UTC. Pending falls when registrations are confirmed.";
+
+export class DailyChart {
+  /** @type {Day[]} */
+  #days = [];
+  /** @type {any[]} */
+  #plots = [];
+  /** Room for the longest number of both charts, so that their days stand above each other. */
+  #axisWidth = 44;
+  /** The day that is pointed at; null: none, and the sums of all are shown. @type {number | null} */
+  #at = null;
+
+  constructor() {
+    const charts = KINDS.map(([kind]) => kind);
+    this.#readout = element("dl", { class: "readout" });
+    this.#day = element("p", { class: "quiet readout-day" });
+    this.#canvas = element("div", {
+      class: "charts",
+      tabindex: 0,
+      role: "application",
+      "aria-roledescription": "chart",
+      "aria-describedby": "daily-note",
+      "aria-label": `${charts.join(", ")} by day: left and right arrow keys go through the days`,
+      onkeydown: (/** @type {KeyboardEvent} */ event) => this.#onKey(event),
+      onblur: () => this.#point(null),
+    });
+    this.#table = element("div", {
+      class: "table-alternative",
+      hidden: true,
+      tabindex: 0,
+      role: "group",
+      "aria-label": "Days as a table",
+    });
+    this.#switch = element(
+      "button",
+      { type: "button", class: "button", onclick: () => this.#toggle() },
+      "Show as table",
+    );
+    new ResizeObserver(() => this.#resize()).observe(this.#canvas);
+    addEventListener("themechange", () => this.#plots.forEach((plot) => plot.redraw(false)));
+  }
+  #readout;
+  #day;
+  #canvas;
+  #table;
+  #switch;
+
+  /**
+   * @param {HTMLElement} body
+   * @param {Daily} daily
+   */
+  show(body, { days }) {
+    const isNewRange = days.length !== this.#days.length || days[0]?.day !== this.#days[0]?.day;
+    this.#days = days;
+    if (!body.contains(this.#canvas)) {
+      fill(
+        body,
+        element("div", { class: "chart-head" }, this.#readout, this.#day),
+        this.#canvas,
+        this.#table,
+        element("div", { class: "chart-foot" }, element("p", { class: "quiet", id: "daily-note" }, NOTE), this.#switch),
+      );
+    }
+    this.#fillTable();
+    this.#point(isNewRange ? null : this.#at);
+    void this.#draw(isNewRange);
+  }
+
+  /** @param {boolean} isNewRange */
+  async #draw(isNewRange) {
+    const uPlot = await chartLibrary();
+    if (uPlot === null) {
+      if (this.#table.hidden) this.#toggle();
+      return;
+    }
+    const positions = this.#days.map((_, position) => position);
+    const [clicks, pending, confirmed] = KINDS.map(([kind]) => this.#days.map((day) => day[kind] || null)); // nothing is drawn for nothing
+    const most = Math.max(...this.#days.flatMap((day) => KINDS.map(([kind]) => day[kind])), 0);
+    this.#axisWidth = 16 + CHARACTER_WIDTH * Math.max(3, shortNumber(most).length);
+    const data = [
+      [positions, clicks],
+      [positions, pending, confirmed],
+    ];
+    if (this.#plots.length > 0 && !isNewRange) {
+      this.#plots.forEach((plot, number) => plot.setData(data[number]));
+      return;
+    }
+    this.#plots.forEach((plot) => plot.destroy());
+    const width = this.#canvas.clientWidth;
+    const [above, below] = width > ROOMY ? [236, 180] : [140, 110];
+    this.#plots = [
+      new uPlot(this.#options(uPlot, width, above, [["clicks", 0]], false), data[0], this.#canvas),
+      new uPlot(
+        this.#options(
+          uPlot,
+          width,
+          below,
+          [
+            ["pending", -1],
+            ["confirmed", 1],
+          ],
+          true,
+        ),
+        data[1],
+        this.#canvas,
+      ),
+    ];
+  }
+
+  /**
+   * @param {any} uPlot
+   * @param {number} width
+   * @param {number} height
+   * @param {[Kind, number][]} series what is shown, and on which side of its day
+   * @param {boolean} hasDays whether the days stand below
+   */
+  #options(uPlot, width, height, series, hasDays) {
+    const line = { stroke: () => colour("--line"), width: 1 };
+    const font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    return {
+      width,
+      height: height + (hasDays ? 24 : 0),
+      padding: [8, 18, hasDays ? 0 : 4, 0],
+      legend: { show: false },
+      cursor: { sync: { key: "daily" }, y: false, points: { show: false }, drag: { x: false, y: false } },
+      scales: {
+        x: { time: false, range: () => [-0.6, this.#days.length - 0.4] },
+        y: {
+          range: (/** @type {any} */ _, /** @type {number} */ least, /** @type {number} */ most) => [
+            Math.min(0, least ?? 0),
+            Math.max(4, (most ?? 0) * 1.05),
+          ],
+        },
+      },
+      axes: [
+        {
+          show: hasDays,
+          size: 24,
+          gap: 6,
+          font,
+          stroke: () => colour("--muted"),
+          grid: { show: false },
+          ticks: { show: false },
+          splits: () => this.#labelled(width),
+          values: (/** @type {any} */ _, /** @type {number[]} */ splits) =>
+            splits.map((split) => shortDay(this.#days[split].day)),
+        },
+        {
+          size: () => this.#axisWidth,
+          gap: 6,
+          font,
+          stroke: () => colour("--muted"),
+          grid: line,
+          ticks: { show: false },
+          space: 34,
+          incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6],
+          values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map(shortNumber),
+        },
+      ],
+      series: [
+        {},
+        ...series.map(([kind, side]) => ({
+          fill: () => colour(`--${kind}`),
+          stroke: () => colour("--accent"),
+          width: kind === "pending" ? 1 : 0,
+          points: { show: false },
+          paths: uPlot.paths.bars({ size: [side === 0 ? 0.62 : 0.34, 26], align: side, radius: 0.15 }),
+        })),
+      ],
+      hooks: { setCursor: [(/** @type {any} */ plot) => this.#point(plot.cursor.idx ?? null)] },
+    };
+  }
+
+  /** The days that have room for their label. @param {number} width */
+  #labelled(width) {
+    const step = Math.max(1, Math.ceil((this.#days.length * LABEL_WIDTH) / Math.max(1, width - this.#axisWidth)));
+    const last = this.#days.length - 1;
+    return this.#days.map((_, position) => position).filter((position) => (last - position) % step === 0);
+  }
+
+  /** Tell a day's figures, or the sums of all. @param {number | null} position */
+  #point(position) {
+    const days = position === null ? this.#days : this.#days.slice(position, position + 1);
+    this.#at = position;
+    fill(
+      this.#readout,
+      KINDS.map(([kind, name]) =>
+        element(
+          "div",
+          { class: `kind ${kind}` },
+          element("dt", {}, name),
+          element("dd", {}, number(days.reduce((sum, day) => sum + day[kind], 0))),
+        ),
+      ),
+    );
+    this.#day.textContent = position === null ? `last ${days.length} days` : longDay(days[0].day);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    const last = this.#days.length - 1;
+    const at = this.#at;
+    /** @type {Record<string, number>} */
+    const positions = {
+      ArrowLeft: Math.max(0, (at ?? last + 1) - 1),
+      ArrowRight: Math.min(last, (at ?? -1) + 1),
+      Home: 0,
+      End: last,
+    };
+    if (event.key === "Escape") return this.#point(null);
+    if (!(event.key in positions)) return;
+    event.preventDefault();
+    const position = positions[event.key];
+    for (const plot of this.#plots) plot.setCursor({ left: plot.valToPos(position, "x"), top: 0 }, false);
+    this.#point(position);
+    const day = this.#days[position];
+    announce(`${longDay(day.day)}: ${KINDS.map(([kind, name]) => `${name} ${number(day[kind])}`).join(", ")}`);
+  }
+
+  #resize() {
+    const width = this.#canvas.clientWidth;
+    if (width > 0) this.#plots.forEach((plot) => plot.setSize({ width, height: plot.height }));
+  }
+
+  #toggle() {
+    const isTable = this.#table.hidden;
+    this.#table.hidden = !isTable;
+    this.#canvas.hidden = isTable;
+    this.#switch.textContent = isTable ? "Show as chart" : "Show as table";
+  }
+
+  #fillTable() {
+    fill(
+      this.#table,
+      element(
+        "table",
+        {},
+        element("caption", { class: "unseen" }, "Clicks, pending and confirmed registrations by day"),
+        element(
+          "thead",
+          {},
+          element(
+            "tr",
+            {},
+            element("th", { scope: "col" }, "Day (UTC)"),
+            KINDS.map(([, name]) => element("th", { scope: "col" }, name)),
+          ),
+        ),
+        element(
+          "tbody",
+          {},
+          this.#days.toReversed().map((day) =>
+            element(
+              "tr",
+              {},
+              element("th", { scope: "row" }, longDay(day.day)),
+              KINDS.map(([kind]) => element("td", {}, number(day[kind]))),
+            ),
+          ),
+        ),
+      ),
+    );
+  }
+}
+
+/** uPlot, which the page loads beside everything else; null where it did not come. @returns {Promise<any>} */
+async function chartLibrary() {
+  const script = find("#chart-library");
+  if (!("uPlot" in window) && !script.dataset.failed) {
+    await new Promise((resolve) => {
+      script.addEventListener("load", resolve, { once: true });
+      script.addEventListener("error", resolve, { once: true });
+    });
+  }
+  return /** @type {any} */ (window).uPlot ?? null;
+}
+
+/** A colour of the theme as a canvas understands it. @param {string} name */
+function colour(name) {
+  const probe = find("#probe");
+  probe.style.color = `var(${name})`;
+  return getComputedStyle(probe).color;
+}

@@ -1,0 +1,200 @@
+/** The coordinator's dashboard: loads its panels at once, and keeps them true while it is open. */
+
+import { Api, ApiError } from "../shared/api.js";
+import { find } from "../shared/dom.js";
+import { EventStream } from "../shared/events.js";
+import { Panel, showFailure } from "../shared/panel.js";
+import { currentSession, takeTokenFromAddress } from "../shared/session.js";
+import { askAgain, askForToken } from "../shared/signing-in.js";
+import { Arrivals, tick } from "./activity.js";
+import { showChannels } from "./channels.js";
+import { Connection } from "./connection.js";
+import { DailyChart } from "./daily.js";
+import { saveExport } from "./export.js";
+import { Figures } from "./figures.js";
+import { showFirstSteps } from "./first-steps.js";
+import { Leaderboard } from "./leaderboard.js";
+import { showPipeline } from "./pipeline.js";
+
+/**
+ * @typedef {import("../shared/session.js").Session} Session
+ * @typedef {import("../shared/answers.js").Summary} Summary
+ */
+
+const ACTIVITY_SHOWN = 6;
+const REFRESH_PAUSE_MS = 2_000;
+const POLL_MS = 15_000; // as long as there is no stream
+const TICK_MS = 10_000;
+const HIDDEN_MAX_MS = 10_000; // a page that nobody sees gives its connection back: a browser has six for a server
+const LEEWAY_MS = 6_000; // a little more than the server grants
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+class Dashboard {
+  #isRefreshing = false;
+  #isStale = false;
+
+  /** @param {Session} session */
+  constructor(session) {
+    const api = new Api(session);
+    const settle = (/** @type {ApiError} */ error) => this.#settle(error);
+    const arrivals = new Arrivals();
+    const chart = new DailyChart();
+    this.session = session;
+    this.api = api;
+    this.figures = new Figures();
+    this.daily = new Panel("#daily", {
+      load: () => api.get(`/daily?days=${daysChosen()}`),
+      show: (body, daily) => chart.show(body, daily),
+      settle,
+    });
+    this.channels = new Panel("#channels", { load: () => api.get("/channels"), show: showChannels, settle });
+    this.leaderboard = new Leaderboard(api, settle);
+    this.activity = new Panel("#activity", {
+      load: () => api.get(`/activity?limit=${ACTIVITY_SHOWN}`),
+      show: (body, activity) => arrivals.show(body, activity),
+      settle,
+    });
+    this.pipeline = new Panel("#pipeline", { load: () => api.get("/pipeline"), show: showPipeline, settle });
+    this.connection = new Connection(() => this.stream.start());
+    this.stream = new EventStream({
+      url: `${api.organisation}/events`,
+      headers: api.headers,
+      onEvent: (event, data) => this.#onEvent(event, data),
+      onState: (state) =>
+        state.kind === "refused" ? this.#leave(() => askAgain(session)) : this.connection.show(state),
+    });
+  }
+
+  /** Listen to whoever uses the page, then open it. */
+  start() {
+    for (const choice of document.querySelectorAll('input[name="days"]'))
+      choice.addEventListener("change", () => void this.daily.load());
+    find("#export").addEventListener("click", () => void saveExport(this.api, (error) => this.#settle(error)));
+    find("#finder").addEventListener("submit", openMentor);
+    find("#sign-out").addEventListener("click", () => this.#leave(() => askForToken("signed-out")));
+    document.addEventListener("visibilitychange", () => this.#onVisibility());
+    addEventListener("online", () => this.#isShown && this.stream.start());
+    addEventListener(
+      "offline",
+      () => this.#isShown && this.connection.show({ kind: "waiting", status: 0, until: null }),
+    );
+    setInterval(() => this.#tick(), TICK_MS);
+    setInterval(() => void this.#poll(), POLL_MS);
+    setTimeout(
+      () => void this.#loadSummary(),
+      Math.min(this.session.expiresAt.getTime() - Date.now() + LEEWAY_MS, TIMER_MAX_MS),
+    );
+    void this.#open();
+  }
+
+  /** Load everything, then follow what changes. */
+  async #open() {
+    await this.#load();
+    if (this.#isShown) this.stream.start();
+  }
+
+  /** Whether the page is there, and not a failure or a request for a token in its place. */
+  get #isShown() {
+    return this.figures.areShown && document.body.dataset.state === undefined;
+  }
+
+  async #load() {
+    await Promise.all([this.#loadSummary(), this.#loadPanels()]);
+  }
+
+  async #loadSummary() {
+    try {
+      this.#showSummary(await this.api.get("/summary"));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (!this.#settle(error) && !this.figures.areShown) showFailure(error.message, () => void this.#open());
+    }
+  }
+
+  #loadPanels() {
+    return Promise.all([this.daily, this.channels, this.leaderboard, this.activity].map((panel) => panel.load()));
+  }
+
+  /** Bring the panels up to date; where more changes meanwhile, once more after a pause. */
+  async #refresh() {
+    this.#isStale = true;
+    if (this.#isRefreshing) return;
+    this.#isRefreshing = true;
+    while (this.#isStale && this.#isShown) {
+      this.#isStale = false;
+      await this.#loadPanels();
+      await new Promise((resolve) => setTimeout(resolve, REFRESH_PAUSE_MS));
+    }
+    this.#isRefreshing = false;
+  }
+
+  async #poll() {
+    if (this.connection.isOpen || document.hidden || !this.#isShown) return;
+    await Promise.all([this.#load(), this.pipeline.load()]);
+  }
+
+  /** @param {Summary} summary */
+  #showSummary(summary) {
+    this.figures.show(summary);
+    showFirstSteps(summary);
+  }
+
+  /**
+   * @param {string} event
+   * @param {any} data
+   */
+  #onEvent(event, data) {
+    if (event === "pipeline") this.pipeline.show(data);
+    if (event !== "changed" || this.figures.shows(data.summary)) return;
+    this.#showSummary(data.summary);
+    void this.#refresh();
+  }
+
+  /** Deal with an error that concerns the whole page. @param {ApiError} error */
+  #settle(error) {
+    if (![401, 403, 404].includes(error.status)) return false;
+    this.#leave(() => askAgain(this.session));
+    return true;
+  }
+
+  /** @param {() => void} show what is shown in place of the figures */
+  #leave(show) {
+    this.stream.stop();
+    this.connection.end();
+    show();
+  }
+
+  #tick() {
+    this.figures.tick();
+    tick(this.activity.body);
+  }
+
+  /** @type {number | undefined} */
+  #hiding;
+
+  #onVisibility() {
+    clearTimeout(this.#hiding);
+    if (document.hidden) this.#hiding = setTimeout(() => this.#rest(), HIDDEN_MAX_MS);
+    else if (!this.connection.isOpen && this.#isShown) this.stream.start();
+  }
+
+  #rest() {
+    this.stream.stop();
+    this.connection.rest();
+  }
+}
+
+/** @param {Event} event */
+function openMentor(event) {
+  event.preventDefault();
+  const field = /** @type {HTMLInputElement} */ (find("#mentor-id"));
+  location.assign(`/me#mentor=${encodeURIComponent(field.value.trim().toLowerCase())}`);
+}
+
+const daysChosen = () => /** @type {HTMLInputElement} */ (find('input[name="days"]:checked')).value;
+
+takeTokenFromAddress();
+const session = currentSession();
+if (session === null) askForToken("signed-out");
+else if (session.role === "mentor") location.replace("/me");
+else new Dashboard(session).start();

@@ -1,0 +1,28 @@
+/** How a mentor is named: the page about him, by his code or the beginning of his pseudonym, and the whole to copy. */
+
+import { copyButton } from "../shared/copying.js";
+import { element } from "../shared/dom.js";
+import { shortId } from "../shared/format.js";
+
+/**
+ * @param {string} mentorId
+ * @param {string} [code] his referral code, where it is known
+ */
+export function mentorName(mentorId, code) {
+  return element(
+    "span",
+    { class: "mentor" },
+    element(
+      "a",
+      {
+        href: `/me#mentor=${encodeURIComponent(mentorId)}`,
+        title: mentorId,
+        class: "id",
+        "aria-label": `Mentor ${shortId(mentorId)}${code ? `, code ${code}` : ""}`,
+      },
+      code ?? shortId(mentorId),
+    ),
+    code && element("span", { class: "id quiet beside", title: mentorId, "aria-hidden": "true" }, shortId(mentorId)),
+    copyButton(mentorId, `mentor id ${shortId(mentorId)}`),
+  );
+}

@@ -1,0 +1,116 @@
+/** A mentor's page: his link, what came of it, his badges. A coordinator sees the same of any mentor, `/me#mentor=ID`. */
+
+import { Api, ApiError } from "../shared/api.js";
+import { copyButton } from "../shared/copying.js";
+import { element, fill, find } from "../shared/dom.js";
+import { shortId } from "../shared/format.js";
+import { Panel } from "../shared/panel.js";
+import { currentSession, takeTokenFromAddress } from "../shared/session.js";
+import { askAgain, askForToken } from "../shared/signing-in.js";
+import { showBadges } from "./badges.js";
+import { showCounts } from "./counts.js";
+import { showShare } from "./share.js";
+
+/** @typedef {import("../shared/session.js").Session} Session */
+
+const REFRESH_MS = 30_000;
+
+class MentorPage {
+  /**
+   * @param {Session} session
+   * @param {string} mentorId
+   */
+  constructor(session, mentorId) {
+    const api = new Api(session);
+    const mentor = `/mentors/${encodeURIComponent(mentorId)}`;
+    const settle = (/** @type {ApiError} */ error) => this.#settle(session, error);
+    this.isOwn = session.role === "mentor";
+    this.mentorId = mentorId;
+    this.share = new Panel("#share", {
+      load: () => api.get(mentor),
+      show: (body, answer) => showShare(body, answer, api),
+      settle,
+    });
+    this.counts = new Panel("#counts", {
+      load: () => api.get(`${mentor}/attribution-counts`),
+      show: showCounts,
+      settle,
+    });
+    this.badges = new Panel("#badges", { load: () => loadBadges(api, mentor), show: showBadges, settle });
+  }
+
+  start() {
+    find("#back").hidden = this.isOwn;
+    find("#title").textContent = this.isOwn ? "Your referrals" : `Mentor ${shortId(this.mentorId)}`;
+    document.title = `${find("#title").textContent} · Referral Streams`;
+    fill(
+      find("#whose"),
+      element("span", { class: "id wide" }, this.mentorId),
+      element("span", { class: "id narrow", title: this.mentorId, "aria-hidden": "true" }, shortId(this.mentorId)),
+      copyButton(this.mentorId, "mentor id"),
+    );
+    find("#sign-out").addEventListener("click", () => askForToken("signed-out"));
+    document.addEventListener("visibilitychange", () => this.#refresh());
+    setInterval(() => this.#refresh(), REFRESH_MS);
+    void this.share.load();
+    void this.counts.load();
+    void this.badges.load();
+  }
+
+  #refresh() {
+    if (document.hidden || document.body.dataset.state !== undefined) return;
+    void this.counts.load();
+    void this.badges.load();
+  }
+
+  /**
+   * Deal with an error that concerns the whole page.
+   *
+   * @param {Session} session
+   * @param {ApiError} error
+   */
+  #settle(session, error) {
+    if (error.status === 401 || error.status === 403) askAgain(session);
+    else if (error.status === 404 || error.status === 422) showNobody();
+    else return false;
+    return true;
+  }
+}
+
+/**
+ * @param {Api} api
+ * @param {string} mentor
+ */
+async function loadBadges(api, mentor) {
+  const [{ nextBadge }, { awards }, { milestones }] = await Promise.all([
+    api.get(mentor),
+    api.get(`${mentor}/awards`),
+    api.get(`${mentor}/milestones`),
+  ]);
+  return { nextBadge, awards, milestones };
+}
+
+function showNobody() {
+  document.body.dataset.state = "failed";
+  const place = find("#failure");
+  place.hidden = false;
+  fill(
+    place,
+    element("h1", {}, "No such mentor here"),
+    element("p", {}, "Your organisation has no mentor with this id. The link may be old, or cut off."),
+    element("p", {}, element("a", { href: "/dashboard" }, "Back to the dashboard")),
+  );
+}
+
+function open() {
+  takeTokenFromAddress();
+  const session = currentSession();
+  const asked = new URLSearchParams(location.hash.slice(1)).get("mentor");
+  if (session === null) askForToken("signed-out");
+  else if (session.role === "mentor") new MentorPage(session, session.subject).start();
+  else if (asked === null) location.replace("/dashboard");
+  else new MentorPage(session, asked).start();
+}
+
+addEventListener("hashchange", () => location.reload()); // another mentor in the same tab
+open();

@@ -1,0 +1,189 @@
+/** The link to share: to copy, by channel, and as a QR code. A channel's link says through which it came. */
+
+import { ApiError } from "../shared/api.js";
+import { copyButton } from "../shared/copying.js";
+import { announce, element, fill, icon } from "../shared/dom.js";
+import { save } from "../shared/saving.js";
+import { drawQr } from "./qr.js";
+
+/**
+ * @typedef {import("../shared/api.js").Api} Api
+ * @typedef {import("../shared/answers.js").Mentor} Mentor
+ */
+
+const INVITATION = "Join us as a member. This is my link:";
+
+/** @type {{channel: string, name: string, icon: string, address: (link: string) => string}[]} */
+const CHANNELS = [
+  {
+    channel: "whatsapp",
+    name: "WhatsApp",
+    icon: "chat",
+    address: (link) => `https://wa.me/?text=${encodeURIComponent(`${INVITATION} ${link}`)}`,
+  },
+  {
+    channel: "sms",
+    name: "SMS",
+    icon: "phone",
+    address: (link) => `sms:?&body=${encodeURIComponent(`${INVITATION} ${link}`)}`,
+  },
+  {
+    channel: "email",
+    name: "Email",
+    icon: "mail",
+    address: (link) =>
+      `mailto:?subject=${encodeURIComponent("Join us")}&body=${encodeURIComponent(`${INVITATION}\r\n\r\n${link}`)}`,
+  },
+];
+
+/**
+ * @param {HTMLElement} body
+ * @param {Mentor} mentor
+ * @param {Api} api
+ */
+export function showShare(body, mentor, api) {
+  if (mentor.referralCode === null || mentor.shareUrl === null) {
+    fill(body, offer(body, mentor, api));
+    return;
+  }
+  const { referralCode, shareUrl } = mentor;
+  const qr = element("div", { class: "qr", "aria-busy": "true" }, element("span", { class: "bone" }));
+  fill(
+    body,
+    element(
+      "div",
+      { class: "link" },
+      element("label", { for: "link" }, "Link"),
+      element(
+        "div",
+        { class: "field" },
+        element("input", {
+          id: "link",
+          readonly: true,
+          value: shareUrl,
+          onfocus: (/** @type {FocusEvent} */ event) => /** @type {HTMLInputElement} */ (event.target).select(),
+        }),
+        copyButton(shareUrl, "link", { label: "Copy" }),
+      ),
+      element(
+        "p",
+        { class: "code-line" },
+        "Code to say or write down: ",
+        element("strong", { class: "id" }, referralCode),
+        copyButton(referralCode, "code"),
+      ),
+      element("h3", {}, "Send it by"),
+      element(
+        "ul",
+        { class: "send" },
+        CHANNELS.map(({ channel, name, icon: picture, address }) =>
+          element(
+            "li",
+            {},
+            element(
+              "a",
+              {
+                class: "button",
+                href: address(withChannel(shareUrl, channel)),
+                target: channel === "whatsapp" ? "_blank" : null,
+                rel: "noopener noreferrer",
+                "data-channel": channel,
+              },
+              icon(picture),
+              name,
+            ),
+          ),
+        ),
+        "share" in navigator &&
+          element(
+            "li",
+            {},
+            element(
+              "button",
+              { type: "button", class: "button", onclick: () => void shareBySystem(shareUrl) },
+              icon("share"),
+              "More…",
+            ),
+          ),
+      ),
+    ),
+    qr,
+  );
+  void showQr(qr, mentor, api);
+}
+
+/**
+ * A link by which its clicks are told from others.
+ *
+ * @param {string} shareUrl
+ * @param {string} channel
+ */
+function withChannel(shareUrl, channel) {
+  const url = new URL(shareUrl, location.href);
+  url.searchParams.set("c", channel);
+  return url.href;
+}
+
+/** @param {string} url */
+async function shareBySystem(url) {
+  try {
+    await navigator.share({ text: INVITATION, url });
+  } catch {
+    // closed without sharing
+  }
+}
+
+/**
+ * @param {HTMLElement} place
+ * @param {Mentor} mentor
+ * @param {Api} api
+ */
+async function showQr(place, { mentorId, referralCode }, api) {
+  try {
+    const file = await api.file(`/mentors/${encodeURIComponent(mentorId)}/qr.svg`);
+    const picture = drawQr(await file.text(), `QR code of the link with code ${referralCode}`);
+    const button = element(
+      "button",
+      { type: "button", class: "button", onclick: () => save(file, `${referralCode}.svg`) },
+      icon("download"),
+      "Save QR code",
+    );
+    fill(place, picture, button);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    fill(place, element("p", { class: "quiet" }, "The QR code could not be loaded."));
+  }
+  place.removeAttribute("aria-busy");
+}
+
+/**
+ * What stands where there is no code yet: a button that gets one.
+ *
+ * @param {HTMLElement} body
+ * @param {Mentor} mentor
+ * @param {Api} api
+ */
+function offer(body, mentor, api) {
+  const fault = element("p", { class: "fault", role: "alert" });
+  const button = element("button", { type: "button", class: "button primary", onclick: make }, "Make the link");
+
+  async function make() {
+    button.disabled = true;
+    try {
+      const made = await api.post(`/mentors/${encodeURIComponent(mentor.mentorId)}/referral-code`);
+      announce("The link is made.");
+      showShare(body, { ...mentor, referralCode: made.referralCode, shareUrl: made.shareUrl }, api);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      fault.textContent = error.status === 403 ? "A coordinator of your organisation has to make it." : error.message;
+      button.disabled = false;
+    }
+  }
+  return element(
+    "div",
+    { class: "link" },
+    element("p", {}, "There is no link yet. It is made once and stays the same."),
+    button,
+    fault,
+  );
+}

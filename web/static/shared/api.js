@@ -1,0 +1,88 @@
+/** Asks the HTTP side, as who is signed in. */
+
+/** @typedef {import("./session.js").Session} Session */
+
+/** An answer that is not the one asked for. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status 0: no answer came at all
+   * @param {string} message for people
+   */
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export class Api {
+  /** @param {Session} session */
+  constructor(session) {
+    this.session = session;
+    /** Where the organisation's affairs are. */
+    this.organisation = `/v1/orgs/${encodeURIComponent(session.orgId)}`;
+  }
+
+  /** The header by which the server knows who asks. */
+  get headers() {
+    return { authorization: `Bearer ${this.session.token}` };
+  }
+
+  /**
+   * Return an answer of the organisation. What the browser has kept is used if the server says that it still holds.
+   *
+   * @param {string} path what follows the organisation's own
+   * @returns {Promise<any>}
+   */
+  async get(path) {
+    return (await this.#ask(path, { cache: "no-cache" })).json();
+  }
+
+  /**
+   * Return a file of the organisation.
+   *
+   * @param {string} path
+   * @returns {Promise<Blob>}
+   */
+  async file(path) {
+    return (await this.#ask(path, { cache: "no-cache" })).blob();
+  }
+
+  /**
+   * Ask for something to be made.
+   *
+   * @param {string} path
+   * @returns {Promise<any>}
+   */
+  async post(path) {
+    return (await this.#ask(path, { method: "POST" })).json();
+  }
+
+  /**
+   * @param {string} path
+   * @param {RequestInit} how
+   */
+  async #ask(path, how) {
+    let response;
+    try {
+      response = await fetch(this.organisation + path, { ...how, headers: this.headers, credentials: "omit" });
+    } catch {
+      throw new ApiError(0, "The server cannot be reached.");
+    }
+    if (!response.ok) throw new ApiError(response.status, await explanation(response));
+    return response;
+  }
+}
+
+/**
+ * What a problem (RFC 9457) says of itself.
+ *
+ * @param {Response} response
+ */
+async function explanation(response) {
+  try {
+    const problem = await response.json();
+    return String(problem.detail ?? problem.title);
+  } catch {
+    return `The server answered ${response.status}.`;
+  }
+}

@@ -1,0 +1,73 @@
+/** Numbers and times as the reader's locale has them. Days are UTC, as they are counted. */
+
+const whole = new Intl.NumberFormat();
+const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
+const share = new Intl.NumberFormat(undefined, {
+  style: "percent",
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+});
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const dayAndMonth = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
+const wholeDay = new Intl.DateTimeFormat(undefined, {
+  weekday: "short",
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  timeZone: "UTC",
+});
+// Words, so they are in the language of the page.
+const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
+
+/** @type {[Intl.RelativeTimeFormatUnit, number][]} the largest first, in seconds */
+const UNITS = [
+  ["year", 31_557_600],
+  ["month", 2_629_800],
+  ["week", 604_800],
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+];
+
+/** @param {number} value */
+export const number = (value) => whole.format(value);
+
+/** @param {number} value */
+export const shortNumber = (value) => short.format(value);
+
+/** @param {number} value 0 to 1 */
+export const percent = (value) => share.format(value);
+
+/** @param {string | Date} when */
+export const dateAndTime = (when) => moment.format(new Date(when));
+
+/** A time of today without its date. @param {string | Date} when */
+export function timeOrDate(when) {
+  const then = new Date(when);
+  return (then.toDateString() === new Date().toDateString() ? clock : moment).format(then);
+}
+
+/** @param {string} day YYYY-MM-DD */
+export const shortDay = (day) => dayAndMonth.format(new Date(day));
+
+/** @param {string} day YYYY-MM-DD */
+export const longDay = (day) => wholeDay.format(new Date(day));
+
+/**
+ * How long ago something was.
+ *
+ * @param {string | Date} when
+ * @param {Date} now
+ */
+export function since(when, now) {
+  const seconds = Math.round((new Date(when).getTime() - now.getTime()) / 1_000);
+  if (seconds > -5) return "just now"; // two clocks never quite agree
+  for (const [unit, size] of UNITS) {
+    if (-seconds >= size) return ago.format(Math.trunc(seconds / size), unit);
+  }
+  return ago.format(seconds, "second");
+}
+
+/** A pseudonym that people can tell apart; the whole one is a click away. @param {string} id */
+export const shortId = (id) => `${id.slice(0, 4)}…${id.slice(-4)}`;

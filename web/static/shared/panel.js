@@ -1,0 +1,121 @@
+/** A part of a page that loads by itself: bones while it waits, what it shows, or what went wrong with a way to retry. */
+
+import { ApiError } from "./api.js";
+import { element, fill, find, icon } from "./dom.js";
+
+/** @template Answer */
+export class Panel {
+  #isShown = false;
+  /** What is shown, as text. */
+  #shown = "";
+
+  /**
+   * @param {string} selector where it is
+   * @param {object} given
+   * @param {() => Promise<Answer>} given.load
+   * @param {(body: HTMLElement, answer: Answer) => void} given.show puts the answer into the panel's body
+   * @param {(error: ApiError) => boolean} given.settle tells whether an error concerns the whole page and is dealt with
+   */
+  constructor(selector, { load, show, settle }) {
+    this.root = find(selector);
+    this.body = find(".body", this.root);
+    this.#load = load;
+    this.#show = show;
+    this.#settle = settle;
+  }
+  #load;
+  #show;
+  #settle;
+
+  /** Load and show. What stands there already stays where that fails: it is old, not wrong. */
+  async load() {
+    try {
+      this.show(await this.#load());
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (this.#settle(error) || this.#isShown) return;
+      this.root.removeAttribute("aria-busy");
+      fill(
+        this.body,
+        failure(error.message, () => this.#retry()),
+      );
+    }
+  }
+
+  /**
+   * Show an answer; nothing is touched where it says what is shown already, and the focus stays where it is.
+   *
+   * @param {Answer} answer
+   */
+  show(answer) {
+    const text = JSON.stringify(answer);
+    if (text === this.#shown) return;
+    this.#shown = text;
+    const focused = this.body.contains(document.activeElement) ? document.activeElement : null;
+    if (!this.#isShown) fill(this.body);
+    this.#isShown = true;
+    this.root.removeAttribute("aria-busy");
+    this.#show(this.body, answer);
+    if (focused !== null && !focused.isConnected) refocus(this.body, focused);
+  }
+
+  #retry() {
+    this.root.setAttribute("aria-busy", "true");
+    fill(this.body, element("div", { class: "bones" }, element("i"), element("i"), element("i")));
+    void this.load();
+  }
+}
+
+/**
+ * Move the focus to what stands in place of an element that had it.
+ *
+ * @param {HTMLElement} body
+ * @param {Element} former
+ */
+function refocus(body, former) {
+  const nameOf = (/** @type {Element} */ node) => node.getAttribute("aria-label") ?? node.textContent;
+  /** @type {HTMLElement | undefined} */
+  const same = [...body.querySelectorAll(/** @type {"button"} */ (former.localName))].find(
+    (node) => nameOf(node) === nameOf(former),
+  );
+  const next = same?.matches(":disabled") ? same.parentElement?.querySelector("button:enabled") : same;
+  if (next instanceof HTMLElement) next.focus({ preventScroll: true });
+}
+
+/**
+ * What went wrong, and a button to try again.
+ *
+ * @param {string} message
+ * @param {() => void} retry
+ */
+export function failure(message, retry) {
+  return element(
+    "div",
+    { class: "failure", role: "alert" },
+    element("p", {}, message),
+    element("button", { type: "button", class: "button", onclick: retry }, icon("retry"), "Try again"),
+  );
+}
+
+/**
+ * Show a failure in place of the whole page until it is retried.
+ *
+ * @param {string} message
+ * @param {() => void} retry
+ */
+export function showFailure(message, retry) {
+  const place = find("#failure");
+  const isShown = document.body.dataset.state === "failed" && !place.hidden;
+  document.body.dataset.state = "failed";
+  place.hidden = false;
+  if (isShown) return;
+  fill(
+    place,
+    element("h1", {}, "This page could not be loaded"),
+    failure(message, () => {
+      delete document.body.dataset.state;
+      place.hidden = true;
+      retry();
+    }),
+  );
+}

@@ -1,0 +1,13 @@
+/** Shows the code that the address brings (`?ref=`), if it is one; anything else is passed over. */
+
+import { copyButton } from "../shared/copying.js";
+import { find } from "../shared/dom.js";
+
+const CODE = /^[0-9A-HJKMNP-TV-Z]{8,12}$/; // Crockford's alphabet, as codes are issued
+
+const code = new URLSearchParams(location.search).get("ref")?.toUpperCase() ?? "";
+if (CODE.test(code)) {
+  find("#code").append(code, copyButton(code, "code"));
+  find("#invitation").hidden = false;
+  find("#no-code").hidden = true;
+}
