@@ -46,12 +46,17 @@ class MembershipSystem:
         """Path and query of each request."""
         self.is_slow = threading.Event()
         """While it is set, no answer is given."""
+        self.held: list[str] = []
+        """Path and query of each request that now waits for its answer."""
 
     def answer(self, target: str, authorization: str | None) -> Answer:
         """Return the answer to a request."""
         self.asked.append(target)
-        while self.is_slow.is_set():
-            time.sleep(0.01)
+        if self.is_slow.is_set():
+            self.held.append(target)
+            while self.is_slow.is_set():
+                time.sleep(0.01)
+            self.held.remove(target)
         if self.script and len(self.asked) >= self.script_from:
             return self.script.pop(0)
         if self.always is not None:

@@ -102,8 +102,7 @@ def test_one_of_two_workers_reconciles(scene: Scene, crew: Crew) -> None:
     scene.system.always = None
 
     scene.system.is_slow.set()
-    asked = len(scene.system.asked)
-    wait_until(lambda: len(scene.system.asked) > asked, "it was not asked again")
+    wait_until(lambda: bool(scene.system.held), "it was not asked again")
     (process,) = reconciling()
     crew.kill(leader)
     wait_until(lambda: not runs(process), "the process outlived its worker")
@@ -118,7 +117,7 @@ def test_one_of_two_workers_reconciles(scene: Scene, crew: Crew) -> None:
 def test_a_worker_that_stops_stops_it(scene: Scene, crew: Crew) -> None:
     """SIGTERM ends a worker well while it reconciles, and nothing is left running."""
     scene.system.is_slow.set()
-    wait_until(lambda: bool(scene.system.asked), "nobody reconciled")
+    wait_until(lambda: bool(scene.system.held), "nobody reconciled")
     (process,) = reconciling()
     crew.stop()
     assert not runs(process)
