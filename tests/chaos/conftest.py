@@ -10,17 +10,40 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are not in its __all__
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
 
 import parts
 from settings import Settings
 from tests.crew import READY, Crew
 
 
+BROKER = "1"
+
+
 @pytest.fixture(scope="package", name="parts")
 def durable_parts() -> Iterator[parts.Parts]:
-    """Give a Kafka and a Postgres that lose nothing when they are killed."""
+    """Give a Kafka and a Postgres that lose nothing when they are killed; Kafka checks what it does by default."""
     with parts.start("local", data_dir=None, durable=True, announce=_announce) as running:
+        _verify_partitions(running.bootstrap_servers)
         yield running
+
+
+def _verify_partitions(bootstrap_servers: str) -> None:
+    """Let the broker verify the partitions of transactions as other clusters do; the brokers of `parts` do not."""
+    name, value = "transaction.partition.verification.enable", "true"
+    broker = ConfigResource(
+        ResourceType.BROKER,
+        BROKER,
+        incremental_configs=[ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)],
+    )
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    admin.incremental_alter_configs([broker])[broker].result(30.0)
 
 
 @pytest.fixture(scope="package")
