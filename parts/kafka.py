@@ -66,7 +66,7 @@ transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 
-# or the broker asks itself about each partition of each transaction: most of the way of a milestone (DESIGN.md, Figures)
+# or the broker asks itself about each partition of each transaction: most of a milestone's way (DESIGN.md, Figures)
 transaction.partition.verification.enable=false
 
 # no wait for other members before the first assignment

@@ -9,17 +9,18 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 FOLDER = Path(__file__).resolve().parent
-LOCKS = ("uv", "components", "app", "dev")
+LOCKS = {"uv": ["uv"], "components": ["components"], "app": ["components", "app"], "dev": ["dev"]}
+"""Each lock, and the `.in` files that it is made of."""
 
 _PINNED = re.compile(
     r"^(?P<name>[a-z0-9][a-z0-9.-]*)==(?P<version>[^ ;\\]+)(?P<rest>.*(?:\n    --hash=.*)*)", re.MULTILINE
 )
 
 
-def wanted(lock: str) -> list[Requirement]:
-    """Return the requirements of a lock's `.in` file and of those that it names."""
+def wanted(file: str) -> list[Requirement]:
+    """Return the requirements of a `.in` file and of those that it names."""
     found: list[Requirement] = []
-    for line in (FOLDER / f"{lock}.in").read_text().splitlines():
+    for line in (FOLDER / f"{file}.in").read_text().splitlines():
         requirement = line.partition("#")[0].strip()
         if requirement.startswith("-r "):
             found += wanted(requirement.removeprefix("-r ").removesuffix(".in"))
@@ -39,7 +40,7 @@ def faults(lock: str, pins: dict[str, str]) -> list[str]:
             found.append(f"{lock}.txt: {name} has no hash")
         if pins.get(name, version) != version:
             found.append(f"{lock}.txt: {name} is {version}, but another lock has {pins[name]}")
-    for requirement in wanted(lock):
+    for requirement in [each for file in LOCKS[lock] for each in wanted(file)]:
         name = re.sub(r"[-_.]+", "-", requirement.name).lower()
         if name not in own:
             found.append(f"{lock}.txt: {name} is missing")

@@ -22,7 +22,6 @@ import parts
 from settings import Settings
 from tests.crew import READY, Crew
 
-
 BROKER = "1"
 
 
