@@ -267,6 +267,10 @@ class Oracle:
                 f"Postgres: {str(error).strip()} (the database of REFERRALS_DATABASE_URL; --no-database leaves it out)"
             )
             raise CannotRead(msg) from None
+        if tables.unpublished:
+            self._report.notes.append(
+                f"{len(tables.unpublished):,} codes wait in the outbox until `referrals web` publishes them"
+            )
         compared[report.CODES_TABLE] = len(self._tallies)
         compared[report.COUNTS_TABLE] = len(self._tallies)
         compared[report.AWARDS_TABLE] = len(tables.awards)
@@ -275,7 +279,7 @@ class Oracle:
             tables.sums, tables.counts.values(), tables.codes.values(), (award.org_id for award in tables.awards)
         )
         return [
-            *compare_codes(self._tallies, tables.codes),
+            *compare_codes(self._tallies, tables.codes, tables.unpublished),
             *compare_projected_counts(self._tallies, tables.counts, self._reached),
             *compare_awards(self._due, tables.definitions, tables.awards),
             *compare_decisions(self._due, tables.definitions, tables.decisions),

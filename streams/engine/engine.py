@@ -19,7 +19,6 @@ import asyncio
 import gc
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -41,25 +40,11 @@ METADATA_TIMEOUT_S: Final = 5.0
 log = structlog.get_logger("engine")
 
 
-@dataclass(slots=True)
-class Tally:
-    """What this worker did since it started."""
-
-    records: int = 0
-    """Source records committed."""
-    epochs: int = 0
-    rows: int = 0
-    """Rows written to changelogs."""
-    commit_s: float = 0.0
-    """Seconds spent in commits, all partitions together."""
-
-
 class Engine:
     """The partitions that this worker owns and what happens to them."""
 
     def __init__(self, options: EngineOptions) -> None:
         self.options = options
-        self.tally = Tally()
         self.partitions: dict[int, SourcePartition] = {}
         self._generation = -1
         self._assigned: set[int] = set()
@@ -148,7 +133,7 @@ class Engine:
             committing = [self._commit_soon(p) for p in self.partitions.values() if p.epoch or p.committing]
             if not committing:
                 return
-            await asyncio.gather(*committing)
+            await asyncio.wait(committing)  # not cancelled with who waits: a commit begun is ended
 
     def _start_partition(self, number: int) -> SourcePartition:
         partition = SourcePartition(self.options, number)
@@ -223,9 +208,7 @@ class Engine:
         try:
             partition.admit(batch)
             changes = fold(partition.rows, batch)
-            self._uncommitted_bytes += partition.note(
-                changes, topic=batch.topic, records=len(batch), next_offset=batch.covers_to
-            )
+            self._uncommitted_bytes += partition.note(changes, topic=batch.topic, next_offset=batch.covers_to)
         except Exception as error:  # noqa: BLE001 - whatever it is, going on would lose the batch
             self.leave(error)
             return
@@ -273,12 +256,7 @@ class Engine:
                 partition.committed.update(epoch.positions)
                 self._uncommitted_bytes -= epoch.bytes
                 self._room.set()
-                took_s = time.monotonic() - started
-                self.tally.records += epoch.records
-                self.tally.epochs += 1
-                self.tally.rows += sum(map(len, epoch.rows.values()))
-                self.tally.commit_s += took_s
-                await self._rest(partition, took_s)
+                await self._rest(partition, time.monotonic() - started)
         except Exception as error:  # noqa: BLE001 - what is not committed must not be built upon
             self.leave(error)
         finally:

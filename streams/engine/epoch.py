@@ -15,7 +15,7 @@ class Epoch:
     changed many times is written once.
     """
 
-    __slots__ = ("bytes", "latest", "outgoing", "positions", "records", "rows")
+    __slots__ = ("bytes", "latest", "outgoing", "positions", "rows")
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[bytes, bytes | None]] = {}
@@ -23,8 +23,6 @@ class Epoch:
         self.outgoing: list[OutgoingRecord] = []
         self.positions: dict[str, int] = {}
         """Source topic -> offset of the next record to be read."""
-        self.records = 0
-        """Source records folded into the epoch."""
         self.bytes = 0
         """What the epoch holds, about: for the bound on uncommitted work."""
 

@@ -58,7 +58,7 @@ class SourcePartition:
         if batch.covers_from > expected:
             raise OutOfOrder(f"{where}: records between {expected} and {batch.covers_from} were fetched and lost")
 
-    def note(self, changes: Changes, *, topic: str | None = None, records: int = 0, next_offset: int = 0) -> int:
+    def note(self, changes: Changes, *, topic: str | None = None, next_offset: int = 0) -> int:
         """Make the changes visible to the next fold and part of the open epoch; return their size in bytes."""
         rows = self.rows
         for table, changed in changes.rows.items():
@@ -72,7 +72,6 @@ class SourcePartition:
         if changes.outgoing:
             self.urgent.set()
         if topic is not None:
-            self.epoch.records += records
             self.epoch.positions[topic] = self.positions[topic] = next_offset
         return size
 

@@ -30,6 +30,11 @@ from verify.report import (
 pytestmark = pytest.mark.integration
 
 
+CLARA = str(uuid4())
+CLARAS_CODE = "CLARA000"
+"""Issued, and not in the codes topic."""
+
+
 def check(the: Scene, settings: Settings) -> Report:
     """Write the scene and check it."""
     return Oracle(the.write(settings)).check(wait_s=0, with_database=True)
@@ -107,6 +112,7 @@ PLANTED: dict[str, tuple[Callable[[Scene], object], set[str]]] = {
         lambda the: the.codes_table.update({ANNAS_CODE: (OTHER_ORG, ANNA)}),
         {CODES_TABLE},
     ),
+    "code stored and never published": (lambda the: the.codes_table.update({CLARAS_CODE: (ORG, CLARA)}), {CODES_TABLE}),
     "projection behind": (lambda the: change(the.counts_table[ANNA], total_clicks=2), {COUNTS_TABLE}),
     "award missing": (lambda the: the.awards.clear(), {AWARDS_TABLE}),
     "award not due": (lambda the: the.awards.append(award(5, milestone_threshold=2)), {AWARDS_TABLE}),
@@ -147,6 +153,21 @@ def test_a_planted_bug_is_caught(settings: Settings, name: str) -> None:
     report = check(the, settings)
 
     assert checks <= {difference.check for difference in report.differences}
+
+
+def test_a_code_in_the_outbox_is_noted(settings: Settings) -> None:
+    """It is stored and will be published: no difference, but said."""
+    the = scene()
+    the.codes_table[CLARAS_CODE] = (ORG, CLARA)
+    the.statements.append(
+        "INSERT INTO codes_outbox (org_id, referral_code, mentor_id, issued_at) "
+        "SELECT org_id, referral_code, mentor_id, issued_at FROM referral_codes"
+    )
+
+    report = check(the, settings)
+
+    assert report.is_clean, report.differences
+    assert any("3 codes wait in the outbox" in note for note in report.notes)
 
 
 def test_a_changed_threshold_is_said_as_such(settings: Settings) -> None:

@@ -75,7 +75,7 @@ def test_a_partition_goes_on_where_there_is_something(
 def test_each_topic_has_a_position_of_its_own(partition: SourcePartition) -> None:
     """Folding one does not move the other; a batch that was folded is refused the second time."""
     batch = batch_at(4, 5, topic=OTHER_TOPIC)
-    partition.note(Changed(), topic=OTHER_TOPIC, records=2, next_offset=batch.covers_to)
+    partition.note(Changed(), topic=OTHER_TOPIC, next_offset=batch.covers_to)
 
     assert partition.positions == {TOPIC: 10, OTHER_TOPIC: 6}
     with pytest.raises(OutOfOrder):
@@ -90,18 +90,17 @@ def test_the_next_fold_sees_the_rows(partition: SourcePartition) -> None:
 
 
 def test_the_epoch_has_what_the_rows_have(partition: SourcePartition) -> None:
-    """Changes, records, position and number of records are committed together; the size is told."""
+    """Changes, records and position are committed together; the size is told."""
     size = partition.note(
         Changed(rows={"stock": {b"a": b"22", b"b": None}}, outgoing=[Sent(value=b"333")]),
         topic=TOPIC,
-        records=7,
         next_offset=20,
     )
 
     epoch = partition.epoch
     assert epoch.rows == {"stock": {b"a": b"22", b"b": None}}
     assert [record.value for record in epoch.outgoing] == [b"333"]
-    assert (epoch.positions, epoch.records) == ({TOPIC: 20}, 7)
+    assert epoch.positions == {TOPIC: 20}
     assert size == epoch.bytes == 5
 
 
@@ -114,9 +113,9 @@ def test_a_step_that_no_record_caused_moves_no_position(partition: SourcePartiti
 
 def test_a_detached_epoch_is_not_changed_by_later_folds(partition: SourcePartition) -> None:
     """It is being written by a thread while the next one grows from nothing."""
-    partition.note(Changed(rows={"stock": {b"a": b"2"}}), topic=TOPIC, records=1, next_offset=11)
+    partition.note(Changed(rows={"stock": {b"a": b"2"}}), topic=TOPIC, next_offset=11)
     detached = partition.detach()
-    partition.note(Changed(rows={"stock": {b"a": b"3"}}), topic=TOPIC, records=1, next_offset=12)
+    partition.note(Changed(rows={"stock": {b"a": b"3"}}), topic=TOPIC, next_offset=12)
 
     assert (detached.rows, detached.positions) == ({"stock": {b"a": b"2"}}, {TOPIC: 11})
     assert (partition.epoch.rows, partition.epoch.positions) == ({"stock": {b"a": b"3"}}, {TOPIC: 12})
@@ -124,6 +123,6 @@ def test_a_detached_epoch_is_not_changed_by_later_folds(partition: SourcePartiti
 
 def test_the_committed_positions_are_not_moved_by_folding(partition: SourcePartition) -> None:
     """They move when a commit has succeeded, and tell whether the rows may be kept."""
-    partition.note(Changed(), topic=TOPIC, records=1, next_offset=11)
+    partition.note(Changed(), topic=TOPIC, next_offset=11)
 
     assert partition.committed == {TOPIC: 10}
