@@ -12,7 +12,8 @@ from uuid import UUID
 
 import rich_click as click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from commands.progress import progress_on
 
 if TYPE_CHECKING:
     from registry.importing import BadLine
@@ -40,7 +41,7 @@ def import_file(*, file: str, org_id: UUID) -> None:
 
     name = "standard input" if file == STANDARD_INPUT else file
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    progress = _progress(console) if console.is_terminal else None
+    progress = progress_on(console) if console.is_terminal else None
     total = None if file == STANDARD_INPUT else Path(file).stat().st_size
     task = progress.add_task("importing", total=total, rate="") if progress else None
     started_s = time.monotonic()
@@ -79,14 +80,3 @@ def import_file(*, file: str, org_id: UUID) -> None:
     )
     if done.bad:
         sys.exit(1)
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        console=console,
-    )

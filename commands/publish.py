@@ -10,8 +10,8 @@ from pathlib import Path
 
 import rich_click as click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from commands.progress import progress_on
 from publishing.files import INTERRUPTED_FLUSH_S, FilePublisher, Published, Strict
 from publishing.producer import TopicMissing
 from settings import load_settings
@@ -32,7 +32,7 @@ def command(files: Sequence[str], *, strict: bool) -> None:
     named on standard error with file and number, the others go on, and the exit code is 1.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    progress = _progress(console) if console.is_terminal else None
+    progress = progress_on(console) if console.is_terminal else None
     total = None if STANDARD_INPUT in files else sum(Path(name).stat().st_size for name in files)
     task = progress.add_task("publishing", total=total, rate="") if progress else None
     started_s = time.monotonic()
@@ -84,14 +84,3 @@ def _publish(publisher: FilePublisher, files: Sequence[str]) -> None:
 
 def _rate(done: Published, started_s: float) -> int:
     return round(done.sent.total() / max(time.monotonic() - started_s, 1e-3))
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        console=console,
-    )

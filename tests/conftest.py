@@ -17,6 +17,8 @@ from settings import Settings, load_settings
 from sinks.migrate import migrate
 
 TEMPLATE = "referrals_template"
+PARTITIONS = 4
+"""A third of the default: a broker of many tests has thousands as it is."""
 
 
 def pytest_configure() -> None:
@@ -60,6 +62,7 @@ def settings(parts: parts.Parts, database_url: str, topic_prefix: str, tmp_path:
         database_url=database_url,
         topic_prefix=topic_prefix,
         app_id=f"{topic_prefix}streams",
+        partitions=PARTITIONS,
         data_dir=tmp_path / "data",
     )
 

@@ -92,9 +92,12 @@ class Lag:
             error = message.error()
             if gap is None or (error is not None and error.code() != KafkaError._PARTITION_EOF):  # noqa: SLF001  librdkafka's public name begins so
                 continue
-            if error is None and (message.offset() or 0) < gap.end:
+            offset = message.offset() or 0
+            if error is None and offset < gap.end:
                 found[gap] += 1
-            if error is not None or (message.offset() or 0) >= gap.end - 1:
+            if error is not None and offset < gap.end:
+                del found[gap]  # a transaction is not over yet, and nothing behind its beginning is shown
+            if error is not None or offset >= gap.end - 1:
                 del unread[gap.topic, gap.partition]
         self._consumer.unassign()
         return {gap: count for gap, count in found.items() if gap not in unread.values()}

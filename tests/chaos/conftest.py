@@ -55,6 +55,12 @@ def migrated_template(parts: parts.Parts) -> str:
 
 
 @pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Give the settings of an installation with the default number of partitions."""
+    return settings.model_copy(update={"partitions": Settings.model_fields["partitions"].default})
+
+
+@pytest.fixture
 def crew(settings: Settings, tmp_path: Path) -> Iterator[Crew]:
     """Give an installation with two stream workers, a badge consumer and a projection, all running."""
     running = Crew(settings, tmp_path)
