@@ -2,7 +2,8 @@
 
 The end offset minus the committed one is too much: what is written in transactions has markers between the records,
 which are offsets but no records, and the last one of a partition would count as lag for ever. So where neither offset
-moves any more, the rest is read once and its records are counted.
+moves any more, the rest is read once and its records are counted; and at once where it is so small that it may be
+markers alone.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 GAP_READ_MAX: Final = 1_000
 """A larger rest is lag without a look; reading it would cost those who work on it."""
+MARKERS_MAX: Final = 2
+"""What a partition at rest ends in: the marker of the last transaction, and of one that was given up."""
 READ_TIMEOUT_S: Final = 0.5
 
 Place = tuple[str, int]
@@ -66,8 +69,8 @@ class Lag:
         before = self._known.get(group, {})
         gaps = [Gap(*place, offset, ends[place]) for place, offset in committed.items() if offset < ends[place]]
         known = {gap: before.get(gap) for gap in gaps}
-        settled = [gap for gap in gaps if gap in before and known[gap] is None and gap.size <= GAP_READ_MAX]
-        known.update(self._read(settled))
+        uncounted = [gap for gap in gaps if known[gap] is None and gap.size <= GAP_READ_MAX]
+        known.update(self._read([gap for gap in uncounted if gap in before or gap.size <= MARKERS_MAX]))
         self._known[group] = known
         found = {(gap.topic, gap.partition): gap.size if count is None else count for gap, count in known.items()}
         return {place: records for place, records in found.items() if records}

@@ -29,8 +29,7 @@ def test_transaction_markers_are_no_lag(settings: Settings) -> None:
         assert lag.count("some", behind_by_all, ends) == RECORDS + MARKER, "it moves: nobody knows better yet"
         wait_until(lambda: lag.count("some", behind_by_all, ends) == RECORDS, "the marker was not told from records")
         assert lag.locate("some", behind_by_all, ends) == {(topic, 0): RECORDS}
-        assert lag.count("other", {(topic, 0): RECORDS}, ends) == MARKER
-        assert lag.count("other", {(topic, 0): RECORDS}, ends) == 0
+        assert lag.count("other", {(topic, 0): RECORDS}, ends) == 0, "the marker alone is looked at at once"
         assert lag.locate("other", {(topic, 0): RECORDS}, ends) == {}
         assert lag.count("some", behind_by_all, ends) == RECORDS
         assert lag.count("other", {(topic, 0): RECORDS + MARKER}, ends) == 0
