@@ -7,7 +7,7 @@ ALTER TABLE organisations
 COMMENT ON TABLE organisations IS
     'Organisations: made by `referrals orgs create`, or named first by a record of the codes topic.';
 COMMENT ON COLUMN organisations.name IS 'What people call it; NULL where only the codes topic has named it.';
-COMMENT ON COLUMN organisations.landing_url IS 'Where its share links lead; NULL: to the neutral page.';
+COMMENT ON COLUMN organisations.landing_url IS 'Where its share links lead; NULL: to the built-in welcome page, with the code.';
 
 CREATE TABLE organisation_secrets (
     org_id uuid NOT NULL REFERENCES organisations,

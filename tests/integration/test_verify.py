@@ -31,7 +31,7 @@ pytestmark = pytest.mark.integration
 
 
 CLARA = str(uuid4())
-CLARAS_CODE = "CLARA000"
+CLARAS_CODE = "C1ARA000"
 """Issued, and not in the codes topic."""
 
 
