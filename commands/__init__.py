@@ -1,1 +1,1 @@
-"""The command line: each command stands in the module of its name, thin, as the attribute `command`."""
+"""The command line: a module for each command, thin: it parses, builds, calls and prints."""

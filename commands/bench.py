@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 if TYPE_CHECKING:
-    from parts import Parts
+    from local.parts import Parts
 
 
 @click.group()
 def command() -> None:
     """Measure throughput, latency, memory, recovery and the HTTP side.
 
-    Kafka and Postgres are started for it, on the same machine. How each figure is measured stands in bench/README.md.
-    Trust ratios within one run more than figures of two.
+    Kafka and Postgres are started for it, on the same machine. How each figure is measured stands in
+    proof/bench/README.md. Trust ratios within one run more than figures of two.
     """
 
 
@@ -44,9 +44,9 @@ def throughput(events: int, plain_events: int, rounds: int, populations: tuple[s
 
     Exit code 1 where a ratio is below what it must be. Every result is checked; a wrong one ends the run.
     """
-    from bench.load import POPULATIONS  # noqa: PLC0415 - `--help` needs none of it
-    from bench.report import show_throughput  # noqa: PLC0415 - the same
-    from bench.throughput import compare, engine_contender, plain_contender  # noqa: PLC0415 - the same
+    from proof.bench.load import POPULATIONS  # noqa: PLC0415 - `--help` needs none of it
+    from proof.bench.report import show_throughput  # noqa: PLC0415 - the same
+    from proof.bench.throughput import compare, engine_contender, plain_contender  # noqa: PLC0415 - the same
 
     contenders = {"engine": engine_contender(events), "plain": plain_contender(plain_events)}
     chosen = [contender for name, contender in contenders.items() if only in {None, name}]
@@ -67,8 +67,8 @@ def latency(rate: float, seconds: float, *, awards: bool) -> None:
 
     Exit code 1 where a percentile is above what it must be.
     """
-    from bench.latency import measure_latency  # noqa: PLC0415 - `--help` needs none of it
-    from bench.report import show_latency  # noqa: PLC0415 - the same
+    from proof.bench.latency import measure_latency  # noqa: PLC0415 - `--help` needs none of it
+    from proof.bench.report import show_latency  # noqa: PLC0415 - the same
 
     with _parts(durable=True) as parts:  # Postgres waits for its disk, as in production
         found = measure_latency(parts, events_per_s=rate, seconds=seconds, awards=awards, announce=_announce)
@@ -83,9 +83,9 @@ def memory(rows: int) -> None:
 
     Exit code 1 where a row takes more than it may.
     """
-    from bench.memory import measure_memory  # noqa: PLC0415 - `--help` needs none of it
-    from bench.report import show_memory  # noqa: PLC0415 - the same
-    from bench.rows import KINDS  # noqa: PLC0415 - the same
+    from proof.bench.memory import measure_memory  # noqa: PLC0415 - `--help` needs none of it
+    from proof.bench.report import show_memory  # noqa: PLC0415 - the same
+    from proof.bench.rows import KINDS  # noqa: PLC0415 - the same
 
     if not show_memory([measure_memory(kind, rows) for kind in KINDS]):
         raise SystemExit(1)
@@ -98,9 +98,9 @@ def recovery(rows: int) -> None:
 
     Exit code 1 where that is slower than it must be.
     """
-    from bench.recovery import measure_recovery  # noqa: PLC0415 - `--help` needs none of it
-    from bench.report import show_recovery  # noqa: PLC0415 - the same
-    from bench.rows import KINDS  # noqa: PLC0415 - the same
+    from proof.bench.recovery import measure_recovery  # noqa: PLC0415 - `--help` needs none of it
+    from proof.bench.report import show_recovery  # noqa: PLC0415 - the same
+    from proof.bench.rows import KINDS  # noqa: PLC0415 - the same
 
     with _parts() as parts:
         found = [measure_recovery(parts, kind, rows, announce=_announce) for kind in KINDS]
@@ -126,8 +126,8 @@ def web(routes: tuple[str, ...], rounds: int, seconds: float, connections: int) 
 
     Exit code 1 where a figure is not what it must be. A wrong answer ends the run.
     """
-    from bench.web import measure_web  # noqa: PLC0415 - `--help` needs none of it
-    from bench.web_report import show_web  # noqa: PLC0415 - the same
+    from proof.bench.web import measure_web  # noqa: PLC0415 - `--help` needs none of it
+    from proof.bench.web_report import show_web  # noqa: PLC0415 - the same
 
     with _parts() as parts:
         found = measure_web(parts, routes, seconds=seconds, rounds=rounds, connections=connections, announce=_announce)
@@ -137,7 +137,7 @@ def web(routes: tuple[str, ...], rounds: int, seconds: float, connections: int) 
 
 @contextmanager
 def _parts(*, durable: bool = False) -> Iterator[Parts]:
-    import parts  # noqa: PLC0415 - `--help` needs no Kafka
+    from local import parts  # noqa: PLC0415 - `--help` needs no Kafka
 
     with parts.start("local", data_dir=None, durable=durable, announce=_announce) as running:
         yield running

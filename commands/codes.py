@@ -10,7 +10,7 @@ from uuid import UUID
 import rich_click as click
 
 if TYPE_CHECKING:
-    from registry.issuing import Issued
+    from edges.registry.issuing import Issued
 
 
 @click.group()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rich_click as click
 
-from settings import load_settings
+from process.settings import load_settings
 
 
 @click.group()

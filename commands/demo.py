@@ -7,9 +7,9 @@ import sys
 import rich_click as click
 from rich.console import Console
 
-import parts
 from commands.parts import PARTS_OPTION_HELP
-from settings import load_settings
+from local import parts
+from process.settings import load_settings
 
 EXIT_DIFFERENT = 1
 EXIT_CANNOT_READ = 2
@@ -56,9 +56,9 @@ def command(
     before the verification.
     """
     from commands.verify import print_report  # noqa: PLC0415  `--help` needs none of these
-    from demo.running import DemoOptions, run_demo  # noqa: PLC0415  the same
-    from demo.views import view_for  # noqa: PLC0415  the same
-    from verify.reading import CannotRead  # noqa: PLC0415  the same
+    from local.demo.running import DemoOptions, run_demo  # noqa: PLC0415  the same
+    from local.demo.views import view_for  # noqa: PLC0415  the same
+    from proof.verify.reading import CannotRead  # noqa: PLC0415  the same
 
     options = DemoOptions(
         seconds=seconds,

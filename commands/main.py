@@ -45,12 +45,12 @@ COMMANDS = {
 # Errors that a user can do something about, and the exit code of each. They are known by the full name of their class,
 # so that nothing is imported to know them.
 EXPECTED_ERRORS = {
-    "settings.SettingsError": EXIT_USAGE,
-    "parts.errors.PartsError": EXIT_FAILED,
-    "registry.errors.RegistryError": EXIT_FAILED,
-    "reconciliation.errors.BadSource": EXIT_USAGE,
-    "reconciliation.errors.ReconciliationError": EXIT_FAILED,
-    "web.server.CannotListen": EXIT_FAILED,
+    "process.settings.SettingsError": EXIT_USAGE,
+    "local.parts.errors.PartsError": EXIT_FAILED,
+    "edges.registry.errors.RegistryError": EXIT_FAILED,
+    "edges.reconciliation.errors.BadSource": EXIT_USAGE,
+    "edges.reconciliation.errors.ReconciliationError": EXIT_FAILED,
+    "edges.web.server.CannotListen": EXIT_FAILED,
     "psycopg.OperationalError": EXIT_FAILED,
     "cimpl.KafkaException": EXIT_FAILED,
 }
@@ -96,7 +96,7 @@ def cli() -> None:
     """Count referral clicks and registrations exactly once, and award badges at milestones.
 
     Every setting is an environment variable: REFERRALS_BOOTSTRAP_SERVERS, REFERRALS_DATABASE_URL,
-    REFERRALS_TOPIC_PREFIX, REFERRALS_THRESHOLDS, and the others that settings.py lists.
+    REFERRALS_TOPIC_PREFIX, REFERRALS_THRESHOLDS, and the others that process/settings.py lists.
     """
 
 

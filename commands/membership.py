@@ -9,7 +9,7 @@ from uuid import UUID
 
 import rich_click as click
 
-from settings import load_settings
+from process.settings import load_settings
 
 DAY_H = 24.0
 
@@ -52,7 +52,7 @@ def configure(
     The token is stored encrypted, as the organisation's membership secret. After a change the next run begins with the
     first member again. Works on REFERRALS_DATABASE_URL as the user who owns its tables.
     """
-    from reconciliation.configuring import (  # noqa: PLC0415  `--help` needs no Postgres
+    from edges.reconciliation.configuring import (  # noqa: PLC0415  `--help` needs no Postgres
         check_fields,
         check_statuses,
         check_url,
@@ -60,9 +60,9 @@ def configure(
         read_pairs,
         token_from,
     )
-    from reconciliation.pages import SINCE  # noqa: PLC0415  the same
-    from reconciliation.runs import Source  # noqa: PLC0415  the same
-    from reconciliation.tokens import keep_token  # noqa: PLC0415  the same
+    from edges.reconciliation.pages import SINCE  # noqa: PLC0415  the same
+    from edges.reconciliation.runs import Source  # noqa: PLC0415  the same
+    from edges.reconciliation.tokens import keep_token  # noqa: PLC0415  the same
 
     source = Source(
         kind=kind,
@@ -85,7 +85,7 @@ def configure(
 @click.option("--org", required=True, type=click.UUID, metavar="ORG", help="The organisation.")
 def remove(*, org: UUID) -> None:
     """Ask an organisation's membership system no more, and forget its token; what runs have found is kept."""
-    from reconciliation.configuring import remove_source  # noqa: PLC0415  the same
+    from edges.reconciliation.configuring import remove_source  # noqa: PLC0415  the same
 
     if not remove_source(load_settings().database_url, str(org)):
         raise click.ClickException(f"organisation {org} has no membership source")
@@ -95,7 +95,7 @@ def remove(*, org: UUID) -> None:
 @click.command()
 def sources() -> None:
     """List the sources, and how the last run of each ended."""
-    from reconciliation.configuring import list_sources  # noqa: PLC0415  the same
+    from edges.reconciliation.configuring import list_sources  # noqa: PLC0415  the same
 
     found = list_sources(load_settings().database_url)
     for each in found:

@@ -16,7 +16,7 @@ from rich.console import Console
 from commands.progress import progress_on
 
 if TYPE_CHECKING:
-    from registry.importing import BadLine
+    from edges.registry.importing import BadLine
 
 STANDARD_INPUT = "-"
 
@@ -37,7 +37,7 @@ def import_file(*, file: str, org_id: UUID) -> None:
     is 1. Where Kafka is away the codes are stored and are published later; that is said, and is no failure.
     """
     from commands.registry import open_registry, publish_waiting  # noqa: PLC0415  `--help` needs no Postgres
-    from registry.importing import BadHeader, Imported, import_mentors  # noqa: PLC0415  the same
+    from edges.registry.importing import BadHeader, Imported, import_mentors  # noqa: PLC0415  the same
 
     name = "standard input" if file == STANDARD_INPUT else file
     console = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -10,11 +10,11 @@ from uuid import UUID
 
 import rich_click as click
 
-from settings import load_settings
+from process.settings import load_settings
 
 if TYPE_CHECKING:
-    from registry.organisations import NewOrganisation, Organisation
-    from registry.secrets import NewSecret, Purpose
+    from edges.registry.organisations import NewOrganisation, Organisation
+    from edges.registry.secrets import NewSecret, Purpose
 
 GOOD_FOR_DAYS = 7.0
 JSON_HELP = "Print one line of JSON."
@@ -40,8 +40,8 @@ def create(*, name: str, landing_url: str | None, org_id: UUID | None, as_json: 
     Prints org_id and webhook_secret. The webhook's secret is for whoever posts registrations; it is shown this once.
     """
     from commands.registry import open_registry  # noqa: PLC0415  `--help` needs no Postgres
-    from registry.organisations import create_organisation  # noqa: PLC0415  the same
-    from registry.secrets import webhook_text  # noqa: PLC0415  the same
+    from edges.registry.organisations import create_organisation  # noqa: PLC0415  the same
+    from edges.registry.secrets import webhook_text  # noqa: PLC0415  the same
 
     async def make() -> NewOrganisation:
         async with open_registry() as registry:
@@ -57,8 +57,8 @@ def create(*, name: str, landing_url: str | None, org_id: UUID | None, as_json: 
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each.")
 def list_all(*, as_json: bool) -> None:
     """List the organisations: id, name, landing page, mentors with a code, and what secrets are in use."""
-    from registry.database import owner_database  # noqa: PLC0415  the same
-    from registry.organisations import list_organisations  # noqa: PLC0415  the same
+    from edges.registry.database import owner_database  # noqa: PLC0415  the same
+    from edges.registry.organisations import list_organisations  # noqa: PLC0415  the same
 
     async def read() -> list[Organisation]:
         async with owner_database(load_settings().database_url) as database:
@@ -84,8 +84,8 @@ def list_all(*, as_json: bool) -> None:
 @click.option("--landing-url", metavar="URL", help="Where its share links lead; '' for the neutral page.")
 def change(*, org: UUID, name: str | None, landing_url: str | None) -> None:
     """Change an organisation's name or landing page."""
-    from registry.database import owner_database  # noqa: PLC0415  the same
-    from registry.organisations import set_organisation  # noqa: PLC0415  the same
+    from edges.registry.database import owner_database  # noqa: PLC0415  the same
+    from edges.registry.organisations import set_organisation  # noqa: PLC0415  the same
 
     if name is None and landing_url is None:
         raise click.UsageError("nothing to change: give --name, --landing-url, or both")
@@ -117,7 +117,7 @@ def rotate_secret(
     they are. A webhook's secret is printed, this once; the others are shown to nobody.
     """
     from commands.registry import open_registry  # noqa: PLC0415  the same
-    from registry.secrets import parse_secret, webhook_text  # noqa: PLC0415  the same
+    from edges.registry.secrets import parse_secret, webhook_text  # noqa: PLC0415  the same
 
     if purpose == "membership" and secret_file is None:
         raise click.UsageError("the membership system's secret cannot be made here: give it with --secret-file")
@@ -143,7 +143,7 @@ def reseal() -> None:
     To replace a key: add one with a higher version everywhere, run this, then remove the old one.
     """
     from commands.registry import open_registry  # noqa: PLC0415  the same
-    from registry.secrets import reseal as seal_all_again  # noqa: PLC0415  the same
+    from edges.registry.secrets import reseal as seal_all_again  # noqa: PLC0415  the same
 
     async def run() -> tuple[int, int]:
         async with open_registry() as registry:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import rich_click as click
 
-import parts
-from settings import load_settings
+from local import parts
+from process.settings import load_settings
 
 PARTS_OPTION_HELP = (
     "Which Kafka and Postgres: local, in docker, or external ones by their addresses in the environment. "

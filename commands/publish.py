@@ -12,9 +12,9 @@ import rich_click as click
 from rich.console import Console
 
 from commands.progress import progress_on
-from publishing.files import INTERRUPTED_FLUSH_S, FilePublisher, Published, Strict
-from publishing.producer import TopicMissing
-from settings import load_settings
+from edges.publishing.files import INTERRUPTED_FLUSH_S, FilePublisher, Published, Strict
+from edges.publishing.producer import TopicMissing
+from process.settings import load_settings
 
 STANDARD_INPUT = "-"
 

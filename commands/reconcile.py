@@ -18,11 +18,11 @@ import orjson
 import rich_click as click
 
 from commands.membership import FIELD_HELP, NO_SOURCE, STATUS_HELP, configure, remove, sources
-from settings import load_settings
+from process.settings import load_settings
 
 if TYPE_CHECKING:
-    from reconciliation.store import RunStore
-    from reconciliation.walk import Job
+    from edges.reconciliation.store import RunStore
+    from edges.reconciliation.walk import Job
 
 MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]
 
@@ -71,10 +71,10 @@ def command(  # noqa: PLR0913  the options of a command
         raise click.UsageError("--csv needs --org, and takes no --since: a file is read whole")
     if csv_file is None and (fields or statuses):
         raise click.UsageError("--field and --status go with --csv; a source's are given with: reconcile configure")
-    import logs  # noqa: PLC0415  `--help` needs neither Kafka nor Postgres
     from commands.reconcile_report import exit_code, print_runs, progress  # noqa: PLC0415  the same
-    from reconciliation.reconciler import Reconciler  # noqa: PLC0415  the same
-    from reconciliation.store import RunStore  # noqa: PLC0415  the same
+    from edges.reconciliation.reconciler import Reconciler  # noqa: PLC0415  the same
+    from edges.reconciliation.store import RunStore  # noqa: PLC0415  the same
+    from process import logs  # noqa: PLC0415  `--help` needs neither Kafka nor Postgres
 
     if until_stdin_ends:
         threading.Thread(target=_stop_at_end_of_stdin, name="stdin", daemon=True).start()
@@ -110,7 +110,7 @@ for subcommand in (configure, sources, remove):
 
 def _jobs(store: RunStore, org: UUID | None, since: datetime | None) -> list[Job]:
     """Return what is to be done: the organisation's source, or all there are."""
-    from reconciliation.walk import Job  # noqa: PLC0415  the same
+    from edges.reconciliation.walk import Job  # noqa: PLC0415  the same
 
     if since is not None and since.tzinfo is None:
         since = since.replace(tzinfo=UTC)
@@ -124,9 +124,9 @@ def _jobs(store: RunStore, org: UUID | None, since: datetime | None) -> list[Job
 @contextmanager
 def _csv_job(org: UUID, name: str, fields: Sequence[str], statuses: Sequence[str]) -> Iterator[Job]:
     """Give the job of a file that is open for the body."""
-    from reconciliation.configuring import check_fields, check_statuses, read_pairs  # noqa: PLC0415  the same
-    from reconciliation.runs import FILE, Source  # noqa: PLC0415  the same
-    from reconciliation.walk import Job  # noqa: PLC0415  the same
+    from edges.reconciliation.configuring import check_fields, check_statuses, read_pairs  # noqa: PLC0415  the same
+    from edges.reconciliation.runs import FILE, Source  # noqa: PLC0415  the same
+    from edges.reconciliation.walk import Job  # noqa: PLC0415  the same
 
     source = Source(
         kind=FILE,

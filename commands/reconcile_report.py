@@ -15,11 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from commands.membership import NO_SOURCE
-from reconciliation.runs import COUNTS
+from edges.reconciliation.runs import COUNTS
 
 if TYPE_CHECKING:
-    from reconciliation.runs import Run
-    from reconciliation.topic import OnProgress
+    from edges.reconciliation.runs import Run
+    from edges.reconciliation.topic import OnProgress
 
 EXIT_FAILED = 1
 EXIT_BUSY = 75

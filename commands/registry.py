@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import rich_click as click
 
-from logs import configure
-from registry.database import OwnerDatabase, owner_database
-from registry.errors import NotPublished
-from registry.issuing import CodeRegistry
-from registry.keys import with_keys
-from registry.outbox import OutboxRelay
-from registry.secret_box import SecretBox, secret_box
-from registry.secrets import SecretStore
-from settings import Settings, load_settings
+from edges.registry.database import OwnerDatabase, owner_database
+from edges.registry.errors import NotPublished
+from edges.registry.issuing import CodeRegistry
+from edges.registry.keys import with_keys
+from edges.registry.outbox import OutboxRelay
+from edges.registry.secret_box import SecretBox, secret_box
+from edges.registry.secrets import SecretStore
+from process.logs import configure
+from process.settings import Settings, load_settings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,8 +6,8 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
-from logs import configure
-from settings import Settings, load_settings
+from process.logs import configure
+from process.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,8 +16,8 @@ from typing import Any, Final, NoReturn
 import rich_click as click
 import structlog
 
-import logs
-from settings import load_settings
+from process import logs
+from process.settings import load_settings
 
 STARTS_VARIABLE: Final = "REFERRALS_STREAM_STARTS"
 """Counts the starts in short succession, from one to the next."""

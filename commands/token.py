@@ -9,10 +9,10 @@ from uuid import UUID
 
 import rich_click as click
 
-from settings import load_settings
+from process.settings import load_settings
 
 if TYPE_CHECKING:
-    from registry.tokens import Role
+    from edges.registry.tokens import Role
 
 UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 TIME_TO_LIVE = re.compile(r"([1-9][0-9]{0,7})([smhd])")
@@ -45,8 +45,8 @@ def command(*, org_id: UUID, role: Role, subject: UUID, good_for: timedelta) -> 
     It is signed with REFERRALS_JWT_SECRET, or, beside a running `referrals up`, with the secret in its data directory.
     Where an identity provider signs tokens, ask it instead.
     """
-    from registry.keys import with_keys  # noqa: PLC0415  `--help` needs none of it
-    from registry.tokens import make_token  # noqa: PLC0415  the same
+    from edges.registry.keys import with_keys  # noqa: PLC0415  `--help` needs none of it
+    from edges.registry.tokens import make_token  # noqa: PLC0415  the same
 
     settings = with_keys(load_settings())
     click.echo(make_token(settings, org_id=org_id, subject=subject, role=role, good_for=good_for))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import rich_click as click
 
-from settings import load_settings
-from topology.create import TopicMismatch, create_topics
+from operations.topics import TopicMismatch, create_topics
+from process.settings import load_settings
 
 
 @click.group()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import rich_click as click
 
-import parts
 from commands.parts import parts_option
-from settings import load_settings
+from local import parts
+from process.settings import load_settings
 
 
 @click.command()
@@ -22,8 +22,8 @@ def command(data_dir: Path | None, kind: parts.Kind, *, as_json: bool) -> None:
     Topics are created and the database is migrated first. What ends by itself is started again. Ctrl-C and SIGTERM stop
     everything in order. What happens is said on standard error, the addresses on standard output.
     """
-    from installation import start_installation  # noqa: PLC0415  `--help` needs none of it
-    from installation.tending import tend  # noqa: PLC0415  the same
+    from local.installation import start_installation  # noqa: PLC0415  `--help` needs none of it
+    from local.installation.tending import tend  # noqa: PLC0415  the same
 
     settings = load_settings()
     data_dir = (data_dir or settings.data_dir).resolve()

@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from settings import load_settings
-from verify.oracle import Oracle
-from verify.reading import CannotRead
-from verify.report import CHECKS, DISPOSITIONS, TABLE_CHECKS, Report
+from process.settings import load_settings
+from proof.verify.oracle import Oracle
+from proof.verify.reading import CannotRead
+from proof.verify.report import CHECKS, DISPOSITIONS, TABLE_CHECKS, Report
 
 EXIT_DIFFERENT = 1
 EXIT_CANNOT_READ = 2

@@ -6,8 +6,8 @@ import asyncio
 
 import rich_click as click
 
-from logs import configure
-from settings import load_settings
+from process.logs import configure
+from process.settings import load_settings
 
 
 @click.command()
@@ -19,8 +19,8 @@ def command() -> None:
     """
     import uvloop  # noqa: PLC0415 - `--help` needs none of it
 
-    from registry.keys import with_keys  # noqa: PLC0415 - the same
-    from web.server import serve  # noqa: PLC0415 - the same
+    from edges.registry.keys import with_keys  # noqa: PLC0415 - the same
+    from edges.web.server import serve  # noqa: PLC0415 - the same
 
     settings = with_keys(load_settings())
     configure(settings)

@@ -1,1 +1,1 @@
-"""The machine-readable contract, generated from the types: OpenAPI, AsyncAPI, JSON Schemas."""
+"""The contract for machines, generated from the types: OpenAPI, AsyncAPI, JSON Schemas; `released/` is never edited."""

@@ -23,10 +23,10 @@ from models.topics import (
     TOPICS,
     Topic,
 )
+from process.settings import Settings
+from process.version import VERSION
 from schemas import specimens
 from schemas.events import DIFFERENCES, Schema, event_components
-from settings import Settings
-from version import VERSION
 
 _EVENT_OF: Final[dict[str, type]] = {
     CODES.name: CodeIssued,

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 import models.events
-from docstrings import field_descriptions
+from edges.web.docstrings import field_descriptions
 from models.codes import CODE_PATTERN, TYPED_CODE_PATTERN
 from models.events import (
     BRACKETS_MAX,
@@ -29,7 +29,7 @@ from models.events import (
     Registration,
 )
 from models.mentors import CHANNELS_MAX
-from version import VERSION
+from process.version import VERSION
 
 Schema = dict[str, Any]
 

@@ -7,8 +7,8 @@ from typing import Any
 from litestar import Litestar
 from litestar.di import Provide
 
-from web.app import handlers
-from web.openapi import openapi_config, put_right
+from edges.web.app import handlers
+from edges.web.openapi import openapi_config, put_right
 
 
 def openapi_document() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sinks.sink_task import Sink, SinkTask
 
 if TYPE_CHECKING:
     from models.topics import Topic
-    from settings import Settings
+    from process.settings import Settings
 
 
 def badge_consumer(settings: Settings) -> SinkTask:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from fault_points import fault_point
 from models.badges import AWAITING_MENTOR, BadgeDefinition, Decision, Facts
 from models.events import MilestoneReached, in_utc
+from process.fault_points import fault_point
 from sinks.badge_repository import BadgeTransaction, MilestoneKey, key_of
 from sinks.postgres import Connection, Database, column, query
 

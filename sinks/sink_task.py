@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import structlog
 
-from fault_points import fault_point
+from process.fault_points import fault_point
 from sinks.errors import RecordRefused, StoreUnavailable
 from sinks.records import DeadLetter, Record
 

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import faust
 
-import logs
-from fault_points import fault_point
 from models.attribution import TABLES, Attribution, Rules
 from models.topics import CODES, SOURCES
-from settings import Settings
+from process import logs
+from process.fault_points import fault_point
+from process.settings import Settings
 from streams.engine.app import EngineApp
 from streams.engine.options import EngineOptions, leave_process
 

@@ -7,8 +7,8 @@ import time
 from typing import Any, NamedTuple
 
 from models.topics import CLICKS
-from settings import Settings
-from verify.reading import CannotRead, Reader, Spans
+from process.settings import Settings
+from proof.verify.reading import CannotRead, Reader, Spans
 
 DEADLINE_S = 30.0
 

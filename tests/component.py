@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from fault_points import VARIABLE
-from settings import Settings
+from process.fault_points import VARIABLE
+from process.settings import Settings
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 DEADLINE_S: Final = 90.0

@@ -12,8 +12,8 @@ from typing import cast
 
 import pytest
 
-import parts
-from settings import Settings, load_settings
+from local import parts
+from process.settings import Settings, load_settings
 from sinks.migrate import migrate
 
 TEMPLATE = "referrals_template"

@@ -10,14 +10,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from sample.faults import Faults
-from sample.programme import Programme, SampleRecord
-from sample.traffic import send
-from settings import Settings
+from local.sample.faults import Faults
+from local.sample.programme import Programme, SampleRecord
+from local.sample.traffic import send
+from operations.topics import create_topics
+from process.settings import Settings
+from proof.verify.oracle import Oracle
+from proof.verify.report import Report
 from tests.component import DEADLINE_S, ROOT, Component, environment
-from topology.create import create_topics
-from verify.oracle import Oracle
-from verify.report import Report
 
 __all__ = ["READY", "ROOT", "Crew", "Traffic", "differences", "events", "wait_until"]
 

@@ -15,9 +15,9 @@ from msgspec import Struct
 from models.badges import SEEDED_DEFINITIONS
 from models.events import MentorCounts, MilestoneReached, encode_event
 from models.topics import CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, Topic
-from settings import Settings
+from operations.topics import create_topics
+from process.settings import Settings
 from tests.component import Component
-from topology.create import create_topics
 
 DEADLINE_S = 60.0
 _SESSIONS = """

@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from settings import Settings
+from process.settings import Settings
 from tests.milestones import MENTOR, ORG
 
 COUNTED_AT = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)

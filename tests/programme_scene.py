@@ -17,8 +17,8 @@ from models.badges import SEEDED_DEFINITIONS
 from models.identifiers import milestone_id
 from models.partitioning import partition_of
 from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS, SOURCES, Topic
-from settings import Settings
-from topology.create import create_topics
+from operations.topics import create_topics
+from process.settings import Settings
 
 PARTITIONS = 2
 THRESHOLDS = (1, 2)

@@ -15,18 +15,18 @@ from uuid import uuid4
 import psycopg
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from fault_points import VARIABLE
+from edges.reconciliation.configuring import configure_source
+from edges.reconciliation.reconciler import Reconciler
+from edges.reconciliation.runs import Run, Source
+from edges.reconciliation.store import RunStore
+from edges.reconciliation.walk import Job
 from models.partitioning import partition_of
 from models.topics import CODES, REGISTRATIONS
-from reconciliation.configuring import configure_source
-from reconciliation.reconciler import Reconciler
-from reconciliation.runs import Run, Source
-from reconciliation.store import RunStore
-from reconciliation.walk import Job
-from settings import Settings
+from operations.topics import create_topics
+from process.fault_points import VARIABLE
+from process.settings import Settings
 from tests.membership_system import MembershipSystem
 from tests.registry import SECRET_KEYS
-from topology.create import create_topics
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 CODE: Final = "ANNA000001"

@@ -12,12 +12,12 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 from pydantic import SecretStr
 
-from registry.database import Connection, OwnerDatabase, owner_database
-from registry.issuing import CodeRegistry
-from registry.organisations import create_organisation
-from registry.secret_box import SecretBox
-from registry.secrets import SecretStore
-from settings import Settings
+from edges.registry.database import Connection, OwnerDatabase, owner_database
+from edges.registry.issuing import CodeRegistry
+from edges.registry.organisations import create_organisation
+from edges.registry.secret_box import SecretBox
+from edges.registry.secrets import SecretStore
+from process.settings import Settings
 
 KEY = bytes(32)  # the same as tests/web.py's, so that both can work on one database
 SECRET_KEYS = f"1:{base64.b64encode(KEY).decode()}"

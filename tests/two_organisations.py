@@ -11,14 +11,14 @@ from uuid import uuid4, uuid5
 
 import psycopg
 
+from edges.registry.database import owner_database
+from edges.registry.issuing import CodeRegistry
+from edges.registry.organisations import create_organisation
+from edges.registry.secret_box import secret_box
+from edges.registry.secrets import SecretStore, webhook_text
 from models.badges import FIRST_RECRUIT
 from models.identifiers import NAMESPACE
-from registry.database import owner_database
-from registry.issuing import CodeRegistry
-from registry.organisations import create_organisation
-from registry.secret_box import secret_box
-from registry.secrets import SecretStore, webhook_text
-from settings import Settings
+from process.settings import Settings
 from tests.webhooks import Sender
 
 MENTORS: Final = 12

@@ -26,12 +26,12 @@ import httpx
 import jwt
 from pydantic import SecretStr
 
-from fault_points import VARIABLE
-from installation.starting import as_environment
-from registry.tokens import Role
-from settings import Settings
-from web.server import WebServer
-from web.services import Services, open_services
+from edges.registry.tokens import Role
+from edges.web.server import WebServer
+from edges.web.services import Services, open_services
+from local.installation.starting import as_environment
+from process.fault_points import VARIABLE
+from process.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 DEADLINE_S = 60.0

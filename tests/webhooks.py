@@ -13,9 +13,9 @@ import httpx
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from standardwebhooks import Webhook
 
+from edges.registry.secrets import webhook_text
 from models.topics import REGISTRATIONS
-from registry.secrets import webhook_text
-from settings import Settings
+from process.settings import Settings
 from tests.factories import CODE
 from tests.registry import owned_registry
 

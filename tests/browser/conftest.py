@@ -13,12 +13,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, ViewportSize, async_playwright, expect
 
-import parts
-from settings import load_settings
+from edges.web.identity import Role
+from local import parts
+from operations.topics import create_topics
+from process.settings import load_settings
 from tests.organisation_scene import OrganisationScene, organisation_scene
 from tests.web import Web, make_token, running_web
-from topology.create import create_topics
-from web.identity import Role
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DESK: Final[ViewportSize] = {"width": 1280, "height": 900}

@@ -18,8 +18,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are no
     ResourceType,
 )
 
-import parts
-from settings import Settings
+from local import parts
+from process.settings import Settings
 from tests.crew import READY, Crew
 
 BROKER = "1"

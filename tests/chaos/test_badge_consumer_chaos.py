@@ -11,9 +11,9 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
+from local.parts import Parts
 from models.badges import SEEDED_DEFINITIONS
-from parts import Parts
-from settings import Settings
+from process.settings import Settings
 from tests.installation import Installation, wait_until
 from tests.milestones import ORG, milestone, new_id
 

@@ -10,13 +10,13 @@ import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
+from edges.registry.outbox import OutboxRelay
+from local.parts import Parts
 from models.events import CodeIssued, decode_event
 from models.topics import CODES
-from parts import Parts
-from registry.outbox import OutboxRelay
-from settings import Settings
+from operations.topics import create_topics
+from process.settings import Settings
 from tests.registry import owned_registry
-from topology.create import create_topics
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 

@@ -7,10 +7,10 @@ from itertools import islice
 
 import pytest
 
-import parts
-from sample.faults import Faults
-from sample.programme import Programme
-from settings import Settings
+from local import parts
+from local.sample.faults import Faults
+from local.sample.programme import Programme
+from process.settings import Settings
 from tests.crew import Crew, Traffic, events, wait_until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.integration, pytest.mark.timeout(420)]

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from settings import Settings
+from process.settings import Settings
 from tests.crew import Crew, Traffic, events
 
 pytestmark = [pytest.mark.chaos, pytest.mark.integration, pytest.mark.timeout(420)]

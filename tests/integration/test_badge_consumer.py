@@ -7,10 +7,10 @@ import time
 
 import pytest
 
+from local.parts import Parts
 from models.badges import SEEDED_DEFINITIONS, TEN_RECRUITS
 from models.topics import MILESTONES
-from parts import Parts
-from settings import Settings
+from process.settings import Settings
 from tests.installation import Installation, killed, reasons_of, wait_until
 from tests.milestones import MENTOR, ORG, OTHER_ORG, milestone, new_id
 

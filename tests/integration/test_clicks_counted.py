@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
+from edges.web.clicks.recorder import ClickRecorder
 from models.topics import CLICKS, CODES, MENTOR_COUNTS
-from settings import Settings
+from process.settings import Settings
+from proof.verify.oracle import Oracle
+from proof.verify.reading import Reader
+from proof.verify.report import Report
 from tests.crew import Crew, differences
 from tests.factories import CODE, encode, make_click, make_code_issued
-from verify.oracle import Oracle
-from verify.reading import Reader
-from verify.report import Report
-from web.clicks.recorder import ClickRecorder
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

@@ -19,16 +19,16 @@ from unittest.mock import Mock
 import pytest
 from confluent_kafka import Producer
 
-from fault_points import VARIABLE
+from edges.web.clicks import recorder as recorder_module
+from edges.web.clicks.recorder import ClickRecorder
+from edges.web.clicks.segments import decode_line, find_segments
+from local.parts import Parts
 from models.topics import CLICKS
-from parts import Parts
-from settings import Settings, SettingsError
+from operations.topics import create_topics
+from process.fault_points import VARIABLE
+from process.settings import Settings, SettingsError
 from tests.clicks import clicks_in_topic
 from tests.factories import CODE
-from topology.create import create_topics
-from web.clicks import recorder as recorder_module
-from web.clicks.recorder import ClickRecorder
-from web.clicks.segments import decode_line, find_segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,9 +42,9 @@ PACE_S = 0.002
 # Records clicks until it is killed; prints the number of each when it is kept.
 RECORDING = f"""
 import asyncio, itertools, sys
-import logs
-from settings import load_settings
-from web.clicks.recorder import ClickRecorder
+from process import logs
+from process.settings import load_settings
+from edges.web.clicks.recorder import ClickRecorder
 
 async def main():
     settings = load_settings()

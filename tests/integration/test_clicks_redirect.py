@@ -12,14 +12,14 @@ import psycopg
 import pytest
 from httpx import Response
 
+from local.parts import Parts
 from models.partitioning import partition_of
 from models.topics import CLICKS
-from parts import Parts
-from settings import Settings
+from operations.topics import create_topics
+from process.settings import Settings
 from tests.clicks import Clicked, clicks_in_topic
 from tests.factories import CODE, MENTOR, ORG, OTHER_MENTOR, OTHER_ORG, UNKNOWN_CODE
 from tests.web import Web, running_web
-from topology.create import create_topics
 
 pytestmark = pytest.mark.integration
 

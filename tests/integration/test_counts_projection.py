@@ -7,10 +7,10 @@ from contextlib import closing
 
 import pytest
 
+from local.parts import Parts
 from models.events import encode_event
 from models.topics import CODES, MENTOR_COUNTS
-from parts import Parts
-from settings import Settings
+from process.settings import Settings
 from sinks.counts_projection import CountsProjection
 from sinks.records import Record
 from tests.installation import DEADLINE_S, Installation, killed, reasons_of, wait_until

@@ -9,11 +9,11 @@ import pytest
 from confluent_kafka import Producer
 from structlog.testing import capture_logs
 
+from local.parts import Parts
 from models.badges import decode_milestone
 from models.events import MilestoneReached, encode_event
 from models.topics import MILESTONES
-from parts import Parts
-from settings import Settings
+from process.settings import Settings
 from sinks.kafka_source import KafkaSource, Place
 from sinks.milestone_source import MilestoneSource
 from sinks.records import Record

@@ -8,10 +8,10 @@ import pytest
 from confluent_kafka import Producer
 
 from models.topics import MILESTONES
-from settings import Settings
+from operations.lag import Lag
+from operations.topics import create_topics
+from process.settings import Settings
 from tests.crew import wait_until
-from topology.create import create_topics
-from topology.lag import Lag
 
 pytestmark = pytest.mark.integration
 

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from local.parts import Parts
 from models.badges import SEEDED_DEFINITIONS
-from parts import Parts
 from sinks.migrate import migrate
 from sinks.postgres_badges import PostgresBadgeRepository
 from tests.milestones import MENTOR, ORG, OTHER_ORG, new_id

@@ -23,18 +23,18 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from registry.tokens import Role
+from edges.registry.tokens import Role
+from edges.web import organisation
+from edges.web.answers import Channels
+from edges.web.openapi import WEBHOOK
+from edges.web.routes import events
+from edges.web.routes.registrations import PostedRegistration
+from operations.topics import create_topics
+from process.settings import Settings
 from schemas.openapi import openapi_document
-from settings import Settings
 from tests.openapi import fault_of, operations
 from tests.two_organisations import TwoOrganisations, plant
 from tests.web import Web, bearer, running_web, with_tokens
-from topology.create import create_topics
-from web import organisation
-from web.answers import Channels
-from web.openapi import WEBHOOK
-from web.routes import events
-from web.routes.registrations import PostedRegistration
 
 pytestmark = pytest.mark.integration
 

@@ -15,17 +15,17 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from local.parts import Parts
 from models.events import ChannelCounts, MentorCounts, encode_event
 from models.partitioning import partition_of
-from parts import Parts
+from proof.verify.postgres import read_tables
+from proof.verify.sums import compare_sums
 from sinks.badge_awarder import BadgeAwarder
 from sinks.counts_projection import CountsProjection
 from sinks.migrate import MIGRATIONS
 from sinks.postgres_badges import PostgresBadgeRepository
 from sinks.records import Record
 from tests.milestones import INSTANT, MENTOR, ORG, OTHER_ORG, code_issued, counts, milestone, new_id
-from verify.postgres import read_tables
-from verify.sums import compare_sums
 
 pytestmark = pytest.mark.integration
 

@@ -24,10 +24,10 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from parts import Parts, PartsError, jars, running, start
-from parts.kafka import MESSAGE_BYTES_MAX
-from parts.ports import free_ports
-from settings import Settings, load_settings
+from local.parts import Parts, PartsError, jars, running, start
+from local.parts.kafka import MESSAGE_BYTES_MAX
+from local.parts.ports import free_ports
+from process.settings import Settings, load_settings
 
 pytestmark = pytest.mark.integration
 
@@ -145,7 +145,9 @@ def test_a_port_taken_meanwhile_is_given_up(monkeypatch: pytest.MonkeyPatch) -> 
     """Somebody listens on the broker's port by the time it starts: it starts with another one."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         offered = [[*free_ports(1), taken.getsockname()[1]]]
-        monkeypatch.setattr("parts.kafka.free_ports", lambda count: offered.pop() if offered else free_ports(count))
+        monkeypatch.setattr(
+            "local.parts.kafka.free_ports", lambda count: offered.pop() if offered else free_ports(count)
+        )
         with start("local", data_dir=None, durable=False, announce=quiet) as at:
             assert not offered
             write_both(at)

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from msgspec import structs
 
+from local.parts import Parts
 from models.badges import BadgeDefinition, Reason, decide_all
-from parts import Parts
 from sinks.badge_repository import BadgeRepository
 from sinks.errors import StoreUnavailable
 from sinks.postgres import Database, query

@@ -14,13 +14,13 @@ import pytest
 from confluent_kafka import Producer
 from psycopg.errors import InsufficientPrivilege
 
+from edges.reconciliation.configuring import list_sources
+from edges.reconciliation.errors import BadSource, StoreFailed
+from edges.reconciliation.reconciler import Reconciler
+from edges.reconciliation.store import ROLE, RunStore
+from edges.reconciliation.walk import Job
 from models.topics import REGISTRATIONS
-from reconciliation.configuring import list_sources
-from reconciliation.errors import BadSource, StoreFailed
-from reconciliation.reconciler import Reconciler
-from reconciliation.store import ROLE, RunStore
-from reconciliation.walk import Job
-from settings import Settings
+from process.settings import Settings
 from tests.crew import Crew, differences, wait_until
 from tests.membership_system import Answer, MembershipSystem, running_membership_system
 from tests.reconciliation_scene import CODE, OTHER_CODE, Scene, at, member_id, row

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from settings import Settings
+from process.settings import Settings
 from tests.commands_running import runs
 from tests.crew import Crew, wait_until
 from tests.membership_system import Answer, MembershipSystem, running_membership_system

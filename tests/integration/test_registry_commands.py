@@ -17,11 +17,11 @@ import psycopg
 import pytest
 from standardwebhooks import Webhook
 
-from parts import Parts
-from registry.keys import load_or_make_keys
-from settings import Settings
+from edges.registry.keys import load_or_make_keys
+from local.parts import Parts
+from operations.topics import create_topics
+from process.settings import Settings
 from tests.registry import SECRET_KEYS
-from topology.create import create_topics
 
 pytestmark = pytest.mark.integration
 

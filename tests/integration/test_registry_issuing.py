@@ -13,12 +13,12 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from edges.registry.errors import NoCodeLeft, NoSecret, SecretUnreadable, UnknownOrganisation
+from edges.registry.issuing import CodeRegistry, Issued
+from edges.registry.secret_box import SecretBox
+from edges.registry.secrets import SecretStore
 from models.codes import code_candidates
-from registry.errors import NoCodeLeft, NoSecret, SecretUnreadable, UnknownOrganisation
-from registry.issuing import CodeRegistry, Issued
-from registry.secret_box import SecretBox
-from registry.secrets import SecretStore
-from settings import Settings
+from process.settings import Settings
 from tests.registry import SECRET_KEYS, app_database, app_registry, owned_registry
 
 pytestmark = pytest.mark.integration

@@ -18,20 +18,20 @@ import pytest
 import structlog
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from fault_points import VARIABLE
+from edges.registry.errors import NotMigrated, NotPublished
+from edges.registry.outbox import OutboxRelay
 from models.attribution import MENTORS, TABLES, Attribution, Rules
 from models.events import CodeIssued, decode_event
 from models.partitioning import partition_of
 from models.topics import CODES
-from registry.errors import NotMigrated, NotPublished
-from registry.outbox import OutboxRelay
-from settings import Settings
+from operations.topics import create_topics
+from process.fault_points import VARIABLE
+from process.settings import Settings
 from sinks.counts_projection import CountsProjection
 from sinks.records import Record
 from streams.engine.batch import SourceRecord
 from tests.factories import make_batch
 from tests.registry import SECRET_KEYS, app_registry, owned_registry
-from topology.create import create_topics
 
 pytestmark = pytest.mark.integration
 
@@ -121,7 +121,7 @@ async def test_published_as_the_contract_says(settings: Settings) -> None:
 
 async def test_a_running_relay_publishes_what_comes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the HTTP side's role, for every organisation, woken by the insert: it does not look by itself here."""
-    monkeypatch.setattr("registry.outbox.LOOK_INTERVAL_S", 3_600.0)
+    monkeypatch.setattr("edges.registry.outbox.LOOK_INTERVAL_S", 3_600.0)
     create_topics(settings)
     async with relay(settings, role="referrals_app", starts=True):
         for count in (1, 2, 3):
@@ -132,7 +132,7 @@ async def test_a_running_relay_publishes_what_comes(settings: Settings, monkeypa
 
 async def test_more_than_a_batch(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of it, whether the number is a multiple of the batch or not."""
-    monkeypatch.setattr("registry.outbox.BATCH_MAX", 10)
+    monkeypatch.setattr("edges.registry.outbox.BATCH_MAX", 10)
     create_topics(settings)
     _, codes = await issue(settings, 35)
     async with relay(settings) as once:
@@ -142,7 +142,7 @@ async def test_more_than_a_batch(settings: Settings, monkeypatch: pytest.MonkeyP
 
 async def test_two_relays_at_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """They share the work: every code once."""
-    monkeypatch.setattr("registry.outbox.BATCH_MAX", 20)
+    monkeypatch.setattr("edges.registry.outbox.BATCH_MAX", 20)
     create_topics(settings)
     _, codes = await issue(settings, 500)
     async with relay(settings) as first, relay(settings) as second:
@@ -186,7 +186,7 @@ async def test_a_running_relay_waits_for_kafka_and_says_so_once(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here it waits for the topics; when they are there it goes on by itself."""
-    monkeypatch.setattr("registry.outbox.RETRY_DELAY_S", 0.05)
+    monkeypatch.setattr("edges.registry.outbox.RETRY_DELAY_S", 0.05)
     await issue(settings)
     with structlog.testing.capture_logs() as logs:
         async with relay(settings, starts=True):
@@ -201,7 +201,7 @@ async def test_a_running_relay_waits_for_kafka_and_says_so_once(
 
 async def test_a_running_relay_connects_again(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its connection is cut again and again, and what is issued meanwhile is published."""
-    monkeypatch.setattr("registry.outbox.RETRY_DELAY_S", 0.05)
+    monkeypatch.setattr("edges.registry.outbox.RETRY_DELAY_S", 0.05)
     create_topics(settings)
     org_id, _ = await issue(settings)
     cut = (

@@ -10,12 +10,12 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from registry.database import Connection
-from registry.errors import BadOrganisation, OrganisationExists, UnknownOrganisation
-from registry.organisations import Organisation, create_organisation, list_organisations, set_organisation
-from registry.secret_box import SecretBox
-from registry.secrets import SecretStore, reseal
-from settings import Settings
+from edges.registry.database import Connection
+from edges.registry.errors import BadOrganisation, OrganisationExists, UnknownOrganisation
+from edges.registry.organisations import Organisation, create_organisation, list_organisations, set_organisation
+from edges.registry.secret_box import SecretBox
+from edges.registry.secrets import SecretStore, reseal
+from process.settings import Settings
 from tests.registry import BOX, KEY, Owned, app_database, owned_registry
 
 pytestmark = pytest.mark.integration

@@ -17,11 +17,11 @@ import httpx
 import psycopg
 import pytest
 
-from fault_points import VARIABLE
-from settings import Settings
+from operations.topics import create_topics
+from process.fault_points import VARIABLE
+from process.settings import Settings
 from tests.registry import SECRET_KEYS, owned_registry
 from tests.web import JWT_SECRET, Web, bearer, running_web
-from topology.create import create_topics
 
 pytestmark = pytest.mark.integration
 

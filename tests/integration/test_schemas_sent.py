@@ -25,12 +25,12 @@ from jsonschema import Draft202012Validator
 from psycopg import sql
 
 from models.topics import CLICKS, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS, TOPICS, Topic
+from operations.topics import create_topics
+from process.settings import Settings
 from schemas.asyncapi import asyncapi_document
-from settings import Settings
 from tests.component import ROOT, Component, environment
 from tests.two_organisations import TwoOrganisations, plant
 from tests.web import Web, bearer, running_web, with_tokens
-from topology.create import create_topics
 
 pytestmark = pytest.mark.integration
 

@@ -19,16 +19,16 @@ import msgspec
 import psycopg
 import pytest
 
-import parts as real
-from registry.secrets import webhook_text
-from registry.tokens import Role
-from settings import Settings, load_settings
+from edges.registry.secrets import webhook_text
+from edges.registry.tokens import Role
+from edges.web.app import create_web
+from local import parts as real
+from operations.topics import create_topics
+from process.settings import Settings, load_settings
 from tests.openapi import fault_of, operations
 from tests.security_matrix import MATRIX, UNDESCRIBED
 from tests.two_organisations import Party, TwoOrganisations, plant
 from tests.web import JWT_SECRET, Web, make_token, running_web, with_tokens
-from topology.create import create_topics
-from web.app import create_web
 
 pytestmark = pytest.mark.integration
 

@@ -16,12 +16,12 @@ import orjson
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
+from local.sample.programme import Programme
 from models.partitioning import partition_of
 from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS, Topic
-from sample.programme import Programme
-from settings import Settings
+from process.settings import Settings
+from proof.verify.oracle import Oracle
 from tests.crew import ROOT, Crew, differences, wait_until
-from verify.oracle import Oracle
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

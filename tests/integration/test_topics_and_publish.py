@@ -12,12 +12,12 @@ from click.testing import CliRunner, Result
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from commands import publish, topics
+from local.sample.programme import Programme
+from local.sample.traffic import send
 from models.partitioning import partition_of
 from models.topics import CLICKS, CODES, TOPICS
-from sample.programme import Programme
-from sample.traffic import send
-from settings import Settings
-from topology.create import TopicMismatch, create_topics
+from operations.topics import TopicMismatch, create_topics
+from process.settings import Settings
 
 pytestmark = pytest.mark.integration
 

@@ -11,10 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from commands.verify import command
-from settings import Settings
-from tests.programme_scene import ANNA, ANNAS_CODE, BERT, ORG, OTHER_ORG, Scene, award, milestone, scene
-from verify.oracle import Oracle
-from verify.report import (
+from process.settings import Settings
+from proof.verify.oracle import Oracle
+from proof.verify.report import (
     AWARDS_TABLE,
     CODES_TABLE,
     COUNTS,
@@ -26,6 +25,7 @@ from verify.report import (
     SUMS_TABLE,
     Report,
 )
+from tests.programme_scene import ANNA, ANNAS_CODE, BERT, ORG, OTHER_ORG, Scene, award, milestone, scene
 
 pytestmark = pytest.mark.integration
 

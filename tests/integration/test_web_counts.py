@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from models.badges import SEEDED_DEFINITIONS
-from settings import Settings
+from process.settings import Settings
 from tests.mentor_rows import execute, put_award, put_counts, put_mentor, put_milestone
 from tests.milestones import MENTOR, ORG, OTHER_ORG, new_id
 from tests.web import Web, bearer, running_web

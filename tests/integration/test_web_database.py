@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from settings import Settings
+from edges.web import database as module
+from edges.web.database import CONNECTIONS_MAX, Database, DatabaseUnavailable
+from process.settings import Settings
 from tests.factories import MENTOR, ORG, OTHER_MENTOR, OTHER_ORG
-from web import database as module
-from web.database import CONNECTIONS_MAX, Database, DatabaseUnavailable
 
 pytestmark = pytest.mark.integration
 

@@ -12,11 +12,11 @@ import httpx
 import psycopg
 import pytest
 
-from settings import Settings
+from edges.web import feed
+from edges.web.identity import Role
+from process.settings import Settings
 from tests.organisation_scene import OrganisationScene, organisation_scene
 from tests.web import Web, bearer, make_token, running_web
-from web import feed
-from web.identity import Role
 
 pytestmark = pytest.mark.integration
 

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from edges.web import export
+from edges.web.organisation import CHANNELS_MAX, Place, write_cursor
 from models.badges import SEEDED_DEFINITIONS
-from settings import Settings
+from process.settings import Settings
 from tests.mentor_rows import COUNTED_AT, execute, put_award, put_counts, put_mentor, put_milestone
 from tests.milestones import MENTOR, ORG, OTHER_ORG, new_id
 from tests.web import Web, bearer, running_web
-from web import export
-from web.organisation import CHANNELS_MAX, Place, write_cursor
 
 pytestmark = pytest.mark.integration
 

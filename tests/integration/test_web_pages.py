@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from settings import Settings
+from edges.web.assets import load_assets
+from process.settings import Settings
 from tests.web import Web, running_web
-from web.assets import load_assets
 
 pytestmark = pytest.mark.integration
 

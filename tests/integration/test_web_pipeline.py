@@ -11,12 +11,12 @@ from uuid import uuid4
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from edges.web import pipeline
+from edges.web.offsets import group_id
 from models.topics import CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, Topic
-from settings import Settings
+from operations.topics import create_topics
+from process.settings import Settings
 from tests.web import Web, bearer, running_web
-from topology.create import create_topics
-from web import pipeline
-from web.offsets import group_id
 
 pytestmark = pytest.mark.integration
 

@@ -14,14 +14,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from parts import Parts
-from settings import Settings, load_settings
+from edges.web import export, organisation
+from edges.web.counts import attribution_counts, profile
+from edges.web.database import Database
+from edges.web.organisation import Place, write_cursor
+from edges.web.queries import statement, statements
+from local.parts import Parts
+from process.settings import Settings, load_settings
 from tests.large_programme import MENTORS, LargeProgramme, build
-from web import export, organisation
-from web.counts import attribution_counts, profile
-from web.database import Database
-from web.organisation import Place, write_cursor
-from web.queries import statement, statements
 
 pytestmark = pytest.mark.integration
 

@@ -7,12 +7,12 @@ import asyncio
 import pytest
 from confluent_kafka import KafkaError
 
+from edges.web import producer as module
+from edges.web.producer import AcknowledgedProducer, BrokerUnavailable
 from models.topics import REGISTRATIONS
-from settings import Settings
+from operations.topics import create_topics
+from process.settings import Settings
 from tests.webhooks import registrations_in
-from topology.create import create_topics
-from web import producer as module
-from web.producer import AcknowledgedProducer, BrokerUnavailable
 
 pytestmark = pytest.mark.integration
 

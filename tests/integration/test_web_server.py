@@ -13,12 +13,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from parts import Parts
-from settings import Settings, load_settings
+from edges.web import database, producer
+from local.parts import Parts
+from operations.topics import create_topics
+from process.settings import Settings, load_settings
 from tests.web import DEADLINE_S, ROOT, bearer, running_web, web_process
 from tests.webhooks import new_sender, posted, registrations_in
-from topology.create import create_topics
-from web import database, producer
 
 pytestmark = pytest.mark.integration
 

@@ -13,13 +13,13 @@ import httpx
 import psycopg
 import pytest
 
-from parts import Parts
-from parts.kafka import LocalKafka
-from settings import Settings
+from edges.web import webhooks
+from local.parts import Parts
+from local.parts.kafka import LocalKafka
+from operations.topics import create_topics
+from process.settings import Settings
 from tests.web import Web, running_web, web_process
 from tests.webhooks import Sender, new_sender, posted, registrations_in, rotate
-from topology.create import create_topics
-from web import webhooks
 
 pytestmark = pytest.mark.integration
 

@@ -22,11 +22,11 @@ import pytest
 
 from models.identifiers import NAMESPACE, is_uuid
 from models.partitioning import partition_of
-from settings import Settings
+from operations.topics import create_topics
+from process.settings import Settings
 from tests.factories import CODE
 from tests.web import Web, running_web
 from tests.webhooks import Sender, new_sender, posted, registrations_in
-from topology.create import create_topics
 
 pytestmark = pytest.mark.integration
 

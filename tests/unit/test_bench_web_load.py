@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from bench.web_load import Load, Order, Stalled
+from proof.bench.web_load import Load, Order, Stalled
 
 PIECES = (b"HTTP/1.1 202 Accepted\r\nConte", b"nt-Length: 5\r\n\r", b"\nhe", b"llo")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from web.clicks import agents
-from web.clicks.agents import AGENTS_REMEMBERED, Reason, reason_to_filter
+from edges.web.clicks import agents
+from edges.web.clicks.agents import AGENTS_REMEMBERED, Reason, reason_to_filter
 
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"
 ANDROID = "Mozilla/5.0 (Linux; Android 14; Pixel 8 Build/UQ1A; wv) AppleWebKit/537.36 (KHTML, like Gecko)"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from web.clicks import landing as landing_module
-from web.clicks.landing import (
+from edges.web.clicks import landing as landing_module
+from edges.web.clicks.landing import (
     AWAY_S,
     FRESH_S,
     UNKNOWN_FRESH_S,
@@ -19,7 +19,7 @@ from web.clicks.landing import (
     LookupFailed,
     split_landing_url,
 )
-from web.database import Database, DatabaseUnavailable
+from edges.web.database import Database, DatabaseUnavailable
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from settings import SettingsError
-from web.clicks.segments import SpooledClick, decode_line, encode_line, find_segments
-from web.clicks.spool import READ_BYTES, Spool, SpoolFull
+from edges.web.clicks.segments import SpooledClick, decode_line, encode_line, find_segments
+from edges.web.clicks.spool import READ_BYTES, Spool, SpoolFull
+from process.settings import SettingsError
 
 BOUND = 64 * 1024 * 1024
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from commands.main import COMMANDS, EXIT_FAILED, EXIT_USAGE, expected_status
-from parts.errors import PartsError
-from settings import SettingsError
+from local.parts.errors import PartsError
+from process.settings import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
 

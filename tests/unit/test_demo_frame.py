@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 from rich.console import Console
 
-from demo.figures import AwardSeen, Figures, MentorSeen, MilestoneSeen, Place, ProcessSeen
-from demo.frame import Stage, draw, sparkline
-from demo.pseudonyms import mentor_name, organisation_name
-from demo.views import as_line
+from local.demo.figures import AwardSeen, Figures, MentorSeen, MilestoneSeen, Place, ProcessSeen
+from local.demo.frame import Stage, draw, sparkline
+from local.demo.pseudonyms import mentor_name, organisation_name
+from local.demo.views import as_line
 
 AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
 ORG = "0a000000-0000-4000-8000-00000000abcd"

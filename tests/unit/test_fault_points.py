@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 VISITS = """
-from fault_points import fault_point
+from process.fault_points import fault_point
 for point in ("a", "b", "a"):
     fault_point(point)
     print(point, flush=True)

@@ -7,11 +7,11 @@ import socket
 import pytest
 from pydantic import SecretStr
 
-from installation.components import BADGES, COMPONENTS, STREAM, process_names
-from installation.starting import as_environment
-from installation.web import choose_port, web_url
-from parts import PartsError
-from settings import Settings, load_settings
+from local.installation.components import BADGES, COMPONENTS, STREAM, process_names
+from local.installation.starting import as_environment
+from local.installation.web import choose_port, web_url
+from local.parts import PartsError
+from process.settings import Settings, load_settings
 
 
 def test_one_of_a_kind_has_its_components_name_and_several_are_numbered() -> None:

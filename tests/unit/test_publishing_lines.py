@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from edges.publishing.lines import BadLine, parse_line
 from models.topics import CLICKS, CODES, REGISTRATIONS
-from publishing.lines import BadLine, parse_line
 
 
 def test_the_values_bytes_pass_untouched() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciliation.configuring import check_fields, check_statuses, check_url, read_pairs, token_from
-from reconciliation.errors import BadSource
-from reconciliation.runs import Kind, Source
+from edges.reconciliation.configuring import check_fields, check_statuses, check_url, read_pairs, token_from
+from edges.reconciliation.errors import BadSource
+from edges.reconciliation.runs import Kind, Source
 
 
 def test_pairs() -> None:

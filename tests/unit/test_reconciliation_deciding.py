@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edges.reconciliation.deciding import decide, latest_words, registration
+from edges.reconciliation.members import Member
 from models.events import Registration, decode_event
 from models.members import PENDING, Pair, next_state, pair_key
-from reconciliation.deciding import decide, latest_words, registration
-from reconciliation.members import Member
 
 ORG = "0a000000-0000-4000-8000-000000000001"
 CODES = ("ANNA000001", "BERT000002")

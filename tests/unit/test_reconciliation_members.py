@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciliation.members import BadRow, Member, MemberReader
+from edges.reconciliation.members import BadRow, Member, MemberReader
 
 ID = "0c000000-0000-4000-8000-000000000001"
 TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)

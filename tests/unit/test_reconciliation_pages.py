@@ -22,12 +22,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from reconciliation import endpoint as endpoint_module
-from reconciliation.address import origin_of
-from reconciliation.endpoint import ATTEMPTS, Endpoint
-from reconciliation.errors import BadSource, PageGone, SourceFailed
-from reconciliation.members import BadRow, MemberReader
-from reconciliation.pages import csv_pages, first_url, json_pages
+from edges.reconciliation import endpoint as endpoint_module
+from edges.reconciliation.address import origin_of
+from edges.reconciliation.endpoint import ATTEMPTS, Endpoint
+from edges.reconciliation.errors import BadSource, PageGone, SourceFailed
+from edges.reconciliation.members import BadRow, MemberReader
+from edges.reconciliation.pages import csv_pages, first_url, json_pages
 from tests.membership_system import Answer, MembershipSystem, running_membership_system
 
 TOKEN = "a token"  # noqa: S105 - it opens nothing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from registry.importing import BadHeader, BadLine, read_mentors
+from edges.registry.importing import BadHeader, BadLine, read_mentors
 
 FIRST = "0b000000-0000-4000-8000-000000000001"
 SECOND = "0B000000-0000-4000-8000-00000000000A"

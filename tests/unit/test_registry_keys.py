@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from registry.keys import FILE_NAME, Keys, load_or_make_keys, with_keys
-from registry.secret_box import secret_box
-from settings import Settings, SettingsError, load_settings
+from edges.registry.keys import FILE_NAME, Keys, load_or_make_keys, with_keys
+from edges.registry.secret_box import secret_box
+from process.settings import Settings, SettingsError, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKE = "import sys, pathlib, registry.keys as k; print(k.load_or_make_keys(pathlib.Path(sys.argv[1])).jwt_secret)"

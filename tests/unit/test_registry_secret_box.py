@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.errors import SecretUnreadable
-from registry.secret_box import Sealed, SecretBox, parse_keys, secret_box
-from settings import Settings, SettingsError, load_settings
+from edges.registry.errors import SecretUnreadable
+from edges.registry.secret_box import Sealed, SecretBox, parse_keys, secret_box
+from process.settings import Settings, SettingsError, load_settings
 from tests.registry import KEY, SECRET_KEYS
 
 ORG = UUID("0a000000-0000-4000-8000-000000000001")

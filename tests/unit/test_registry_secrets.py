@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 from standardwebhooks import Webhook
 
-from registry.errors import BadSecret
-from registry.secrets import NewSecret, parse_secret, webhook_text
+from edges.registry.errors import BadSecret
+from edges.registry.secrets import NewSecret, parse_secret, webhook_text
 
 
 @pytest.mark.parametrize("size", [24, 32, 64])

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from commands.token import command
-from registry.tokens import ROLES, Role, make_token
-from settings import Settings, SettingsError, load_settings
-from web.identity import TokenVerifier
+from edges.registry.tokens import ROLES, Role, make_token
+from edges.web.identity import TokenVerifier
+from process.settings import Settings, SettingsError, load_settings
 
 ORG = UUID("0a000000-0000-4000-8000-000000000001")
 SUBJECT = UUID("0b000000-0000-4000-8000-000000000001")

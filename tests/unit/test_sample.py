@@ -7,11 +7,11 @@ from itertools import islice
 
 import pytest
 
+from local.sample.faults import AWKWARD, SPOILT, Faults
+from local.sample.programme import Programme, SampleRecord
 from models.errors import BadInput
 from models.events import Click, CodeIssued, Registration, decode_event
 from models.topics import CLICKS, CODES, REGISTRATIONS, SOURCES, Topic
-from sample.faults import AWKWARD, SPOILT, Faults
-from sample.programme import Programme, SampleRecord
 
 
 def decode(topic: Topic, value: bytes | None) -> CodeIssued | Click | Registration:

@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from models.topics import SOURCES, TOPICS
+from process.settings import Settings
+from process.version import VERSION
 from schemas.asyncapi import asyncapi_document, asyncapi_yaml
 from schemas.files import FOLDER, contents, differences, write
 from schemas.openapi import openapi_document
-from settings import Settings
-from version import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 

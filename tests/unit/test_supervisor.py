@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from parts.supervisor import DELAY_MAX_S, Supervisor, restart_delay_s
+from local.parts.supervisor import DELAY_MAX_S, Supervisor, restart_delay_s
 
 SLEEP = [sys.executable, "-S", "-c", "import time; print('up', flush=True); time.sleep(600)"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from verify.compare import compare_counts, compare_milestones, compare_moved, compare_unexpected, milestone_id
-from verify.fold import Copy, Moved
-from verify.postgres import Award, Decision, Definition, compare_awards, compare_decisions
-from verify.records import ChannelTally, DeadLetter, Milestone, Owner, Tally
+from proof.verify.compare import compare_counts, compare_milestones, compare_moved, compare_unexpected, milestone_id
+from proof.verify.fold import Copy, Moved
+from proof.verify.postgres import Award, Decision, Definition, compare_awards, compare_decisions
+from proof.verify.records import ChannelTally, DeadLetter, Milestone, Owner, Tally
 
 OWNER = Owner("00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-000000000001")
 CODE = "ANNA0000"

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from commands.verify import print_report
-from verify.report import COUNTS, Difference, Report, SourceTable
+from proof.verify.report import COUNTS, Difference, Report, SourceTable
 
 
 def printed(report: Report, *, limit: int | None = 1) -> str:

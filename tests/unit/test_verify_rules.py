@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from models.partitioning import partition_of
-from verify.compaction import owners_compacted_away
-from verify.compare import due_thresholds
-from verify.events import normalise
-from verify.fold import DeadLetters, Expectation, PartitionFold
-from verify.partitioning import home_of
-from verify.records import ChannelTally, DeadLetter, Owner, Record, digest
-from verify.report import DEAD_LETTERS, WAITING
+from proof.verify.compaction import owners_compacted_away
+from proof.verify.compare import due_thresholds
+from proof.verify.events import normalise
+from proof.verify.fold import DeadLetters, Expectation, PartitionFold
+from proof.verify.partitioning import home_of
+from proof.verify.records import ChannelTally, DeadLetter, Owner, Record, digest
+from proof.verify.report import DEAD_LETTERS, WAITING
 
 ORG = "00000000-0000-4000-8000-00000000000a"
 OTHER_ORG = "00000000-0000-4000-8000-00000000000b"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from verify.records import Owner
-from verify.sums import KeptSums, Sums, compare_sums
+from proof.verify.records import Owner
+from proof.verify.sums import KeptSums, Sums, compare_sums
 
 ORG = "00000000-0000-4000-8000-00000000000a"
 OTHER_ORG = "00000000-0000-4000-8000-00000000000b"

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-import logs
-from settings import load_settings
-from web.access_log import AccessLog
+from edges.web.access_log import AccessLog
+from process import logs
+from process.settings import load_settings
 
 
 @pytest.fixture(autouse=True)

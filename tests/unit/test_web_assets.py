@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from web.assets import FOLDER, Assets
+from edges.web.assets import FOLDER, Assets
 
 PAGES = ("dashboard", "mentor", "welcome")
 VENDOR = FOLDER / "vendor"

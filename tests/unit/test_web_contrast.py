@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from web.assets import FOLDER
+from edges.web.assets import FOLDER
 
 TEXT = 4.5
 """WCAG 1.4.3: the least contrast of text with what is behind it."""

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.caching import is_held
-from web.organisation import BadCursor, Place, read_cursor, write_cursor
+from edges.web.caching import is_held
+from edges.web.organisation import BadCursor, Place, read_cursor, write_cursor
 
 COUNTS = st.integers(-(2**63), 2**63 - 1)
 

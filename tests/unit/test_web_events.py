@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from web.routes import events
-from web.routes.events import _Sending
+from edges.web.routes import events
+from edges.web.routes.events import _Sending
 
 Message = dict[str, Any]
 

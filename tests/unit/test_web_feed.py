@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from web import feed
-from web.answers import Summary
-from web.database import DatabaseUnavailable
-from web.feed import Feed
+from edges.web import feed
+from edges.web.answers import Summary
+from edges.web.database import DatabaseUnavailable
+from edges.web.feed import Feed
 
 ORG = "0a000000-0000-4000-8000-000000000001"
 NOWHERE = "postgresql://127.0.0.1:1/nothing"

@@ -24,10 +24,10 @@ from litestar.params import FromPath
 from litestar.testing import AsyncTestClient
 from pydantic import SecretStr
 
-from settings import Settings, SettingsError, load_settings
-from web import identity
-from web.identity import BadToken, Identity, Role, TokenVerifier, coordinators_of_org, mentor_or_coordinator
-from web.problems import Problem, problem_handlers
+from edges.web import identity
+from edges.web.identity import BadToken, Identity, Role, TokenVerifier, coordinators_of_org, mentor_or_coordinator
+from edges.web.problems import Problem, problem_handlers
+from process.settings import Settings, SettingsError, load_settings
 
 ORG, OTHER_ORG = "0a000000-0000-4000-8000-000000000001", "0a000000-0000-4000-8000-000000000002"
 MENTOR, OTHER_MENTOR = "0b000000-0000-4000-8000-000000000001", "0b000000-0000-4000-8000-000000000002"

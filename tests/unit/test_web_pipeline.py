@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from installation import COMPONENTS as STARTED
-from settings import load_settings
-from topology.lag import Place
-from web.offsets import COMPONENTS, Progress, group_id
-from web.pipeline import BEHIND_AFTER_S, BEHIND_RECORDS, Patience
+from edges.web.offsets import COMPONENTS, Progress, group_id
+from edges.web.pipeline import BEHIND_AFTER_S, BEHIND_RECORDS, Patience
+from local.installation import COMPONENTS as STARTED
+from operations.lag import Place
+from process.settings import load_settings
 
 PLACE: Place = ("clicks", 0)
 LATER_S = BEHIND_AFTER_S + 1

@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 import pytest
 from standardwebhooks import Webhook
 
-from registry.errors import SecretUnreadable
-from registry.secrets import Purpose
-from web import webhooks
-from web.database import DatabaseUnavailable
-from web.webhooks import BadSignature, WebhookSecrets, signed_headers, verify
+from edges.registry.errors import SecretUnreadable
+from edges.registry.secrets import Purpose
+from edges.web import webhooks
+from edges.web.database import DatabaseUnavailable
+from edges.web.webhooks import BadSignature, WebhookSecrets, signed_headers, verify
 
 ORG = str(uuid4())
 

@@ -1,0 +1,87 @@
+"""Which of the membership system's words are missing in the registrations topic: pure.
+
+A word is missing if the pair (code, member) would be in another state with it than without, by the contract's first
+rule: there is neither `confirmed` nor `withdrawn`, or the other one from an earlier time. So what is published does not
+depend on the order or the number of the rows, and once it is published nothing is missing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, NamedTuple
+from uuid import uuid5
+
+from msgspec import Struct, json
+
+from models.identifiers import NAMESPACE
+from models.members import PENDING, STATE_OF_STATUS, Pair, microseconds, pair_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from edges.reconciliation.members import Member
+
+_encode = json.Encoder().encode
+
+
+class Decision(NamedTuple):
+    """What is to be done about the members of one organisation."""
+
+    missing: list[Member]
+    """To be published, in the order of their times."""
+    matched: int
+    """Their state is in the topic."""
+    superseded: int
+    """The topic has the other state, from a later time."""
+
+
+class _Published(Struct, frozen=True):
+    """A Registration of ours: no device told anything."""
+
+    attribution_id: str
+    referral_code: str
+    new_member_id: str
+    status: Literal["confirmed", "withdrawn"]
+    occurred_at: datetime
+    org_id: str
+
+
+def latest_words(members: Iterable[Member]) -> dict[bytes, Member]:
+    """Return the latest word on each pair, by the pair's key; at the same instant `withdrawn`."""
+    latest: dict[bytes, Member] = {}
+    for member in members:
+        key = pair_key(member.code, member.member_id)
+        known = latest.get(key)
+        if known is None or _rank(member) > _rank(known):
+            latest[key] = member
+    return latest
+
+
+def decide(words: Mapping[bytes, Member], found: Mapping[bytes, Pair]) -> Decision:
+    """Compare the words with what the topic says of the same pairs; a pair without an event is not in `found`."""
+    missing: list[Member] = []
+    matched = superseded = 0
+    for key, member in words.items():
+        pair = found.get(key)
+        if pair is None or pair.state == PENDING:
+            missing.append(member)
+        elif pair.state == STATE_OF_STATUS[member.status]:
+            matched += 1
+        elif _rank(member) > (pair.decided_us, pair.state):
+            missing.append(member)
+        else:
+            superseded += 1
+    missing.sort(key=lambda member: (member.at, member.code, member.member_id))
+    return Decision(missing, matched, superseded)
+
+
+def registration(member: Member, org_id: str) -> bytes:
+    """Return the Registration to be published; the same word of the same member has the same `attribution_id`."""
+    named = f"{org_id}:{member.code}:{member.member_id}:{member.status}:{member.at.isoformat()}"
+    return _encode(
+        _Published(str(uuid5(NAMESPACE, named)), member.code, member.member_id, member.status, member.at, org_id)
+    )
+
+
+def _rank(member: Member) -> tuple[int, int]:
+    return microseconds(member.at), STATE_OF_STATUS[member.status]

@@ -1,0 +1,190 @@
+"""Asks an HTTP endpoint, patiently and within bounds.
+
+Failure handling: an answer 429 or 5xx, a connection that fails and a silence are tried again, after pauses that double
+and as `Retry-After` asks, `ATTEMPTS` times in all; anything else is final. The whole answer to one request is bounded
+in size and time. Redirects are followed within the origin. An error names the page by its path: what follows it may
+hold a member's id.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, Self
+from urllib.parse import urlsplit
+
+import httpx
+import structlog
+
+from edges.reconciliation.address import followed, origin_of
+from edges.reconciliation.errors import PageGone, SourceFailed
+
+ATTEMPTS: Final = 8
+PAUSE_FIRST_S: Final = 0.5
+PAUSE_MAX_S: Final = 120.0
+"""The longest pause that `Retry-After` is granted; a source that asks for more is left to the next run."""
+
+TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
+"""Seconds of silence."""
+ANSWER_S_MAX: Final = 300.0
+"""Seconds for a whole answer, so that a trickle ends too."""
+ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
+"""A page of 5,000 members with all their columns has some 10 MB."""
+REDIRECTS_MAX: Final = 5
+
+_TRY_AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_GONE: Final = frozenset({400, 404, 410})
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
+for _library in ("httpx", "httpcore"):
+    logging.getLogger(_library).setLevel(logging.WARNING)  # they log each address whole, which may name a member
+
+log = structlog.get_logger("reconciliation")
+
+
+class Answer(NamedTuple):
+    """What the endpoint answered."""
+
+    url: str
+    """Where it was found, after redirects."""
+    body: bytes
+    next_link: str | None
+    """Of its Link header."""
+
+
+class _TryAgain(Exception):  # noqa: N818 - a turn of the loop, not an error
+    def __init__(self, why: str, pause_s: float | None = None) -> None:
+        super().__init__(why)
+        self.pause_s = pause_s
+
+
+class Endpoint:
+    """One membership system; a context manager."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None,
+        headers: Mapping[str, str],
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
+        sleep: Callable[[float], Any] = time.sleep,
+    ) -> None:
+        """Make it without connecting.
+
+        Args:
+            url: an address at its origin.
+            token: the bearer token; None: none is sent.
+            headers: sent with every request.
+            answer_bytes_max: a larger answer is an error.
+            sleep: waits between attempts.
+
+        """
+        self._origin = origin_of(url)
+        self._answer_bytes_max = answer_bytes_max
+        self._sleep = sleep
+        sent = {"User-Agent": "referral-streams", **headers}
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        # A proxy of the environment is for other machines, and would be handed the token in the clear.
+        self._client = httpx.Client(headers=sent, timeout=TIMEOUT, trust_env=not self._origin.is_loopback)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Let the connections go."""
+        self._client.close()
+
+    def get(self, url: str) -> Answer:
+        """Return the answer to GET.
+
+        Raises:
+            PageGone: the address is refused as wrong or no longer there.
+            SourceFailed: no answer that can be used, however often it was asked.
+
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._follow(url)
+            except _TryAgain as fault:
+                pause_s = PAUSE_FIRST_S * 2**attempt if fault.pause_s is None else fault.pause_s
+                if attempt + 1 == ATTEMPTS:
+                    raise SourceFailed(f"{_place(url)}: {fault}, {ATTEMPTS} times") from None
+                if pause_s > PAUSE_MAX_S:
+                    raise SourceFailed(f"{_place(url)}: {fault}, and asks for {pause_s:.0f} s of peace") from None
+                log.info("source_asked_again", page=_place(url), reason=str(fault), pause_s=round(pause_s, 1))
+                self._sleep(pause_s)
+        raise AssertionError  # the last attempt returns or raises
+
+    def _follow(self, url: str) -> Answer:
+        for _ in range(REDIRECTS_MAX + 1):
+            answer = self._ask(url)
+            if isinstance(answer, Answer):
+                return answer
+            url = followed(answer, page=url)
+        raise SourceFailed(f"{_place(url)}: more than {REDIRECTS_MAX} redirects")
+
+    def _ask(self, url: str) -> Answer | str:
+        """Return the answer, or where a redirect leads."""
+        if origin_of(url) != self._origin:
+            raise SourceFailed("a page is at another origin than the source's address")
+        try:
+            with self._client.stream("GET", url) as response:
+                self._check(response, url)
+                if response.status_code in _REDIRECTS:
+                    return str(response.headers.get("Location", ""))
+                return Answer(url, self._body(response, url), response.links.get("next", {}).get("url"))
+        except httpx.ConnectError as error:  # refused, no such host, a certificate that is not trusted
+            raise _TryAgain(f"no connection ({error})") from None
+        except httpx.HTTPError as error:
+            # Its text may quote the address; its class says what happened.
+            raise _TryAgain(f"no answer ({type(error).__name__})") from None
+        except httpx.InvalidURL:
+            raise SourceFailed(f"{_place(url)}: not an address that can be asked") from None
+
+    def _check(self, response: httpx.Response, url: str) -> None:
+        status = response.status_code
+        if status in _TRY_AGAIN:
+            raise _TryAgain(f"answered {status}", _retry_after_s(response.headers.get("Retry-After")))
+        if status in {401, 403}:
+            raise SourceFailed(f"{_place(url)}: answered {status}; give a good token with `reconcile configure`")
+        if status in _GONE:
+            raise PageGone(f"{_place(url)}: answered {status}")
+        if status != httpx.codes.OK and status not in _REDIRECTS:
+            raise SourceFailed(f"{_place(url)}: answered {status}")
+
+    def _body(self, response: httpx.Response, url: str) -> bytes:
+        body = bytearray()
+        deadline_s = time.monotonic() + ANSWER_S_MAX
+        for piece in response.iter_bytes():
+            body += piece
+            if len(body) > self._answer_bytes_max:
+                raise SourceFailed(
+                    f"{_place(url)}: the answer is larger than {self._answer_bytes_max:,} bytes; ask for smaller pages"
+                )
+            if time.monotonic() > deadline_s:
+                raise SourceFailed(f"{_place(url)}: the answer took longer than {ANSWER_S_MAX:.0f} s")
+        return bytes(body)
+
+
+def _retry_after_s(header: str | None) -> float | None:
+    """Return the seconds that a Retry-After asks for, given as seconds or as a date; None: it asks for nothing."""
+    if header is None:
+        return None
+    if header.strip().isdecimal():
+        return float(header)
+    try:
+        then = email.utils.parsedate_to_datetime(header)
+        return max(then.timestamp() - time.time(), 0.0)
+    except ValueError:
+        return None
+
+
+def _place(url: str) -> str:
+    """Return an address as errors name it: without query, which may hold anything."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"

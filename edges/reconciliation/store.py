@@ -1,0 +1,211 @@
+"""Sources, runs and the lock, in Postgres: one connection, with a role of its own, for one organisation at a time.
+
+The lock on an organisation is the session's: it ends with the connection, however the process ends. What a run has done
+is saved by the same connection, so a run that has lost the lock cannot save either, and ends.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from edges.reconciliation.errors import StoreFailed
+from edges.reconciliation.runs import COUNTS, FILE, Counts, Run, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+ROLE: Final = "referrals_reconciliation"
+CONNECT_TIMEOUT_S: Final = 5
+SILENCE_MS: Final = 10_000
+"""A server that vanished without a word (cable, firewall) is given up after so long."""
+
+_SPACE: Final = 8242
+"""This project's advisory locks."""
+
+_CLOSE_UNFINISHED: Final = """
+UPDATE reconciliation_runs SET finished_at = clock_timestamp(), error = coalesce(error, 'ended before its end')
+WHERE org_id = %s AND run_id <> %s AND finished_at IS NULL
+"""
+
+_BEGIN: Final = """
+INSERT INTO reconciliation_runs (org_id, run_id, source, since, until) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (org_id, run_id) DO UPDATE SET error = NULL
+"""
+
+_UNFINISHED: Final = f"""
+SELECT run_id, source, since, until, cursor, {", ".join(COUNTS)}
+FROM reconciliation_runs
+WHERE org_id = %s AND finished_at IS NULL AND cursor IS NOT NULL AND source <> '{FILE}' AND started_at >= %s
+ORDER BY started_at DESC LIMIT 1
+"""  # noqa: S608 - our own names
+
+_COVERED: Final = """
+SELECT max(until) FROM reconciliation_runs
+WHERE org_id = %s AND finished_at IS NOT NULL AND error IS NULL AND started_at >= %s
+"""
+
+_SAVE: Final = f"""
+UPDATE reconciliation_runs
+SET cursor = %s, finished_at = CASE WHEN %s THEN clock_timestamp() END, error = %s,
+    {", ".join(f"{name} = %s" for name in COUNTS)}
+WHERE org_id = %s AND run_id = %s
+"""  # noqa: S608 - our own names
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class RunStore:
+    """The tables of reconciliation; a context manager."""
+
+    def __init__(self, database_url: str) -> None:
+        """Connect.
+
+        Raises:
+            StoreFailed: Postgres is away, or its user may not take the role on.
+
+        """
+        with _explained():
+            self._connection = psycopg.connect(
+                database_url,
+                autocommit=True,
+                row_factory=tuple_row,
+                application_name="referrals reconcile",
+                connect_timeout=CONNECT_TIMEOUT_S,
+                tcp_user_timeout=SILENCE_MS,
+                keepalives_idle=SILENCE_MS // 1000,
+            )
+        try:
+            self._connection.execute(f"SET ROLE {ROLE}".encode())
+        except psycopg.Error as error:
+            self._connection.close()
+            raise StoreFailed(
+                f"the role {ROLE} cannot be taken on ({error.diag.message_primary}): run `referrals db migrate`, and "
+                f"GRANT {ROLE} to the user of REFERRALS_DATABASE_URL"
+            ) from error
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close the connection; every lock ends."""
+        self._connection.close()
+
+    def organisations(self) -> list[str]:
+        """Return the organisations that have a source."""
+        with _explained():
+            rows = self._connection.execute("SELECT organisations_to_reconcile()").fetchall()
+        return [str(org_id) for (org_id,) in rows]
+
+    def source(self, org_id: str) -> Source | None:
+        """Return an organisation's source; None: it has none."""
+        with self._acting_for(org_id) as connection:
+            row = connection.execute(
+                "SELECT kind, url, fields, statuses, overlap, configured_at FROM membership_sources WHERE org_id = %s",
+                [org_id],
+            ).fetchone()
+        if row is None:
+            return None
+        kind, url, fields, statuses, overlap, configured_at = row
+        return Source(
+            kind=kind, url=url, fields=fields, statuses=statuses, overlap=overlap, configured_at=configured_at
+        )
+
+    def has_token(self, org_id: str) -> bool:
+        """Tell whether there is a token for the organisation's membership system."""
+        with self._acting_for(org_id) as connection:
+            found = connection.execute(
+                "SELECT FROM organisation_secrets WHERE org_id = %s AND purpose = 'membership' "
+                "AND (expires_at IS NULL OR expires_at > now())",
+                [org_id],
+            )
+            return found.fetchone() is not None
+
+    def issued(self, org_id: str, codes: Collection[str]) -> set[str]:
+        """Return which of the codes were issued in the organisation."""
+        with self._acting_for(org_id) as connection:
+            rows = connection.execute(
+                "SELECT referral_code FROM referral_codes WHERE org_id = %s AND referral_code = ANY(%s)",
+                [org_id, list(codes)],
+            ).fetchall()
+        return {code for (code,) in rows}
+
+    def lock(self, org_id: str) -> bool:
+        """Keep other processes from reconciling the organisation until the end; False: another one is at it."""
+        with _explained():
+            row = self._connection.execute(
+                "SELECT pg_try_advisory_lock(hashtextextended('reconciliation ' || %s, %s))", [org_id, _SPACE]
+            ).fetchone()
+        return row is not None and bool(row[0])
+
+    def plan(self, org_id: str, source: Source, since: datetime | None, *, resume: bool) -> Run:
+        """Return the run that is due: one that did not come to its end, if `resume`, else the one after the last.
+
+        With `since` it is one from then on. Where that is later than what is covered so far, it covers no time:
+        the next one must not begin after the gap.
+        """
+        if source.configured_at is None:
+            return Run(org_id=org_id, source=source.kind, since=since, until=None)
+        with self._acting_for(org_id) as connection:
+            at = [org_id, source.configured_at]
+            resumable = connection.execute(_UNFINISHED, at).fetchone() if resume and since is None else None
+            ((covered,),) = connection.execute(_COVERED, at).fetchall()
+            ((now,),) = connection.execute("SELECT clock_timestamp()").fetchall()
+        if resumable is not None:
+            run_id, kind, begun_since, until, cursor, *counts = resumable
+            return Run(
+                org_id=org_id,
+                source=kind,
+                since=begun_since,
+                until=until,
+                cursor=cursor,
+                is_resumed=True,
+                run_id=run_id,
+                counts=Counts(**dict(zip(COUNTS, counts, strict=True))),
+            )
+        due = None if covered is None else covered - source.overlap
+        leaves_gap = since is not None and due is not None and since > due
+        return Run(
+            org_id=org_id,
+            source=source.kind,
+            since=due if since is None else since,
+            until=None if leaves_gap else now,
+        )
+
+    def begin(self, run: Run) -> None:
+        """Note that the run begins or goes on, and that others which did not come to their end never will."""
+        with self._acting_for(run.org_id) as connection:
+            if run.source != FILE:
+                connection.execute(_CLOSE_UNFINISHED, [run.org_id, run.run_id])
+            connection.execute(_BEGIN, [run.org_id, run.run_id, run.source, run.since, run.until])
+
+    def save(self, run: Run, *, is_finished: bool = False) -> None:
+        """Keep how far the run is, and what it found."""
+        counts = [getattr(run.counts, name) for name in COUNTS]
+        with self._acting_for(run.org_id) as connection:
+            connection.execute(_SAVE, [run.cursor, is_finished, run.error, *counts, run.org_id, run.run_id])
+
+    @contextmanager
+    def _acting_for(self, org_id: str) -> Iterator[Connection]:
+        """Give a transaction that sees one organisation."""
+        with _explained(), self._connection.transaction():
+            self._connection.execute("SELECT set_config('referrals.org_id', %s, true)", [org_id])
+            yield self._connection
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what Postgres says into what to do about it."""
+    try:
+        yield
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction) as error:
+        raise StoreFailed(
+            f"{error.diag.message_primary}: the database is older than this program; run: referrals db migrate"
+        ) from error
+    except psycopg.Error as error:
+        raise StoreFailed(error.diag.message_primary or str(error).strip() or type(error).__name__) from error

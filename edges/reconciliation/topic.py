@@ -1,0 +1,200 @@
+"""What the registrations topic says of some pairs of code and member: their state, by the contract's first rule.
+
+The whole topic is read, from its beginning to where it ends now, committed records only. Nothing shorter is exact: a
+record's time is what its producer says, the stream app's tables are its own affair, and a confirmation may have come
+long before the membership system lists it. It is read once for all organisations of a run. Of each record the member's
+id alone is decoded, and more of those that are asked for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import msgspec
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # not in its __all__
+from msgspec import Struct, json
+
+from edges.reconciliation.errors import NotPublished
+from models.codes import normalise_code
+from models.errors import BadInput
+from models.events import Registration, decode_event
+from models.identifiers import canonical_uuid
+from models.members import PENDING, Pair, next_state, pair_key
+from models.topics import REGISTRATIONS
+
+if TYPE_CHECKING:
+    from process.settings import Settings
+
+REQUEST_TIMEOUT_S: Final = 30.0
+STALLED_S: Final = 30.0
+"""Nothing for so long: an open transaction holds readers back (at most its timeout, 10 s), or the broker is away."""
+
+LOOK_AGAIN_S: Final = 0.2
+
+RECORDS_PER_CALL: Final = 10_000
+WAIT_S: Final = 0.05
+
+FIRST_OFFSET: Final = 0
+"""As a number: the symbolic beginning costs half a second more. Where it is deleted, `auto.offset.reset` finds it."""
+
+LOG_CRITICAL: Final = 2
+"""librdkafka's level, as syslog counts: what it tries again is nobody's concern, what fails is raised here."""
+
+CONFIG: Final[dict[str, str | int | float | bool]] = {
+    "group.id": "referrals-reconcile",  # asked for by librdkafka; nothing is committed under it
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "isolation.level": "read_committed",
+    "auto.offset.reset": "earliest",
+    "enable.partition.eof": True,  # transaction markers hide the end otherwise
+    "fetch.wait.max.ms": 20,
+    "fetch.queue.backoff.ms": 2,  # by default a full queue is looked at again only after a second
+    "queued.max.messages.kbytes": 64 * 1024,
+    "log_level": LOG_CRITICAL,
+}
+
+_PASSING: Final = frozenset(
+    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
+)
+
+OnProgress = Callable[[int, int], None]
+"""Told how many records are read, and how many there are."""
+
+UUID_BYTES: Final = 16
+"""The last part of a pair's key."""
+
+
+class _OfMember(Struct, gc=False):
+    new_member_id: str
+
+
+_member_of: Final = json.Decoder(_OfMember).decode
+
+
+class RegistrationsTopic:
+    """The registrations topic of one installation."""
+
+    def __init__(self, settings: Settings) -> None:
+        config = settings.kafka_client_config()
+        self._config: dict[str, str | int | float | bool] = {**config, **CONFIG}
+        self._admin_config: dict[str, str | int | float | bool] = {**config, "log_level": LOG_CRITICAL}
+        self._name = REGISTRATIONS.full_name(settings.topic_prefix)
+        self.records_read = 0
+        """Of all calls together."""
+
+    def states(
+        self, organisations: Mapping[bytes, str], on_progress: OnProgress = lambda _done, _all: None
+    ) -> dict[bytes, Pair]:
+        """Return the state of each pair that the topic has a usable event of; blocks until it is read.
+
+        Args:
+            organisations: the pairs asked for, by `pair_key`, and the organisation of each one's code.
+            on_progress: told about once a batch.
+
+        Raises:
+            NotPublished: Kafka cannot be read.
+
+        """
+        if not organisations:
+            return {}
+        consumer = Consumer(self._config)
+        try:
+            return self._read(consumer, organisations, on_progress)
+        except KafkaException as error:
+            raise NotPublished(f"{self._name} cannot be read: {error.args[0].str()}") from error
+        finally:
+            consumer.close()
+
+    def _read(
+        self, consumer: Consumer, organisations: Mapping[bytes, str], on_progress: OnProgress
+    ) -> dict[bytes, Pair]:
+        ends = self._ends(consumer)
+        total = sum(ends.values())
+        consumer.assign([TopicPartition(self._name, number, FIRST_OFFSET) for number in ends])
+        asked = _Asked(organisations)
+        done = 0
+        trouble = "is a transaction open?"
+        heard_s = time.monotonic()
+        while ends:
+            moved_on = False
+            for message in consumer.consume(RECORDS_PER_CALL, WAIT_S):
+                number: int = message.partition()  # type: ignore[assignment]  # its types allow None, for no record
+                error = message.error()
+                if error is None:
+                    asked.take(message.value())
+                    position = message.offset() + 1  # type: ignore[operator]  # the same
+                    done += 1
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's public name
+                    position = message.offset() or 0
+                else:
+                    trouble = error.str()  # librdkafka tries again by itself
+                    continue
+                moved_on = True
+                if position >= ends.get(number, 0):
+                    ends.pop(number, None)
+            on_progress(min(done, total), total)
+            if moved_on:
+                heard_s = time.monotonic()
+            elif time.monotonic() - heard_s > STALLED_S:
+                raise NotPublished(f"{self._name}: nothing for {STALLED_S:.0f} s before its end: {trouble}")
+        self.records_read += done
+        return asked.states
+
+    def _ends(self, consumer: Consumer) -> dict[int, int]:
+        """Return where each partition ends now, of those that ever held a record."""
+        # Once asked for by name the consumer knows the topic; else it would find out a second after it is assigned.
+        topic = consumer.list_topics(self._name, timeout=REQUEST_TIMEOUT_S).topics[self._name]
+        if topic.error is not None:
+            raise NotPublished(f"{self._name}: {topic.error.str()}; create the topics with: referrals topics create")
+        deadline_s = time.monotonic() + REQUEST_TIMEOUT_S
+        while True:
+            try:
+                return self._ask_for_ends(topic.partitions)
+            except KafkaException as error:
+                # A topic that was just made, or one whose leader has just changed: the others hear of it in a moment.
+                if error.args[0].code() not in _PASSING or time.monotonic() > deadline_s:
+                    raise
+            time.sleep(LOOK_AGAIN_S)
+
+    def _ask_for_ends(self, partitions: Iterable[int]) -> dict[int, int]:
+        # The true end: a consumer of committed records would be told the beginning of the oldest open transaction.
+        admin = AdminClient(self._admin_config)  # kept until it has answered: without it the answers never come
+        answers = admin.list_offsets(
+            {TopicPartition(self._name, number): OffsetSpec.latest() for number in partitions},  # type: ignore[no-untyped-call]
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=REQUEST_TIMEOUT_S,
+        )
+        ends = {place.partition: answer.result().offset for place, answer in answers.items()}
+        return {number: end for number, end in ends.items() if end > 0}
+
+
+class _Asked:
+    """The pairs asked for and what was found of them."""
+
+    def __init__(self, organisations: Mapping[bytes, str]) -> None:
+        self.states: dict[bytes, Pair] = {}
+        self._organisations = organisations
+        self._members = {str(UUID(bytes=key[-UUID_BYTES:])) for key in organisations}
+
+    def take(self, value: bytes | None) -> None:
+        """Follow the pair through one more event, if it is asked for and the event is one that counts."""
+        try:
+            if _member_of(value or b"").new_member_id.lower() not in self._members:
+                return
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return
+        try:
+            event = decode_event(Registration, value)
+            key = pair_key(normalise_code(event.referral_code), event.new_member_id)
+        except BadInput:
+            return
+        org_id = self._organisations.get(key)
+        if org_id is None or (event.org_id is not None and canonical_uuid(event.org_id) != org_id):
+            return  # another pair, or a dead letter: it names another organisation than its code's
+        pair = self.states.get(key, Pair(PENDING, 0, ""))
+        state, decided_us = next_state(pair, event.status, event.occurred_at)
+        self.states[key] = Pair(state, decided_us, "")

@@ -1,0 +1,1 @@
+"""The HTTP side: share links, webhook, codes, counts API and the dashboard, on Litestar."""

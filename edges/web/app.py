@@ -1,0 +1,109 @@
+"""The application: every route, and what is done for each request whatever its route.
+
+To add routes: a module in `edges/web/routes/` with a list `HANDLERS`, and a line in `_ROUTES` here. A handler takes
+`services: Opened`, and `request.user` is the `Identity` where a guard of `edges.web.identity` stands before it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from litestar import Litestar
+from litestar.di import Provide
+
+from edges.web.bodies import BODY_BYTES_MAX
+from edges.web.metrics import UNMATCHED
+from edges.web.openapi import openapi_config
+from edges.web.problems import problem_handlers
+from edges.web.routes import (
+    codes,
+    counts,
+    events,
+    exports,
+    health,
+    organisation,
+    pages,
+    pipeline,
+    qr,
+    redirect,
+    registrations,
+)
+from edges.web.services import Services
+
+if TYPE_CHECKING:
+    from litestar.types import ControllerRouterHandler, Message
+
+_ROUTES: Final = (
+    codes,
+    counts,
+    events,
+    exports,
+    health,
+    organisation,
+    pages,
+    pipeline,
+    qr,
+    redirect,
+    registrations,
+)
+
+_SECURITY_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+)
+
+
+def create_web(services: Services) -> Litestar:
+    """Return the application on these services."""
+    return Web(
+        services=services,
+        route_handlers=handlers(),
+        dependencies={"services": Provide(lambda: services, use_cache=True, sync_to_thread=False)},
+        exception_handlers=problem_handlers(),
+        logging_config=None,
+        request_max_body_size=BODY_BYTES_MAX,
+        openapi_config=openapi_config(),
+    )
+
+
+def handlers() -> list[ControllerRouterHandler]:
+    """Return the handlers of every route."""
+    return [handler for module in _ROUTES for handler in module.HANDLERS]
+
+
+class Web(Litestar):
+    """Litestar, with security headers on every answer, and every request counted and logged, route or none."""
+
+    def __init__(self, *, services: Services, **configuration: Any) -> None:  # noqa: ANN401  Litestar's own
+        super().__init__(**configuration)
+        self.state.services = services
+        self._metrics = services.metrics
+        self._access_log = services.access_log
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  lifespans have other types
+        """Answer a request."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        started_s = time.perf_counter()
+        status = 0
+
+        async def send_observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *_SECURITY_HEADERS]
+            await send(message)
+
+        try:
+            await super().__call__(scope, receive, send_observed)
+        finally:
+            seconds = time.perf_counter() - started_s
+            route = scope.get("path_template") or UNMATCHED
+            self._metrics.observe(route, scope["method"], status, seconds)
+            self._access_log.note(scope["method"], route, status, seconds)

@@ -1,0 +1,170 @@
+"""Where a code's link leads, and whose code it is: asked of Postgres, remembered for a short while.
+
+Answers are kept longer than they are fresh: while Postgres is away, what was known goes on. A code that cannot be
+looked up just now is another thing than one that was not issued.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final, NamedTuple, TypeVar
+from urllib.parse import quote, urlsplit
+
+import psycopg
+import structlog
+
+from edges.web.database import Database, DatabaseUnavailable
+
+WELCOME: Final = "/welcome"
+"""The built-in page, of organisations that have none of their own."""
+PARAMETER: Final = "ref"
+"""Names the code in the landing page's query."""
+
+FRESH_S: Final = 30.0
+"""How long a changed landing page may go unnoticed."""
+UNKNOWN_FRESH_S: Final = 2.0
+"""The same for a code that was not issued: somebody may be about to."""
+KNOWN_MAX: Final = 50_000
+"""Codes remembered, some 250 bytes each."""
+UNKNOWN_MAX: Final = 5_000
+"""Apart from the others, so that guessing codes does not drive them out."""
+LANDINGS_MAX: Final = 1_000
+PATIENCE_S: Final = 2.0
+"""Longest wait of a redirect for Postgres."""
+AWAY_S: Final = 1.0
+"""While Postgres does not answer, one redirect in so long waits for it, and the others go at once."""
+
+_QUERY: Final = "SELECT org_id, landing_url FROM landing_of_code(%s)"
+_URL_CHARACTERS: Final = "!#$%&'()*+,/:;=?@[]~"
+"""What an address may have beside letters, digits and `-._`; the rest is escaped."""
+
+log = structlog.get_logger("clicks")
+
+Value = TypeVar("Value")
+
+
+class Landing(NamedTuple):
+    """Whose code it is, and where its link leads."""
+
+    org_id: str
+    before: str
+    """The address up to where the code belongs."""
+    after: str
+
+    def address(self, code: str) -> str:
+        """Return where the link with a code leads."""
+        return f"{self.before}{code}{self.after}"
+
+
+class LookupFailed(Exception):  # noqa: N818  read as what happened
+    """Postgres does not say whose code it is, and nothing is remembered."""
+
+
+class LandingPages:
+    """Looks codes up; used from one event loop."""
+
+    def __init__(self, database: Database, *, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._clock_s = clock_s
+        self._known: dict[str, tuple[Landing, float]] = {}
+        """By code, with the time until which it is fresh. The one looked up longest ago is first, and goes first."""
+        self._unknown: dict[str, float] = {}
+        self._asked: dict[str, asyncio.Task[bool]] = {}
+        self._is_away = False
+        self._look_again_s = 0.0
+
+    async def find(self, code: str) -> Landing | None:
+        """Return whose a normalised code is and where it leads; None: no such code was issued.
+
+        Raises LookupFailed, after at most PATIENCE_S.
+        """
+        now_s = self._clock_s()
+        known = self._known.get(code)
+        if known is not None and now_s < known[1]:
+            return known[0]
+        if now_s < self._unknown.get(code, 0.0):
+            return None
+        if self._may_ask(now_s) and await self._has_answer(code):
+            return self._known[code][0] if code in self._known else None
+        if known is not None:
+            return known[0]
+        raise LookupFailed
+
+    def _may_ask(self, now_s: float) -> bool:
+        """Tell whether Postgres is worth waiting for: always while it answers, else once in AWAY_S."""
+        if self._is_away and now_s < self._look_again_s:
+            return False
+        self._look_again_s = now_s + AWAY_S
+        return True
+
+    async def _has_answer(self, code: str) -> bool:
+        """Look a code up, once for all who ask at a time; tell whether Postgres answered within PATIENCE_S."""
+        task = self._asked.get(code)
+        if task is None:
+            task = self._asked[code] = asyncio.create_task(self._look_up(code))
+        # Not cancelled when it is late: psycopg waits for the server also then, and the next who asks wants the answer.
+        done, _ = await asyncio.wait({task}, timeout=PATIENCE_S)
+        if not done:
+            self._is_away = True
+        return bool(done) and task.result()
+
+    async def _look_up(self, code: str) -> bool:
+        try:
+            rows = await self._database.rows(None, _QUERY, [code])
+        except DatabaseUnavailable:
+            self._is_away = True
+            return False
+        except psycopg.Error as error:
+            self._is_away = True
+            log.error("landing_not_found", reason=str(error).strip())  # noqa: TRY400  the text says all there is to know
+            return False
+        finally:
+            del self._asked[code]
+        self._is_away = False
+        self._known.pop(code, None)
+        self._unknown.pop(code, None)
+        now_s = self._clock_s()
+        if rows:
+            ((org_id, landing_url),) = rows
+            _keep(self._known, code, (_landing(org_id, landing_url), now_s + FRESH_S), KNOWN_MAX)
+        else:
+            _keep(self._unknown, code, now_s + UNKNOWN_FRESH_S, UNKNOWN_MAX)
+        return True
+
+
+@lru_cache(LANDINGS_MAX)
+def _landing(org_id: str, landing_url: str | None) -> Landing:
+    """Return an organisation's landing page; one object for all its codes."""
+    parts = None if landing_url is None else split_landing_url(landing_url)
+    if parts is None and landing_url is not None:
+        log.warning("landing_url_unusable", org_id=org_id)  # checked where it is set, so somebody has got round that
+    return Landing(org_id, *(parts or (f"{WELCOME}?{PARAMETER}=", "")))
+
+
+def split_landing_url(url: str) -> tuple[str, str] | None:
+    """Return what stands before and after the code in a landing page's address; None if it is no web address.
+
+    Its own query and fragment stay, but for a parameter of the code's name.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+        netloc = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode()
+    except ValueError:
+        return None
+    if parts.scheme not in {"http", "https"} or not host:
+        return None
+    kept = [each for each in parts.query.split("&") if each and each.partition("=")[0] != PARAMETER]
+    query = "&".join([*kept, f"{PARAMETER}="])
+    before = f"{parts.scheme}://{netloc}{parts.path or '/'}?{query}"
+    after = f"#{parts.fragment}" if parts.fragment else ""
+    return quote(before, safe=_URL_CHARACTERS), quote(after, safe=_URL_CHARACTERS)
+
+
+def _keep(remembered: dict[str, Value], code: str, value: Value, most: int) -> None:
+    if len(remembered) >= most:
+        del remembered[next(iter(remembered))]
+    remembered[code] = value

@@ -1,0 +1,98 @@
+"""What is told of one mentor: his counts, his code and next badge, his milestones and awards.
+
+Whether the organisation knows him is told along; the routes decide what that means to whom. Never a member's id, and
+never a single event.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from edges.web.answers import AttributionCounts, Award, Milestone, NextBadge
+from edges.web.queries import statement
+from models.events import in_utc
+
+if TYPE_CHECKING:
+    from edges.web.database import Database
+
+
+class Told(NamedTuple):
+    """A mentor's counts, and whether the organisation knows him."""
+
+    is_known: bool
+    counts: AttributionCounts
+    """Zeros where there is nothing."""
+
+
+class Profile(NamedTuple):
+    """A mentor's code and the badge that he earns next."""
+
+    is_known: bool
+    referral_code: str | None
+    next_badge: NextBadge | None
+
+
+def conversion_rate(clicks: int, confirmed: int) -> float:
+    """Return confirmed by clicks: 0.0 without clicks, at most 1.0."""
+    return min(confirmed / clicks, 1.0) if clicks > 0 else 0.0
+
+
+async def attribution_counts(database: Database, org_id: str, mentor_id: str, channel: str | None = None) -> Told:
+    """Return a mentor's counts, in one channel (named as it is stored) if one is given."""
+    name = "attribution_counts" if channel is None else "attribution_counts_of_channel"
+    values = {"org_id": org_id, "mentor_id": mentor_id, "channel": channel}
+    ((is_known, clicks, pending, confirmed, counted_at),) = await database.rows(org_id, statement(name), values)
+    clicks, pending, confirmed = clicks or 0, pending or 0, confirmed or 0
+    counts = AttributionCounts(
+        org_id=org_id,
+        mentor_id=mentor_id,
+        channel=channel,
+        total_clicks=clicks,
+        pending_attributions=pending,
+        confirmed_attributions=confirmed,
+        conversion_rate=conversion_rate(clicks, confirmed),
+        updated_at=counted_at and in_utc(counted_at),
+    )
+    return Told(is_known, counts)
+
+
+async def profile(database: Database, org_id: str, mentor_id: str) -> Profile:
+    """Return a mentor's code and next badge."""
+    values = {"org_id": org_id, "mentor_id": mentor_id}
+    ((is_known, code, confirmed, name, threshold),) = await database.rows(org_id, statement("mentor"), values)
+    badge = None if name is None else NextBadge(name=name, threshold=threshold, remaining=threshold - confirmed)
+    return Profile(is_known, code, badge)
+
+
+async def milestones_of(database: Database, org_id: str, mentor_id: str) -> list[Milestone] | None:
+    """Return a mentor's milestones by threshold; None where he is not known."""
+    rows = await database.rows(org_id, statement("milestones_of_mentor"), {"org_id": org_id, "mentor_id": mentor_id})
+    milestones = [
+        Milestone(
+            mentor_id=mentor_id,
+            threshold=threshold,
+            confirmed_count=confirmed,
+            reached_at=in_utc(reached_at),
+            recorded_at=in_utc(recorded_at),
+        )
+        for threshold, confirmed, reached_at, recorded_at in rows
+        if threshold is not None
+    ]
+    return milestones if rows else None
+
+
+async def awards_of(database: Database, org_id: str, mentor_id: str) -> list[Award] | None:
+    """Return a mentor's badges by threshold; None where he is not known."""
+    rows = await database.rows(org_id, statement("awards_of_mentor"), {"org_id": org_id, "mentor_id": mentor_id})
+    awards = [
+        Award(
+            mentor_id=mentor_id,
+            badge_id=badge_id,
+            badge_name=name,
+            confirmed_count=confirmed,
+            awarded_at=in_utc(awarded_at),
+        )
+        for badge_id, name, confirmed, awarded_at in rows
+        if badge_id is not None
+    ]
+    return awards if rows else None

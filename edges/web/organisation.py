@@ -1,0 +1,182 @@
+"""What is told of an organisation as a whole: sums, days, channels, its mentors in order, its latest events.
+
+Each is one round trip, and takes as long in an organisation of 100,000 mentors as in a small one (queries.sql).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from edges.web.answers import (
+    Activity,
+    Award,
+    Channel,
+    Channels,
+    Daily,
+    Day,
+    Leaderboard,
+    LeaderboardEntry,
+    Milestone,
+    Summary,
+)
+from edges.web.counts import conversion_rate
+from edges.web.queries import statement
+from models.events import in_utc
+from models.identifiers import canonical_uuid, is_uuid
+from models.mentors import OTHER_CHANNEL
+
+if TYPE_CHECKING:
+    from edges.web.database import Database
+
+CHANNELS_MAX: Final = 100
+"""Channels told apart; the rest is told as one. Links name channels, so there may be any number."""
+
+
+class Place(Struct, frozen=True, array_like=True):
+    """Where a page of the leaderboard ended: the cursor, of which clients know no more than that it is text.
+
+    The rank goes along, so that no page has to count those before it. It is right for who reads page after page; who
+    comes back with an old cursor gets the ranks of then.
+    """
+
+    rank: Annotated[int, Meta(ge=1, le=2**53)]
+    confirmed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+    mentor_id: str
+
+
+class BadCursor(ValueError):  # noqa: N818  read as what is wrong
+    """A cursor that is not one of ours."""
+
+
+async def summary(database: Database, org_id: str) -> Summary:
+    """Return an organisation's sums; zeros where nothing is known of it."""
+    ((name, *totals, updated_at),) = await database.rows(org_id, statement("summary"), {"org_id": org_id})
+    mentors, milestones, awards, filtered, active, clicks, pending, confirmed = (total or 0 for total in totals)
+    return Summary(
+        org_id=org_id,
+        name=name,
+        mentors=mentors,
+        active_mentors=active,
+        total_clicks=clicks,
+        pending_attributions=pending,
+        confirmed_attributions=confirmed,
+        conversion_rate=conversion_rate(clicks, confirmed),
+        milestones=milestones,
+        awards=awards,
+        filtered_clicks=filtered,
+        updated_at=updated_at and in_utc(updated_at),
+    )
+
+
+async def leaderboard(database: Database, org_id: str, *, limit: int, after: Place | None = None) -> Leaderboard:
+    """Return mentors by confirmed registrations, those with as many by id: from the first, or after a place."""
+    values: dict[str, Any] = {"org_id": org_id, "limit": limit + 1}  # one more, to see whether there is a next page
+    if after is None:
+        rows = await database.rows(org_id, statement("leaderboard"), values)
+    else:
+        values |= {"confirmed": after.confirmed, "mentor_id": after.mentor_id}
+        rows = await database.rows(org_id, statement("leaderboard_after"), values)
+    first = 1 if after is None else after.rank + 1
+    entries = [
+        LeaderboardEntry(
+            rank=rank,
+            mentor_id=mentor_id,
+            referral_code=code,
+            total_clicks=clicks,
+            pending_attributions=pending,
+            confirmed_attributions=confirmed,
+            conversion_rate=rate,
+        )
+        for rank, (mentor_id, code, clicks, pending, confirmed, rate) in enumerate(rows[:limit], first)
+    ]
+    last = entries[-1] if len(rows) > limit else None
+    return Leaderboard(
+        entries=entries,
+        next=None if last is None else write_cursor(Place(last.rank, last.confirmed_attributions, last.mentor_id)),
+    )
+
+
+async def daily(database: Database, org_id: str, *, days: int) -> Daily:
+    """Return by how much the counts changed on each of the last days, today included; days are UTC's."""
+    last = datetime.now(UTC).date()
+    first = last - timedelta(days=days - 1)
+    rows = await database.rows(org_id, statement("daily"), {"org_id": org_id, "first": first, "last": last})
+    known = {day: (clicks, pending, confirmed) for day, clicks, pending, confirmed in rows}
+    found = []
+    for number in range(days):
+        day = first + timedelta(days=number)
+        clicks, pending, confirmed = known.get(day, (0, 0, 0))
+        found.append(Day(day=day, clicks=clicks, pending=pending, confirmed=confirmed))
+    return Daily(from_=first, to=last, days=found)
+
+
+async def channels(database: Database, org_id: str) -> Channels:
+    """Return the counts by channel, the busiest first; past CHANNELS_MAX the rest is `other`."""
+    rows = await database.rows(org_id, statement("channels"), {"org_id": org_id, "limit": CHANNELS_MAX})
+    named = {channel: numbers for channel, *numbers in rows if channel is not None}
+    if len(named) == CHANNELS_MAX:
+        sums = next(numbers for channel, *numbers in rows if channel is None)
+        named.pop(OTHER_CHANNEL, None)  # it is part of the rest
+        named[OTHER_CHANNEL] = [total - sum(parts) for total, *parts in zip(sums, *named.values(), strict=True)]
+    found = [
+        Channel(channel=channel, clicks=clicks, pending=pending, confirmed=confirmed)
+        for channel, (clicks, pending, confirmed) in named.items()
+        if clicks or pending or confirmed
+    ]
+    return Channels(channels=found)
+
+
+async def activity(database: Database, org_id: str, *, limit: int) -> Activity:
+    """Return the latest milestones and awards, each at most `limit`, the latest first."""
+    rows = await database.rows(org_id, statement("activity"), {"org_id": org_id, "limit": limit})
+    milestones = [
+        Milestone(
+            mentor_id=mentor_id,
+            threshold=threshold,
+            confirmed_count=confirmed,
+            reached_at=in_utc(reached_at),
+            recorded_at=in_utc(recorded_at),
+        )
+        for is_award, threshold, _, _, mentor_id, confirmed, reached_at, recorded_at in rows
+        if not is_award
+    ]
+    awards = [
+        Award(
+            mentor_id=mentor_id,
+            badge_id=badge_id,
+            badge_name=name,
+            confirmed_count=confirmed,
+            awarded_at=in_utc(awarded_at),
+        )
+        for is_award, _, badge_id, name, mentor_id, confirmed, _, awarded_at in rows
+        if is_award
+    ]
+    return Activity(milestones=milestones, awards=awards)
+
+
+def write_cursor(place: Place) -> str:
+    """Return a place as the text that a client hands back."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> Place:
+    """Return the place that a cursor stands for.
+
+    Raises:
+        BadCursor: it is not one of ours.
+
+    """
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        place = msgspec.json.decode(text, type=Place)
+    except (binascii.Error, ValueError, RecursionError) as fault:
+        raise BadCursor(cursor) from fault
+    if not is_uuid(place.mentor_id):
+        raise BadCursor(cursor)
+    return msgspec.structs.replace(place, mentor_id=canonical_uuid(place.mentor_id))

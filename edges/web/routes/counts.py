@@ -1,0 +1,108 @@
+"""A mentor's counts, code, milestones and awards: for himself, and for the coordinators of his organisation.
+
+A mentor of whom the organisation knows nothing is 404 for coordinators. For himself everything is zero or empty: he is
+signed in, and his code may be on its way.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any, Final, TypeVar
+
+from litestar import Request, Response, get
+from litestar.params import FromPath, QueryParameter
+
+from edges.web.answers import AttributionCounts, Awards, FieldError, MentorProfile, Milestones
+from edges.web.caching import FOR_A_MINUTE, UNCHANGED, kept
+from edges.web.counts import attribution_counts, awards_of, milestones_of, profile
+from edges.web.identity import BEARER, mentor_or_coordinator
+from edges.web.links import share_url
+from edges.web.problems import Problem, bad_fields, problem_answers
+from edges.web.services import Opened
+from models.events import clean_channel
+from models.identifiers import canonical_uuid, is_uuid
+
+AnyRequest = Request[Any, Any, Any]
+Found = TypeVar("Found")
+
+_MENTOR: Final = "/v1/orgs/{org_id:str}/mentors/{mentor_id:str}"
+_NIL: Final = "00000000-0000-0000-0000-000000000000"
+_ROUTE: Final[dict[str, Any]] = {
+    "guards": [mentor_or_coordinator],
+    "security": BEARER,
+    "tags": ["mentors"],
+    "responses": UNCHANGED | problem_answers(401, 403, 404, 422, 503),
+}
+_Channel = Annotated[
+    str | None,
+    QueryParameter(description="Count this channel alone: `whatsapp`, `sms`, `email`, `unknown`, ..."),
+]
+
+
+@get(f"{_MENTOR}/attribution-counts", summary="A mentor's clicks and registrations", **_ROUTE)
+async def counts(
+    request: AnyRequest,
+    services: Opened,
+    org_id: FromPath[str],
+    mentor_id: FromPath[str],
+    channel: _Channel = None,
+) -> Response[AttributionCounts]:
+    """Answer with the counts, of one channel if one is named; zeros where there was nothing."""
+    mentor_id = _checked(mentor_id)
+    channel = None if channel is None else clean_channel(channel)
+    told = await attribution_counts(services.database, canonical_uuid(org_id), mentor_id, channel)
+    _require_known(request, is_known=told.is_known)
+    return kept(request, told.counts, FOR_A_MINUTE)
+
+
+@get(_MENTOR, summary="A mentor's code, link and next badge", **_ROUTE)
+async def mentor(
+    request: AnyRequest, services: Opened, org_id: FromPath[str], mentor_id: FromPath[str]
+) -> Response[MentorProfile]:
+    """Answer with what he shares, and what he earns next."""
+    org_id, mentor_id = canonical_uuid(org_id), _checked(mentor_id)
+    is_known, code, next_badge = await profile(services.database, org_id, mentor_id)
+    _require_known(request, is_known=is_known)
+    url = None if code is None else share_url(request, services.settings, code)
+    return kept(
+        request,
+        MentorProfile(org_id=org_id, mentor_id=mentor_id, referral_code=code, share_url=url, next_badge=next_badge),
+    )
+
+
+@get(f"{_MENTOR}/milestones", summary="A mentor's milestones", **_ROUTE)
+async def milestones(
+    request: AnyRequest, services: Opened, org_id: FromPath[str], mentor_id: FromPath[str]
+) -> Response[Milestones]:
+    """Answer with the thresholds he has reached, the lowest first."""
+    found = await milestones_of(services.database, canonical_uuid(org_id), _checked(mentor_id))
+    return kept(request, Milestones(milestones=_known_or_none(request, found)))
+
+
+@get(f"{_MENTOR}/awards", summary="The badges that a mentor holds", **_ROUTE)
+async def awards(
+    request: AnyRequest, services: Opened, org_id: FromPath[str], mentor_id: FromPath[str]
+) -> Response[Awards]:
+    """Answer with his badges, the lowest first."""
+    found = await awards_of(services.database, canonical_uuid(org_id), _checked(mentor_id))
+    return kept(request, Awards(awards=_known_or_none(request, found)))
+
+
+def _checked(mentor_id: str) -> str:
+    """Return the mentor's id as it is stored; raise Problem, 422, where it cannot be one."""
+    if not is_uuid(mentor_id) or mentor_id == _NIL:
+        raise bad_fields(FieldError(field="mentor_id", message="is not the UUID of a mentor"))
+    return canonical_uuid(mentor_id)
+
+
+def _require_known(request: AnyRequest, *, is_known: bool) -> None:
+    if not is_known and request.user.role != "mentor":
+        raise Problem(HTTPStatus.NOT_FOUND, "the organisation has no such mentor")
+
+
+def _known_or_none(request: AnyRequest, found: list[Found] | None) -> list[Found]:
+    _require_known(request, is_known=found is not None)
+    return found or []
+
+
+HANDLERS: Final = [counts, mentor, milestones, awards]

@@ -1,0 +1,46 @@
+"""`/health/live`, `/health/ready` and `/metrics`: for whoever runs the server; no token, nothing about anybody."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Final
+
+from litestar import MediaType, Response, get
+from litestar.openapi.datastructures import ResponseSpec
+
+from edges.web.answers import Liveness, Readiness
+from edges.web.services import Opened
+
+
+@get("/health/live", tags=["health"], summary="Whether the process answers")
+async def live() -> Liveness:
+    """Answer, whatever else is away."""
+    return Liveness(status="alive")
+
+
+@get(
+    "/health/ready",
+    tags=["health"],
+    summary="Whether everything needed is there",
+    responses={503: ResponseSpec(Readiness, description="Something is missing", generate_examples=False)},
+)
+async def ready(services: Opened) -> Response[Readiness]:
+    """Answer 200 where Kafka, its topics and Postgres are there, else 503 with what is missing."""
+    kafka, postgres = await asyncio.gather(services.producer.fault(), services.database.fault())
+    missing = {part: fault for part, fault in (("kafka", kafka), ("postgres", postgres)) if fault is not None}
+    return Response(
+        Readiness(status="waiting" if missing else "ready", missing=missing),
+        status_code=HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK,
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+@get("/metrics", tags=["health"], summary="Metrics in Prometheus's form", media_type=MediaType.TEXT)
+async def metrics(services: Opened) -> Response[bytes]:
+    """Answer with every counter; the lag of the components is looked at for it."""
+    await services.pipeline.look()
+    return Response(services.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+HANDLERS: Final = [live, ready, metrics]

@@ -1,0 +1,132 @@
+"""`POST /v1/orgs/{org_id}/registrations`: the webhook of whoever knows of registrations.
+
+What is answered 202 is in the registrations topic, acknowledged by the brokers. A webhook sent again changes nothing:
+it has the same attribution id, and counted is the pair of code and member.
+
+The checks, in this order: nothing compressed (415), not too large (413), signed (401; also for an organisation that
+does not exist), and then what it says (422).
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+import msgspec
+from litestar import Request, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath
+from msgspec import Struct
+
+from edges.web.answers import Accepted, FieldError
+from edges.web.bodies import JsonAnswer, read_body
+from edges.web.problems import Problem, bad_fields, field_error, problem_answers
+from edges.web.services import Opened
+from edges.web.webhooks import BadSignature, SignedHeaders, signed_headers, verify
+from models.codes import normalise_code
+from models.errors import BadCode
+from models.events import DeviceMetadata, Instant, Registration, Status, clean_channel, encode_event, is_too_much
+from models.identifiers import NAMESPACE, canonical_uuid, is_uuid
+from models.topics import REGISTRATIONS
+from process.fault_points import fault_point
+
+
+class PostedRegistration(Struct, frozen=True, gc=False, kw_only=True):
+    """A Registration as it is posted: what the webhook itself says may be left out."""
+
+    referral_code: str
+    new_member_id: UUID
+    status: Status
+    attribution_id: UUID | None = None
+    """Without it: the webhook's id if that is a UUID, else derived from it."""
+    occurred_at: Instant | None = None
+    """Without it: the webhook's time."""
+    org_id: UUID | None = None
+    """If it is given, the organisation of the address."""
+    device_metadata: DeviceMetadata | None = None
+
+
+_decode: Final = msgspec.json.Decoder(PostedRegistration).decode
+
+
+@post(
+    "/v1/orgs/{org_id:str}/registrations",
+    status_code=HTTPStatus.ACCEPTED,
+    tags=["webhooks"],
+    summary="Take a registration, signed as Standard Webhooks has it",
+    responses={
+        202: ResponseSpec(Accepted, description="It is in the topic", generate_examples=False),
+        **problem_answers(401, 413, 415, 422, 503),
+    },
+)
+async def take_registration(request: Request[Any, Any, Any], services: Opened, org_id: FromPath[str]) -> JsonAnswer:
+    """Verify, publish, and answer when the brokers have it."""
+    headers = request.scope["headers"]
+    for name, _ in headers:
+        if name == b"content-encoding":
+            raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body as it is, without Content-Encoding")
+    body = await read_body(request)
+    org_id = canonical_uuid(org_id)
+    try:
+        signed = signed_headers(headers)
+        verify(signed, body, await services.webhook_secrets.good(org_id), now_s=time.time())
+    except BadSignature as fault:
+        raise Problem(HTTPStatus.UNAUTHORIZED, str(fault)) from None
+    registration = read_registration(body, org_id, signed)
+    fault_point("ingest.verified")
+    await services.producer.produce(
+        REGISTRATIONS.full_name(services.settings.topic_prefix),
+        registration.referral_code.encode(),
+        encode_event(registration),
+    )
+    fault_point("ingest.acknowledged")
+    answer = Accepted(attribution_id=registration.attribution_id)
+    return JsonAnswer(msgspec.json.encode(answer), status=HTTPStatus.ACCEPTED)
+
+
+def read_registration(body: bytes, org_id: str, signed: SignedHeaders) -> Registration:
+    """Return the event that a verified webhook asks to publish; of the device only the channel.
+
+    Raises Problem, 422, which names the field.
+    """
+    try:
+        if is_too_much(body):
+            raise bad_fields(FieldError(field="body", message="is nested too deep"))
+        posted = _decode(body)
+        code = normalise_code(posted.referral_code)
+    except msgspec.ValidationError as fault:
+        raise bad_fields(field_error(fault)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise bad_fields(FieldError(field="body", message="is not JSON in UTF-8")) from None
+    except BadCode:
+        message = "is not 8 to 12 characters of Crockford's base32 alphabet"
+        raise bad_fields(FieldError(field="referral_code", message=message)) from None
+    if posted.org_id is not None and str(posted.org_id) != org_id:
+        raise bad_fields(FieldError(field="org_id", message="is not the organisation of the address"))
+    return Registration(
+        attribution_id=str(posted.attribution_id) if posted.attribution_id else _attribution_id(org_id, signed.id),
+        referral_code=code,
+        new_member_id=str(posted.new_member_id),
+        status=posted.status,
+        occurred_at=posted.occurred_at or datetime.fromtimestamp(signed.sent_s, UTC),
+        org_id=org_id,
+        device_metadata=_channel_alone(posted.device_metadata),
+    )
+
+
+def _attribution_id(org_id: str, webhook_id: bytes) -> str:
+    """Return the event's id that follows from the webhook's, so that a retry has the same."""
+    text = webhook_id.decode("ascii")
+    return canonical_uuid(text) if is_uuid(text) else str(uuid5(NAMESPACE, f"{org_id}:{text}"))
+
+
+def _channel_alone(device: DeviceMetadata | None) -> DeviceMetadata | None:
+    if device is None or device.share_channel is None:
+        return None
+    return DeviceMetadata(share_channel=clean_channel(device.share_channel))
+
+
+HANDLERS: Final = [take_registration]

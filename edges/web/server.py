@@ -1,0 +1,124 @@
+"""The HTTP server: uvicorn on one event loop, until it is asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import socket
+from typing import TYPE_CHECKING, Final
+
+import structlog
+import uvicorn
+
+from edges.web.app import create_web
+from edges.web.services import open_services
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from litestar import Litestar
+
+    from edges.web.services import Services
+    from process.settings import Settings
+
+BACKLOG: Final = 2048
+GRACE_S: Final = 10
+"""How long answers under way have when the server stops."""
+KEEP_ALIVE_S: Final = 75
+"""How long an idle connection is kept: longer than proxies keep theirs, so that they are the ones who close."""
+
+log = structlog.get_logger("web")
+
+
+class CannotListen(Exception):  # noqa: N818  read as what is wrong
+    """The address is taken, or not this machine's; the message names it and the settings."""
+
+
+class WebServer(uvicorn.Server):
+    """Serves the application; `stop` ends it when what is under way is answered.
+
+    Connections are taken from the beginning, and answered once it runs. Raises CannotListen.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._socket = listen(services.settings)
+        super().__init__(server_config(create_web(services)))
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host, port = self._socket.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def run_until_stopped(self) -> None:
+        """Serve until `stop`."""
+        await self._serve([self._socket])
+
+    def stop(self) -> None:
+        """Take no new connections, answer what is under way, then end; at once when asked again."""
+        self._services.stopping.set()
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def server_config(app: Litestar) -> uvicorn.Config:
+    """Return how an application is served here."""
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+async def serve(settings: Settings, on_listening: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C; `on_listening` is told the address.
+
+    Raises CannotListen, and SettingsError where a setting cannot be used.
+    """
+    async with open_services(settings) as services:
+        server = WebServer(services)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.stop)
+        if not services.tokens.is_configured:
+            log.warning("no_tokens", remedy="set REFERRALS_JWT_SECRET or REFERRALS_JWT_JWKS_URL")
+        if settings.secret_keys is None:
+            log.warning("no_secret_keys", remedy="set REFERRALS_SECRET_KEYS; until then webhooks and new codes are 503")
+        log.info("web_listens", url=server.url)
+        on_listening(server.url)
+        gc.collect()
+        gc.freeze()  # what is there stays; walking it takes the collector 50 ms, and every request would wait so long
+        await server.run_until_stopped()
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket that listens where the settings say; raise CannotListen."""
+    host, port = settings.web_host, settings.web_port
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(BACKLOG)
+        except OSError:
+            listening.close()
+            raise
+    except OSError as error:
+        msg = (
+            f"cannot listen at {host}:{port}: {error.strerror}; choose another REFERRALS_WEB_PORT (0: any that is "
+            "free) or REFERRALS_WEB_HOST"
+        )
+        raise CannotListen(msg) from None
+    listening.setblocking(False)  # noqa: FBT003  the standard library's signature
+    return listening

@@ -1,0 +1,118 @@
+"""What the routes work with, opened and closed together.
+
+A part that needs something of its own adds a field to `Services` and a line to `open_services`. Nothing here waits for
+Kafka or Postgres: a route that needs what is away answers 503, and goes on when it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+from uuid import UUID
+
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
+
+from edges.registry.issuing import CodeRegistry
+from edges.registry.outbox import OutboxRelay
+from edges.registry.secret_box import Sealed, SecretBox, secret_box
+from edges.registry.secrets import SecretStore
+from edges.web.access_log import AccessLog
+from edges.web.clicks.filtered import FilteredClicks
+from edges.web.clicks.landing import LandingPages
+from edges.web.clicks.recorder import ClickRecorder
+from edges.web.database import ROLE, Database
+from edges.web.feed import Feed
+from edges.web.identity import TokenVerifier
+from edges.web.metrics import Metrics
+from edges.web.organisation import summary
+from edges.web.pipeline import Pipeline
+from edges.web.producer import AcknowledgedProducer
+from edges.web.webhooks import WebhookSecrets
+from process.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Services:
+    """The HTTP side's parts; one of each for a process."""
+
+    settings: Settings
+    metrics: Metrics
+    access_log: AccessLog
+    tokens: TokenVerifier
+    database: Database
+    producer: AcknowledgedProducer
+    secrets: SecretStore
+    registry: CodeRegistry
+    webhook_secrets: WebhookSecrets
+    clicks: ClickRecorder
+    landings: LandingPages
+    filtered: FilteredClicks
+    feed: Feed
+    pipeline: Pipeline
+    stopping: asyncio.Event
+    """Set when the server is asked to stop: what answers without end (server-sent events) ends then."""
+
+
+Opened: TypeAlias = NamedDependency[SkipValidation[Services]]
+"""How a handler asks for them: `services: Opened`."""
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Open every part for the body, and close them after it, the last one first.
+
+    Raises SettingsError where a setting cannot be used.
+    """
+    async with AsyncExitStack() as opened:
+        access_log = await opened.enter_async_context(AccessLog(settings))
+        database = await opened.enter_async_context(Database(settings))
+        producer = await opened.enter_async_context(AcknowledgedProducer(settings))
+        secrets = SecretStore(database, secret_box(settings) if settings.secret_keys else _NoKeys(settings))
+        relay = OutboxRelay(settings, role=ROLE)
+        relay.start()
+        opened.push_async_callback(relay.stop)
+        clicks = await opened.enter_async_context(ClickRecorder(settings))
+        filtered = await opened.enter_async_context(FilteredClicks(database))
+        metrics = Metrics()
+        metrics.registry.register(clicks)
+        metrics.registry.register(filtered)
+        stopping = asyncio.Event()
+        feed = await opened.enter_async_context(Feed(settings.database_url, partial(summary, database), stopping))
+        pipeline = await opened.enter_async_context(Pipeline(settings, metrics.registry))
+        yield Services(
+            settings=settings,
+            access_log=access_log,
+            metrics=metrics,
+            clicks=clicks,
+            landings=LandingPages(database),
+            filtered=filtered,
+            tokens=TokenVerifier(settings),
+            database=database,
+            producer=producer,
+            secrets=secrets,
+            registry=CodeRegistry(database, secrets),
+            webhook_secrets=WebhookSecrets(secrets),
+            feed=feed,
+            pipeline=pipeline,
+            stopping=stopping,
+        )
+
+
+class _NoKeys(SecretBox):
+    """In the place of the keys where none are configured: whatever needs one raises SettingsError, which names it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def seal(self, secret: bytes, *, org_id: UUID, secret_id: UUID, purpose: str) -> Sealed:
+        """Raise SettingsError."""
+        return secret_box(self._settings).seal(secret, org_id=org_id, secret_id=secret_id, purpose=purpose)
+
+    def open(self, sealed: Sealed, *, org_id: UUID, secret_id: UUID, purpose: str) -> bytes:
+        """Raise SettingsError."""
+        return secret_box(self._settings).open(sealed, org_id=org_id, secret_id=secret_id, purpose=purpose)

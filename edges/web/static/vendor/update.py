@@ -1,0 +1,74 @@
+# ruff: noqa: INP001 - a script beside its lock, in no package
+"""Fetches what package-lock.json names and compares it with the files committed here; `--write` takes it over.
+
+    npm install --package-lock-only uplot@VERSION     in this folder, to move to another version; then
+    python edges/web/static/vendor/update.py --write
+
+npm checks what it fetches against the lock's integrity. `vendored.json` notes the integrity and each file's SHA-256, so
+that a test can see without a network that the files are those that the lock leads to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+FILES = {"uplot": ("LICENSE", "dist/uPlot.iife.min.js", "dist/uPlot.min.css")}
+"""By package: the files of it that the pages use."""
+
+
+def main(arguments: list[str]) -> int:
+    """Fetch and compare; return 1 where a file differs."""
+    strip_addresses()
+    with tempfile.TemporaryDirectory(prefix="vendor-") as folder:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(HERE / name, folder)
+        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, check=True)  # noqa: S607  npm is where PATH says
+        fetched = {
+            f"{package}/{Path(file).name}": (Path(folder) / "node_modules" / package / file).read_bytes()
+            for package, files in FILES.items()
+            for file in files
+        }
+    if "--write" in arguments:
+        for name, content in fetched.items():
+            (HERE / name).parent.mkdir(exist_ok=True)
+            (HERE / name).write_bytes(content)
+        (HERE / "vendored.json").write_text(json.dumps(describe(), indent=2) + "\n", encoding="utf-8")
+    differing = [name for name, content in fetched.items() if (HERE / name).read_bytes() != content]
+    sys.stdout.write(f"differs from what the lock leads to: {', '.join(differing)}\n" if differing else "equal\n")
+    return 1 if differing else 0
+
+
+def describe() -> dict[str, dict[str, object]]:
+    """Return what stands here: by package its version, the lock's integrity, and the SHA-256 of each file."""
+    locked = json.loads((HERE / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    return {
+        package: {
+            "version": locked[f"node_modules/{package}"]["version"],
+            "integrity": locked[f"node_modules/{package}"]["integrity"],
+            "sha256": {
+                (name := f"{package}/{Path(file).name}"): hashlib.sha256((HERE / name).read_bytes()).hexdigest()
+                for file in files
+            },
+        }
+        for package, files in FILES.items()
+    }
+
+
+def strip_addresses() -> None:
+    """Leave out of the lock where it was fetched from: integrity says what it is, and registries differ."""
+    path = HERE / "package-lock.json"
+    lock = json.loads(path.read_text(encoding="utf-8"))
+    for package in lock["packages"].values():
+        package.pop("resolved", None)
+    path.write_text(json.dumps(lock, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

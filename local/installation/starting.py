@@ -1,0 +1,178 @@
+"""Starts an installation: parts, then topics and tables, then the components; and stops it in the opposite order.
+
+The order matters once: the components find their topics and tables, instead of failing until these are there.
+"""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import SecretStr
+
+from edges.registry.keys import load_or_make_keys
+from local import parts
+from local.installation.components import COMPONENTS, process_names
+from local.installation.holder import find_holder
+from local.installation.web import WEB, choose_port, web_url
+from local.parts.supervisor import Supervisor
+from process.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+
+class Installation:
+    """What runs: the parts, the settings under which the components work, and the supervisor that holds them."""
+
+    def __init__(
+        self,
+        parts_: parts.Parts,
+        settings: Settings,
+        supervisor: Supervisor,
+        processes: Mapping[str, str],
+        former_members: frozenset[str],
+    ) -> None:
+        self.parts = parts_
+        self.settings = settings
+        self.supervisor = supervisor
+        self.processes = processes
+        """What each process is called, and its component: `stream-1` to `stream`."""
+        self._former_members = former_members
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables under which any command of ours works on this installation; secrets are left out.
+
+        It finds those that were made for the installation in its data directory.
+        """
+        given = as_environment(self.settings)
+        return {name: value for name, value in given.items() if not _is_secret(name)}
+
+    @property
+    def web_url(self) -> str:
+        """Where the HTTP side is."""
+        return web_url(self.settings)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Where it is, as `up --json` prints it."""
+        return {
+            "bootstrap_servers": self.settings.bootstrap_servers,
+            "database_url": self.settings.database_url,
+            "web_url": self.web_url,
+        }
+
+    def wait_until_ready(self, announce: Callable[[str], None]) -> None:
+        """Wait until each process is at work, and announce each; raise NotReady where one does not come."""
+        from local.installation.readiness import wait_until_ready  # noqa: PLC0415  Kafka's client is slow to import
+
+        wait_until_ready(
+            self.settings, self.processes, self.supervisor, former_members=self._former_members, announce=announce
+        )
+
+
+@contextmanager
+def start_installation(
+    settings: Settings | None = None,
+    *,
+    data_dir: Path | None,
+    durable: bool,
+    components: Sequence[str] = (*COMPONENTS, WEB),
+    kind: parts.Kind = "auto",
+    wait_ready: bool = True,
+    announce: Callable[[str], None],
+) -> Iterator[Installation]:
+    """Start everything, give it to the body of the `with` when it is ready, and stop it after that.
+
+    Args:
+        settings: the installation's; None: the environment's. The addresses in it count where they were given.
+        data_dir: where data and logs are kept; None: a temporary directory, removed at the end.
+        durable: False spares every sync to disk, for data that is thrown away.
+        components: what is to run; one named twice runs in two processes, `stream-1` and `stream-2`.
+        kind: which Kafka and Postgres (`local.parts.start`).
+        wait_ready: False gives it as soon as topics and tables are there and the components are started.
+        announce: told in lines of text what happens; also later, from other threads, of ends and restarts.
+
+    Raises:
+        PartsError: Kafka, Postgres or a component does not come up; the message says which and why.
+
+    """
+    settings = settings or load_settings()
+    port = choose_port(settings)
+    with (
+        _holder_named(data_dir),
+        parts.start(kind, data_dir=data_dir, durable=durable, settings=settings, announce=announce) as running,
+    ):
+        found = {"bootstrap_servers": running.bootstrap_servers, "database_url": running.database_url}
+        if "REFERRALS_SECURITY_PROTOCOL" in running.environment():
+            found["security_protocol"] = "PLAINTEXT"
+        settings = settings.model_copy(update={**found, "data_dir": running.data_dir, "web_port": port})
+        if settings.public_url is None:
+            settings = settings.model_copy(update={"public_url": web_url(settings)})
+        load_or_make_keys(running.data_dir)
+        former_members = _set_up(settings)
+        processes = process_names(components)
+        with Supervisor(
+            log_dir=running.data_dir / "logs",
+            env=as_environment(settings),
+            announce=announce,
+            running=running.running,
+        ) as supervisor:
+            for name, component in processes.items():
+                supervisor.start(name, [sys.executable, "-P", "-m", "commands", component])
+            installation = Installation(running, settings, supervisor, processes, former_members)
+            if wait_ready:
+                installation.wait_until_ready(announce)
+            yield installation
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """Return the settings that were given as the variables that give them."""
+    return {
+        f"{ENVIRONMENT_PREFIX}{name.upper()}": _as_text(value)
+        for name in sorted(settings.model_fields_set)
+        if (value := getattr(settings, name)) is not None
+    }
+
+
+def _is_secret(variable: str) -> bool:
+    field = Settings.model_fields[variable.removeprefix(ENVIRONMENT_PREFIX).lower()]
+    return SecretStr in get_args(field.annotation)
+
+
+def _as_text(value: Any) -> str:  # noqa: ANN401  the type of any setting
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+@contextmanager
+def _holder_named(data_dir: Path | None) -> Iterator[None]:
+    """Where the directory is in use, say by whom."""
+    try:
+        yield
+    except parts.PartsError as error:
+        holder = find_holder(data_dir) if data_dir is not None and "in use" in str(error) else None
+        if holder is None:
+            raise
+        msg = f"{data_dir} is in use by {holder}: stop that, or choose another directory with --data-dir"
+        raise parts.PartsError(msg) from None
+
+
+def _set_up(settings: Settings) -> frozenset[str]:
+    """Create the topics, migrate the database, and return who is left in the consumer groups; all at the same time."""
+    from local.installation.readiness import members_now  # noqa: PLC0415  imported while Kafka starts, not before
+    from operations.topics import create_topics  # noqa: PLC0415  the same
+    from sinks.migrate import migrate  # noqa: PLC0415  the same
+
+    with ThreadPoolExecutor(3, thread_name_prefix="set-up") as pool:
+        topics = pool.submit(create_topics, settings)
+        tables = pool.submit(migrate, settings.database_url)
+        members = pool.submit(members_now, settings)
+        topics.result()
+        tables.result()
+        return members.result()

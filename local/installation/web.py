@@ -1,0 +1,60 @@
+"""Where an installation's HTTP side is: its port, its address, and whether it is ready."""
+
+from __future__ import annotations
+
+import socket
+import urllib.request
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from local.parts import PartsError
+from local.parts.ports import LOOPBACK, free_ports
+
+if TYPE_CHECKING:
+    from process.settings import Settings
+
+WEB: Final = "web"
+"""The command that runs it; it reads no topic, so it is none of the components that share partitions."""
+
+_ANSWER_TIMEOUT_S: Final = 2.0
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  what is recognised, not what is listened at
+
+
+def choose_port(settings: Settings) -> int:
+    """Return the port that was given; else the usual one, or any that is free where somebody has it.
+
+    Raises PartsError where the port that was given is taken.
+    """
+    if settings.is_given("web_port") and settings.web_port:
+        if not _is_free(settings.web_host, settings.web_port):
+            msg = f"REFERRALS_WEB_PORT={settings.web_port} cannot be listened at; give another, or 0 for any free one"
+            raise PartsError(msg)
+        return settings.web_port
+    usual = settings.web_port
+    return usual if usual and _is_free(settings.web_host, usual) else free_ports(1)[0]
+
+
+def web_url(settings: Settings) -> str:
+    """Return the address for a browser on this machine."""
+    host = LOOPBACK if settings.web_host in _EVERYWHERE else settings.web_host
+    return f"http://[{host}]:{settings.web_port}" if ":" in host else f"http://{host}:{settings.web_port}"
+
+
+def is_ready(settings: Settings) -> bool:
+    """Tell whether it answers, and has Kafka, its topics and Postgres."""
+    try:
+        with urllib.request.urlopen(f"{web_url(settings)}/health/ready", timeout=_ANSWER_TIMEOUT_S) as answer:  # noqa: S310  an address of our own
+            return bool(answer.status == HTTPStatus.OK)
+    except OSError:  # nobody listens yet; or 503, which is an OSError as well
+        return False
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as listening:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+    except OSError:
+        return False
+    return True

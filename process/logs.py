@@ -1,0 +1,95 @@
+"""How the program logs: one event a line on standard error, JSON for machines, readable on a terminal.
+
+Standard output belongs to what a command was asked for. Libraries that log by `logging` (Faust, aiokafka, yoyo) come
+out in the same form.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+import structlog
+from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import Processor
+
+from process.settings import Settings
+
+_SHARED: tuple[Processor, ...] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.ExtraAdder(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
+
+
+LIBRARIES = ("aiokafka", "faust", "mode", "psycopg.pool", "streams.")
+"""Loggers that tell each step of a start, and each of ten attempts a second while a broker is away.
+
+Faust's services log under the module of their class, those of our engine among them.
+"""
+
+REPEATED_AFTER_S = 30.0
+
+
+class LibraryNoise(logging.Filter):
+    """Lets a library's warnings through once, and again every half minute while they last; its info not at all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said_s: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether the record is to be logged."""
+        if not record.name.startswith(LIBRARIES):
+            return True
+        if record.levelno < logging.WARNING:
+            return False
+        template = f"{record.name} {record.msg!s:.80}"
+        now_s = time.monotonic()
+        if now_s - self._said_s.get(template, -REPEATED_AFTER_S) < REPEATED_AFTER_S:
+            return False
+        self._said_s[template] = now_s
+        return True
+
+
+def writes_json(settings: Settings) -> bool:
+    """Tell whether lines are JSON."""
+    return settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
+
+
+def configure(settings: Settings) -> None:
+    """Set up structlog and `logging` alike, once for each process, by the composition root that runs it."""
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    rendering: list[Processor]
+    if writes_json(settings):
+        # Without the values of local variables: they hold records, and records name members.
+        traces = ExceptionDictTransformer(show_locals=False)
+        rendering = [structlog.processors.ExceptionRenderer(traces), structlog.processors.JSONRenderer()]
+    else:
+        plain = structlog.dev.plain_traceback  # rich's shows local variables as well
+        rendering = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_SHARED,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+        )
+    )
+    if level > logging.DEBUG:
+        handler.addFilter(LibraryNoise())
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_SHARED,
+            structlog.processors.StackInfoRenderer(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,241 @@
+"""Every setting of the program: its name, its meaning, its bounds, and where Kafka's clients get theirs from.
+
+A setting is the environment variable `REFERRALS_<NAME>`; nothing is read from files. A component takes the frozen
+`Settings` it is given and never looks at the environment itself.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableSetting
+
+ENVIRONMENT_PREFIX = "REFERRALS_"
+DAY_S = 24 * 60 * 60
+
+_TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]*")  # what Kafka allows in a topic's name
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message names its variable, the fault and the remedy."""
+
+
+def _default_data_dir() -> Path:
+    """`.referrals` in the checkout; where the program is installed apart from one, in the current directory."""
+    is_checkout = (_ROOT / "referrals").is_file()
+    return (_ROOT if is_checkout else Path.cwd()) / ".referrals"
+
+
+class Settings(BaseSettings):
+    """The settings of one installation; equal for all components that work together."""
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    bootstrap_servers: str = Field("127.0.0.1:9092", description="Kafka's addresses: host:port, separated by commas.")
+    database_url: str = Field(
+        "postgresql://127.0.0.1:5432/referrals", repr=False, description="Postgres: postgresql://user@host:port/name."
+    )
+    topic_prefix: str = Field("referrals.", description="First part of every topic's name; one for each installation.")
+    partitions: int = Field(12, ge=1, le=1000, description="Partitions of the topics that `topics create` makes.")
+    replication_factor: int = Field(1, ge=1, le=10, description="Replicas of the topics that `topics create` makes.")
+
+    thresholds: Annotated[tuple[int, ...], NoDecode] = Field(
+        (1, 5, 10, 25), description="Confirmed registrations at which a milestone is emitted: 1,5,10,25."
+    )
+    waiting_records_max: int = Field(
+        100_000, ge=0, description="Records of codes not issued yet that are kept, for each partition."
+    )
+    waiting_age_s: float = Field(30 * DAY_S, gt=0, description="Seconds a record of an unknown code is kept.")
+
+    app_id: str = Field("referral-streams", description="Consumer group and transactional id prefix of the stream app.")
+    session_timeout_s: float = Field(
+        6.0, ge=6.0, le=300, description="Seconds without a heartbeat after which a worker's partitions move."
+    )  # brokers refuse less than group.min.session.timeout.ms, 6 s unless configured
+
+    data_dir: Path = Field(
+        default_factory=_default_data_dir, description="Where `up` and `parts` keep Kafka's and Postgres's data."
+    )
+    maven_url: str | None = Field(None, description="Mirror that Kafka's jars are fetched from; default Maven Central.")
+    web_host: str = Field("127.0.0.1", description="Where the HTTP side listens.")
+    web_port: int = Field(8080, ge=0, le=65535, description="Its port; 0: any that is free.")
+    public_url: str | None = Field(
+        None,
+        description="How people reach the HTTP side, for share links; default: where it listens.",
+    )
+    neutral_url: str = Field("/welcome", description="Where links with an unknown code lead.")
+    secret_keys: SecretStr | None = Field(
+        None,
+        description="Keys that encrypt the organisations' secrets: VERSION:BASE64 of 32 bytes, several by commas; "
+        "the highest version encrypts.",
+    )
+    jwt_secret: SecretStr | None = Field(None, description="HS256 secret of the API's tokens, at least 32 bytes.")
+    jwt_jwks_url: str | None = Field(
+        None, description="Keys of the API's tokens, where an identity provider signs them."
+    )
+    jwt_issuer: str = Field("referrals", description="What a token's `iss` must be.")
+    jwt_audience: str = Field("referrals", description="What a token's `aud` must be.")
+    spool_dir: Path | None = Field(
+        None, description="Where clicks wait until Kafka has them; default: `spool` in the data directory."
+    )
+    spool_bytes_max: int = Field(
+        64 * 1024 * 1024,
+        ge=4096,
+        description="The most bytes of clicks that wait there; what comes after is not counted.",
+    )
+    reconcile_at: str = Field(
+        "0 3 * * *", description="When the leader reconciles, as crontab says, in UTC; off: never by itself."
+    )
+
+    log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else json.")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ssl_ca_location: Path | None = Field(None, description="File with the certificates of Kafka's authority (PEM).")
+
+    @field_validator("thresholds", mode="before")
+    @classmethod
+    def _split_thresholds(cls, value: Any) -> Any:  # noqa: ANN401  the type is what is being found out
+        if not isinstance(value, str):
+            return value
+        parts = [part.strip() for part in value.split(",")]
+        if not all(part.isdecimal() for part in parts):
+            message = f"{value!r} is not a list of whole numbers; give for example 1,5,10,25"
+            raise ValueError(message)
+        return tuple(int(part) for part in parts)
+
+    @field_validator("thresholds")
+    @classmethod
+    def _check_thresholds(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or value[0] < 1 or list(value) != sorted(set(value)):
+            message = f"{value} must be positive, ascending and each given once; give for example 1,5,10,25"
+            raise ValueError(message)
+        return value
+
+    @field_validator("topic_prefix", "app_id")
+    @classmethod
+    def _check_name(cls, value: str) -> str:
+        if not _TOPIC_CHARACTERS.fullmatch(value):
+            message = f"{value!r} may hold only letters, digits, '.', '_' and '-'"
+            raise ValueError(message)
+        return value
+
+    @field_validator("reconcile_at")
+    @classmethod
+    def _check_crontab(cls, value: str) -> str:
+        if value != "off":
+            from croniter import croniter  # type: ignore[import-untyped]  # noqa: PLC0415  seldom given
+
+            try:
+                croniter(value).get_next()
+            except ValueError:  # also for a time that never comes
+                message = f"{value!r} is not what crontab understands; give for example '0 3 * * *', or off"
+                raise ValueError(message) from None
+        return value
+
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _check_addresses(cls, value: str) -> str:
+        for address in value.split(","):
+            host, port = _host_and_port(address)
+            if not host or port is None:
+                message = f"{address.strip()!r} is not an address; give host:port, several separated by commas"
+                raise ValueError(message)
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, value: str) -> str:
+        if urlsplit(value).scheme not in {"postgresql", "postgres"}:
+            message = "is not a Postgres address; give postgresql://user:password@host:port/database"
+            raise ValueError(message)  # without the value: it may hold a password
+        return value
+
+    @model_validator(mode="after")
+    def _check_security(self) -> Self:
+        if self.security_protocol.startswith("SASL") and not (
+            self.sasl_mechanism and self.sasl_username and self.sasl_password
+        ):
+            message = (
+                f"REFERRALS_SECURITY_PROTOCOL={self.security_protocol} needs REFERRALS_SASL_MECHANISM, "
+                "REFERRALS_SASL_USERNAME and REFERRALS_SASL_PASSWORD"
+            )
+            raise ValueError(message)
+        if "security_protocol" not in self.model_fields_set:
+            for address in self.bootstrap_servers.split(","):
+                host, _ = _host_and_port(address)
+                if not _is_loopback(host):
+                    message = (
+                        f"REFERRALS_BOOTSTRAP_SERVERS names {host}, another machine, and plaintext is used only where "
+                        "asked for: set REFERRALS_SECURITY_PROTOCOL to SASL_SSL or SSL, or to PLAINTEXT if the network "
+                        "between is yours alone"
+                    )
+                    raise ValueError(message)
+        return self
+
+    def is_given(self, field: str) -> bool:
+        """Tell whether a setting was given, by environment or argument, rather than left at its default."""
+        return field in self.model_fields_set
+
+    def kafka_client_config(self) -> dict[str, str]:
+        """Return what every librdkafka client (producer, consumer, admin) of ours is configured with first."""
+        config = {"bootstrap.servers": self.bootstrap_servers, "security.protocol": self.security_protocol}
+        if self.security_protocol.endswith("SSL"):
+            config["ssl.endpoint.identification.algorithm"] = "https"  # the certificate must name the host
+            if self.ssl_ca_location is not None:
+                config["ssl.ca.location"] = str(self.ssl_ca_location)
+        if self.security_protocol.startswith("SASL") and self.sasl_password is not None:
+            config["sasl.mechanism"] = str(self.sasl_mechanism)
+            config["sasl.username"] = str(self.sasl_username)
+            config["sasl.password"] = self.sasl_password.get_secret_value()
+        return config
+
+
+def load_settings(**given: Any) -> Settings:  # noqa: ANN401  each is checked against its field
+    """Read the settings from the environment; what is given by keyword goes before it.
+
+    Raises SettingsError, with one line for each fault.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(fault) for fault in error.errors(include_input=False))) from None
+    except UnreadableSetting as error:
+        raise SettingsError(str(error)) from None
+
+
+def _explain(fault: Any) -> str:  # noqa: ANN401  pydantic's ErrorDetails
+    """Say one of pydantic's faults in a line that begins with the variable's name."""
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    if not fault["loc"]:
+        return message
+    name = str(fault["loc"][0])
+    hint = Settings.model_fields[name].description if name in Settings.model_fields else None
+    return f"{ENVIRONMENT_PREFIX}{name.upper()}: {message}" + (f" ({hint})" if hint else "")
+
+
+def _host_and_port(address: str) -> tuple[str, int | None]:
+    """Split `host:port` or `[::1]:port`; the port is None where there is none that can be used."""
+    try:
+        parts = urlsplit(f"//{address.strip()}")
+        return parts.hostname or "", parts.port
+    except ValueError:
+        return "", None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

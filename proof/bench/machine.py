@@ -1,0 +1,25 @@
+"""How busy the machine is with what is not measured: figures taken beside other work are worth less."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import psutil
+
+from local.parts import Parts
+
+
+def foreign_cpu_s(parts: Parts, worker_pids: Iterable[int]) -> float:
+    """Return the CPU seconds used on this machine so far by others than these workers, Kafka and ourselves."""
+    machine = psutil.cpu_times()
+    idle_s = machine.idle + getattr(machine, "iowait", 0.0)
+    counted_twice_s = getattr(machine, "guest", 0.0) + getattr(machine, "guest_nice", 0.0)
+    ours_s = sum(map(cpu_s, [os.getpid(), parts.kafka.pid, *worker_pids]))
+    return sum(machine) - idle_s - counted_twice_s - ours_s
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU seconds used so far by a process, user and system, of all its threads."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)

@@ -1,0 +1,245 @@
+"""Events per second of the engine and of plain Faust, in alternating rounds over topics that stand before they start.
+
+A round, the same way for both:
+
+1. The group's offsets of clicks and registrations are set to their ends, the worker processes the codes, is stopped.
+2. They are set to 0. The worker starts again, loads its tables and catches up, and this is measured, from outside:
+   the clock starts when the first of the counts is readable (read_committed), so start-up and recovery are excluded,
+   and stops when the last of them is. Events whose offsets were committed when the clock started are not counted.
+3. All offsets must then be committed, and counts and milestones be those of the oracle.
+
+For the engine the last count and the last offset are of one transaction. Plain Faust commits its offsets up to 2.8 s
+after the last count: this time is not charged to it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from statistics import median
+from typing import Final
+from uuid import uuid4
+
+from local.parts import Parts
+from models.topics import CLICKS, CODES, MENTOR_COUNTS, MILESTONES, REGISTRATIONS
+from operations.topics import create_topics
+from process.settings import Settings
+from proof.bench.cluster import Position, Watch, publish, read
+from proof.bench.expected import Expected, WrongResult
+from proof.bench.load import Load, LoadRecord, Population
+from proof.bench.machine import foreign_cpu_s
+from proof.bench.worker import ENGINE, PLAIN_FAUST, Worker, settings_for, wait_committed
+
+RATIO_REQUIRED: Final = {"uniform": 30.0, "zipf": 75.0}
+
+POLL_S: Final = 0.05
+"""How often the ends of the counts topic are asked for: the error at either end of a measurement."""
+COMMITTED_POLL_S: Final = 0.5
+SETTLED_S: Final = 1.5
+"""Nothing more may come for so long before the worker is stopped: plain Faust commits before its sends have ended."""
+TIMEOUT_S: Final = 900.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """A program that does the job."""
+
+    name: str
+    arguments: Sequence[str]
+    events: int
+    """How many events it is measured with."""
+    attempts: int
+    """How often a round is tried before a wrong result ends the run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """One measurement."""
+
+    contender: str
+    events: int
+    """Events processed while the clock ran."""
+    wall_s: float
+    cpu_s: float
+    """CPU time of the worker meanwhile."""
+    foreign_cpus: float
+    """CPUs busy meanwhile with what is neither the worker nor Kafka nor this benchmark."""
+
+    @property
+    def events_per_s(self) -> float:
+        """Return the throughput."""
+        return self.events / self.wall_s
+
+    @property
+    def cpu_s_per_million(self) -> float:
+        """Return the worker's CPU seconds for a million events."""
+        return self.cpu_s / self.events * 1e6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The rounds of a population: engine, plain, engine, plain, ..."""
+
+    population: Population
+    rounds: Sequence[Round]
+
+    @property
+    def is_comparison(self) -> bool:
+        """Tell whether there is more than one contender."""
+        return len({one.contender for one in self.rounds}) > 1
+
+    @property
+    def ratio(self) -> float:
+        """Return the median of the ratios of the pairs: engine to plain Faust."""
+        pairs = zip(self.rounds[::2], self.rounds[1::2], strict=True)
+        return median(engine.events_per_s / plain.events_per_s for engine, plain in pairs)
+
+    @property
+    def cpu_ratio(self) -> float:
+        """Return the same of CPU seconds for an event, plain Faust to engine: it depends less on who else is busy."""
+        pairs = zip(self.rounds[::2], self.rounds[1::2], strict=True)
+        return median(plain.cpu_s_per_million / engine.cpu_s_per_million for engine, plain in pairs)
+
+    @property
+    def ratio_required(self) -> float:
+        """Return what the ratio must reach."""
+        return RATIO_REQUIRED[self.population.name]
+
+
+def engine_contender(events: int) -> Contender:
+    """Return `referrals stream`."""
+    return Contender(name="engine", arguments=ENGINE, events=events, attempts=1)
+
+
+def plain_contender(events: int) -> Contender:
+    """Return the plain Faust app; it was seen to lose an event without any failure."""
+    return Contender(name="plain Faust", arguments=PLAIN_FAUST, events=events, attempts=3)
+
+
+def compare(
+    parts: Parts,
+    population: Population,
+    contenders: Sequence[Contender],
+    *,
+    rounds: int,
+    announce: Callable[[str], None],
+) -> Comparison:
+    """Measure the contenders in turn, `rounds` times each. Raises WrongResult where one counts wrong."""
+    sources = [_Source(parts, population, contender, announce) for contender in contenders]
+    measured = []
+    for number in range(rounds):
+        for source in sources:
+            measured.append(one := source.measure())
+            announce(f"{population.name}, {one.contender}, round {number + 1}: {one.events_per_s:,.0f} events/s")
+    return Comparison(population=population, rounds=measured)
+
+
+class _Source:
+    """The topics with a contender's load."""
+
+    def __init__(
+        self, parts: Parts, population: Population, contender: Contender, announce: Callable[[str], None]
+    ) -> None:
+        self._parts = parts
+        self._contender = contender
+        self._announce = announce
+        self._apps = count()
+        self._name = f"bench-{uuid4().hex[:8]}-{population.name}"
+        self._expected = Expected()
+        load = Load(population)
+        settings = self._settings("load")
+        create_topics(settings)
+        announce(f"publishing {population.mentors:,} codes and {contender.events:,} events for {contender.name}")
+        publish(map(self._expect, load.codes()), settings)
+        publish(map(self._expect, load.events(contender.events)), settings)
+
+    def measure(self) -> Round:
+        """Return a measurement whose result is right; one that is wrong is void and done again."""
+        for attempt in range(self._contender.attempts):
+            try:
+                return self._attempt()
+            except WrongResult as error:
+                if attempt == self._contender.attempts - 1:
+                    raise
+                self._announce(f"{self._contender.name} counted wrong, measuring again: {error}")
+        raise AssertionError
+
+    def _attempt(self) -> Round:
+        settings = self._settings(f"{next(self._apps)}")
+        watch = Watch(settings)
+        prefix = settings.topic_prefix
+        counts, milestones = MENTOR_COUNTS.full_name(prefix), MILESTONES.full_name(prefix)
+        codes, events = [CODES.full_name(prefix)], [CLICKS.full_name(prefix), REGISTRATIONS.full_name(prefix)]
+        try:
+            event_ends = watch.ends(events)
+            watch.move(event_ends)
+            with self._worker(settings) as worker:
+                wait_committed(watch, worker, watch.ends(codes))
+            watch.move(dict.fromkeys(event_ends, 0))
+            before = watch.ends([counts, milestones])
+            with self._worker(settings) as worker:
+                measured = self._time(watch, worker, counts, event_ends)
+            self._expected.check(
+                dict(read(settings, counts, before)), [value for _, value in read(settings, milestones, before)]
+            )
+        finally:
+            watch.close()
+        return measured
+
+    def _time(self, watch: Watch, worker: Worker, counts: str, event_ends: dict[Position, int]) -> Round:
+        """Watch the counts from their first to their last, until all events are committed."""
+        topics = list({topic for topic, _ in event_ends})
+        visible = watch.ends([counts])
+        first: _Moment | None = None
+        last: _Moment | None = None
+        committed_before = committed_looked_s = 0.0
+        deadline_s = time.monotonic() + TIMEOUT_S
+        while True:
+            now = _Moment.of(worker, self._parts)
+            ends = watch.ends([counts])
+            if ends != visible:
+                visible, last = ends, now
+                if first is None:
+                    first, committed_before = now, sum(watch.committed(topics).values())
+            if first is not None and now.at_s > committed_looked_s + COMMITTED_POLL_S:
+                committed_looked_s = now.at_s
+                is_settled = last is not None and now.at_s > last.at_s + SETTLED_S
+                if is_settled and watch.committed(topics) == event_ends:
+                    break
+            if now.at_s > deadline_s:
+                raise TimeoutError(f"{self._contender.name} did not catch up within {TIMEOUT_S:.0f} s")
+            time.sleep(POLL_S)
+        assert last is not None  # noqa: S101  as `first` is not
+        wall_s = last.at_s - first.at_s
+        return Round(
+            contender=self._contender.name,
+            events=int(sum(event_ends.values()) - committed_before),
+            wall_s=wall_s,
+            cpu_s=last.worker_cpu_s - first.worker_cpu_s,
+            foreign_cpus=(last.foreign_cpu_s - first.foreign_cpu_s) / wall_s,
+        )
+
+    def _expect(self, record: LoadRecord) -> LoadRecord:
+        self._expected.take(record)
+        return record
+
+    def _settings(self, app: str) -> Settings:
+        return settings_for(self._parts, installation=self._name, app=app)
+
+    def _worker(self, settings: Settings) -> Worker:
+        return Worker(self._contender.arguments, settings=settings, parts=self._parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Moment:
+    """CPU times at a moment."""
+
+    at_s: float
+    worker_cpu_s: float
+    foreign_cpu_s: float
+
+    @classmethod
+    def of(cls, worker: Worker, parts: Parts) -> _Moment:
+        return cls(at_s=time.monotonic(), worker_cpu_s=worker.cpu_s(), foreign_cpu_s=foreign_cpu_s(parts, [worker.pid]))

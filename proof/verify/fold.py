@@ -1,0 +1,293 @@
+"""Rules 1 to 7 of the contract over one partition of the three source topics: records in, expectation out.
+
+The topics are taken one after the other, codes first: what must come out does not depend on how they interleave, so
+the oracle need not know. Inside a topic the order of offsets is kept, because it decides who owns a code that two
+claim, and how many registrations were ever confirmed at a time.
+
+Nothing is read or written here; what the program said of single records (its dead letters) is given.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, TypeVar
+
+from proof.verify import report
+from proof.verify.events import Clicked, Issued, Registered, Unusable, clicked, issued, registered
+from proof.verify.pairs import Pair
+from proof.verify.partitioning import home_of
+from proof.verify.records import ChannelTally, DeadLetter, Owner, Place, Record, Tally, digest
+from proof.verify.report import APPLIED, DEAD_LETTER, DUPLICATE, IS_MOVED, WAITS, Difference, SourceTable, at
+
+CODE_TAKEN = "CodeTaken"
+OTHER_ORGANISATION = "OtherOrganisation"
+WAITING_FULL = "WaitingFull"
+GIVEN_UP = frozenset({WAITING_FULL, "WaitedTooLong"})
+"""Dead letters of activity whose code was not issued in time: it does not count even if the code is issued later."""
+
+CODES_REMEMBERED = 1_000_000
+"""Codes whose partition is kept, to hash a busy code only once."""
+
+DeadLetters = dict[Place, list[DeadLetter]]
+"""By the place of the record that each is made of. The fold takes out what it expects; what stays is unexpected."""
+
+
+class Moved(NamedTuple):
+    """A record in a wrong partition: there must be one copy of it in the right one."""
+
+    home: int
+    code: str
+    digest: bytes
+    """Of the value alone: the copy has another key."""
+
+
+class Copy(NamedTuple):
+    """A moved copy, as it was found."""
+
+    place: Place
+    key: bytes | None
+    digest: bytes
+
+
+@dataclass(slots=True)
+class Expectation:
+    """What one partition must have led to."""
+
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    """By code, of every code issued."""
+    sources: dict[str, SourceTable] = field(default_factory=lambda: defaultdict(SourceTable))
+    moved: dict[Place, Moved] = field(default_factory=dict)
+    copies: dict[str, list[Copy]] = field(default_factory=lambda: defaultdict(list))
+    """By the place that each copy says it was moved from."""
+    differences: list[Difference] = field(default_factory=list)
+    dead_letters: int = 0
+    """Records that must be dead letters."""
+
+
+Event = TypeVar("Event", Issued, Clicked, Registered)
+
+
+class PartitionFold:
+    """The fold over one partition; `codes` first, then the other two in any order, then `finish`."""
+
+    def __init__(
+        self,
+        partition: int,
+        *,
+        partitions: int,
+        dead_letters: DeadLetters,
+        owners_elsewhere: Mapping[str, Owner] | None = None,
+        waiting_records_max: int | None = None,
+    ) -> None:
+        """Prepare the fold.
+
+        Args:
+            partition: the one whose records are given.
+            partitions: how many the source topics have.
+            dead_letters: all that are made of records of this partition; what was expected is taken out.
+            owners_elsewhere: owners of codes whose first issue compaction has removed.
+            waiting_records_max: how many records of unknown codes may wait; None: not checked.
+
+        """
+        self._partition = partition
+        self._partitions = partitions
+        self._dead_letters = dead_letters
+        self._waiting_records_max = waiting_records_max
+        self._homes: dict[str, int] = {}
+        self._pairs: dict[tuple[str, str], Pair] = {}
+        self._left_out: dict[str, list[Record]] = defaultdict(list)
+        self._waiting = 0
+        self._could_wait = 0
+        self._found_full = 0
+        self._expected = Expectation()
+        for code, owner in (owners_elsewhere or {}).items():
+            self._expected.tallies[code] = Tally(code, owner)
+
+    def codes(self, records: Iterable[Record]) -> None:
+        """Take the issued codes: the first issue of a code stands."""
+        for record in records:
+            event = self._usable(record, issued)
+            if event is None:
+                continue
+            owner = Owner(event.org_id, event.mentor_id)
+            standing = self._expected.tallies.get(event.code)
+            if standing is None:
+                self._expected.tallies[event.code] = Tally(event.code, owner)
+                self._dispose(record, APPLIED)
+            elif standing.owner == owner:
+                self._dispose(record, DUPLICATE)
+            else:
+                self._expect_dead_letter(record, {CODE_TAKEN})
+
+    def clicks(self, records: Iterable[Record]) -> None:
+        """Count the clicks: each record once (rule 7)."""
+        for record in records:
+            event = self._usable(record, clicked)
+            if event is None:
+                continue
+            tally = self._counting(record, event)
+            if tally is None:
+                continue
+            tally.clicks += 1
+            _channel(tally, event.channel).clicks += 1
+            _note_time(tally, event.at)
+            self._dispose(record, APPLIED)
+
+    def registrations(self, records: Iterable[Record]) -> None:
+        """Follow each registration through its events (rule 1)."""
+        for record in records:
+            event = self._usable(record, registered)
+            if event is None:
+                continue
+            tally = self._counting(record, event)
+            if tally is None:
+                continue
+            pair = self._pairs.get((event.code, event.member_id))
+            if pair is None:
+                pair = self._pairs[event.code, event.member_id] = Pair(event.channel)
+            before = pair.state()
+            is_new = pair.take(event.status, event.at)
+            after = pair.state()
+            _move(tally, pair.channel, before, after)
+            if event.status == "confirmed":
+                tally.confirmations.add((event.attribution_id, event.at))
+            _note_time(tally, event.at)
+            self._dispose(record, APPLIED if is_new else DUPLICATE)
+
+    def finish(self) -> Expectation:
+        """Return the expectation, after all records were taken."""
+        for code, records in self._left_out.items():
+            self._check_left_out(code, records)
+        if self._waiting_records_max is not None:
+            self._check_waiting(self._waiting_records_max)
+        return self._expected
+
+    def _check_waiting(self, limit: int) -> None:
+        """Check that no more waits than may, and that nothing was refused while there was room in any case."""
+        subject = f"partition {self._partition}"
+        if self._waiting > limit:
+            self._differ(report.WAITING, subject, f"{self._waiting:,} waiting", f"at most {limit:,}")
+        if self._found_full and self._could_wait < limit:
+            found = f"{self._found_full:,} refused as {WAITING_FULL} though only {self._could_wait:,} others came"
+            self._differ(report.WAITING, subject, found, f"none refused before {limit:,} wait")
+
+    # What becomes of a record -----------------------------------------------------------------------------------------
+
+    def _usable(self, record: Record, read: Callable[[bytes | None], Event]) -> Event | None:
+        """Return the event if the record is usable and stands where its code belongs (rule 5, topics)."""
+        self._expected.sources[record.topic].records += 1
+        if record.moved_from is not None:
+            copy = Copy(record.place, record.key, digest(None, record.value))
+            self._expected.copies[record.moved_from].append(copy)
+        try:
+            event = read(record.value)
+        except Unusable as verdict:
+            self._expect_dead_letter(record, verdict.classes)
+            return None
+        home = self._home(event.code)
+        if home != self._partition:
+            self._expected.moved[record.place] = Moved(home, event.code, digest(None, record.value))
+            self._dispose(record, IS_MOVED)
+            return None
+        return event
+
+    def _counting(self, record: Record, event: Clicked | Registered) -> Tally | None:
+        """Return the tally that the event counts in; None where it waits or is left out (rules 3 and 4)."""
+        letters = self._dead_letters.get(record[:3], [])
+        is_full = bool(letters) and letters[0].error == WAITING_FULL
+        self._found_full += is_full
+        self._could_wait += not is_full
+        if letters and letters[0].error in GIVEN_UP:
+            self._expect_dead_letter(record, GIVEN_UP)
+            return None
+        tally = self._expected.tallies.get(event.code)
+        if tally is None:
+            self._waiting += 1
+            self._dispose(record, WAITS)
+            return None
+        if event.org_id is not None and event.org_id != tally.owner.org_id:
+            self._left_out[event.code].append(record)
+            self._dispose(record, DEAD_LETTER)
+            return None
+        return tally
+
+    def _expect_dead_letter(self, record: Record, classes: Iterable[str]) -> None:
+        """Take out the one dead letter that the record must have; say so if it is not there, or not right."""
+        self._dispose(record, DEAD_LETTER)
+        self._expected.dead_letters += 1
+        wanted = f"one dead letter: {' or '.join(sorted(classes))}"
+        letters = self._dead_letters.pop(record.place, [])
+        if not letters:
+            self._differ(report.DEAD_LETTERS, at(record.place), "none", wanted)
+            return
+        if len(letters) > 1:
+            self._differ(report.DEAD_LETTERS, at(record.place), f"{len(letters)} dead letters", wanted)
+        self._check_letter(record, letters[0], classes)
+
+    def _check_letter(self, record: Record, letter: DeadLetter, classes: Iterable[str]) -> None:
+        if letter.error not in classes:
+            self._differ(report.DEAD_LETTERS, at(record.place), letter.error, " or ".join(sorted(classes)))
+        if letter.digest != digest(record.key, record.value):
+            self._differ(report.DEAD_LETTERS, at(record.place), "other bytes", "key and value as received")
+
+    def _check_left_out(self, code: str, records: list[Record]) -> None:
+        """Compare what was left out of a code's counts with what its dead letters say.
+
+        A record that came after its code has a dead letter of its own. Those that waited have one together, made of
+        one of them, which says how many they are.
+        """
+        self._expected.dead_letters += len(records)
+        told = 0
+        for record in records:
+            for letter in self._dead_letters.pop(record.place, []):
+                self._check_letter(record, letter, {OTHER_ORGANISATION})
+                told += letter.records
+        if told != len(records):
+            wanted = f"{len(records)} records that name another organisation"
+            self._differ(report.DEAD_LETTERS, f"code {code}", f"dead letters for {told}", wanted)
+
+    # Small things -----------------------------------------------------------------------------------------------------
+
+    def _home(self, code: str) -> int:
+        home = self._homes.get(code)
+        if home is None:
+            home = home_of(code, self._partitions)
+            if len(self._homes) < CODES_REMEMBERED:
+                self._homes[code] = home
+        return home
+
+    def _dispose(self, record: Record, disposition: str) -> None:
+        self._expected.sources[record.topic].dispositions[disposition] += 1
+
+    def _differ(self, check: str, subject: str, found: str, wanted: str) -> None:
+        self._expected.differences.append(Difference(check, subject, found, wanted))
+
+
+def _channel(tally: Tally, name: str) -> ChannelTally:
+    channel = tally.channels.get(name)
+    if channel is None:
+        channel = tally.channels[name] = ChannelTally()
+    return channel
+
+
+def _move(tally: Tally, name: str, before: str | None, after: str | None) -> None:
+    """Move a registration from one count to another; a threshold is reached by the peak of the confirmed (rule 2)."""
+    channel = _channel(tally, name)
+    if before == after:
+        return
+    for state, by in ((before, -1), (after, +1)):
+        if state == "pending":
+            tally.pending += by
+            channel.pending += by
+        elif state == "confirmed":
+            tally.confirmed += by
+            channel.confirmed += by
+    tally.peak = max(tally.peak, tally.confirmed)
+
+
+def _note_time(tally: Tally, at: datetime) -> None:
+    if tally.last_event_at is None or at > tally.last_event_at:
+        tally.last_event_at = at

@@ -1,0 +1,196 @@
+"""Expected against found: what the sinks wrote into Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from itertools import product
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.rows import class_row, dict_row, tuple_row
+
+from proof.verify import report
+from proof.verify.compare import compare_counts, milestone_id
+from proof.verify.records import Milestone, Owner, Tally
+from proof.verify.report import Difference
+from proof.verify.sums import KeptSums, read_sums
+
+CODES_SQL = "SELECT referral_code, org_id::text, mentor_id::text FROM referral_codes"
+
+OUTBOX_SQL = "SELECT referral_code FROM codes_outbox"
+
+COUNTS_SQL = """
+    SELECT org_id::text, mentor_id::text, referral_code, total_clicks, pending_attributions, confirmed_attributions,
+           conversion_rate, by_channel, milestones, last_event_at
+    FROM mentor_counts
+"""
+
+DEFINITIONS_SQL = "SELECT badge_id::text, org_id::text, threshold FROM badge_definitions WHERE type = 'recruitment'"
+
+AWARDS_SQL = """
+    SELECT org_id::text, mentor_id::text, badge_id::text, milestone_id::text, confirmed_count FROM badge_awards
+"""
+
+DECISIONS_SQL = """
+    SELECT milestone_id::text, badge_id::text, count(*) AS rows,
+           bool_and(reason IN ('awarded', 'already_held')) AS is_held
+    FROM badge_decisions WHERE badge_id IS NOT NULL
+    GROUP BY milestone_id, badge_id
+"""
+
+
+class Definition(NamedTuple):
+    """A recruitment badge."""
+
+    badge_id: str
+    org_id: str | None
+    """None: every organisation has it."""
+    threshold: int
+
+
+class Award(NamedTuple):
+    """A row of badge_awards."""
+
+    org_id: str
+    mentor_id: str
+    badge_id: str
+    milestone_id: str
+    confirmed_count: int
+
+
+class Decision(NamedTuple):
+    """What badge_decisions says of one milestone and one badge."""
+
+    milestone_id: str
+    badge_id: str
+    rows: int
+    is_held: bool
+
+
+class Tables(NamedTuple):
+    """The rows to be compared, read in one snapshot."""
+
+    codes: dict[str, Owner]
+    unpublished: set[str]
+    """Codes that the registry has stored and not yet seen in the topic."""
+    counts: dict[Owner, dict[str, Any]]
+    definitions: list[Definition]
+    awards: list[Award]
+    decisions: list[Decision]
+    sums: KeptSums
+
+
+def read_tables(database_url: str) -> Tables:
+    """Read what the sinks wrote; raises psycopg.Error."""
+    with psycopg.connect(database_url, connect_timeout=10, application_name="referrals verify") as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        codes = connection.cursor(row_factory=tuple_row).execute(CODES_SQL).fetchall()
+        counts = connection.cursor(row_factory=dict_row).execute(COUNTS_SQL).fetchall()
+        return Tables(
+            codes={code: Owner(org_id, mentor_id) for code, org_id, mentor_id in codes},
+            unpublished={code for (code,) in connection.execute(OUTBOX_SQL)},
+            counts={Owner(row["org_id"], row["mentor_id"]): row for row in counts},
+            definitions=connection.cursor(row_factory=class_row(Definition)).execute(DEFINITIONS_SQL).fetchall(),
+            awards=connection.cursor(row_factory=class_row(Award)).execute(AWARDS_SQL).fetchall(),
+            decisions=connection.cursor(row_factory=class_row(Decision)).execute(DECISIONS_SQL).fetchall(),
+            sums=read_sums(connection),
+        )
+
+
+def compare_codes(
+    tallies: Iterable[Tally], found: Mapping[str, Owner], unpublished: Collection[str]
+) -> list[Difference]:
+    """Compare the issued codes with the table: each once, with its owner, and no other but the unpublished."""
+    wanted = {tally.code: tally.owner for tally in tallies}
+    return [
+        Difference(report.CODES_TABLE, f"code {code}", _owner(found.get(code)), _owner(wanted.get(code)))
+        for code in sorted(wanted.keys() | found.keys())
+        if found.get(code) != wanted.get(code) and (code in wanted or code not in unpublished)
+    ]
+
+
+def compare_projected_counts(
+    tallies: Iterable[Tally], found: Mapping[Owner, Mapping[str, Any]], milestones: Mapping[Owner, list[int]]
+) -> list[Difference]:
+    """Compare the projected counts with the tallies, and find rows of nobody (tenancy)."""
+    differences = []
+    left = dict(found)
+    for tally in tallies:
+        row = left.pop(tally.owner, None)
+        differences += compare_counts(report.COUNTS_TABLE, tally, row, milestones.get(tally.owner, []))
+    for owner in left:
+        differences.append(Difference(report.COUNTS_TABLE, f"mentor {_owner(owner)}", "a row", "none: no code is his"))
+    return differences
+
+
+def compare_awards(
+    milestones: Mapping[Owner, list[Milestone]], definitions: Iterable[Definition], found: Iterable[Award]
+) -> list[Difference]:
+    """Compare the awards with those due: exactly one where a milestone of the mentor reaches the badge's threshold.
+
+    `milestones` are those that are due themselves, by mentor; so a forged one earns nothing.
+    """
+    definitions = list(definitions)
+    due = {
+        (owner, definition.badge_id): definition
+        for owner, reached in milestones.items()
+        for definition in definitions
+        if definition.org_id in (None, owner.org_id)
+        and any(milestone.confirmed_count >= definition.threshold for milestone in reached)
+    }
+    differences = []
+    for award in found:
+        owner = Owner(award.org_id, award.mentor_id)
+        subject = f"mentor {_owner(owner)} badge {award.badge_id}"
+        definition = due.pop((owner, award.badge_id), None)
+        if definition is None:
+            differences.append(
+                Difference(report.AWARDS_TABLE, subject, "an award", "none: it is not due, or not again")
+            )
+            continue
+        earned_by = {
+            (milestone.milestone_id, milestone.confirmed_count)
+            for milestone in milestones[owner]
+            if milestone.confirmed_count >= definition.threshold
+        }
+        if (award.milestone_id, award.confirmed_count) not in earned_by:
+            found_text = f"milestone {award.milestone_id}, confirmed_count {award.confirmed_count}"
+            wanted = f"a milestone of the mentor that reaches {definition.threshold}, and its confirmed_count"
+            differences.append(Difference(report.AWARDS_TABLE, subject, found_text, wanted))
+    for (owner, badge_id), definition in due.items():
+        subject = f"mentor {_owner(owner)} badge {badge_id}"
+        differences.append(Difference(report.AWARDS_TABLE, subject, "no award", f"one: {definition.threshold} reached"))
+    return differences
+
+
+def compare_decisions(
+    milestones: Mapping[Owner, list[Milestone]], definitions: Iterable[Definition], found: Iterable[Decision]
+) -> list[Difference]:
+    """Compare the audit with what had to be decided: one row for each milestone and badge of its organisation."""
+    definitions = list(definitions)
+    decided = {(decision.milestone_id, decision.badge_id): decision for decision in found}
+    differences = []
+    for owner, reached in milestones.items():
+        for milestone, definition in product(reached, definitions):
+            if definition.org_id not in (None, owner.org_id):
+                continue
+            subject = f"mentor {_owner(owner)} threshold {milestone.threshold} badge {definition.badge_id}"
+            is_due = milestone.confirmed_count >= definition.threshold
+            wanted = "one: awarded or already held" if is_due else "one: not awarded"
+            decision = decided.pop((milestone_id(owner, milestone.threshold), definition.badge_id), None)
+            if decision is None or decision.rows != 1:
+                rows = 0 if decision is None else decision.rows
+                differences.append(Difference(report.DECISIONS_TABLE, subject, f"{rows} decisions", wanted))
+            elif decision.is_held != is_due:
+                is_held = "awarded or already held" if decision.is_held else "not awarded"
+                differences.append(Difference(report.DECISIONS_TABLE, subject, is_held, wanted))
+    for (identity, badge_id), decision in decided.items():
+        if decision.is_held:
+            subject = f"milestone {identity} badge {badge_id}"
+            found_text = "a decision to award"
+            differences.append(Difference(report.DECISIONS_TABLE, subject, found_text, "none: it is not due"))
+    return differences
+
+
+def _owner(owner: Owner | None) -> str:
+    return "none" if owner is None else f"{owner.org_id}:{owner.mentor_id}"

@@ -1,0 +1,197 @@
+"""Kafka as the oracle reads it: every committed record that stood in a partition when the check began."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec, TopicMetadata  # type: ignore[attr-defined]  # not in its __all__
+
+from process.settings import Settings
+
+REQUEST_TIMEOUT_S = 30.0
+STALL_TIMEOUT_S = 30.0
+"""No record for so long: an open transaction holds readers back (at most its timeout, 10 s), or the broker is away."""
+
+LOG_CRITICAL = 2
+"""librdkafka's level, as syslog counts: what it tries again is nobody's concern, what fails is raised here."""
+
+BATCH_RECORDS = 10_000
+BATCH_WAIT_S = 0.01
+
+CONFIG: dict[str, str | int | float | bool] = {
+    "group.id": "referrals-verify",  # asked for by librdkafka; nothing is committed under it
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "isolation.level": "read_committed",  # what was aborted never happened
+    "auto.offset.reset": "error",  # a partition is read from where it begins, never from somewhere else
+    "enable.partition.eof": True,  # transaction markers hide the end otherwise
+    "check.crcs": True,
+    "fetch.wait.max.ms": 20,
+    "fetch.queue.backoff.ms": 2,  # by default a full queue is looked at again only after a second
+    "queued.max.messages.kbytes": 64 * 1024,
+    "log_level": LOG_CRITICAL,
+}
+
+
+class CannotRead(Exception):  # noqa: N818  read as what is wrong
+    """The topics cannot be read; the message says what and why."""
+
+
+class Span(NamedTuple):
+    """The offsets of one partition that a check covers: from `first` to just before `end`."""
+
+    first: int
+    end: int
+
+
+Spans = dict[tuple[str, int], Span]
+"""By topic (without prefix) and partition."""
+
+
+class Reader:
+    """Reads topics of one installation, which are named here without their prefix."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._prefix = settings.topic_prefix
+        self._group = settings.app_id
+        config = settings.kafka_client_config()
+        self._admin = AdminClient({**config, "log_level": LOG_CRITICAL})
+        self._consumer = Consumer({**config, **CONFIG})
+        self._group_consumer = Consumer({**config, **CONFIG, "group.id": self._group})
+        self._standing: dict[str, TopicMetadata] = {}
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._consumer.close()
+        self._group_consumer.close()
+
+    def partitions(self, topics: Iterable[str]) -> dict[str, int]:
+        """Return the number of partitions of each topic; raise CannotRead if one does not stand."""
+        try:
+            standing = self._admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+        except KafkaException as error:
+            msg = f"Kafka does not answer: {error.args[0].str()}"
+            raise CannotRead(msg) from None
+        self._standing = standing
+        counts = {}
+        for topic in topics:
+            name = self._prefix + topic
+            if name not in standing:
+                msg = f"{name}: no such topic; is REFERRALS_TOPIC_PREFIX right, and were the topics created?"
+                raise CannotRead(msg)
+            # Once asked for by name the consumer knows a topic; else it would find out a second after it is assigned.
+            self._consumer.list_topics(name, timeout=REQUEST_TIMEOUT_S)
+            counts[topic] = len(standing[name].partitions)
+        return counts
+
+    def spans(self, partitions: dict[str, int]) -> Spans:
+        """Return where each partition begins and ends now."""
+        places = [
+            TopicPartition(self._prefix + topic, number)
+            for topic, count in partitions.items()
+            for number in range(count)
+        ]
+        firsts = self._offsets(places, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+        ends = self._offsets(places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        return {place: Span(firsts[place], ends[place]) for place in ends}
+
+    def committed(self, topics: Iterable[str]) -> dict[tuple[str, int], int]:
+        """Return the next offset that the stream app will process, for each partition that it has committed.
+
+        Waits for a commit under way: its records would be visible here before its offsets.
+        """
+        # By a consumer: for an admin client librdkafka can abort the process when it asks a coordinator.
+        places = [
+            TopicPartition(self._prefix + topic, number)
+            for topic in topics
+            for number in range(len(self._standing[self._prefix + topic].partitions))
+        ]
+        try:
+            answer = self._group_consumer.committed(places, REQUEST_TIMEOUT_S)
+        except KafkaException as error:
+            msg = f"offsets of group {self._group}: {error.args[0].str()}"
+            raise CannotRead(msg) from None
+        return {
+            (place.topic.removeprefix(self._prefix), place.partition): place.offset
+            for place in answer
+            if place.offset >= 0
+        }
+
+    def read(self, spans: Spans) -> Iterator[list[Message]]:
+        """Yield the committed records of the spans in batches; those of one partition in the order of their offsets.
+
+        Raises CannotRead when nothing comes for STALL_TIMEOUT_S.
+        """
+        ends = {
+            (self._prefix + topic, part): span.end for (topic, part), span in spans.items() if span.first < span.end
+        }
+        positions = {(self._prefix + topic, part): span.first for (topic, part), span in spans.items()}
+        positions = {place: positions[place] for place in ends}  # of those that are not read to their ends
+        if not positions:
+            return
+        self._consumer.assign([TopicPartition(*place, offset) for place, offset in positions.items()])
+        heard_s = time.monotonic()
+        while positions:
+            # Not more than can be there, because consume() waits for as many as it is asked for.
+            wanted = min(BATCH_RECORDS, sum(ends[place] - offset for place, offset in positions.items()))
+            batch = _sort(self._consumer.consume(wanted, BATCH_WAIT_S), positions, ends)
+            if batch:
+                yield batch
+                heard_s = time.monotonic()
+            elif time.monotonic() - heard_s > STALL_TIMEOUT_S:
+                (topic, partition), position = next(iter(positions.items()))
+                msg = (
+                    f"{topic}/{partition}: nothing after offset {position} of {ends[topic, partition]} for "
+                    f"{STALL_TIMEOUT_S:.0f} s; is a transaction open, or the broker away?"
+                )
+                raise CannotRead(msg)
+
+    def _offsets(self, places: list[TopicPartition], spec: OffsetSpec) -> dict[tuple[str, int], int]:
+        futures = self._admin.list_offsets(
+            {TopicPartition(place.topic, place.partition): spec for place in places},
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,  # the true end: an open transaction is waited for
+            request_timeout=REQUEST_TIMEOUT_S,
+        )
+        offsets = {}
+        for place, future in futures.items():
+            try:
+                offsets[place.topic.removeprefix(self._prefix), place.partition] = future.result().offset
+            except KafkaException as error:
+                msg = f"{place.topic}/{place.partition}: {error.args[0].str()}"
+                raise CannotRead(msg) from None
+        return offsets
+
+
+def _sort(
+    answer: list[Message], positions: dict[tuple[str, int], int], ends: dict[tuple[str, int], int]
+) -> list[Message]:
+    """Return the records that are within the ends; move the positions on, and take out those that reach their end."""
+    batch = []
+    for message in answer:
+        place = (message.topic() or "", message.partition() or 0)
+        if place not in positions:
+            continue  # read to its end, or left over from another read
+        offset = message.offset() or 0
+        error = message.error()
+        if error is None:
+            positions[place] = offset + 1
+            if offset < ends[place]:
+                batch.append(message)
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  librdkafka's public name begins so
+            positions[place] = max(positions[place], offset)
+        elif error.fatal() or not error.retriable():
+            msg = f"{place[0]}/{place[1]} at offset {positions[place]}: {error.str()}"
+            raise CannotRead(msg)
+        if positions[place] >= ends[place]:
+            del positions[place]
+    return batch

@@ -1,1 +1,0 @@
-"""Getting records into the source topics: JSON lines, keyed and partitioned right, each acknowledged or named."""

@@ -1,0 +1,65 @@
+"""The house reads like a table of contents: few doors, each with its sentence; the lists that name them are whole."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+FOLDERS_MAX: Final = 12
+NOT_PACKAGES: Final = {"requirements", "tests"}
+HALLS: Final = ("edges", "local", "proof")
+"""Folders that hold folders only; each of those has its own sentence."""
+
+
+def folders(place: Path) -> set[str]:
+    """Return the folders in a folder; what tools leave behind is not one of them."""
+    left_behind = re.compile(r"\..*|__pycache__|.*\.egg-info|build|dist")
+    return {each.name for each in place.iterdir() if each.is_dir() and not left_behind.fullmatch(each.name)}
+
+
+def rooms() -> set[str]:
+    """Return the packages in the halls, by path."""
+    return {f"{hall}/{room}" for hall in HALLS for room in folders(ROOT / hall)}
+
+
+def sentence(package: str) -> str:
+    """Return the first line of a package's docstring."""
+    text = ast.get_docstring(ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8")))
+    assert text, f"{package}/__init__.py says nothing"
+    return text.partition("\n")[0]
+
+
+def test_the_top_has_few_doors_and_no_loose_module() -> None:
+    """At most twelve folders, and no module beside them."""
+    assert len(folders(ROOT)) <= FOLDERS_MAX, sorted(folders(ROOT))
+    assert list(ROOT.glob("*.py")) == []
+
+
+def test_design_has_the_sentence_of_each_folder() -> None:
+    """Every folder stands in DESIGN.md's table with the sentence of its `__init__.py`."""
+    design = (ROOT / "DESIGN.md").read_text(encoding="utf-8")
+    table = dict(re.findall(r"^\| `([a-z/]+)/` \| (.+) \|$", design, re.MULTILINE))
+    packages = (folders(ROOT) - NOT_PACKAGES) | rooms() | {"streams/engine"}
+    assert table.keys() == packages | NOT_PACKAGES
+    assert {package: table[package] for package in packages} == {package: sentence(package) for package in packages}
+
+
+def test_the_layers_know_every_package() -> None:
+    """import-linter is told its packages by name; one that is forgotten there would have no rule."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        linter = tomllib.load(file)["tool"]["importlinter"]
+    assert set(linter["root_packages"]) == folders(ROOT) - NOT_PACKAGES
+    layers = set(re.findall(r"[a-z.]+", " ".join(linter["contracts"][0]["layers"])))
+    split = {"local", "proof"}  # their rooms stand on different floors; those of `edges` have a list of their own
+    rooms_of_split = {room.replace("/", ".") for room in rooms() if room.partition("/")[0] in split}
+    assert layers == folders(ROOT) - NOT_PACKAGES - split | rooms_of_split
+
+
+def test_the_image_gets_every_package() -> None:
+    """What the container image is built of is everything but the tests."""
+    allowed = re.findall(r"^!(\w+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(allowed) == folders(ROOT) - {"tests"}

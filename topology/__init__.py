@@ -1,1 +1,0 @@
-"""The topics on a cluster: made as `models.topics` says, and never changed behind anybody's back."""

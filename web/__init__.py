@@ -1,1 +1,0 @@
-"""The HTTP side: share links, webhooks, counts, codes and the dashboard, on Litestar."""
