@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import psycopg
 from yoyo import get_backend, read_migrations  # type: ignore[import-untyped]
 
+from process.postgres import session
+
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 ROLES: Final = Path(__file__).parent / "roles.sql"
 
@@ -43,7 +45,7 @@ def migrate(database_url: str) -> MigrationReport:
 
     """
     notices: list[str] = []
-    with psycopg.connect(database_url, autocommit=True, application_name="referrals db migrate") as connection:
+    with psycopg.connect(database_url, **session(database_url, "referrals db migrate")) as connection:
         connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         connection.execute("SELECT pg_advisory_lock(%s, %s)", _MIGRATING)
         applied, applied_before = _apply_migrations(database_url)

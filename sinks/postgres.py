@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
+from process.postgres import session
 from sinks.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -23,10 +24,8 @@ if TYPE_CHECKING:
 _QUERIES: Final = Path(__file__).parent / "queries.sql"
 _HEADING: Final = re.compile(r"^-- name: (\w+) --$", re.MULTILINE)
 
-# A server that vanished without a word (cable, firewall) is given up after these many seconds; and by the server a
-# process of ours that stands still in a transaction, for others wait for the rows that it has written.
-_CONNECT_TIMEOUT_S: Final = 5
 _SILENCE_MS: Final = 10_000
+"""The server gives up a process of ours that stands still in a transaction for so long: others wait for its rows."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Rows = list[tuple[Any, ...]]
@@ -87,14 +86,10 @@ class Database:
         if self._connection is None:
             self._connection = psycopg.connect(
                 self._url,
-                autocommit=True,
-                application_name=self._application_name,
                 # Nothing is prepared, so a statement is planned for its batch and the tables as they are. A plan kept
                 # from when they were small reads all mentors for each waiting milestone: 12 s instead of 0.1 s.
                 prepare_threshold=None,
-                connect_timeout=_CONNECT_TIMEOUT_S,
-                tcp_user_timeout=_SILENCE_MS,
-                keepalives_idle=_SILENCE_MS // 1000,
+                **session(self._url, self._application_name),
             )
             self._may_have_missed_news = True
             self._connection.execute(f"SET idle_in_transaction_session_timeout = {_SILENCE_MS}".encode())

@@ -23,8 +23,8 @@ from edges.reconciliation.address import is_path, origin_of
 from edges.reconciliation.errors import BadSource, StoreFailed
 from edges.reconciliation.members import Field, Word
 from edges.reconciliation.runs import Source
+from process.postgres import session
 
-CONNECT_TIMEOUT_S: Final = 5
 FIELDS: Final[tuple[str, ...]] = get_args(Field)
 WORDS: Final[tuple[str, ...]] = get_args(Word)
 
@@ -170,9 +170,10 @@ def _is_same_origin(before: str, now: str) -> bool:
 def _as_owner(database_url: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """Give a connection for one transaction."""
     try:
-        with psycopg.connect(
-            database_url, application_name="referrals reconcile configure", connect_timeout=CONNECT_TIMEOUT_S
-        ) as connection:
+        with (
+            psycopg.connect(database_url, **session(database_url, "referrals reconcile configure")) as connection,
+            connection.transaction(),
+        ):
             yield connection
     except psycopg.errors.UndefinedTable as error:
         raise StoreFailed("the database is older than this program; run: referrals db migrate") from error

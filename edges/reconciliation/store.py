@@ -15,14 +15,12 @@ from psycopg.rows import tuple_row
 
 from edges.reconciliation.errors import StoreFailed
 from edges.reconciliation.runs import COUNTS, FILE, Counts, Run, Source
+from process.postgres import session
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 ROLE: Final = "referrals_reconciliation"
-CONNECT_TIMEOUT_S: Final = 5
-SILENCE_MS: Final = 10_000
-"""A server that vanished without a word (cable, firewall) is given up after so long."""
 
 _SPACE: Final = 8242
 """This project's advisory locks."""
@@ -71,13 +69,7 @@ class RunStore:
         """
         with _explained():
             self._connection = psycopg.connect(
-                database_url,
-                autocommit=True,
-                row_factory=tuple_row,
-                application_name="referrals reconcile",
-                connect_timeout=CONNECT_TIMEOUT_S,
-                tcp_user_timeout=SILENCE_MS,
-                keepalives_idle=SILENCE_MS // 1000,
+                database_url, row_factory=tuple_row, **session(database_url, "referrals reconcile")
             )
         try:
             self._connection.execute(f"SET ROLE {ROLE}".encode())

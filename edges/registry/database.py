@@ -13,13 +13,12 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from edges.registry.errors import NotAllowed, NotMigrated
+from process.postgres import session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 Connection = psycopg.AsyncConnection[Any]
-
-CONNECT_TIMEOUT_S: Final = 5
 
 _ACT_FOR: Final = "SELECT set_config('referrals.org_id', %s, true)"
 
@@ -61,9 +60,7 @@ async def owner_database(url: str) -> AsyncIterator[OwnerDatabase]:
 
     """
     with explained():
-        async with await psycopg.AsyncConnection.connect(
-            url, autocommit=True, application_name="referrals registry", connect_timeout=CONNECT_TIMEOUT_S
-        ) as connection:
+        async with await psycopg.AsyncConnection.connect(url, **session(url, "referrals registry")) as connection:
             yield OwnerDatabase(connection)
 
 

@@ -21,11 +21,12 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from psycopg import sql
 
 from edges.publishing.producer import CONFIG
-from edges.registry.database import CONNECT_TIMEOUT_S, explained, rows_of
+from edges.registry.database import explained, rows_of
 from edges.registry.errors import NotPublished, RegistryError
 from models.events import CodeIssued, encode_event
 from models.topics import CODES
 from process.fault_points import fault_point
+from process.postgres import session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -130,12 +131,7 @@ class OutboxRelay:
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Connection]:
         async with await psycopg.AsyncConnection.connect(
-            self._settings.database_url,
-            autocommit=True,
-            application_name="referrals codes relay",
-            connect_timeout=CONNECT_TIMEOUT_S,
-            tcp_user_timeout=10_000,  # a server that vanished without a word is given up
-            keepalives_idle=10,
+            self._settings.database_url, **session(self._settings.database_url, "referrals codes relay")
         ) as connection:
             if self._role is not None:
                 await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(self._role)))

@@ -19,6 +19,8 @@ import structlog
 from psycopg.types.string import TextLoader
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
+from process.postgres import session
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import TracebackType
@@ -65,13 +67,7 @@ class Database:
         self._pool = AsyncConnectionPool(
             settings.database_url,
             connection_class=psycopg.AsyncConnection[tuple[Any, ...]],
-            kwargs={
-                "autocommit": True,
-                "application_name": "referrals web",
-                "connect_timeout": 2,
-                "tcp_user_timeout": 10_000,  # a server that vanished without a word is given up
-                "keepalives_idle": 10,
-            },
+            kwargs=session(settings.database_url, "referrals web", connect_timeout_s=2),
             configure=self._configure,
             min_size=2,
             max_size=CONNECTIONS_MAX,

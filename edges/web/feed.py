@@ -20,6 +20,7 @@ import structlog
 
 from edges.web.answers import Changed
 from edges.web.database import ROLE, DatabaseUnavailable
+from process.postgres import session
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -146,11 +147,7 @@ class Feed:
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(
-                    self._database_url,
-                    autocommit=True,
-                    application_name="referrals web feed",
-                    connect_timeout=5,
-                    keepalives_idle=10,
+                    self._database_url, **session(self._database_url, "referrals web feed")
                 ) as connection:
                     await connection.execute(f"SET ROLE {ROLE}".encode())
                     await connection.execute(f"LISTEN {CHANNEL}".encode())

@@ -27,6 +27,7 @@ from local.installation import COMPONENTS, STREAM, Component
 from models.events import MilestoneReached, decode_event
 from models.topics import DEAD_LETTERS, MILESTONES, TOPICS
 from operations.lag import Lag, Place
+from process.postgres import session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -225,7 +226,7 @@ class Watcher:
     def _rows(self) -> dict[str, Any]:
         if self._database is None:
             self._database = psycopg.connect(
-                self._settings.database_url, autocommit=True, application_name="referrals demo", connect_timeout=5
+                self._settings.database_url, **session(self._settings.database_url, "referrals demo")
             )
         awards = self._database.execute(AWARDS, [LATEST]).fetchall()
         busiest = self._database.execute(BUSIEST, [LATEST]).fetchall()

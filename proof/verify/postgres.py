@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.rows import class_row, dict_row, tuple_row
 
+from process.postgres import session
 from proof.verify import report
 from proof.verify.compare import compare_counts, milestone_id
 from proof.verify.records import Milestone, Owner, Tally
@@ -82,7 +83,10 @@ class Tables(NamedTuple):
 
 def read_tables(database_url: str) -> Tables:
     """Read what the sinks wrote; raises psycopg.Error."""
-    with psycopg.connect(database_url, connect_timeout=10, application_name="referrals verify") as connection:
+    with (
+        psycopg.connect(database_url, **session(database_url, "referrals verify", connect_timeout_s=10)) as connection,
+        connection.transaction(),
+    ):
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         codes = connection.cursor(row_factory=tuple_row).execute(CODES_SQL).fetchall()
         counts = connection.cursor(row_factory=dict_row).execute(COUNTS_SQL).fetchall()

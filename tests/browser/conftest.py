@@ -24,7 +24,6 @@ CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-sta
 DESK: Final[ViewportSize] = {"width": 1280, "height": 900}
 PATIENCE_MS = 20_000
 """A machine that does much else at once is slow; what does not happen fails all the same."""
-PHONE: Final[ViewportSize] = {"width": 320, "height": 640}
 
 Visit = Callable[..., AbstractAsyncContextManager[Page]]
 

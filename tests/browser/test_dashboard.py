@@ -12,7 +12,7 @@ from typing import Literal
 import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
-from tests.browser.conftest import DESK, PHONE, Visit
+from tests.browser.conftest import DESK, Visit
 from tests.organisation_scene import OrganisationScene
 from tests.web import Web, make_token
 
@@ -119,32 +119,6 @@ async def test_by_keyboard_alone(visit: Visit, scene: OrganisationScene) -> None
         await expect(page.get_by_role("button", name="Previous")).to_be_focused()
         await page.keyboard.press("Enter")
         await expect(page.locator("#leaderboard tbody tr")).to_have_count(10)
-
-
-async def test_on_a_phone_nothing_is_wider_than_the_screen(visit: Visit, scene: OrganisationScene) -> None:
-    """320 pixels; signed in, signed out, and the mentor's page; long names and large numbers included."""
-    scene.call(
-        "An organisation whose name is long enough for two lines and a word without any end to break at: " + "m" * 60
-    )
-    mentor_id = scene.issue()
-    scene.count(mentor_id, clicks=98_765_432, pending=1_000_000, confirmed=7_654_321, **{"w" * 32: 1_000_000})
-    scene.reach(mentor_id, 25)
-
-    async def is_within(page: Page) -> bool:
-        return bool(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
-
-    async with visit("/dashboard", org_id=scene.org_id, size=PHONE) as page:
-        await expect(page.locator("#daily canvas")).to_have_count(2)
-        await expect(page.locator("#pipeline .state")).to_be_visible()
-        assert await is_within(page)
-        for table in await page.locator("table").all():
-            assert await table.evaluate("node => node.scrollWidth <= node.parentElement.clientWidth")
-        await page.get_by_role("button", name="Sign out").click()
-        await expect(page.get_by_label("Token")).to_be_visible()
-        assert await is_within(page)
-    async with visit("/me", org_id=scene.org_id, role="mentor", subject=mentor_id, size=PHONE) as page:
-        await expect(page.get_by_role("img", name="QR code")).to_be_visible()
-        assert await is_within(page)
 
 
 async def test_dark_as_the_system_is_until_somebody_chooses(visit: Visit, scene: OrganisationScene) -> None:

@@ -203,7 +203,7 @@ def test_the_next_start_cleans_up_after_a_crash(tmp_path: Path, monkeypatch: pyt
     left = tmp_path / "left"
     left.mkdir()
     code = (
-        "import os, pathlib, subprocess, sys; from parts.running import Running\n"
+        "import os, pathlib, subprocess, sys; from local.parts.running import Running\n"
         f"record = Running(temporary_dir=pathlib.Path({str(left)!r}))\n"
         "command = [sys.executable, '-S', '-c', 'import time; time.sleep(600)']\n"
         "child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
@@ -334,7 +334,7 @@ def test_root_runs_postgres_as_somebody_else(tmp_path: Path, identity: str) -> N
     """Root's Postgres runs without root's rights, in a user namespace or as nobody, on the data of the other."""
     for wanted in ("namespace", identity):
         code = (
-            "import sys, pathlib, parts, parts.postgres as postgres, psutil\n"
+            "import sys, pathlib, psutil\nfrom local import parts\nfrom local.parts import postgres\n"
             f"postgres._identity = lambda: {wanted!r}\n"
             f"data_dir = pathlib.Path({str(tmp_path)!r})\n"
             "with parts.start('local', data_dir=data_dir, durable=True, announce=print) as own:\n"

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import psycopg
 import pytest
 
@@ -21,7 +20,6 @@ pytestmark = pytest.mark.integration
 
 ORG, MENTOR = str(uuid4()), str(uuid4())
 CODE = "ABCDEFGH"
-LINES = ROOT / "tests" / "follow_and_confirm.sh"
 AT = "2026-11-20T10:00:00Z"
 
 
@@ -81,42 +79,6 @@ def test_up_runs_every_component_until_sigterm(tmp_path: Path) -> None:
         status, rest = up.send(signal.SIGTERM)
         assert (status, rest) == (0, "")
         assert not up.left_running()
-
-
-def test_a_member_comes_by_a_link_and_is_confirmed_by_curl(tmp_path: Path) -> None:
-    """The README's lines make an organisation, a code, a click and a confirmation; the counts and an award follow."""
-    with command("up", "--json", f"--data-dir={tmp_path}") as up:
-        addresses = addresses_of(up)
-        web = addresses["web_url"]
-        done = subprocess.run(
-            ["/bin/sh", "-euc", f'{LINES.read_text()}\necho; echo "$ORG $MENTOR $TOKEN"'],
-            cwd=ROOT,
-            env={
-                **{name: value for name, value in os.environ.items() if not name.startswith("REFERRALS_")},
-                "REFERRALS_BOOTSTRAP_SERVERS": addresses["bootstrap_servers"],
-                "REFERRALS_DATABASE_URL": addresses["database_url"],
-                "REFERRALS_DATA_DIR": str(tmp_path),
-                "WEB": web,
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert "302 Found" in done.stdout
-        assert "202 Accepted" in done.stdout
-        org_id, mentor_id, token = done.stdout.split()[-3:]
-        headers = {"Authorization": f"Bearer {token}"}
-        path = f"{web}/v1/orgs/{org_id}/mentors/{mentor_id}"
-
-        def counts() -> tuple[int, int]:
-            answer = httpx.get(f"{path}/attribution-counts", headers=headers).json()
-            return answer["totalClicks"], answer["confirmedAttributions"]
-
-        wait_until(lambda: counts() == (1, 1))
-        wait_until(lambda: len(httpx.get(f"{path}/awards", headers=headers).json()["awards"]) == 1)
-        assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
-        assert up.send(signal.SIGTERM)[0] == 0
 
 
 def test_a_second_up_says_who_holds_the_data(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from edges.registry.secret_box import secret_box
 from process.settings import Settings, SettingsError, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
-MAKE = "import sys, pathlib, registry.keys as k; print(k.load_or_make_keys(pathlib.Path(sys.argv[1])).jwt_secret)"
+MAKE = "import sys, pathlib, edges.registry.keys as k; print(k.load_or_make_keys(pathlib.Path(sys.argv[1])).jwt_secret)"
 
 
 def settings_in(data_dir: Path, **given: str) -> Settings:

@@ -2,6 +2,7 @@
 
 import { element, fill } from "../shared/dom.js";
 import { number, percent } from "../shared/format.js";
+import { table } from "../shared/table.js";
 
 /** @typedef {import("../shared/answers.js").Channels} Channels */
 
@@ -9,6 +10,15 @@ import { number, percent } from "../shared/format.js";
 const NAMES = { whatsapp: "WhatsApp", sms: "SMS", email: "Email", unknown: "Not said", other: "Other" };
 
 const SHOWN = 6;
+
+/** @type {import("../shared/table.js").Column[]} */
+const COLUMNS = [
+  { head: "Channel", isName: true },
+  { head: "Clicks" },
+  { head: "Pending", kind: "wide" },
+  { head: "Confirmed" },
+  { head: "Conv.", kind: "spare" },
+];
 
 let areAllShown = false;
 
@@ -22,40 +32,22 @@ export function showChannels(body, { channels }) {
     return;
   }
   const most = Math.max(...channels.map(({ clicks }) => clicks), 1);
-  const rows = channels.slice(0, areAllShown ? undefined : SHOWN).map(({ channel, clicks, pending, confirmed }) => {
-    const name = element("th", { scope: "row" }, element("span", { class: "channel" }, NAMES[channel] ?? channel));
-    name.style.setProperty("--part", String(clicks / most));
-    return element(
-      "tr",
-      {},
-      name,
-      element("td", {}, number(clicks)),
-      element("td", { class: "wide" }, number(pending)),
-      element("td", {}, number(confirmed)),
-      element("td", { class: "spare" }, percent(clicks > 0 ? Math.min(confirmed / clicks, 1) : 0)),
-    );
+  const rows = channels.slice(0, areAllShown ? undefined : SHOWN).map(({ channel, clicks, pending, confirmed }) => ({
+    cells: [
+      element("span", { class: "channel" }, NAMES[channel] ?? channel),
+      number(clicks),
+      number(pending),
+      number(confirmed),
+      percent(clicks > 0 ? Math.min(confirmed / clicks, 1) : 0),
+    ],
+  }));
+  const made = table("Clicks, registrations and conversion by channel", "channels", COLUMNS, rows);
+  made.querySelectorAll("tbody th").forEach((name, place) => {
+    if (name instanceof HTMLElement) name.style.setProperty("--part", String(channels[place].clicks / most));
   });
   fill(
     body,
-    element(
-      "table",
-      { class: "channels" },
-      element("caption", { class: "unseen" }, "Clicks, registrations and conversion by channel"),
-      element(
-        "thead",
-        {},
-        element(
-          "tr",
-          {},
-          element("th", { scope: "col" }, "Channel"),
-          element("th", { scope: "col" }, "Clicks"),
-          element("th", { scope: "col", class: "wide" }, "Pending"),
-          element("th", { scope: "col" }, "Confirmed"),
-          element("th", { scope: "col", class: "spare" }, "Conv."),
-        ),
-      ),
-      element("tbody", {}, rows),
-    ),
+    made,
     !areAllShown &&
       channels.length > SHOWN &&
       element("button", { type: "button", class: "button", onclick: showAll }, `Show all ${number(channels.length)}`),

@@ -5,6 +5,7 @@
 
 import { announce, element, fill, find } from "../shared/dom.js";
 import { longDay, number, shortDay, shortNumber } from "../shared/format.js";
+import { table } from "../shared/table.js";
 
 /**
  * @typedef {import("../shared/answers.js").Daily} Daily
@@ -253,36 +254,11 @@ export class DailyChart {
   }
 
   #fillTable() {
-    fill(
-      this.#table,
-      element(
-        "table",
-        {},
-        element("caption", { class: "unseen" }, "Clicks, pending and confirmed registrations by day"),
-        element(
-          "thead",
-          {},
-          element(
-            "tr",
-            {},
-            element("th", { scope: "col" }, "Day (UTC)"),
-            KINDS.map(([, name]) => element("th", { scope: "col" }, name)),
-          ),
-        ),
-        element(
-          "tbody",
-          {},
-          this.#days.toReversed().map((day) =>
-            element(
-              "tr",
-              {},
-              element("th", { scope: "row" }, longDay(day.day)),
-              KINDS.map(([kind]) => element("td", {}, number(day[kind]))),
-            ),
-          ),
-        ),
-      ),
-    );
+    const columns = [{ head: "Day (UTC)", isName: true }, ...KINDS.map(([, head]) => ({ head }))];
+    const rows = this.#days
+      .toReversed()
+      .map((day) => ({ cells: [longDay(day.day), ...KINDS.map(([kind]) => number(day[kind]))] }));
+    fill(this.#table, table("Clicks, pending and confirmed registrations by day", "days", columns, rows));
   }
 }
 

@@ -4,6 +4,7 @@ import { ApiError } from "../shared/api.js";
 import { announce, element, fill, icon } from "../shared/dom.js";
 import { number, percent } from "../shared/format.js";
 import { Panel } from "../shared/panel.js";
+import { table } from "../shared/table.js";
 import { mentorName } from "./mentors.js";
 
 /**
@@ -13,6 +14,16 @@ import { mentorName } from "./mentors.js";
  */
 
 const PAGE = 10;
+
+/** @type {import("../shared/table.js").Column[]} */
+const COLUMNS = [
+  { head: "#", kind: "rank" },
+  { head: "Mentor", kind: "name", isName: true },
+  { head: "Clicks", kind: "wide" },
+  { head: "Pending", kind: "wide" },
+  { head: "Confirmed", kind: "strong" },
+  { head: "Conv.", kind: "wide" },
+];
 
 export class Leaderboard {
   /** Where each page before this one, and this one, begins; the first begins nowhere. @type {(string | null)[]} */
@@ -67,35 +78,10 @@ export class Leaderboard {
     }
     const before = this.#confirmed;
     this.#confirmed = new Map(entries.map((entry) => [entry.mentorId, entry.confirmedAttributions]));
-    const heads = [
-      ["#", "rank"],
-      ["Mentor", "name"],
-      ["Clicks", "wide"],
-      ["Pending", "wide"],
-      ["Confirmed", ""],
-      ["Conv.", "wide"],
-    ];
+    const rows = entries.map((entry) => row(entry, before.get(entry.mentorId)));
     fill(
       body,
-      element(
-        "table",
-        { class: "mentors" },
-        element("caption", { class: "unseen" }, "Mentors by confirmed members"),
-        element(
-          "thead",
-          {},
-          element(
-            "tr",
-            {},
-            heads.map(([head, kind]) => element("th", { scope: "col", class: kind }, head)),
-          ),
-        ),
-        element(
-          "tbody",
-          {},
-          entries.map((entry) => row(entry, before.get(entry.mentorId))),
-        ),
-      ),
+      table("Mentors by confirmed members", "mentors", COLUMNS, rows),
       this.#pager(entries),
     );
   }
@@ -152,27 +138,22 @@ export class Leaderboard {
 function row(entry, before) {
   const { rank, mentorId, referralCode, totalClicks, pendingAttributions, confirmedAttributions } = entry;
   const hasMore = before !== undefined && before !== confirmedAttributions;
-  return element(
-    "tr",
-    { "data-mentor": mentorId },
-    element("td", { class: "rank" }, number(rank)),
-    element(
-      "th",
-      { scope: "row", class: "name" },
-      mentorName(mentorId, referralCode),
-      element(
-        "span",
-        { class: "narrow quiet" },
-        `${number(totalClicks)} clicks, ${number(pendingAttributions)} pending`,
-      ),
-    ),
-    element("td", { class: "wide" }, number(totalClicks)),
-    element("td", { class: "wide" }, number(pendingAttributions)),
-    element(
-      "td",
-      { class: "strong" },
+  return {
+    attributes: { "data-mentor": mentorId },
+    cells: [
+      number(rank),
+      [
+        mentorName(mentorId, referralCode),
+        element(
+          "span",
+          { class: "narrow quiet" },
+          `${number(totalClicks)} clicks, ${number(pendingAttributions)} pending`,
+        ),
+      ],
+      number(totalClicks),
+      number(pendingAttributions),
       element("span", { class: hasMore ? "changed" : null }, number(confirmedAttributions)),
-    ),
-    element("td", { class: "wide" }, percent(entry.conversionRate)),
-  );
+      percent(entry.conversionRate),
+    ],
+  };
 }

@@ -1,0 +1,116 @@
+"""No page is wider than its screen, whatever the font, the zoom and the numbers; every table opened."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.fonts import NARROW, WIDE, use_font
+from tests.organisation_scene import OrganisationScene
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
+
+SCREENS: Final = {
+    "a phone": (320, 1),
+    "a phone at 200 %": (320, 2),
+    "a larger phone": (390, 1),
+    "a tablet": (768, 1),
+    "just wide enough for columns": (1001, 1),
+    "an old desk": (1024, 1),
+    "a desk at 200 %": (1280, 2),
+    "a desk": (1440, 1),
+}
+"""Pixels across, and how far it is zoomed; a page that is zoomed has that much less room."""
+
+TOO_WIDE: Final = """() => {
+  const says = (node) => `${node.tagName} ${node.className || node.id} "${node.innerText?.slice(0, 40)}"`;
+  const MAY_CUT = ".charts, pre, input, textarea";
+  const isUnseen = (node) => node && (getComputedStyle(node).clipPath !== "none" || isUnseen(node.parentElement));
+  const faults = [];
+  const page = document.documentElement.scrollWidth;
+  if (page > innerWidth) faults.push(`the page scrolls: ${page} in ${innerWidth}`);
+  for (const node of document.body.querySelectorAll("*:not(svg, svg *)")) {
+    const box = node.getBoundingClientRect();
+    if (box.width === 0 || box.height === 0 || node.closest(MAY_CUT) || isUnseen(node)) continue;
+    if (box.right > innerWidth + 0.5 || box.left < -0.5) faults.push(`${says(node)} ends at ${box.right}`);
+    const panel = node.closest(".panel")?.getBoundingClientRect();
+    if (panel && box.right > panel.right + 0.5) faults.push(`${says(node)} leaves its panel`);
+    const room = node.clientWidth;
+    if (room > 0 && node.scrollWidth > room + 1)
+      faults.push(`${says(node)} has ${node.scrollWidth} in ${room}`);
+  }
+  return [...new Set(faults)];
+}"""
+"""What sticks out of the screen, its panel or its own box; only what is meant for it may hold more than it shows."""
+
+
+def screen_of(name: str) -> dict[str, object]:
+    """Return the browser's settings for a screen; zooming makes the page's pixels larger and fewer."""
+    pixels, zoom = SCREENS[name]
+    return {"size": {"width": pixels // zoom, "height": 900 // zoom}, "device_scale_factor": zoom, "bypass_csp": True}
+
+
+async def assert_fits(page: Page) -> None:
+    """See that nothing is too wide."""
+    faults = await page.evaluate(TOO_WIDE)
+    assert not faults, "\n".join(faults)
+
+
+@pytest.fixture
+def crowded(scene: OrganisationScene) -> OrganisationScene:
+    """Give an organisation with everything: long names, large numbers, every panel filled."""
+    scene.call(
+        "An organisation whose name is long enough for two lines and a word without any end to break at: " + "m" * 60
+    )
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=98_765_432, pending=1_000_000, confirmed=7_654_321, **{"w" * 32: 1_000_000})
+    scene.reach(mentor_id, 25)
+    for confirmed in range(11):
+        scene.count(scene.issue(), clicks=1_234_567, confirmed=confirmed)
+    return scene
+
+
+@pytest.mark.parametrize("advance", [NARROW, WIDE], ids=["narrow", "wide"])
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_the_dashboard_fits(visit: Visit, crowded: OrganisationScene, screen: str, advance: int) -> None:
+    """With charts and with tables, signed in and signed out."""
+    async with visit("/dashboard", org_id=crowded.org_id, **screen_of(screen)) as page:
+        await expect(page.locator("#daily canvas")).to_have_count(2)
+        await expect(page.locator("#pipeline .state")).to_be_visible()
+        await use_font(page, advance)
+        await assert_fits(page)
+        await page.get_by_role("button", name="Show as table").click()
+        await expect(page.locator(".table-alternative")).to_be_visible()
+        await assert_fits(page)
+        await page.get_by_role("button", name="Sign out").click()
+        await expect(page.get_by_label("Token")).to_be_visible()
+        await assert_fits(page)
+
+
+@pytest.mark.parametrize("advance", [NARROW, WIDE], ids=["narrow", "wide"])
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_an_empty_organisation_fits(visit: Visit, scene: OrganisationScene, screen: str, advance: int) -> None:
+    """The first steps have commands with long ids in them."""
+    async with visit("/dashboard", org_id=scene.org_id, **screen_of(screen)) as page:
+        await expect(page.get_by_role("heading", name="Nothing has been counted yet")).to_be_visible()
+        await use_font(page, advance)
+        await assert_fits(page)
+
+
+@pytest.mark.parametrize("advance", [NARROW, WIDE], ids=["narrow", "wide"])
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_a_mentors_page_fits(visit: Visit, crowded: OrganisationScene, screen: str, advance: int) -> None:
+    """The link, its QR code, counts and badges; and the page where links without a landing page lead."""
+    mentor_id = next(iter(crowded.codes))
+    setting = screen_of(screen)
+    async with visit("/me", org_id=crowded.org_id, role="mentor", subject=mentor_id, **setting) as page:
+        await expect(page.get_by_role("img", name="QR code")).to_be_visible()
+        await use_font(page, advance)
+        await assert_fits(page)
+        await page.goto(f"/welcome?ref={crowded.codes[mentor_id]}")
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
+        await use_font(page, advance)
+        await assert_fits(page)
