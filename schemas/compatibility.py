@@ -106,7 +106,7 @@ class _Place:
 
 def _narrowed(old: _Place, new: _Place, path: str, *, may_come: bool = False) -> list[str]:
     """Return what `old` allows and `new` does not; `may_come`: fields that only `old` has are no fault."""
-    faults = []
+    faults: list[str] = []
     for form in old.forms:
         alike = [other for other in new.forms if _is_alike(form, other)] or new.forms
         tried: list[list[str]] = [_narrowed_form(form, other, path, may_come=may_come) for other in alike]
