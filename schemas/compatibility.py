@@ -109,8 +109,9 @@ def _narrowed(old: _Place, new: _Place, path: str, *, may_come: bool = False) ->
     faults: list[str] = []
     for form in old.forms:
         alike = [other for other in new.forms if _is_alike(form, other)] or new.forms
-        tried: list[list[str]] = [_narrowed_form(form, other, path, may_come=may_come) for other in alike]
-        faults += min(tried, key=len)
+        tried = [_narrowed_form(form, other, path, may_come=may_come) for other in alike]
+        nearest = min(tried, key=len)
+        faults += nearest
     return faults
 
 
