@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import rich_click as click
+
+from process.lines import json_line
 
 if TYPE_CHECKING:
     from edges.registry.issuing import Issued
@@ -47,4 +48,4 @@ def issue(*, org_id: UUID, mentor_id: UUID, as_json: bool) -> None:
         "issued_at": issued.issued_at.isoformat(),
         "is_new": issued.is_new,
     }
-    click.echo(json.dumps(fields | ({"share_url": link} if link else {})))
+    click.echo(json_line(fields | ({"share_url": link} if link else {})))

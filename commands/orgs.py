@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import timedelta
 from typing import IO, TYPE_CHECKING
 from uuid import UUID
 
 import rich_click as click
 
+from process.lines import json_line
 from process.settings import load_settings
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def list_all(*, as_json: bool) -> None:
     found = asyncio.run(read())
     for each in found:
         if as_json:
-            click.echo(json.dumps({**each._asdict(), "org_id": str(each.org_id)}))
+            click.echo(json_line({**each._asdict(), "org_id": str(each.org_id)}))
         else:
             secrets = ", ".join(each.secrets) or "none"
             click.echo(f"{each.org_id}  {each.name or '(no name)'}")
@@ -156,7 +156,7 @@ def reseal() -> None:
 def print_fields(fields: dict[str, str], *, as_json: bool) -> None:
     """Print a result: one line of JSON, or a line for each field."""
     if as_json:
-        click.echo(json.dumps(fields))
+        click.echo(json_line(fields))
     else:
         for name, value in fields.items():
             click.echo(f"{name}: {value}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from pathlib import Path
 
 import rich_click as click
 
 from local import parts
+from process.lines import json_line
 from process.settings import load_settings
 
 PARTS_OPTION_HELP = (
@@ -44,7 +44,7 @@ def command(data_dir: Path | None, kind: parts.Kind, *, as_json: bool) -> None:
         ) as running:
             addresses = {"bootstrap_servers": running.bootstrap_servers, "database_url": running.database_url}
             if as_json:
-                click.echo(json.dumps(addresses))
+                click.echo(json_line(addresses))
             else:
                 for name, value in running.environment().items():
                     click.echo(f"export {name}={value}")

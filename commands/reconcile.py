@@ -14,10 +14,10 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
-import orjson
 import rich_click as click
 
 from commands.membership import FIELD_HELP, NO_SOURCE, STATUS_HELP, configure, remove, sources
+from process.lines import json_line
 from process.settings import load_settings
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def command(  # noqa: PLR0913  the options of a command
             "records_read": reconciler.records_read,
             "runs": [run.as_json() for run in runs],
         }
-        click.echo(orjson.dumps(report))
+        click.echo(json_line(report))
     else:
         print_runs(runs, dry_run=dry_run)
         if runs:

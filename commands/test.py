@@ -8,10 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import rich_click as click
+
+from commands import surroundings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -44,8 +47,10 @@ def checks() -> list[Check]:
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.option("--unit", is_flag=True, help="Only the tests without Kafka and Postgres; seconds.")
+@click.option("--surroundings", "place", type=click.Choice([each.name for each in surroundings.ALL]),
+              help="As if on another machine; by default each in turn, by the day of the year.")  # fmt: skip
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
-def command(pytest_arguments: tuple[str, ...], *, unit: bool) -> None:
+def command(pytest_arguments: tuple[str, ...], *, unit: bool, place: str | None) -> None:
     """Run every check (lint, format, types, layers, locks) and then every test, files of tests side by side.
 
     What stands after -- goes to pytest, which then runs alone, one test after the other: referrals test -- -k badges
@@ -55,6 +60,9 @@ def command(pytest_arguments: tuple[str, ...], *, unit: bool) -> None:
         raise click.ClickException(message)
     if not pytest_arguments:
         run_checks(checks())
+    there = surroundings.named(place) if place else surroundings.of_day(datetime.now(UTC).date())
+    click.echo(f"surroundings: {there.what} (--surroundings={there.name})")
+    surroundings.move_to(there)
     run_pytest(_arguments(pytest_arguments, unit=unit))
 
 

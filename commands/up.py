@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import rich_click as click
 
 from commands.parts import parts_option
 from local import parts
+from process.lines import json_line
 from process.settings import load_settings
 
 
@@ -36,7 +36,7 @@ def command(data_dir: Path | None, kind: parts.Kind, *, as_json: bool) -> None:
             settings, data_dir=data_dir, durable=True, kind=kind, announce=announce
         ) as installation:
             if as_json:
-                click.echo(json.dumps(installation.addresses))
+                click.echo(json_line(installation.addresses))
             else:
                 for name, address in installation.addresses.items():
                     click.echo(f"{name}: {address}")

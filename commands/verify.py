@@ -6,7 +6,6 @@ import gc
 import sys
 from contextlib import nullcontext
 
-import orjson
 import rich_click as click
 from confluent_kafka import KafkaException
 from rich import box
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from process.lines import json_line
 from process.settings import load_settings
 from proof.verify.oracle import Oracle
 from proof.verify.reading import CannotRead
@@ -63,7 +63,7 @@ def command(*, wait_s: float, no_database: bool, show_all: bool, as_json: bool) 
         click.echo(f"referrals: {error}", err=True)
         sys.exit(EXIT_CANNOT_READ)
     if as_json:
-        click.echo(orjson.dumps(report.as_json()))
+        click.echo(json_line(report.as_json()))
     else:
         width = None if sys.stdout.isatty() else WIDTH_IN_FILES
         print_report(report, Console(highlight=False, width=width), limit=None if show_all else DIFFERENCES_SHOWN)

@@ -14,6 +14,7 @@ import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
+from process.lines import json_line
 from process.settings import Settings
 
 _SHARED: tuple[Processor, ...] = (
@@ -67,7 +68,10 @@ def configure(settings: Settings) -> None:
     if writes_json(settings):
         # Without the values of local variables: they hold records, and records name members.
         traces = ExceptionDictTransformer(show_locals=False)
-        rendering = [structlog.processors.ExceptionRenderer(traces), structlog.processors.JSONRenderer()]
+        rendering = [
+            structlog.processors.ExceptionRenderer(traces),
+            structlog.processors.JSONRenderer(lambda line, **_: json_line(line)),
+        ]
     else:
         plain = structlog.dev.plain_traceback  # rich's shows local variables as well
         rendering = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
