@@ -30,6 +30,7 @@ COMMANDS = {
     "stream": "Run the stream app: counts and milestones.",
     "badges": "Run the badge consumer: milestones to awards.",
     "counts": "Run the projection of codes and counts into Postgres.",
+    "state": "Show the stream app's state, and decide about it where it contradicts the cluster.",
     "orgs": "Make organisations, and keep their secrets.",
     "mentors": "Bring mentors in from CSV, with a code for each.",
     "codes": "Issue referral codes.",
@@ -53,6 +54,7 @@ EXPECTED_ERRORS = {
     "edges.web.server.CannotListen": EXIT_FAILED,
     "psycopg.OperationalError": EXIT_FAILED,
     "cimpl.KafkaException": EXIT_FAILED,
+    "streams.engine.errors.EngineError": EXIT_FAILED,
 }
 
 

@@ -61,7 +61,7 @@ def command() -> None:
     daily = reconcile_in_process if settings.is_given("database_url") else None
     app = create_app(settings, on_leave=leave, daily=daily)
     try:
-        app.engine.check_topics()
+        app.engine.cluster.check_topics()
     except NotCoPartitioned as fault:
         raise click.ClickException(
             f"{fault}; create the topics with `referrals topics create`, or set REFERRALS_PARTITIONS and "

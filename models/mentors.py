@@ -14,7 +14,7 @@ from models.events import UNKNOWN_CHANNEL, ChannelCounts, MentorCounts, clean_ch
 from models.members import CONFIRMED, PENDING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
 CHANNELS_MAX: Final = 16
@@ -44,6 +44,17 @@ def encode_mentor(counts: MentorCounts) -> bytes:
     counts.conversion_rate = min(confirmed / clicks, 1.0) if clicks else 0.0
     # Copied, because the encoder's bytes keep the room it wrote them in: 120 bytes for each row that is kept.
     return b"".join((_encode(counts), b""))
+
+
+def begun_anew(counts: MentorCounts, announced: Collection[int]) -> MentorCounts:
+    """Return a mentor of whom nothing is counted yet, and every threshold is noted that was announced."""
+    return MentorCounts(
+        org_id=counts.org_id,
+        mentor_id=counts.mentor_id,
+        referral_code=counts.referral_code,
+        by_channel={},
+        milestones=sorted({*counts.milestones, *announced}),
+    )
 
 
 def mentor_key(counts: MentorCounts) -> bytes:

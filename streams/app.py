@@ -22,6 +22,7 @@ from models.topics import CODES, SOURCES
 from process import logs
 from process.fault_points import fault_point
 from process.settings import Settings
+from streams.beginning import beginnings
 from streams.engine.app import EngineApp
 from streams.engine.options import EngineOptions, leave_process
 
@@ -61,16 +62,7 @@ def create_app(
         ),
         partitions=settings.partitions,
     )
-    options = EngineOptions(
-        app_id=settings.app_id,
-        source_topics=tuple(topic.full_name(settings.topic_prefix) for topic in SOURCES),
-        read_first=CODES.full_name(settings.topic_prefix),
-        tables=TABLES,
-        partitions=settings.partitions,
-        client_config={**settings.kafka_client_config(), "log_level": LOG_CRITICAL},
-        on_leave=on_leave,
-        fault_point=fault_point,
-    )
+    options = engine_options(settings, on_leave=on_leave)
     app = EngineApp.create(
         options,
         session_timeout_s=settings.session_timeout_s,
@@ -92,6 +84,23 @@ def create_app(
     if daily is not None and settings.reconcile_at != "off":
         app.crontab(settings.reconcile_at, timezone=UTC, on_leader=True)(daily)
     return app
+
+
+def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] = leave_process) -> EngineOptions:
+    """Return the engine's wiring under these settings."""
+    options = EngineOptions(
+        app_id=settings.app_id,
+        source_topics=tuple(topic.full_name(settings.topic_prefix) for topic in SOURCES),
+        read_first=CODES.full_name(settings.topic_prefix),
+        tables=TABLES,
+        partitions=settings.partitions,
+        client_config={**settings.kafka_client_config(), "log_level": LOG_CRITICAL},
+        begin=lambda numbers: beginnings(options, settings.topic_prefix, numbers),
+        decide_with="referrals state",
+        on_leave=on_leave,
+        fault_point=fault_point,
+    )
+    return options
 
 
 def _now_ms() -> int:

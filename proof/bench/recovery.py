@@ -64,7 +64,7 @@ def measure_recovery(parts: Parts, kind: str, count: int, *, announce: Callable[
     started_s = time.perf_counter()
     loaded = load_rows(options, range(PARTITIONS), cancelled=lambda: False)
     seconds = time.perf_counter() - started_s
-    if loaded != dict(enumerate(written)):
+    if {number: each.rows for number, each in loaded.items()} != dict(enumerate(written)):
         raise RuntimeError(f"the rows of {kind} that were loaded are not those that were written")
     return Recovery(kind=kind, rows=sum(len(rows[kind]) for rows in written), seconds=seconds)
 

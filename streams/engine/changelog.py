@@ -1,29 +1,47 @@
-"""Rows from changelogs: read to their end, committed records only, last one of each key."""
+"""Rows from changelogs, and other topics: read to their end, committed records only."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from streams.engine.standing import SEAL_KEY, STANDING_KEY, decode_standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     from streams.engine.batch import Rows
     from streams.engine.options import EngineOptions
+    from streams.engine.standing import Standing
 
 FIRST_OFFSET: Final = 0
 """As a number: the symbolic beginning is asked for from the broker first, and asked again half a second later if
 the leaders are not known yet, which they never are in a consumer just made. Nothing is deleted from a changelog
 but by compaction; else `auto.offset.reset` finds the first offset."""
 
+METADATA_TIMEOUT_S: Final = 5.0
 RECORDS_PER_CALL: Final = 10_000
 WAIT_S: Final = 0.05
 """A call waits this long for more records: short, because at the end of a partition none come."""
 
 
-def load_rows(options: EngineOptions, partitions: Collection[int], *, cancelled: Callable[[], bool]) -> dict[int, Rows]:
-    """Return the rows of source partitions: of each table's changelog the last committed row of each key.
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the changelogs hold of a source partition."""
+
+    rows: Rows
+    standing: Standing | None
+    seals: dict[str, int]
+    """Of those tables that have one."""
+
+
+def load_rows(
+    options: EngineOptions, partitions: Collection[int], *, cancelled: Callable[[], bool] = lambda: False
+) -> dict[int, Loaded]:
+    """Return what is kept of source partitions: of each table's changelog the last committed row of each key.
 
     Blocks. The partitions' producers must have started, so that the changelogs end in no open transaction.
     One consumer reads all of them: starting one takes longer than reading a small changelog.
@@ -41,6 +59,27 @@ def load_rows(options: EngineOptions, partitions: Collection[int], *, cancelled:
     places = {
         (options.changelog(table), number): loaded[number][table] for number in partitions for table in options.tables
     }
+    for place, key, row in read_to_end(options, places.keys(), cancelled=cancelled):
+        if row is not None:
+            places[place][key] = row
+        else:
+            places[place].pop(key, None)
+    return {number: _told_apart(rows, options.tables[0]) for number, rows in loaded.items()}
+
+
+def read_topic(options: EngineOptions, topic: str) -> Iterator[tuple[Any, bytes | None]]:
+    """Yield key and value of each committed record of a topic, to where it ends now; nothing where there is none."""
+    admin = AdminClient(dict(options.client_config))
+    found = admin.list_topics(timeout=METADATA_TIMEOUT_S).topics
+    places = [(topic, number) for number in found[topic].partitions] if topic in found else []
+    for _, key, value in read_to_end(options, places):
+        yield key, value
+
+
+def read_to_end(
+    options: EngineOptions, places: Collection[tuple[str, int]], *, cancelled: Callable[[], bool] = lambda: False
+) -> Iterator[tuple[tuple[str, int], Any, bytes | None]]:
+    """Yield place, key and value of each committed record of topics' partitions, to where they end now."""
     consumer = Consumer(
         {
             **options.client_config,
@@ -62,16 +101,17 @@ def load_rows(options: EngineOptions, partitions: Collection[int], *, cancelled:
                 place: Any = (message.topic(), message.partition())
                 fault = message.error()
                 if fault is None:
-                    key: Any = message.key()
-                    row = message.value()
-                    if row is not None:
-                        places[place][key] = row
-                    else:
-                        places[place].pop(key, None)
+                    yield place, message.key(), message.value()
                 elif fault.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the name that the client gives it
                     unfinished.discard(place)
                 elif not fault.retriable():
                     raise KafkaException(fault)
     finally:
         consumer.close()
-    return loaded
+
+
+def _told_apart(rows: Rows, first_table: str) -> Loaded:
+    """Take the engine's own rows out of the application's."""
+    standing = decode_standing(rows[first_table].pop(STANDING_KEY, None))
+    seals = {table: int(seal) for table, kept in rows.items() if (seal := kept.pop(SEAL_KEY, None)) is not None}
+    return Loaded(rows, standing, seals)

@@ -4,7 +4,8 @@ The order that makes it exact (see DESIGN.md, the commit protocol):
 
     assign   partitions that another worker may have owned meanwhile are dropped
     prepare  a producer starts for each new partition: the former owner is fenced, its open transaction ends;
-             then the committed positions are asked for; then the changelogs are read to their end
+             then the group's offsets are asked for, and the changelogs are read to their end. What they hold says
+             where the rows stand; the group's offsets are made to follow, or the partition is refused (standing.py)
     resume   Faust seeks the sources to the committed offsets and lets records flow
     apply    a batch is folded: rows, epoch and position change in one step, without an await between
     commit   the epoch is detached, written and committed by a thread, while the next one grows
@@ -19,23 +20,20 @@ import asyncio
 import gc
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from confluent_kafka import Consumer, TopicPartition
 
-from streams.engine.changelog import load_rows
-from streams.engine.errors import EngineError, NotCoPartitioned
-from streams.engine.partition import SourcePartition
+from streams.engine.cluster import Cluster
+from streams.engine.errors import EngineError, StateDecided
+from streams.engine.takeover import Refusals, in_thread, take_over
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from streams.engine.batch import Changes, RecordBatch, Rows
     from streams.engine.options import EngineOptions
-
-COMMITTED_TIMEOUT_S: Final = 30.0
-METADATA_TIMEOUT_S: Final = 5.0
+    from streams.engine.partition import SourcePartition
 
 log = structlog.get_logger("engine")
 
@@ -46,6 +44,8 @@ class Engine:
     def __init__(self, options: EngineOptions) -> None:
         self.options = options
         self.partitions: dict[int, SourcePartition] = {}
+        self.cluster = Cluster(options)
+        self.refusals = Refusals(options, self.cluster)
         self._generation = -1
         self._assigned: set[int] = set()
         self._accepting = False
@@ -55,7 +55,6 @@ class Engine:
         self._hurry = asyncio.Event()
         self._commit_threads = ThreadPoolExecutor(options.commit_threads, thread_name_prefix="commit")
         self._closing = ThreadPoolExecutor(1, thread_name_prefix="close")
-        self._group_consumer: Consumer | None = None
         self._group: Any = None
 
     # -- ownership --------------------------------------------------------------------------------------------
@@ -73,35 +72,27 @@ class Engine:
             self._drop(number)
 
     async def prepare(self, generation: int) -> bool:
-        """Fence former owners and load the rows; False if another assignment came meanwhile.
+        """Take the assigned partitions over; False if another assignment came meanwhile.
 
-        A producer is started for each new partition, then its committed positions are asked for, then its
-        changelogs are read: each step must find what the one before has made final.
+        Partitions that stay keep their rows if the group's offsets are where these stand.
         """
-        started_s = time.monotonic()
-        await self._in_thread(self.check_topics)
+        await in_thread(self.cluster.check_topics)
+        if self._group is None:
+            self._group = await in_thread(self.cluster.group)
         kept = set(self.partitions)
-        committed = await self._in_thread(self._committed_positions, kept)
+        committed, _ = await in_thread(self.cluster.committed, kept)
         if generation != self._generation:
             return False
         for number in [number for number in kept if self.partitions[number].committed != committed[number]]:
             self._drop(number)  # its rows do not stand at the position it would go on from
         new = sorted(self._assigned - self.partitions.keys())
-        partitions = await asyncio.gather(*[self._in_thread(self._start_partition, number) for number in new])
-        self.options.fault_point("engine.loading")
-        committed = await self._in_thread(self._committed_positions, new)
-        first = await self._in_thread(self._first_offsets, new)
-        fenced_s = time.monotonic()
-        loaded = await self._in_thread(
-            lambda: load_rows(self.options, new, cancelled=lambda: generation != self._generation)
+        taken = await take_over(
+            self.options, self.cluster, self._group, new, is_current=lambda: generation == self._generation
         )
-        if generation != self._generation:
-            for partition in partitions:
-                self._close(partition)
+        if taken is None:
             return False
-        for partition in partitions:
-            partition.take_over(loaded[partition.number], committed[partition.number], first[partition.number])
-            self.partitions[partition.number] = partition
+        self.partitions.update({partition.number: partition for partition in taken.partitions})
+        await self.refusals.note(taken.refused)
         if new:
             gc.collect()
             gc.freeze()  # rows live long; the collector need not walk them
@@ -109,12 +100,18 @@ class Engine:
             "partitions_ready",
             generation=generation,
             kept=sorted(self.partitions.keys() - set(new)),
-            new=new,
-            rows=sum(len(table) for rows in loaded.values() for table in rows.values()),
-            fencing_s=round(fenced_s - started_s, 3),
-            loading_s=round(time.monotonic() - fenced_s, 3),
+            new=sorted(self.partitions.keys() & set(new)),
+            refused=sorted(taken.refused),
+            rows=taken.rows,
+            fencing_s=taken.fencing_s,
+            loading_s=taken.loading_s,
         )
-        return True
+        return generation == self._generation
+
+    async def look_after_refused(self) -> None:
+        """Start afresh when somebody has decided about a partition that was refused."""
+        if self._accepting and (decided := await self.refusals.decided()):
+            self.leave(StateDecided(f"somebody decided about partitions {decided}"))
 
     def resume(self) -> None:
         """Accept batches again."""
@@ -135,11 +132,6 @@ class Engine:
                 return
             await asyncio.wait(committing)  # not cancelled with who waits: a commit begun is ended
 
-    def _start_partition(self, number: int) -> SourcePartition:
-        partition = SourcePartition(self.options, number)
-        partition.producer.start()
-        return partition
-
     def _drop(self, number: int) -> None:
         partition = self.partitions.pop(number)
         self._uncommitted_bytes -= partition.epoch.bytes
@@ -147,48 +139,6 @@ class Engine:
 
     def _close(self, partition: SourcePartition) -> None:
         self._closing.submit(partition.producer.close)  # joins librdkafka's threads: not on the event loop
-
-    def _committed_positions(self, numbers: Collection[int]) -> dict[int, dict[str, int]]:
-        asked = [TopicPartition(topic, number) for number in numbers for topic in self.options.source_topics]
-        positions: dict[int, dict[str, int]] = {number: {} for number in numbers}
-        if asked:
-            for answer in self._consumer().committed(asked, COMMITTED_TIMEOUT_S):
-                if answer.offset >= 0:
-                    positions[answer.partition][answer.topic] = answer.offset
-        return positions
-
-    def check_topics(self) -> None:
-        """See that the source topics have the partitions that the application counts on.
-
-        Raises:
-            NotCoPartitioned: one is missing, or has another number; keys would be looked for in wrong places.
-            KafkaException: the cluster does not answer.
-
-        """
-        found = self._consumer().list_topics(timeout=METADATA_TIMEOUT_S).topics
-        for topic in self.options.source_topics:
-            partitions = len(found[topic].partitions) if topic in found else 0
-            if partitions != self.options.partitions:
-                raise NotCoPartitioned(
-                    f"topic {topic} has {partitions or 'not been created'}{' partitions' if partitions else ''}, "
-                    f"expected {self.options.partitions} partitions"
-                )
-
-    def _first_offsets(self, numbers: Collection[int]) -> dict[int, dict[str, int]]:
-        """Return the first offset that each source topic still has in each partition."""
-
-        def first(topic: str, number: int) -> int:
-            low, _ = self._consumer().get_watermark_offsets(TopicPartition(topic, number), COMMITTED_TIMEOUT_S)
-            return low
-
-        return {number: {topic: first(topic, number) for topic in self.options.source_topics} for number in numbers}
-
-    def _consumer(self) -> Consumer:
-        """Return a consumer that is in the group's name but not in the group: for its offsets and metadata."""
-        if self._group_consumer is None:
-            self._group_consumer = Consumer({**self.options.client_config, "group.id": self.options.app_id})
-            self._group = self._group_consumer.consumer_group_metadata()
-        return self._group_consumer
 
     # -- folding ----------------------------------------------------------------------------------------------
 
@@ -213,6 +163,16 @@ class Engine:
             self.leave(error)
             return
         self._commit_soon(partition)
+
+    def cover(self, topic: str, number: int, covers_from: int, covers_to: int) -> None:
+        """Move a partition's position over what is no record: transaction markers, and aborted records.
+
+        Else it would stay before a marker that ends the log, and count as unread when retention removes it.
+        """
+        partition = self.partitions.get(number)
+        if self._accepting and partition is not None and partition.positions.get(topic) == covers_from < covers_to:
+            partition.epoch.positions[topic] = partition.positions[topic] = covers_to
+            self._commit_soon(partition)
 
     async def revise(self, step: Callable[[Rows, int], Changes]) -> None:
         """Let a step that no record caused change each partition's rows: `step(rows, partition number)`."""
@@ -279,9 +239,6 @@ class Engine:
         self._accepting = False
         log.error("worker_leaves", reason=str(error), kind=type(error).__name__, exc_info=_unexpected(error))
         self.options.on_leave(error)
-
-    async def _in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - passed through
-        return await asyncio.get_running_loop().run_in_executor(None, call, *arguments)
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:

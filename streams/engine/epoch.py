@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from streams.engine.batch import Changes, OutgoingRecord
+    from streams.engine.standing import Standing
 
 
 class Epoch:
@@ -15,7 +16,7 @@ class Epoch:
     changed many times is written once.
     """
 
-    __slots__ = ("bytes", "latest", "outgoing", "positions", "rows")
+    __slots__ = ("bytes", "latest", "outgoing", "positions", "rows", "standing")
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[bytes, bytes | None]] = {}
@@ -23,6 +24,8 @@ class Epoch:
         self.outgoing: list[OutgoingRecord] = []
         self.positions: dict[str, int] = {}
         """Source topic -> offset of the next record to be read."""
+        self.standing: Standing | None = None
+        """Where the rows stand after it; given when it is detached."""
         self.bytes = 0
         """What the epoch holds, about: for the bound on uncommitted work."""
 

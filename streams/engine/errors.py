@@ -3,6 +3,8 @@
 EngineError
 ├── CommitFailed       an epoch could not be committed: fenced, aborted, or the broker was away too long
 ├── OutOfOrder         a batch does not follow the position that the rows stand at
+├── StateDecided       somebody has decided about a partition that was refused
+├── StateRefused       what is kept of a partition does not fit the cluster, and somebody has to decide
 └── NotCoPartitioned   the assignment or the topics contradict the join by partition
 """
 
@@ -19,6 +21,19 @@ class CommitFailed(EngineError):  # noqa: N818 - read as what happened
 
 class OutOfOrder(EngineError):  # noqa: N818 - read as what happened
     """A batch does not follow what the rows hold: folding it would count records twice, or leave some out."""
+
+
+class StateRefused(EngineError):  # noqa: N818 - read as what happened
+    """What is kept of a source partition and what the cluster has contradict each other; going on would miscount."""
+
+    def __init__(self, partition: int, reason: str) -> None:
+        super().__init__(f"partition {partition}: {reason}")
+        self.partition = partition
+        self.reason = reason
+
+
+class StateDecided(EngineError):  # noqa: N818 - read as what happened
+    """A partition that was refused can be taken over now; a fresh start does it."""
 
 
 class NotCoPartitioned(EngineError):  # noqa: N818 - read as what happened

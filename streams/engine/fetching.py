@@ -17,12 +17,12 @@ from aiokafka.consumer import fetcher
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
+from faust.types import TP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     import aiokafka
-    from faust.types import TP
 
     from streams.engine.batch import FetchedRecord
 
@@ -114,6 +114,18 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS_MAX  # noqa: SLF001 - Faust sets it and offers no setting
         return consumer
+
+    def covered(self, topics: Collection[str]) -> dict[TP, tuple[int, int]]:
+        """Return where records end in what is no record: markers, aborted ones. From the custody, see SliceResult."""
+        found = {}
+        consumer: Any = self._consumer
+        for tp in consumer.assignment() if consumer is not None else ():
+            if tp.topic in topics:
+                state = consumer._subscription.subscription.assignment.state_value(tp)  # noqa: SLF001 - no other way
+                covers_from, covers_to = getattr(state, "custody", (0, 0))
+                if covers_from < covers_to:
+                    found[TP(tp.topic, tp.partition)] = (covers_from, covers_to)
+        return found
 
     async def _fetch_records(self, consumer: Any, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - Faust's
         records = cast("dict[Any, Slice]", await super()._fetch_records(consumer, *arguments, **options))

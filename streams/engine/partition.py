@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from streams.engine.epoch import Epoch
 from streams.engine.errors import OutOfOrder
 from streams.engine.producer import TransactionalProducer
+from streams.engine.standing import Stand, Standing
 
 if TYPE_CHECKING:
     from streams.engine.batch import Changes, RecordBatch, Rows
     from streams.engine.options import EngineOptions
+    from streams.engine.standing import Found
 
 
 class SourcePartition:
@@ -29,19 +31,29 @@ class SourcePartition:
         """Source topic -> offset of the next record to be folded."""
         self.committed: dict[str, int] = {}
         """The same as of the last commit; absent where nothing is committed yet."""
+        self.topic_ids: dict[str, str] = {}
+        """Source topic -> the broker's identity of it, as it was taken over."""
+        self.seals: dict[str, int] = {}
+        """Table -> number of the last epoch that changed it."""
         self.epoch = Epoch()
+        self.epochs = 0
+        """Number of the last epoch that was detached."""
         self.committing: asyncio.Task[None] | None = None
         self.urgent = asyncio.Event()
         """Set when the open epoch has something that should not wait for the calm."""
 
-    def take_over(self, rows: Rows, committed: dict[str, int], first: dict[str, int]) -> None:
-        """Begin with the rows as loaded and the positions as committed, both asked for after the producer started.
+    def take_over(self, rows: Rows, positions: dict[str, int], found: Found) -> None:
+        """Begin with the rows as loaded, at the positions that `judge` made of what was found.
 
-        Where nothing is committed, or retention has removed what follows, `first` is the first offset there is.
+        All of it was asked for after the producer had started.
         """
         self.rows = rows
-        self.committed = committed
-        self.positions = {topic: max(offset, committed.get(topic, 0)) for topic, offset in first.items()}
+        self.positions = dict(positions)
+        self.committed = dict(found.committed)
+        self.topic_ids = {topic: log.topic_id for topic, log in found.sources.items()}
+        if found.standing is not None:
+            self.seals = dict(found.standing.seals)
+            self.epochs = found.standing.epoch
 
     def admit(self, batch: RecordBatch) -> None:
         """Refuse a batch that does not follow what was folded before.
@@ -76,7 +88,12 @@ class SourcePartition:
         return size
 
     def detach(self) -> Epoch:
-        """Return the open epoch, to be committed, and begin the next."""
+        """Return the open epoch, to be committed with where the rows stand after it, and begin the next."""
         self.urgent.clear()
         epoch, self.epoch = self.epoch, Epoch()
+        if epoch.rows or epoch.positions:
+            self.epochs += 1
+            self.seals.update(dict.fromkeys(epoch.rows, self.epochs))
+            sources = {topic: Stand(at, self.topic_ids.get(topic, "")) for topic, at in self.positions.items()}
+            epoch.standing = Standing(self.epochs, sources, dict(self.seals))
         return epoch

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from confluent_kafka import KafkaException, Producer, TopicPartition
 
 from streams.engine.errors import CommitFailed
+from streams.engine.standing import OFFSETS_MARK, SEAL_KEY, STANDING_KEY, encode_standing, seal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +82,8 @@ class TransactionalProducer:
         self._produce(epoch)
         fault_point("engine.produced")
         if epoch.positions:
-            positions = [TopicPartition(topic, self._partition, at) for topic, at in epoch.positions.items()]
+            mark = "" if epoch.standing is None else OFFSETS_MARK
+            positions = [TopicPartition(topic, self._partition, at, mark) for topic, at in epoch.positions.items()]
             self._persist(
                 "send_offsets_to_transaction",
                 lambda timeout: self._producer.send_offsets_to_transaction(positions, group, timeout),
@@ -101,6 +103,11 @@ class TransactionalProducer:
             changelog = self._options.changelog(table)
             for key, row in rows.items():
                 send(changelog, row, key, self._partition)
+            if epoch.standing is not None:
+                send(changelog, seal_of(epoch.standing.epoch), SEAL_KEY, self._partition)
+        if epoch.standing is not None:
+            first = self._options.changelog(self._options.tables[0])
+            send(first, encode_standing(epoch.standing), STANDING_KEY, self._partition)
         for topic, values in epoch.latest.items():
             for key, value in values.items():
                 send(topic, value, key)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from streams.engine.transport import BatchConsumer
 
 READ_FIRST_POLL_S: Final = 0.02
+LOOK_AFTER_S: Final = 10.0
+"""How often what no record tells of is looked at: markers at the end of a log, and partitions that are refused."""
 READ_FIRST_STALLED_S: Final = 2.0
 """The end of a topic may be control records, which are never delivered: without progress for this long it is read."""
 
@@ -68,9 +70,10 @@ class ChangelogRecovery(Recovery):
         engine = engine_of(self.app)
         consumer = self._batch_consumer()
         first = engine.options.read_first
-        ends = await consumer.highwaters(*[tp for tp in consumer.assignment() if tp.topic == first])
+        refused = {tp for tp in consumer.assignment() if tp.partition in engine.refusals}
+        ends = await consumer.highwaters(*[tp for tp in consumer.assignment() - refused if tp.topic == first])
         behind = {tp.partition: end for tp, end in ends.items() if (end or 0) > engine.position(first, tp.partition)}
-        consumer.hold(self._other_sources(set(behind)))
+        consumer.hold(self._other_sources(set(behind)) | refused)
         return behind
 
     async def _read_first(self, behind: dict[int, int]) -> None:
@@ -88,6 +91,20 @@ class ChangelogRecovery(Recovery):
             if done:
                 self._batch_consumer().release(self._other_sources(done))
                 behind = {number: end for number, end in behind.items() if number not in done}
+
+    @Service.task
+    async def _look_after(self) -> None:
+        engine = engine_of(self.app)
+        while not self.should_stop:
+            await self.sleep(LOOK_AFTER_S)
+            try:
+                for tp, (covers_from, covers_to) in self._batch_consumer().covered().items():
+                    engine.cover(tp.topic, tp.partition, covers_from, covers_to)
+                await engine.look_after_refused()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - Faust would end the task without a word
+                engine.leave(error)
 
     def _other_sources(self, numbers: set[int]) -> set[TP]:
         options = engine_of(self.app).options

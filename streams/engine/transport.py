@@ -48,6 +48,10 @@ class BatchConsumer(driver.Consumer):
         self._held -= tps
         self.resume_partitions(tps)
 
+    def covered(self) -> dict[TP, tuple[int, int]]:
+        """Return the source partitions whose records end in markers or aborted records: from where, and to where."""
+        return cast("BatchThread", self._thread).covered(engine_of(self.app).options.source_topics)
+
     def resume_partitions(self, tps: Iterable[TP]) -> None:
         """Resume those of the partitions that are not held."""
         super().resume_partitions(set(tps) - self._held)

@@ -11,7 +11,7 @@ from streams.engine.engine import Engine
 from streams.engine.errors import CommitFailed, OutOfOrder
 from streams.engine.partition import SourcePartition
 from tests.factories import make_batch, make_record
-from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, Changed, make_options
+from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, Changed, make_found, make_options
 
 GENERATION = 0
 """The first: an engine begins before it."""
@@ -27,7 +27,7 @@ class Worker:
         self.engine.assign({0, 1}, GENERATION)
         for number in (0, 1):
             partition = SourcePartition(self.engine.options, number)
-            partition.take_over({"stock": {}, "totals": {}}, {TOPIC: 10}, {TOPIC: 0, OTHER_TOPIC: 0})
+            partition.take_over({"stock": {}, "totals": {}}, {TOPIC: 10, OTHER_TOPIC: 0}, make_found(10, committed=10))
             self.engine.partitions[number] = partition
         self.engine.resume()
 
@@ -126,7 +126,7 @@ async def test_an_epoch_that_cannot_be_committed_makes_the_worker_leave(worker: 
     await worker.engine.settle()
 
     assert [type(error) for error in worker.left] == [CommitFailed]
-    assert worker.engine.partitions[0].committed == {TOPIC: 10}
+    assert worker.engine.partitions[0].committed == {TOPIC: 10, OTHER_TOPIC: 10}
 
 
 @pytest.mark.parametrize(

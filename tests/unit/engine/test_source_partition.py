@@ -9,8 +9,9 @@ import pytest
 from streams.engine.batch import RecordBatch
 from streams.engine.errors import OutOfOrder
 from streams.engine.partition import SourcePartition
+from streams.engine.standing import Stand, Standing
 from tests.factories import make_batch, make_record
-from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, Changed, Sent, make_options
+from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, Changed, Sent, make_found, make_options
 
 NUMBER = 3
 
@@ -19,7 +20,8 @@ NUMBER = 3
 def partition() -> Iterator[SourcePartition]:
     """Give a partition that goes on at offset 10 of one topic and begins the other; no broker is there."""
     made = SourcePartition(make_options(), NUMBER)
-    made.take_over({"stock": {b"a": b"1", b"b": b"1"}, "totals": {}}, {TOPIC: 10}, {TOPIC: 0, OTHER_TOPIC: 0})
+    rows = {"stock": {b"a": b"1", b"b": b"1"}, "totals": {}}
+    made.take_over(rows, {TOPIC: 10, OTHER_TOPIC: 0}, make_found(10, committed=10))
     yield made
     made.producer.close()
 
@@ -60,16 +62,17 @@ def test_an_earlier_batch_is_refused(partition: SourcePartition, first: int) -> 
         assert told in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    ("committed", "first", "position"), [({}, 0, 0), ({}, 7, 7), ({TOPIC: 10}, 0, 10), ({TOPIC: 10}, 25, 25)]
-)
-def test_a_partition_goes_on_where_there_is_something(
-    partition: SourcePartition, committed: dict[str, int], first: int, position: int
-) -> None:
-    """At the committed position, or at the first record that retention has left."""
-    partition.take_over({}, committed, {TOPIC: first})
+def test_an_epoch_says_where_the_rows_stand_after_it(partition: SourcePartition) -> None:
+    """Positions of all topics, which topics they are, and of each table the last epoch that changed it."""
+    partition.note(Changed(rows={"totals": {b"a": b"2"}}), topic=TOPIC, next_offset=12)
+    first = partition.detach()
+    partition.note(Changed(rows={"stock": {b"a": b"2"}}), topic=OTHER_TOPIC, next_offset=5)
+    second = partition.detach()
 
-    assert partition.positions == {TOPIC: position}
+    stands = {TOPIC: Stand(12, "same"), OTHER_TOPIC: Stand(0, "same")}
+    assert first.standing == Standing(8, stands, {"stock": 7, "totals": 8})
+    assert second.standing == Standing(9, stands | {OTHER_TOPIC: Stand(5, "same")}, {"stock": 9, "totals": 8})
+    assert partition.detach().standing is None  # nothing was read or changed
 
 
 def test_each_topic_has_a_position_of_its_own(partition: SourcePartition) -> None:
@@ -125,4 +128,4 @@ def test_the_committed_positions_are_not_moved_by_folding(partition: SourceParti
     """They move when a commit has succeeded, and tell whether the rows may be kept."""
     partition.note(Changed(), topic=TOPIC, next_offset=11)
 
-    assert partition.committed == {TOPIC: 10}
+    assert partition.committed == {TOPIC: 10, OTHER_TOPIC: 10}

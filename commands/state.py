@@ -1,0 +1,137 @@
+"""`referrals state`: the stream app's rows, the positions they stand at, and what to do where they do not fit.
+
+A worker refuses a partition whose state contradicts the cluster, says why every minute, and works on with the others.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+from rich.console import Console
+
+from process.lines import json_line
+from process.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from streams.engine.deciding import PartitionState
+    from streams.engine.options import EngineOptions
+
+EXIT_REFUSED = 1
+
+partitions_option = click.option(
+    "--partition", "partitions", type=click.IntRange(min=0), multiple=True, metavar="N",
+    help="This partition; can be given several times.",
+)  # fmt: skip
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each partition.")
+
+
+@click.group()
+def command() -> None:
+    """Show the stream app's state, and decide about it where it contradicts the cluster."""
+
+
+@command.command()
+@partitions_option
+@json_option
+def show(partitions: Sequence[int], *, as_json: bool) -> None:
+    """Show the rows of each partition, the positions they stand at, and whether a worker takes them as they are.
+
+    Changes nothing. Exit code 1 where a partition is refused.
+    """
+    from streams.engine.deciding import examine  # noqa: PLC0415  `--help` needs no Kafka
+
+    options, numbers = _asked(load_settings(), partitions)
+    states = examine(options, numbers)
+    _report(states, as_json=as_json)
+    if any(state.reason for state in states):
+        sys.exit(EXIT_REFUSED)
+
+
+@command.command()
+@click.option("--partition", "partitions", type=click.IntRange(min=0), multiple=True, metavar="N", required=True,
+              help="This partition; can be given several times.")  # fmt: skip
+@json_option
+def accept(partitions: Sequence[int], *, as_json: bool) -> None:
+    """Go on with the rows as they are and the topics as they are.
+
+    For records that are gone (deleted before they were counted, or with a topic that was made anew): they stay
+    uncounted. A source goes on at the position that is known, brought into what is there. Workers take the partition up
+    by themselves.
+    """
+    from streams.engine.deciding import accept as accept_state  # noqa: PLC0415  the same
+
+    options, numbers = _asked(load_settings(), partitions)
+    _report(accept_state(options, numbers), as_json=as_json)
+
+
+@command.command()
+@partitions_option
+@click.option("--all", "everything", is_flag=True, help="Every partition.")
+@json_option
+def rebuild(partitions: Sequence[int], *, everything: bool, as_json: bool) -> None:
+    """Forget the rows, and let the workers count anew what the source topics still have.
+
+    Milestones that were announced are not announced again. What retention has removed from the source topics cannot be
+    counted any more. Works beside running workers, which begin anew by themselves; `referrals verify` tells when all is
+    as it must be.
+    """
+    from streams.beginning import beginnings  # noqa: PLC0415  the same
+    from streams.engine.deciding import rebuild as rebuild_state  # noqa: PLC0415  the same
+
+    if everything == bool(partitions):
+        raise click.UsageError("say which: --partition N, or --all")
+    settings = load_settings()
+    options, numbers = _asked(settings, partitions)
+    console = Console(stderr=True, highlight=False)
+    with console.status("reading what was announced") if console.is_terminal else nullcontext():
+        states = rebuild_state(options, numbers, begin=lambda asked: beginnings(options, settings.topic_prefix, asked))
+        _report(states, as_json=as_json)
+
+
+def _asked(settings: Settings, partitions: Sequence[int]) -> tuple[EngineOptions, Sequence[int]]:
+    from streams.app import engine_options  # noqa: PLC0415  the same
+    from streams.engine.cluster import Cluster  # noqa: PLC0415  the same
+
+    options = engine_options(settings)
+    Cluster(options).check_topics()
+    beyond = [number for number in partitions if number >= settings.partitions]
+    if beyond:
+        raise click.UsageError(f"partition {beyond[0]} is not one of 0 to {settings.partitions - 1}")
+    return options, sorted(set(partitions)) or range(settings.partitions)
+
+
+def _report(states: Iterable[PartitionState], *, as_json: bool) -> None:
+    """Print each partition as soon as it is done."""
+    for state in states:
+        if as_json:
+            click.echo(json_line(_fields(state)))
+            continue
+        rows = ", ".join(f"{table} {count:,}" for table, count in state.rows.items())
+        click.echo(f"partition {state.number}: {rows}")
+        for topic, log in state.sources.items():
+            stand = state.standing.sources.get(topic) if state.standing else None
+            at = "nowhere" if stand is None else f"{stand.next:,}"
+            offset = state.committed.get(topic)
+            group = "none" if offset is None else f"{offset:,}"
+            click.echo(f"  {topic}: rows stand at {at}, group's offset {group}, records {log.first:,} to {log.end:,}")
+        if state.reason:
+            click.echo(f"  REFUSED: {state.reason}")
+            click.echo(
+                f"  decide: referrals state accept --partition {state.number}, or rebuild --partition {state.number}"
+            )
+
+
+def _fields(state: PartitionState) -> dict[str, Any]:
+    return {
+        "partition": state.number,
+        "rows": state.rows,
+        "positions": None if state.standing is None else state.standing.positions,
+        "offsets": state.committed,
+        "topics": {topic: {"first": log.first, "end": log.end} for topic, log in state.sources.items()},
+        "goes_on_at": state.positions,
+        "refused": state.reason,
+    }

@@ -1,0 +1,143 @@
+"""What a person can do about a partition's state: look at it, accept it as it is, or have it counted anew.
+
+`accept` and `rebuild` write to the changelogs under the partition's transactional id: whoever owns the partition is
+fenced, leaves, and finds what was decided when it starts afresh. Each partition is one transaction.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from streams.engine.changelog import load_rows
+from streams.engine.cluster import Cluster
+from streams.engine.epoch import Epoch
+from streams.engine.errors import StateRefused
+from streams.engine.producer import TransactionalProducer
+from streams.engine.standing import Found, Log, Stand, Standing, judge
+from streams.engine.takeover import find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+
+    from streams.engine.batch import Rows
+    from streams.engine.options import EngineOptions
+
+REBUILD_TIMEOUT_S: Final = 600.0
+"""For a transaction that deletes all rows of a partition; brokers allow 15 minutes unless told otherwise."""
+
+
+class PartitionState(Struct, kw_only=True):
+    """What is kept of a partition, and what an owner makes of it."""
+
+    number: int
+    rows: dict[str, int]
+    """Of each table, how many."""
+    standing: Standing | None
+    committed: dict[str, int]
+    """The group's offsets."""
+    sources: dict[str, Log]
+    positions: dict[str, int] | None
+    """Where an owner goes on; None where it refuses."""
+    reason: str | None = None
+    """Why it refuses."""
+
+
+def examine(options: EngineOptions, numbers: Collection[int]) -> list[PartitionState]:
+    """Return the state of partitions as it is committed; changes nothing and fences nobody."""
+    return [_examined(rows, found) for rows, found in _load(options, Cluster(options), numbers)]
+
+
+def accept(options: EngineOptions, numbers: Collection[int]) -> Iterator[PartitionState]:
+    """Take the rows as they are, and go on with the sources as they are; yield each partition after it is done.
+
+    A source goes on at the position that is known: brought to its first record where it was passed, to its end where
+    the log ends before it, and to the first record where the topic was made anew.
+    """
+    cluster = Cluster(options)
+    for number in numbers:
+        with _Fenced(options, number) as producer:
+            ((rows, found),) = _load(options, cluster, [number])
+            last = max([found.standing.epoch if found.standing else 0, *found.seals.values()])
+            epoch = Epoch()
+            epoch.standing = Standing(last + 1, _accepted(found), found.seals)
+            epoch.positions = epoch.standing.positions
+            producer.commit(epoch, cluster.group())
+        yield _examined(rows, replace(found, standing=epoch.standing, committed=epoch.positions))
+
+
+def rebuild(
+    options: EngineOptions, numbers: Collection[int], *, begin: Callable[[Collection[int]], Mapping[int, Rows]]
+) -> Iterator[PartitionState]:
+    """Forget the rows, and count anew what the sources still have; yield each partition after it is done.
+
+    `begin` gives the rows with which a partition begins, so that nothing is announced twice.
+    """
+    cluster = Cluster(options)
+    beginnings = begin(numbers)
+    for number in numbers:
+        with _Fenced(options, number) as producer:
+            ((rows, found),) = _load(options, cluster, [number])
+            last = max([found.standing.epoch if found.standing else 0, *found.seals.values()])
+            began: Rows = {table: dict(beginnings.get(number, {}).get(table, {})) for table in options.tables}
+            epoch = Epoch()
+            epoch.rows = {table: {**dict.fromkeys(rows[table]), **began[table]} for table in options.tables}
+            stands = {topic: Stand(log.first, log.topic_id) for topic, log in found.sources.items()}
+            seals = dict.fromkeys(options.tables, last + 1)
+            epoch.standing = Standing(last + 1, stands, seals)
+            epoch.positions = epoch.standing.positions
+            producer.commit(epoch, cluster.group())
+        now = replace(found, standing=epoch.standing, seals=seals, committed=epoch.positions)
+        yield _examined(began, now)
+
+
+class _Fenced:
+    """The producer of a partition, whose owner is fenced, for the body."""
+
+    def __init__(self, options: EngineOptions, number: int) -> None:
+        self._producer = TransactionalProducer(options, number)
+
+    def __enter__(self) -> TransactionalProducer:
+        self._producer.start()
+        return self._producer
+
+    def __exit__(self, *_: object) -> None:
+        self._producer.close()
+
+
+def _load(options: EngineOptions, cluster: Cluster, numbers: Collection[int]) -> Iterator[tuple[Rows, Found]]:
+    committed, marked = cluster.committed(numbers)
+    loaded = load_rows(options, numbers)
+    found = find(cluster, loaded, committed, marked)
+    for number in numbers:
+        yield loaded[number].rows, found[number]
+
+
+def _accepted(found: Found) -> dict[str, Stand]:
+    """Return the positions of a partition whose state is taken as it is."""
+    stands = {}
+    for topic, log in found.sources.items():
+        stand = found.standing.sources.get(topic) if found.standing else None
+        at = stand.next if stand else found.committed.get(topic, log.first)
+        is_anew = stand is not None and stand.topic_id and log.topic_id and stand.topic_id != log.topic_id
+        stands[topic] = Stand(log.first if is_anew else min(max(at, log.first), log.end), log.topic_id)
+    return stands
+
+
+def _examined(rows: Rows, found: Found) -> PartitionState:
+    positions, reason = None, None
+    try:
+        positions = judge(found)
+    except StateRefused as refused:
+        reason = refused.reason
+    return PartitionState(
+        number=found.number,
+        rows={table: len(kept) for table, kept in rows.items()},
+        standing=found.standing,
+        committed=found.committed,
+        sources=found.sources,
+        positions=positions,
+        reason=reason,
+    )
