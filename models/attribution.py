@@ -1,7 +1,8 @@
 """The fold of the stream: rows and a batch of records in, changed rows and outgoing records out.
 
 Consumes: codes, clicks, registrations (by referral code, co-partitioned).
-Keeps:    mentors (code -> counts), members (code, member -> state), waiting (activity of unknown codes).
+Keeps:    mentors (code -> counts), members (code, member -> state), waiting (activity of unknown codes), moves (what
+          came from wrong partitions).
 Emits:    mentor-counts (the changed rows), milestones, dead letters, moved records.
 
 `Attribution.fold` is a pure function of its arguments: it reads the rows and never changes them, knows no
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from models.codes import normalise_code
-from models.columns import decode_batch
+from models.columns import Kind, decode_batch
 from models.errors import BadEvent, BadInput, CodeTaken, OtherOrganisation
 from models.events import (
     EVENT_BYTES_MAX,
@@ -38,7 +39,8 @@ from models.mentors import (
     saw_event,
 )
 from models.milestones import milestone_reached, milestone_record
-from models.outgoing import dead_letter, moved, size_of
+from models.moves import Arrivals, origin_of
+from models.outgoing import MOVED_FROM, dead_letter, moved, size_of
 from models.partitioning import partition_of
 from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS
 from models.waiting import WaitingRoom
@@ -55,10 +57,11 @@ EXPIRED_PER_STEP: Final = 1_000
 MENTORS: Final = "mentors"
 MEMBERS: Final = "members"
 WAITING: Final = "waiting"
+MOVES: Final = "moves"
 RECORD_BYTES_MAX: Final = 2 * EVENT_BYTES_MAX
 """A record that is moved or kept must fit, key and headers included, into another record."""
 
-TABLES: Final = (MENTORS, MEMBERS, WAITING)
+TABLES: Final = (MENTORS, MEMBERS, WAITING, MOVES)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,6 +141,7 @@ class _Step:
         self._mentor_rows = rows[MENTORS]
         self._member_rows = rows[MEMBERS]
         self._waiting = WaitingRoom(rows[WAITING], records_max=fold.rules.waiting_records_max)
+        self._arrivals = Arrivals(rows[MOVES])
         self._partition = partition
         self._now_ms = now_ms
         self._mentors: dict[str, MentorCounts] = {}
@@ -149,7 +153,7 @@ class _Step:
     def take_clicks(self, batch: Batch) -> None:
         """Count a batch of clicks; those that need a closer look go through `take`, in their place."""
         mentors = self._mentors
-        for index, click in enumerate(decode_batch(Click, batch.values())):
+        for index, click in enumerate(_looked_at(batch, decode_batch(Click, batch.values()))):
             if click is None:
                 self.take(batch.record(index))
                 continue
@@ -170,7 +174,7 @@ class _Step:
 
     def take_registrations(self, batch: Batch) -> None:
         """Count a batch of registrations; those that need a closer look go through `take`, in their place."""
-        for index, registration in enumerate(decode_batch(Registration, batch.values())):
+        for index, registration in enumerate(_looked_at(batch, decode_batch(Registration, batch.values()))):
             mentor = None if registration is None else self._open(registration.referral_code)
             if (
                 registration is None
@@ -193,6 +197,8 @@ class _Step:
             code = normalise_code(event.referral_code)
             if partition_of(code.encode(), self._fold.partitions) != self._partition:
                 self._outgoing.append(moved(record, code))
+            elif (origin := origin_of(record)) is not None and not self._arrivals.is_new(origin):
+                return  # it was moved here before
             elif isinstance(event, CodeIssued):
                 self._issue(code, event)
             elif (mentor := self._open(code)) is None:
@@ -307,7 +313,16 @@ class _Step:
             changes.rows[MEMBERS] = self._members
         if self._waiting.changed:
             changes.rows[WAITING] = self._waiting.changed
+        if self._arrivals.changed:
+            changes.rows[MOVES] = self._arrivals.changed
         return changes
+
+
+def _looked_at(batch: Batch, events: list[Kind | None]) -> list[Kind | None]:
+    """Leave records that were moved here to `take`: whether they came before stands in their headers."""
+    for index in batch.with_header(MOVED_FROM):
+        events[index] = None
+    return events
 
 
 def _names_another(event: Click | Registration, mentor: MentorCounts) -> bool:

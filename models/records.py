@@ -59,6 +59,9 @@ class Batch(Protocol):
     def values(self) -> list[bytes | None]:
         """Return the records' values, in order."""
 
+    def with_header(self, name: str) -> list[int]:
+        """Return the places of the records that have a header of this name."""
+
     def record(self, index: int) -> Record:
         """Return one record whole."""
 

@@ -1,7 +1,7 @@
 """The stream app of the referral programme, wired: `faust -A streams.app worker` and `referrals stream`.
 
 Consumes: codes, clicks, registrations (key: referral code; the same number of partitions).
-Keeps:    the tables mentors, members, waiting.
+Keeps:    the tables mentors, members, waiting, moves.
 Emits:    mentor-counts, milestones, dead letters, records moved to their partition.
 
 The rules are `models.attribution`; exactness and speed are `streams.engine`. Nothing happens at import:
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import faust
 
-from models.attribution import TABLES, Attribution, Rules
+from models.attribution import MOVES, TABLES, Attribution, Rules
+from models.moves import forgotten
 from models.topics import CODES, SOURCES
 from process import logs
 from process.fault_points import fault_point
@@ -96,6 +97,7 @@ def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] 
         partitions=settings.partitions,
         client_config={**settings.kafka_client_config(), "log_level": LOG_CRITICAL},
         begin=lambda numbers: beginnings(options, settings.topic_prefix, numbers),
+        forget=lambda rows, topic: {MOVES: forgotten(rows[MOVES], topic)},
         decide_with="referrals state",
         on_leave=on_leave,
         fault_point=fault_point,

@@ -64,6 +64,10 @@ class _Batch:
     def values(self) -> list[bytes | None]:
         return [record.value for record in self.records]
 
+    def with_header(self, name: str) -> list[int]:
+        del name
+        return []
+
     def record(self, index: int) -> _Record:
         record = self.records[index]
         return _Record(self.topic, self.partition, record.key, record.value)

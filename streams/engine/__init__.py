@@ -6,13 +6,17 @@ points, how records come in and how changes go out. Read in this order:
 
     options.py      what an application tells the engine
     batch.py        a Faust event is a batch of records; what a fold gives back
+    standing.py     where rows stand, as part of the state, and what a new owner makes of it
     epoch.py        changes, outgoing records and positions that are committed together
     producer.py     the transactional producer of a source partition
     changelog.py    rows from a changelog, read to its end
     partition.py    a source partition owned by this worker: rows, positions, epoch, producer
+    cluster.py      what the cluster says of topics and offsets
+    takeover.py     fence, load, judge; and the partitions that were refused
     engine.py       ownership, folding, committing, back-pressure, leaving
     fetching.py     what aiokafka fetched, so that nothing is lost on the way
     transport.py    batches and epochs, as Faust is given them
     recovery.py     tables and their recovery, as Faust is given them
     app.py          the Faust app that uses them
+    deciding.py     what a person does about a partition's state: look, accept, rebuild
 """

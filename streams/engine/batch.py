@@ -62,6 +62,14 @@ class RecordBatch:
         """Return the records' values, in order."""
         return [record.value for record in self.fetched]
 
+    def with_header(self, name: str) -> list[int]:
+        """Return the places of the records that have a header of this name; most have none at all."""
+        return [
+            index
+            for index, record in enumerate(self.fetched)
+            if record.headers and any(header == name for header, _ in record.headers)
+        ]
+
     def record(self, index: int) -> SourceRecord:
         """Return one record whole."""
         fetched = self.fetched[index]

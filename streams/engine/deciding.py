@@ -60,12 +60,17 @@ def accept(options: EngineOptions, numbers: Collection[int]) -> Iterator[Partiti
     for number in numbers:
         with _Fenced(options, number) as producer:
             ((rows, found),) = _load(options, cluster, [number])
-            last = max([found.standing.epoch if found.standing else 0, *found.seals.values()])
+            number_of_epoch = _last_epoch(found) + 1
             epoch = Epoch()
-            epoch.standing = Standing(last + 1, _accepted(found), found.seals)
+            for topic in _made_anew(found):
+                for table, gone in options.forget(rows, topic).items():
+                    epoch.rows.setdefault(table, {}).update(gone)
+            seals = found.seals | dict.fromkeys(epoch.rows, number_of_epoch)
+            epoch.standing = Standing(number_of_epoch, _accepted(found), seals)
             epoch.positions = epoch.standing.positions
             producer.commit(epoch, cluster.group())
-        yield _examined(rows, replace(found, standing=epoch.standing, committed=epoch.positions))
+        now = replace(found, standing=epoch.standing, seals=seals, committed=epoch.positions)
+        yield _examined(rows, now)
 
 
 def rebuild(
@@ -80,13 +85,13 @@ def rebuild(
     for number in numbers:
         with _Fenced(options, number) as producer:
             ((rows, found),) = _load(options, cluster, [number])
-            last = max([found.standing.epoch if found.standing else 0, *found.seals.values()])
+            number_of_epoch = _last_epoch(found) + 1
             began: Rows = {table: dict(beginnings.get(number, {}).get(table, {})) for table in options.tables}
             epoch = Epoch()
             epoch.rows = {table: {**dict.fromkeys(rows[table]), **began[table]} for table in options.tables}
             stands = {topic: Stand(log.first, log.topic_id) for topic, log in found.sources.items()}
-            seals = dict.fromkeys(options.tables, last + 1)
-            epoch.standing = Standing(last + 1, stands, seals)
+            seals = dict.fromkeys(options.tables, number_of_epoch)
+            epoch.standing = Standing(number_of_epoch, stands, seals)
             epoch.positions = epoch.standing.positions
             producer.commit(epoch, cluster.group())
         now = replace(found, standing=epoch.standing, seals=seals, committed=epoch.positions)
@@ -115,15 +120,30 @@ def _load(options: EngineOptions, cluster: Cluster, numbers: Collection[int]) ->
         yield loaded[number].rows, found[number]
 
 
+def _last_epoch(found: Found) -> int:
+    return max([found.standing.epoch if found.standing else 0, *found.seals.values()])
+
+
+def _made_anew(found: Found) -> set[str]:
+    """Return the source topics that are not those which were read."""
+    stands = found.standing.sources if found.standing else {}
+    return {
+        topic
+        for topic, log in found.sources.items()
+        if topic in stands and stands[topic].topic_id and log.topic_id not in {"", stands[topic].topic_id}
+    }
+
+
 def _accepted(found: Found) -> dict[str, Stand]:
     """Return the positions of a partition whose state is taken as it is."""
-    stands = {}
-    for topic, log in found.sources.items():
-        stand = found.standing.sources.get(topic) if found.standing else None
-        at = stand.next if stand else found.committed.get(topic, log.first)
-        is_anew = stand is not None and stand.topic_id and log.topic_id and stand.topic_id != log.topic_id
-        stands[topic] = Stand(log.first if is_anew else min(max(at, log.first), log.end), log.topic_id)
-    return stands
+    before = found.standing.positions if found.standing else found.committed
+    anew = _made_anew(found)
+    return {
+        topic: Stand(
+            log.first if topic in anew else min(max(before.get(topic, log.first), log.first), log.end), log.topic_id
+        )
+        for topic, log in found.sources.items()
+    }
 
 
 def _examined(rows: Rows, found: Found) -> PartitionState:

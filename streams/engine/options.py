@@ -29,6 +29,12 @@ def nothing_before(partitions: Collection[int]) -> Mapping[int, Rows]:
     return {}
 
 
+def nothing_to_forget(rows: Rows, topic: str) -> Mapping[str, Mapping[bytes, bytes | None]]:
+    """Keep every row."""
+    del rows, topic
+    return {}
+
+
 def no_fault(point: str) -> None:
     """Do nothing at a crash point."""
     del point
@@ -73,6 +79,8 @@ class EngineOptions:
     begin: Callable[[Collection[int]], Mapping[int, Rows]] = nothing_before
     """Gives the rows with which partitions begin of which nothing is kept, so that what was sent before their time
     is not sent again. Called in a thread."""
+    forget: Callable[[Rows, str], Mapping[str, Mapping[bytes, bytes | None]]] = nothing_to_forget
+    """Gives the rows that go when a source topic was made anew, and somebody accepts that: `forget(rows, topic)`."""
     decide_with: str = "the application's own command"
     """What a person runs to decide about a partition's state, for the line that says that it is refused."""
     on_leave: Callable[[Exception], None] = leave_process

@@ -33,7 +33,7 @@ from tests.integration.test_stream_app import counts_of, published, send
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
-TABLES: Final = ("mentors", "members", "waiting")
+TABLES: Final = ("mentors", "members", "waiting", "moves")
 CODE: Final = "ABCDEFGH"
 ORG, MENTOR = str(uuid4()), str(uuid4())
 AT: Final = "2026-11-20T10:00:00Z"
@@ -291,6 +291,51 @@ def test_another_name_of_the_application_announces_nothing_twice(scene: Scene, t
         assert counts == f"{ORG}:{MENTOR}".encode()
     finally:
         crew.stop()
+
+
+def test_what_was_moved_is_counted_once_after_a_rebuild(scene: Scene) -> None:
+    """Clicks in a wrong partition and records that cannot be used: moved again, refused again, counted once."""
+    name = CLICKS.full_name(scene.settings.topic_prefix)
+    click = {"click_id": str(uuid4()), "referral_code": CODE, "occurred_at": AT}
+    producer = Producer(dict(scene.settings.kafka_client_config()))
+    wrong = (scene.home + 1) % scene.settings.partitions
+    for value in (json.dumps(click).encode(), b"not JSON", json.dumps({**click, "org_id": str(uuid4())}).encode()):
+        producer.produce(name, value, None, wrong)
+    producer.produce(name, json.dumps(click), None, wrong)
+    assert producer.flush(TIMEOUT_S) == 0
+    scene.start()
+    scene.wait_counted(CLICKS_SENT + 2)
+    scene.assert_exact()
+    for _ in range(2):
+        scene.decide("rebuild", "--all")
+        scene.click(1)
+    scene.wait_counted(CLICKS_SENT + 4)
+    scene.assert_exact()
+
+
+def test_moves_from_a_topic_made_anew_count(scene: Scene) -> None:
+    """Its offsets begin again below those that were moved before; what comes from there counts."""
+    name = CLICKS.full_name(scene.settings.topic_prefix)
+    wrong = (scene.home + 1) % scene.settings.partitions
+
+    def move(count: int) -> None:
+        producer = Producer(dict(scene.settings.kafka_client_config()))
+        for _ in range(count):
+            click = {"click_id": str(uuid4()), "referral_code": CODE, "occurred_at": AT}
+            producer.produce(name, json.dumps(click), None, wrong)
+        assert producer.flush(TIMEOUT_S) == 0
+
+    move(3)
+    scene.start()
+    scene.wait_counted(CLICKS_SENT + 3)
+    scene.stop()
+    scene.delete_topics(name)
+    scene.make(name)
+    move(2)
+    scene.start()
+    scene.crew.wait_log(scene.worker, "partition_refused")
+    scene.decide("accept", f"--partition={scene.home}", f"--partition={wrong}")
+    scene.wait_counted(CLICKS_SENT + 5)
 
 
 def test_an_installation_of_the_version_before_is_taken_up(scene: Scene) -> None:

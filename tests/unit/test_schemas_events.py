@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from models.attribution import MEMBERS, MENTORS, WAITING, Attribution, Rules
+from models.attribution import TABLES, Attribution, Rules
 from models.errors import BadInput
 from models.events import BRACKETS_MAX, EVENT_BYTES_MAX, Click, CodeIssued, Registration, decode_event
 from models.topics import MENTOR_COUNTS, MILESTONES
@@ -321,7 +321,7 @@ activity = st.one_of(
 def test_counts_and_milestones_of_the_stream_are_valid(events: list[dict[str, Any]]) -> None:
     """Whatever comes in, what the fold sends to its two topics is as their schemas say."""
     fold = Attribution(Rules(), partitions=1)
-    rows: dict[str, dict[bytes, bytes]] = {MENTORS: {}, MEMBERS: {}, WAITING: {}}
+    rows: dict[str, dict[bytes, bytes]] = {table: {} for table in TABLES}
     sent: dict[str, list[bytes]] = {}
     for event in [make_code_issued(), *events]:
         changes = fold.fold(rows, make_batch(make_record(event)), now_ms=0)

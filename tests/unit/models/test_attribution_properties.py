@@ -181,10 +181,10 @@ def test_wherever_a_record_was_put_it_counts_once(happened: Traffic, data: st.Da
     in_order = happened.registrations
     for event in in_order:
         event.update(by_channel(event["new_member_id"][-1]))  # a pair's first event is another one when some are moved
-    for event in (*happened.clicks, *in_order, *happened.codes[:1]):
+    for offset, event in enumerate((*happened.clicks, *in_order, *happened.codes[:1])):
         code = event["referral_code"].upper().replace("-", "").replace("O", "0").replace("I", "1").replace("L", "1")
         right.take(make_record(event, key=code.encode(), partitions=PARTITIONS))
-        wrong.take(make_record(event, key=None, partition=data.draw(st.integers(0, PARTITIONS - 1))))
+        wrong.take(make_record(event, key=None, partition=data.draw(st.integers(0, PARTITIONS - 1)), offset=offset))
     wrong.take_moved()
 
     assert _without({"milestones"}, wrong) == _without({"milestones"}, right)

@@ -1,0 +1,57 @@
+"""Records that were moved here from a wrong partition: each counts once, however often it is moved.
+
+A worker moves the records of a partition in their order, so of each origin the offset of the last one that came is
+enough to know the others. One that comes again, because somebody had the origin counted anew, is a duplicate.
+
+Rows of the table `moves`: `topic/partition` of the origin -> offset of the last record that came from there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.outgoing import MOVED_FROM
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from models.records import Record
+
+_DEAD_LETTER = "__connect.errors.topic"
+
+
+def origin_of(record: Record) -> tuple[bytes, int] | None:
+    """Return where a record was moved from, `topic/partition` and offset; None for one that was not moved.
+
+    One that was a dead letter meanwhile and is sent again has its headers still, and is a record of its own.
+    """
+    origin = None
+    for name, value in record.headers:
+        if name == _DEAD_LETTER:
+            return None
+        if name == MOVED_FROM:
+            origin = value
+    place, _, offset = (origin or b"").rpartition(b"/")
+    return (place, int(offset)) if place and offset.isdigit() else None
+
+
+def forgotten(rows: Mapping[bytes, bytes], topic: str) -> dict[bytes, bytes | None]:
+    """Return the rows that go when a topic was made anew: its offsets begin again."""
+    return {place: None for place in rows if place.rpartition(b"/")[0] == topic.encode()}
+
+
+class Arrivals:
+    """The rows of moves as one step of the stream sees and changes them; `changed` collects those written."""
+
+    def __init__(self, rows: Mapping[bytes, bytes]) -> None:
+        self._rows = rows
+        self.changed: dict[bytes, bytes | None] = {}
+
+    def is_new(self, origin: tuple[bytes, int]) -> bool:
+        """Note a record that was moved here, and tell whether it comes for the first time."""
+        place, offset = origin
+        last = self.changed.get(place) or self._rows.get(place)
+        if last is not None and offset <= int(last):
+            return False
+        self.changed[place] = b"%d" % offset
+        return True
