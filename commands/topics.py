@@ -15,16 +15,25 @@ def command() -> None:
 
 @command.command()
 def create() -> None:
-    """Create the topics that are missing, and check those that stand already.
+    """Create the topics that are missing, and the stream app's changelogs, and check those that stand already.
 
     Partitions, replicas and the names' prefix come from REFERRALS_PARTITIONS, REFERRALS_REPLICATION_FACTOR and
     REFERRALS_TOPIC_PREFIX. A topic that stands with other partitions or another clean-up policy is never changed: it
     is named, with the remedy, and the exit code is 1.
     """
+    from streams.app import engine_options  # noqa: PLC0415  `--help` needs no Faust
+    from streams.engine.cluster import Cluster  # noqa: PLC0415  the same
+    from streams.engine.errors import BadChangelog  # noqa: PLC0415  the same
+
+    settings = load_settings()
     try:
-        topics = create_topics(load_settings())
-    except TopicMismatch as error:
+        topics = create_topics(settings)
+        changelogs = Cluster(engine_options(settings)).make_changelogs(replication_factor=settings.replication_factor)
+    except (TopicMismatch, BadChangelog) as error:
         raise click.ClickException(str(error)) from None
     for topic in topics:
         what = "created" if topic.is_new else "stands already"
         click.echo(f"{topic.name}: {what}, {topic.partitions} partitions, cleanup.policy={topic.cleanup_policy}")
+    for name, is_new in changelogs:
+        what = "created" if is_new else "stands already"
+        click.echo(f"{name}: {what}, {settings.partitions} partitions, cleanup.policy=compact")

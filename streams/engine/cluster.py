@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # they are not in its __all__
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are not in its __all__
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 
-from streams.engine.errors import NotCoPartitioned
+from streams.engine.errors import BadChangelog, NotCoPartitioned
 from streams.engine.standing import OFFSETS_MARK, Log
 
 if TYPE_CHECKING:
@@ -17,6 +23,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S: Final = 30.0
 METADATA_TIMEOUT_S: Final = 5.0
+COMPACT: Final = "compact"
+"""The clean-up policy of a changelog: the last row of each key, for ever."""
 
 Place = tuple[str, int]
 """Topic and partition."""
@@ -46,6 +54,63 @@ class Cluster:
                     f"topic {topic} has {partitions or 'not been created'}{' partitions' if partitions else ''}, "
                     f"expected {self._options.partitions} partitions"
                 )
+
+    def check_changelogs(self) -> None:
+        """See that those changelogs that exist keep every row, where it is looked for.
+
+        Raises:
+            BadChangelog: one has a clean-up policy that deletes, or another number of partitions.
+            KafkaException: the cluster does not answer.
+
+        """
+        found = self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics
+        names = [name for table in self._options.tables if (name := self._options.changelog(table)) in found]
+        for name in names:
+            if len(found[name].partitions) != self._options.partitions:
+                raise BadChangelog(
+                    f"changelog {name} has {len(found[name].partitions)} partitions, expected "
+                    f"{self._options.partitions}: rows are looked for in the partition of their source"
+                )
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+        for resource, answer in (self._administering().describe_configs(resources) if resources else {}).items():
+            policy = answer.result(TIMEOUT_S)["cleanup.policy"].value
+            if policy != COMPACT:
+                raise BadChangelog(
+                    f"changelog {resource.name} has cleanup.policy={policy}, so rows vanish after a while: "
+                    f"kafka-configs --alter --entity-type topics --entity-name {resource.name} "
+                    f"--add-config cleanup.policy={COMPACT}"
+                )
+
+    def make_changelogs(self, *, replication_factor: int) -> list[tuple[str, bool]]:
+        """Make the changelogs that are missing, and check all; return each name, and whether it is new.
+
+        Raises:
+            BadChangelog: one that stood already is not as it must be; it is not changed.
+            KafkaException: the cluster does not answer, or refuses.
+
+        """
+        names = [self._options.changelog(table) for table in self._options.tables]
+        standing = self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics
+        missing = [
+            NewTopic(
+                name,
+                num_partitions=self._options.partitions,
+                replication_factor=replication_factor,
+                config={"cleanup.policy": COMPACT},
+            )
+            for name in names
+            if name not in standing
+        ]
+        made = set()
+        for name, answer in (self._administering().create_topics(missing) if missing else {}).items():
+            try:
+                answer.result(TIMEOUT_S)
+                made.add(name)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody was faster, which is as good
+                    raise
+        self.check_changelogs()
+        return [(name, name in made) for name in names]
 
     def group(self) -> Any:  # noqa: ANN401 - librdkafka's opaque group metadata
         """Return what a transaction needs to commit offsets in the group's name."""

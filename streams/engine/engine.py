@@ -77,6 +77,7 @@ class Engine:
         Partitions that stay keep their rows if the group's offsets are where these stand.
         """
         await in_thread(self.cluster.check_topics)
+        await in_thread(self.cluster.check_changelogs)
         if self._group is None:
             self._group = await in_thread(self.cluster.group)
         kept = set(self.partitions)

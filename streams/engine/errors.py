@@ -1,6 +1,7 @@
 """Why a worker leaves.
 
 EngineError
+├── BadChangelog       a changelog would lose rows, or has rows in other places than they are looked for
 ├── CommitFailed       an epoch could not be committed: fenced, aborted, or the broker was away too long
 ├── OutOfOrder         a batch does not follow the position that the rows stand at
 ├── StateDecided       somebody has decided about a partition that was refused
@@ -13,6 +14,10 @@ from __future__ import annotations
 
 class EngineError(Exception):
     """The worker cannot go on as it is; a fresh start puts it right unless the message says otherwise."""
+
+
+class BadChangelog(EngineError):  # noqa: N818 - read as what it is
+    """A changelog, the only complete state, is not kept as it must be; the message has the remedy."""
 
 
 class CommitFailed(EngineError):  # noqa: N818 - read as what happened

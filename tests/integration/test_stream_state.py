@@ -140,10 +140,7 @@ class Scene:
 
     def state(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `referrals state`."""
-        return subprocess.run(
-            [sys.executable, "-P", "-m", "commands", "state", *arguments],
-            cwd=ROOT, env=environment(self.settings), capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        return run(self.settings, "state", *arguments)
 
     def assert_refused(self, reason: str) -> None:
         """See that the worker says so, that `state show` says the same, and that nothing was counted meanwhile."""
@@ -215,11 +212,39 @@ def test_one_emptied_changelog_is_noticed(scene: Scene, table: str) -> None:
     """Records of one partition were deleted, as cleanup.policy=delete does after a while."""
     scene.configure(scene.changelog(table), "cleanup.policy", "compact,delete")
     scene.delete_records(scene.changelog(table), -1)
+    scene.configure(scene.changelog(table), "cleanup.policy", "compact")
     scene.start()
     scene.assert_refused("changelog")
     scene.decide("rebuild", f"--partition={scene.home}")
     scene.wait_counted(CLICKS_SENT)
     scene.assert_exact()
+
+
+def test_a_changelog_that_would_lose_rows_is_refused_at_the_start(scene: Scene) -> None:
+    """Somebody has it deleted after a while: no worker starts, and the line says how it is mended."""
+    scene.configure(scene.changelog("members"), "cleanup.policy", "delete")
+    for arguments in (("stream",), ("topics", "create")):
+        done = run(scene.settings, *arguments)
+        assert done.returncode == 1
+        assert "cleanup.policy=delete, so rows vanish after a while: kafka-configs" in done.stderr
+
+
+def test_changelogs_are_made_by_command(settings: Settings) -> None:
+    """`topics create` makes them as the stream app would, which then needs no right to; again they stand already."""
+    for what in ("created", "stands already"):
+        made = run(settings, "topics", "create")
+        assert made.returncode == 0, made.stderr
+        for table in TABLES:
+            name = f"{settings.app_id}-{table}-changelog"
+            assert f"{name}: {what}, {settings.partitions} partitions, cleanup.policy=compact" in made.stdout
+
+
+def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that ends."""
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "commands", *arguments],
+        cwd=ROOT, env=environment(settings), capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
 
 
 def test_records_deleted_before_they_were_read(scene: Scene) -> None:
