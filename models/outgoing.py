@@ -17,6 +17,9 @@ Headers = list[tuple[str, bytes | None]]
 MOVED_FROM: Final = "referrals.moved-from"
 """Header of a moved record: `topic/partition/offset` of the record in the wrong partition."""
 
+AGAIN: Final = "referrals.again"
+"""Header of what is sent once more because the state is rebuilt: a dead letter, a moved copy."""
+
 RECORDS: Final = "referrals.records"
 """Header of a dead letter that stands for several records: how many."""
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import yaml
 
 from models.events import Click, CodeIssued, MentorCounts, MilestoneReached, Registration
-from models.outgoing import MOVED_FROM, RECORDS, STAGE, TRUNCATED
+from models.outgoing import AGAIN, MOVED_FROM, RECORDS, STAGE, TRUNCATED
 from models.topics import (
     CLICKS,
     CODES,
@@ -73,9 +73,12 @@ _HEADER: Final[dict[str, str]] = {
     "__connect.errors.stage": f"Who could not use it: `{STAGE}` is the stream app, else the component's name.",
     RECORDS: "How many records this one stands for, where it is more than one.",
     TRUNCATED: "Where it was too large to be sent whole: its size. Key and headers are left out, the value is cut.",
+    AGAIN: "There where it is sent once more, because the state was rebuilt: it says nothing new.",
     MOVED_FROM: "Where the stream app moved it to its code's partition: `topic/partition/offset` of where it was read.",
 }
-_SOMETIMES: Final = {DEAD_LETTERS.name: (RECORDS, TRUNCATED)} | {topic.name: (MOVED_FROM,) for topic in SOURCES}
+_SOMETIMES: Final = {DEAD_LETTERS.name: (RECORDS, TRUNCATED, AGAIN)} | {
+    topic.name: (MOVED_FROM, AGAIN) for topic in SOURCES
+}
 
 _ACTIVITY: Final[dict[str, tuple[tuple[Topic, ...], tuple[Topic, ...]]]] = {
     # component: what it reads, what it sends

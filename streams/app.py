@@ -19,6 +19,7 @@ import faust
 
 from models.attribution import MOVES, TABLES, Attribution, Rules
 from models.moves import forgotten
+from models.outgoing import AGAIN
 from models.topics import CODES, SOURCES
 from process import logs
 from process.fault_points import fault_point
@@ -97,6 +98,7 @@ def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] 
         partitions=settings.partitions,
         client_config={**settings.kafka_client_config(), "log_level": LOG_CRITICAL},
         begin=lambda numbers: beginnings(options, settings.topic_prefix, numbers),
+        again_header=AGAIN,
         forget=lambda rows, topic: {MOVES: forgotten(rows[MOVES], topic)},
         decide_with="referrals state",
         on_leave=on_leave,

@@ -42,6 +42,7 @@ BEHIND_READ_MAX = 10_000
 """Up to so many offsets behind, the records among them are counted; more than that is behind in any case."""
 
 MOVED_FROM = "referrals.moved-from"
+AGAIN = "referrals.again"
 
 OnProgress = Callable[[int, int], None]
 """Told how many offsets of the source topics are done, and how many there are."""
@@ -136,7 +137,8 @@ class Oracle:
                 moved_from = _moved_from(headers, self._settings.topic_prefix) if headers else None
                 position = message.offset() or 0
                 table.unprocessed += position >= committed
-                yield Record(topic, partition, position, message.key(), message.value(), moved_from)
+                again = any(name == AGAIN for name, _ in headers or ())
+                yield Record(topic, partition, position, message.key(), message.value(), moved_from, again)
             self._on_progress(self._done + position - span.first, self._all_offsets())
         self._done += span.end - span.first
 

@@ -59,6 +59,7 @@ def dead_letter(key: bytes | None, value: bytes | None, headers: Headers) -> Let
                 error=texts["__connect.errors.exception.class.name"],
                 records=int(texts.get("referrals.records", "1")),
                 digest=digest(key, value),
+                again="referrals.again" in texts,
             ),
         )
     except (KeyError, ValueError) as fault:

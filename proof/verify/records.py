@@ -27,6 +27,8 @@ class Record(NamedTuple):
     value: bytes | None
     moved_from: str | None = None
     """The header of a moved copy: `topic/partition/offset` of the record it is a copy of; None: not a copy."""
+    again: bool = False
+    """Moved once more, because a state was rebuilt."""
 
     @property
     def place(self) -> Place:
@@ -52,6 +54,8 @@ class DeadLetter(NamedTuple):
     """How many records it stands for; more than one only for activity left out when its code came."""
     digest: bytes
     """Of its own key and value, which must be the record's."""
+    again: bool = False
+    """Sent once more, because a state was rebuilt."""
 
 
 class Owner(NamedTuple):

@@ -91,7 +91,7 @@ def rebuild(
             epoch.rows = {table: {**dict.fromkeys(rows[table]), **began[table]} for table in options.tables}
             stands = {topic: Stand(log.first, log.topic_id) for topic, log in found.sources.items()}
             seals = dict.fromkeys(options.tables, number_of_epoch)
-            epoch.standing = Standing(number_of_epoch, stands, seals)
+            epoch.standing = Standing(number_of_epoch, stands, seals, _read_before(found))
             epoch.positions = epoch.standing.positions
             producer.commit(epoch, cluster.group())
         now = replace(found, standing=epoch.standing, seals=seals, committed=epoch.positions)
@@ -122,6 +122,15 @@ def _load(options: EngineOptions, cluster: Cluster, numbers: Collection[int]) ->
 
 def _last_epoch(found: Found) -> int:
     return max([found.standing.epoch if found.standing else 0, *found.seals.values()])
+
+
+def _read_before(found: Found) -> dict[str, int]:
+    """Return how far the sources were read, by this state or one before it."""
+    read = found.standing.positions if found.standing else found.committed
+    before = found.standing.before if found.standing else {}
+    anew = _made_anew(found)
+    furthest = {topic: max(read.get(topic, 0), before.get(topic, 0)) for topic in found.sources if topic not in anew}
+    return {topic: at for topic, at in furthest.items() if at > found.sources[topic].first}
 
 
 def _made_anew(found: Found) -> set[str]:

@@ -79,6 +79,8 @@ class EngineOptions:
     begin: Callable[[Collection[int]], Mapping[int, Rows]] = nothing_before
     """Gives the rows with which partitions begin of which nothing is kept, so that what was sent before their time
     is not sent again. Called in a thread."""
+    again_header: str = "again"
+    """Name of the header of records that are sent again, because a state is rebuilt; its value is `1`."""
     forget: Callable[[Rows, str], Mapping[str, Mapping[bytes, bytes | None]]] = nothing_to_forget
     """Gives the rows that go when a source topic was made anew, and somebody accepts that: `forget(rows, topic)`."""
     decide_with: str = "the application's own command"

@@ -35,6 +35,9 @@ class SourcePartition:
         """Source topic -> the broker's identity of it, as it was taken over."""
         self.seals: dict[str, int] = {}
         """Table -> number of the last epoch that changed it."""
+        self.before: dict[str, int] = {}
+        """Source topic -> position up to which a state before this one had read it."""
+        self._again = [(options.again_header, b"1")]
         self.epoch = Epoch()
         self.epochs = 0
         """Number of the last epoch that was detached."""
@@ -54,6 +57,7 @@ class SourcePartition:
         if found.standing is not None:
             self.seals = dict(found.standing.seals)
             self.epochs = found.standing.epoch
+            self.before = dict(found.standing.before)
 
     def admit(self, batch: RecordBatch) -> None:
         """Refuse a batch that does not follow what was folded before.
@@ -83,9 +87,19 @@ class SourcePartition:
         size = self.epoch.add(changes)
         if changes.outgoing:
             self.urgent.set()
+        if topic is not None and self.before:
+            self._read_again(changes, topic, next_offset)
         if topic is not None:
             self.epoch.positions[topic] = self.positions[topic] = next_offset
         return size
+
+    def _read_again(self, changes: Changes, topic: str, next_offset: int) -> None:
+        """Say of what is sent that it was sent before; in the batch in which the new begins, of some that was not."""
+        if self.positions[topic] < self.before.get(topic, 0):
+            for record in changes.outgoing:
+                record.headers.extend(self._again)
+        if next_offset >= self.before.get(topic, 0):
+            self.before.pop(topic, None)
 
     def detach(self) -> Epoch:
         """Return the open epoch, to be committed with where the rows stand after it, and begin the next."""
@@ -95,5 +109,5 @@ class SourcePartition:
             self.epochs += 1
             self.seals.update(dict.fromkeys(epoch.rows, self.epochs))
             sources = {topic: Stand(at, self.topic_ids.get(topic, "")) for topic, at in self.positions.items()}
-            epoch.standing = Standing(self.epochs, sources, dict(self.seals))
+            epoch.standing = Standing(self.epochs, sources, dict(self.seals), dict(self.before))
         return epoch

@@ -65,7 +65,7 @@ def share(crew: Crew) -> bool:
 def lines(crew: Crew, name: str, event: str) -> list[dict[str, object]]:
     """Return what a worker has logged of an event; Faust clears its spinner at the beginning of a line."""
     written = [line for line in crew.log(name).splitlines(keepends=True) if line.endswith("\n")]
-    return [json.loads(line[line.index("{") :]) for line in written if f'"event": "{event}"' in line]
+    return [json.loads(line[line.index("{") :]) for line in written if f'"event":"{event}"' in line]
 
 
 def started(crew: Crew) -> dict[str, int]:

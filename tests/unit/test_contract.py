@@ -17,7 +17,7 @@ from commands.main import COMMANDS
 from models import errors, topics
 from models.errors import BadInput
 from models.events import EVENT_BYTES_MAX, decode_event
-from models.outgoing import RECORDS, TRUNCATED
+from models.outgoing import AGAIN, RECORDS, TRUNCATED
 from models.topics import DAY_MS, TOPICS, UNLIMITED_MS, Topic
 from process.settings import ENVIRONMENT_PREFIX, Settings
 from schemas import specimens
@@ -78,7 +78,7 @@ def test_each_event_has_an_example_that_is_good(kind: Any) -> None:  # noqa: ANN
 def test_dead_letters_headers_and_faults_are_all_there() -> None:
     """Headers as a dead letter has them; each kind of fault that makes one."""
     headers, faults = tables(CONTRACT, "Dead letters")
-    made = {name for name, _ in specimens.DEAD_LETTER.headers} | {RECORDS, TRUNCATED}
+    made = {name for name, _ in specimens.DEAD_LETTER.headers} | {AGAIN, RECORDS, TRUNCATED}
     assert {row["header"].strip("`") for row in headers} == made
     kinds = {name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, BadInput)}
     assert {row["kind of fault"].strip("`") for row in faults} == kinds - {BadInput.__name__}

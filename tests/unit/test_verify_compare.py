@@ -115,14 +115,15 @@ def test_several_thresholds_may_be_crossed_at_once() -> None:
     [
         ([Copy(("clicks.v1", 1, 7), b"ANNA0000", b"d")], 0),
         ([], 1),
-        ([Copy(("clicks.v1", 1, 7), b"ANNA0000", b"d"), Copy(("clicks.v1", 1, 8), b"ANNA0000", b"d")], 0),
+        ([Copy(("clicks.v1", 1, 7), b"ANNA0000", b"d")] * 2, 1),
+        ([Copy(("clicks.v1", 1, 7), b"ANNA0000", b"d"), Copy(("clicks.v1", 1, 8), b"ANNA0000", b"d", again=True)], 0),
         ([Copy(("clicks.v1", 0, 7), b"ANNA0000", b"d")], 1),
         ([Copy(("clicks.v1", 1, 7), b"ANNA0000", b"x")], 1),
     ],
-    ids=["right", "none", "moved again", "wrong partition", "other bytes"],
+    ids=["right", "none", "two", "moved again", "wrong partition", "other bytes"],
 )
 def test_a_moved_record_has_one_right_copy(copies: list[Copy], differences: int) -> None:
-    """In the code's partition, under its key, with the same value; one that comes again is a duplicate."""
+    """In the code's partition, under its key, with the same value; one that says that it comes again is none."""
     moved = {("clicks.v1", 0, 3): Moved(1, CODE, b"d")}
 
     assert len(compare_moved(moved, {"clicks.v1/0/3": copies} if copies else {})) == differences
