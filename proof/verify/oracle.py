@@ -137,7 +137,7 @@ class Oracle:
                 moved_from = _moved_from(headers, self._settings.topic_prefix) if headers else None
                 position = message.offset() or 0
                 table.unprocessed += position >= committed
-                again = any(name == AGAIN for name, _ in headers or ())
+                again = bool(headers) and _is_again(headers)
                 yield Record(topic, partition, position, message.key(), message.value(), moved_from, again)
             self._on_progress(self._done + position - span.first, self._all_offsets())
         self._done += span.end - span.first
@@ -290,6 +290,10 @@ class Oracle:
 
     def _differ(self, check: str, subject: str, found: str, wanted: str) -> None:
         self._report.differences.append(Difference(check, subject, found, wanted))
+
+
+def _is_again(headers: Any) -> bool:  # noqa: ANN401  librdkafka's union of shapes
+    return any(name == AGAIN for name, _ in headers)
 
 
 def _moved_from(headers: Any, prefix: str) -> str | None:  # noqa: ANN401  librdkafka's union of shapes

@@ -54,7 +54,7 @@ class Standing(Struct, frozen=True):
     seals: dict[str, int]
     """Table -> number of the last epoch that changed it."""
     before: dict[str, int] = {}
-    """Source topic -> position up to which a state before this one had read it: what is sent of that was sent before."""
+    """Source topic -> position up to which a state before this one had read it: what is sent of that was sent then."""
 
     @property
     def positions(self) -> dict[str, int]:
