@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from commands import publish, topics
 from local.sample.programme import Programme
 from local.sample.traffic import send
+from models.attribution import TABLES
 from models.partitioning import partition_of
 from models.topics import CLICKS, CODES, TOPICS
 from operations.topics import TopicMismatch, create_topics
@@ -29,6 +30,7 @@ def cluster(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Give settings of four partitions, in the environment too."""
     monkeypatch.setenv("REFERRALS_BOOTSTRAP_SERVERS", settings.bootstrap_servers)
     monkeypatch.setenv("REFERRALS_TOPIC_PREFIX", settings.topic_prefix)
+    monkeypatch.setenv("REFERRALS_APP_ID", settings.app_id)
     monkeypatch.setenv("REFERRALS_PARTITIONS", "4")
     return settings.model_copy(update={"partitions": 4})
 
@@ -49,13 +51,13 @@ def read(settings: Settings, name: str, count: int) -> list[Message]:
 
 
 def test_topics_are_created_once(cluster: Settings) -> None:
-    """The command says what it created, and the second time that all stand."""
+    """The command says what it created, the app's changelogs too, and the second time that all stand."""
     first = CliRunner().invoke(topics.command, ["create"])
     second = CliRunner().invoke(topics.command, ["create"])
 
     assert first.exit_code == second.exit_code == 0
-    assert first.stdout.count(": created, 4 partitions") == len(TOPICS)
-    assert second.stdout.count(": stands already, 4 partitions") == len(TOPICS)
+    assert first.stdout.count(": created, 4 partitions") == len(TOPICS) + len(TABLES)
+    assert second.stdout.count(": stands already, 4 partitions") == len(TOPICS) + len(TABLES)
     assert [topic.cleanup_policy for topic in create_topics(cluster)].count("compact") == 2
 
 
