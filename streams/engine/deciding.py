@@ -6,7 +6,7 @@ fenced, leaves, and finds what was decided when it starts afresh. Each partition
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
     from streams.engine.batch import Rows
     from streams.engine.options import EngineOptions
-
-REBUILD_TIMEOUT_S: Final = 600.0
-"""For a transaction that deletes all rows of a partition; brokers allow 15 minutes unless told otherwise."""
-
 
 class PartitionState(Struct, kw_only=True):
     """What is kept of a partition, and what an owner makes of it."""
