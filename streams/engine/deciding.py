@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from streams.engine.batch import Rows
     from streams.engine.options import EngineOptions
 
+
 class PartitionState(Struct, kw_only=True):
     """What is kept of a partition, and what an owner makes of it."""
 
