@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 from models.codes import normalise_code
 from models.columns import Kind, decode_batch
-from models.errors import BadEvent, BadInput, CodeTaken, OtherOrganisation
+from models.errors import BadInput, CodeTaken, OtherOrganisation, Unprocessable
 from models.events import (
-    EVENT_BYTES_MAX,
     Click,
     CodeIssued,
     MentorCounts,
@@ -40,7 +39,7 @@ from models.mentors import (
 )
 from models.milestones import milestone_reached, milestone_record
 from models.moves import Arrivals, origin_of
-from models.outgoing import MOVED_FROM, dead_letter, moved, size_of
+from models.outgoing import MOVED_FROM, dead_letter, moved
 from models.partitioning import partition_of
 from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS
 from models.waiting import WaitingRoom
@@ -58,9 +57,6 @@ MENTORS: Final = "mentors"
 MEMBERS: Final = "members"
 WAITING: Final = "waiting"
 MOVES: Final = "moves"
-RECORD_BYTES_MAX: Final = 2 * EVENT_BYTES_MAX
-"""A record that is moved or kept must fit, key and headers included, into another record."""
-
 TABLES: Final = (MENTORS, MEMBERS, WAITING, MOVES)
 
 
@@ -129,6 +125,11 @@ class Attribution:
         step.expire()
         return step.changes()
 
+    def set_aside(self, record: Record, fault: Exception) -> Changes:
+        """Return what is to be done with a record that cannot be processed, for a reason that no rule knows."""
+        said = Unprocessable(f"processing it failed each time: {type(fault).__name__}: {fault}")
+        return Changes(outgoing=[dead_letter(self.dead_letters, record, said)])
+
 
 class _Step:
     """One step's private working set: mentors opened, members changed, records to be sent."""
@@ -192,8 +193,6 @@ class _Step:
         kind = self._fold.kinds[record.topic]
         try:
             event = decode_event(kind, record.value)
-            if size_of(record) > RECORD_BYTES_MAX:
-                raise BadEvent(f"{kind.__name__}: key and headers have more than {RECORD_BYTES_MAX:,} bytes")
             code = normalise_code(event.referral_code)
             if partition_of(code.encode(), self._fold.partitions) != self._partition:
                 self._outgoing.append(moved(record, code))

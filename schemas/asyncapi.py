@@ -77,7 +77,7 @@ _HEADER: Final[dict[str, str]] = {
     MOVED_FROM: "Where the stream app moved it to its code's partition: `topic/partition/offset` of where it was read.",
 }
 _SOMETIMES: Final = {DEAD_LETTERS.name: (RECORDS, TRUNCATED, AGAIN)} | {
-    topic.name: (MOVED_FROM, AGAIN) for topic in SOURCES
+    topic.name: (MOVED_FROM, TRUNCATED, AGAIN) for topic in SOURCES
 }
 
 _ACTIVITY: Final[dict[str, tuple[tuple[Topic, ...], tuple[Topic, ...]]]] = {

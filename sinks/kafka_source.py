@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from process.headers import headers_of
 from sinks.records import Record
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ def _record(message: Message) -> Record:
         timestamp=message.timestamp()[1],
         key=message.key(),
         value=message.value(),
-        headers=tuple(cast("list[tuple[str, bytes]]", message.headers() or ())),
+        headers=tuple(headers_of(message)),
     )
 
 

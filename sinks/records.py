@@ -19,7 +19,7 @@ class Record(Struct, frozen=True, gc=False, kw_only=True):
     """Milliseconds since 1970; -1: unknown."""
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 class DeadLetter(NamedTuple):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ssl
 import time
+from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +21,7 @@ import faust
 from models.attribution import MOVES, TABLES, Attribution, Rules
 from models.moves import forgotten
 from models.outgoing import AGAIN
-from models.topics import CODES, SOURCES
+from models.topics import CODES, DEAD_LETTERS, SOURCES
 from process import logs
 from process.fault_points import fault_point
 from process.settings import Settings
@@ -64,7 +65,11 @@ def create_app(
         ),
         partitions=settings.partitions,
     )
-    options = engine_options(settings, on_leave=on_leave)
+    options = replace(
+        engine_options(settings, on_leave=on_leave),
+        set_aside=attribution.set_aside,
+        record_bytes_max={attribution.dead_letters: DEAD_LETTERS.message_bytes_max},
+    )
     app = EngineApp.create(
         options,
         session_timeout_s=settings.session_timeout_s,

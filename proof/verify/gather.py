@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.topics import DEAD_LETTERS, MENTOR_COUNTS, MILESTONES
+from process.headers import headers_of
 from proof.verify import report
 from proof.verify.fold import DeadLetters
 from proof.verify.outputs import STREAM_STAGE, Headers, Misshapen, counts_row, dead_letter, milestone
@@ -91,5 +92,5 @@ def _read(reader: Reader, spans: Spans, topic: str) -> Iterator[Output]:
         for message in batch:
             place = (topic, message.partition() or 0, message.offset() or 0)
             # A consumer without deserialisers gives bytes and a list, though its types allow more.
-            headers: Any = message.headers() or []
+            headers: Any = headers_of(message)
             yield place, message.key(), message.value(), headers

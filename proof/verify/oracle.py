@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 
 from models.topics import CLICKS, CODES, REGISTRATIONS
+from process.headers import headers_of
 from process.settings import Settings
 from proof.verify import report
 from proof.verify.compaction import owners_compacted_away
@@ -133,7 +134,7 @@ class Oracle:
         position = span.first
         for batch in self._reader.read({(topic, partition): span}):
             for message in batch:
-                headers = message.headers()
+                headers = headers_of(message)
                 moved_from = _moved_from(headers, self._settings.topic_prefix) if headers else None
                 position = message.offset() or 0
                 table.unprocessed += position >= committed

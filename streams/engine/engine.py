@@ -26,6 +26,7 @@ import structlog
 
 from streams.engine.cluster import Cluster
 from streams.engine.errors import EngineError, StateDecided
+from streams.engine.isolation import Isolation
 from streams.engine.takeover import Refusals, in_thread, take_over
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Engine:
         self._commit_threads = ThreadPoolExecutor(options.commit_threads, thread_name_prefix="commit")
         self._closing = ThreadPoolExecutor(1, thread_name_prefix="close")
         self._group: Any = None
+        self._isolation = Isolation(self._set_aside)
 
     # -- ownership --------------------------------------------------------------------------------------------
 
@@ -147,8 +149,9 @@ class Engine:
         """Fold the batch into its partition, and see to it that it is committed.
 
         Waits while too much is uncommitted. A batch of an assignment that has ended is dropped: whoever owns
-        the partition now reads it again from the committed offset. Any error makes this worker leave: Faust
-        would take the batch as done, and its records would be lost.
+        the partition now reads it again from the committed offset. A record at which the fold fails is set aside
+        (isolation.py); any other error makes this worker leave: Faust would take the batch as done, and its records
+        would be lost.
         """
         while self._uncommitted_bytes > self.options.uncommitted_bytes_max and self._accepting:
             self._room.clear()
@@ -156,14 +159,26 @@ class Engine:
         partition = self.partitions.get(batch.partition)
         if not self._accepting or partition is None or batch.generation != self._generation:
             return
+
+        def take(part: RecordBatch) -> None:
+            changes = fold(partition.rows, part)
+            self._uncommitted_bytes += partition.note(changes, topic=part.topic, next_offset=part.covers_to)
+
         try:
             partition.admit(batch)
-            changes = fold(partition.rows, batch)
-            self._uncommitted_bytes += partition.note(changes, topic=batch.topic, next_offset=batch.covers_to)
+            self._isolation.take(batch, take)
         except Exception as error:  # noqa: BLE001 - whatever it is, going on would lose the batch
             self.leave(error)
             return
         self._commit_soon(partition)
+
+    def _set_aside(self, part: RecordBatch, error: Exception) -> None:
+        """Pass one record, and send what the application wants of it."""
+        if self.options.set_aside is None:
+            raise error
+        changes = self.options.set_aside(part.record(0), error)
+        partition = self.partitions[part.partition]
+        self._uncommitted_bytes += partition.note(changes, topic=part.topic, next_offset=part.covers_to)
 
     def cover(self, topic: str, number: int, covers_from: int, covers_to: int) -> None:
         """Move a partition's position over what is no record: transaction markers, and aborted records.

@@ -2,6 +2,8 @@
 
 EngineError
 ├── BadChangelog       a changelog would lose rows, or has rows in other places than they are looked for
+├── NothingFolds       records fail one after the other: it is the program, or what it needs
+├── TooLarge           what a fold wants kept or sent is larger than its topic takes
 ├── CommitFailed       an epoch could not be committed: fenced, aborted, or the broker was away too long
 ├── OutOfOrder         a batch does not follow the position that the rows stand at
 ├── StateDecided       somebody has decided about a partition that was refused
@@ -26,6 +28,14 @@ class CommitFailed(EngineError):  # noqa: N818 - read as what happened
 
 class OutOfOrder(EngineError):  # noqa: N818 - read as what happened
     """A batch does not follow what the rows hold: folding it would count records twice, or leave some out."""
+
+
+class NothingFolds(EngineError):  # noqa: N818 - read as what happened
+    """The fold fails at each record: setting them all aside would lose them to whoever waits for their effect."""
+
+
+class TooLarge(EngineError):  # noqa: N818 - read as what it is
+    """A row or a record is larger than its topic takes: an epoch with it could never be committed."""
 
 
 class StateRefused(EngineError):  # noqa: N818 - read as what happened

@@ -19,6 +19,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
+from streams.engine.header_names import FetchedBatches
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
@@ -66,9 +68,26 @@ class Slice(list["FetchedRecord"]):
 class LeanRecords(fetcher.PartitionRecords):
     """Hands on the parser's own records: wrapping each in a ConsumerRecord was a fifth of the worker's time."""
 
+    next_fetch_offset: int
+
     def _consumer_record(self, tp: Any, record: FetchedRecord) -> FetchedRecord:  # noqa: ANN401 - aiokafka's
         del tp
         return record
+
+    def _unpack_records(self) -> Iterator[FetchedRecord]:
+        """Yield the records; a batch with a header name that aiokafka cannot decode is gone through again."""
+        while True:
+            try:
+                yield from super()._unpack_records()
+            except UnicodeDecodeError:
+                batch = self._records.again()
+                for record in batch:
+                    if record.offset >= self.next_fetch_offset:
+                        self.next_fetch_offset = record.offset + 1
+                        yield record
+                self.next_fetch_offset = batch.next_offset
+            else:
+                return
 
 
 class SliceResult(fetcher.FetchResult):
@@ -109,7 +128,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     """The thread that runs aiokafka's consumer."""
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ANN401 - Faust's
-        fetcher.PartitionRecords = LeanRecords  # aiokafka offers no setting for these
+        fetcher.MemoryRecords = FetchedBatches  # aiokafka offers no setting for these
+        fetcher.PartitionRecords = LeanRecords
         fetcher.FetchResult = SliceResult
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS_MAX  # noqa: SLF001 - Faust sets it and offers no setting

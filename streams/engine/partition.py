@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from streams.engine.epoch import Epoch
+from streams.engine.epoch import Epoch, size_of
 from streams.engine.errors import OutOfOrder
 from streams.engine.producer import TransactionalProducer
 from streams.engine.standing import Stand, Standing
@@ -37,6 +37,7 @@ class SourcePartition:
         """Table -> number of the last epoch that changed it."""
         self.before: dict[str, int] = {}
         """Source topic -> position up to which a state before this one had read it."""
+        self._bytes_max = options.record_bytes_max
         self._again = [(options.again_header, b"1")]
         self.epoch = Epoch()
         self.epochs = 0
@@ -75,7 +76,13 @@ class SourcePartition:
             raise OutOfOrder(f"{where}: records between {expected} and {batch.covers_from} were fetched and lost")
 
     def note(self, changes: Changes, *, topic: str | None = None, next_offset: int = 0) -> int:
-        """Make the changes visible to the next fold and part of the open epoch; return their size in bytes."""
+        """Make the changes visible to the next fold and part of the open epoch; return their size in bytes.
+
+        Raises:
+            TooLarge: they can never be committed; nothing has changed.
+
+        """
+        size = size_of(changes, self._bytes_max)
         rows = self.rows
         for table, changed in changes.rows.items():
             target = rows[table]
@@ -84,7 +91,7 @@ class SourcePartition:
                     target.pop(key, None)
                 else:
                     target[key] = row
-        size = self.epoch.add(changes)
+        self.epoch.add(changes, size)
         if changes.outgoing:
             self.urgent.set()
         if topic is not None and self.before:

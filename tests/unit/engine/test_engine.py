@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from streams.engine.engine import Engine
 from streams.engine.errors import CommitFailed, OutOfOrder
 from streams.engine.partition import SourcePartition
 from tests.factories import make_batch, make_record
-from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, Changed, make_found, make_options
+from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, Changed, Sent, make_found, make_options
 
 GENERATION = 0
 """The first: an engine begins before it."""
@@ -105,7 +106,26 @@ async def test_a_batch_that_came_before_makes_the_worker_leave(worker: Worker) -
     assert worker.folded == []
 
 
-async def test_a_fold_that_fails_makes_the_worker_leave(worker: Worker) -> None:
+async def test_a_record_that_fails_is_set_aside(worker: Worker) -> None:
+    """The ones beside it are folded, the position passes it, and what the application wants of it is sent."""
+
+    def fails_at_11(rows: Rows, batch: RecordBatch) -> Changed:
+        if any(batch.record(index).offset == 11 for index in range(len(batch))):
+            raise ZeroDivisionError
+        return worker.fold(rows, batch)
+
+    letters = [Sent(value=b"11")]
+    worker.engine.options = replace(worker.engine.options, set_aside=lambda _record, _error: Changed(outgoing=letters))
+    batch = make_batch(*[make_record(b"{}", topic=TOPIC, partition=0, offset=offset) for offset in (10, 11, 12)])
+    await worker.engine.apply(batch, fails_at_11)
+
+    partition = worker.engine.partitions[0]
+    assert (worker.folded, worker.left) == ([10, 12], [])
+    assert (partition.rows["stock"], partition.epoch.outgoing) == ({b"count": b"2"}, letters)
+    assert worker.engine.position(TOPIC, 0) == 13
+
+
+async def test_a_fold_that_fails_makes_a_worker_without_another_place_leave(worker: Worker) -> None:
     """Going on would lose the batch; the position stays where it was, and nothing is folded any more."""
 
     def fails(_rows: Rows, _batch: RecordBatch) -> Changed:
