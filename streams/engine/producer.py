@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import KafkaException, Producer, TopicPartition
 
-from streams.engine.errors import CommitFailed
+from streams.engine.errors import CommitFailed, EngineError
+from streams.engine.rights import denied_kind, not_allowed
 from streams.engine.standing import OFFSETS_MARK, SEAL_KEY, STANDING_KEY, encode_standing, seal_of
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class TransactionalProducer:
             "retry.backoff.max.ms": 100,
         }
         self._producer = Producer(config)
+        self._topics: set[str] = set()
+        """What the epoch writes to."""
 
     def start(self) -> None:
         """Fence the former owner and end its open transaction.
@@ -99,6 +102,8 @@ class TransactionalProducer:
 
     def _produce(self, epoch: Epoch) -> None:
         send = self._send
+        self._topics = {*map(self._options.changelog, epoch.rows), *epoch.latest}
+        self._topics |= {self._options.standing_changelog} | {record.topic for record in epoch.outgoing}
         for table, rows in epoch.rows.items():
             changelog = self._options.changelog(table)
             for key, row in rows.items():
@@ -106,8 +111,7 @@ class TransactionalProducer:
             if epoch.standing is not None:
                 send(changelog, seal_of(epoch.standing.epoch), SEAL_KEY, self._partition)
         if epoch.standing is not None:
-            first = self._options.changelog(self._options.tables[0])
-            send(first, encode_standing(epoch.standing), STANDING_KEY, self._partition)
+            send(self._options.standing_changelog, encode_standing(epoch.standing), STANDING_KEY, self._partition)
         for topic, values in epoch.latest.items():
             for key, value in values.items():
                 send(topic, value, key)
@@ -139,6 +143,15 @@ class TransactionalProducer:
             else:
                 return
 
-    def _failure(self, step: str, error: KafkaException) -> CommitFailed:
+    def _failure(self, step: str, error: KafkaException) -> EngineError:
         fault = error.args[0]
+        kind = denied_kind(error)
+        if kind == "transactional-id":
+            return not_allowed("WRITE", kind, self._options.transactional_id(self._partition))
+        if kind == "group":
+            return not_allowed("READ", kind, self._options.app_id)
+        if kind == "topic" and step == "send_offsets_to_transaction":
+            return not_allowed("READ", kind, " or ".join(self._options.source_topics))
+        if kind is not None:
+            return not_allowed("WRITE", kind, " or ".join(sorted(self._topics)))
         return CommitFailed(f"partition {self._partition}: {step} failed: {fault.name()}: {fault.str()}")
