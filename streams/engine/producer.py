@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from streams.engine.errors import CommitFailed, EngineError
 from streams.engine.rights import denied_kind, not_allowed
@@ -27,6 +27,8 @@ START_TIMEOUT_S: Final = 60.0
 
 CALL_TIMEOUT_S: Final = 5.0
 """Longest wait of one call before it is looked at again; librdkafka goes on where the call left off."""
+
+SEND_OFFSETS: Final = "send_offsets_to_transaction"
 
 RETRY_PAUSE_S: Final = 0.05
 
@@ -88,7 +90,7 @@ class TransactionalProducer:
             mark = "" if epoch.standing is None else OFFSETS_MARK
             positions = [TopicPartition(topic, self._partition, at, mark) for topic, at in epoch.positions.items()]
             self._persist(
-                "send_offsets_to_transaction",
+                SEND_OFFSETS,
                 lambda timeout: self._producer.send_offsets_to_transaction(positions, group, timeout),
                 self._options.transaction_timeout_s,
             )
@@ -132,11 +134,15 @@ class TransactionalProducer:
     def _persist(self, step: str, call: Callable[[float], object], deadline_s: float) -> None:
         """Call until it succeeds: a retriable error, a time-out among them, is not the end before the deadline."""
         deadline = time.monotonic() + deadline_s
+        asked_again = False
         while True:
             try:
                 call(CALL_TIMEOUT_S)
             except KafkaException as error:
                 fault = error.args[0]
+                if fault.code() == KafkaError._STATE and step == SEND_OFFSETS and not asked_again:  # noqa: SLF001
+                    asked_again = True  # something went wrong during the call; from the next one it says what
+                    continue
                 if not fault.retriable() or fault.txn_requires_abort() or time.monotonic() > deadline:
                     raise self._failure(step, error) from error
                 time.sleep(RETRY_PAUSE_S)
@@ -150,7 +156,7 @@ class TransactionalProducer:
             return not_allowed("WRITE", kind, self._options.transactional_id(self._partition))
         if kind == "group":
             return not_allowed("READ", kind, self._options.app_id)
-        if kind == "topic" and step == "send_offsets_to_transaction":
+        if kind == "topic" and "offsets" in fault.str():  # an error of what was produced may come out here too
             return not_allowed("READ", kind, " or ".join(self._options.source_topics))
         if kind is not None:
             return not_allowed("WRITE", kind, " or ".join(sorted(self._topics)))
