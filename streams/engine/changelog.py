@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from streams.engine.errors import BadChangelog
+from streams.engine.progress import TALLY
+from streams.engine.rights import not_allowed
 from streams.engine.standing import SEAL_KEY, STANDING_KEY, decode_standing
 
 if TYPE_CHECKING:
@@ -24,6 +28,8 @@ but by compaction; else `auto.offset.reset` finds the first offset."""
 
 METADATA_TIMEOUT_S: Final = 5.0
 RECORDS_PER_CALL: Final = 10_000
+SILENCE_S: Final = 5.0
+"""After so long without a record it is asked whether there is such a topic."""
 WAIT_S: Final = 0.05
 """A call waits this long for more records: short, because at the end of a partition none come."""
 
@@ -96,18 +102,35 @@ def read_to_end(
     try:
         consumer.assign([TopicPartition(topic, number, FIRST_OFFSET) for topic, number in places])
         unfinished = set(places)
+        heard_s = time.monotonic()
         while unfinished and not cancelled():
-            for message in consumer.consume(RECORDS_PER_CALL, WAIT_S):
+            messages = consumer.consume(RECORDS_PER_CALL, WAIT_S)
+            if messages:
+                heard_s = time.monotonic()
+            elif time.monotonic() - heard_s > SILENCE_S:
+                _check_seen(consumer, {topic for topic, _ in unfinished})
+                heard_s = time.monotonic()
+            TALLY.add(bool(messages and messages[-1].error() is None))
+            for message in messages:
                 place: Any = (message.topic(), message.partition())
                 fault = message.error()
                 if fault is None:
                     yield place, message.key(), message.value()
                 elif fault.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the name that the client gives it
                     unfinished.discard(place)
+                elif fault.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                    raise not_allowed("READ", "topic", place[0])
                 elif not fault.retriable():
                     raise KafkaException(fault)
     finally:
         consumer.close()
+
+
+def _check_seen(consumer: Consumer, topics: set[str]) -> None:
+    """See that topics are there: librdkafka reads one that is not, or that may not be seen, for ever without a word."""
+    found = consumer.list_topics(timeout=METADATA_TIMEOUT_S).topics
+    for topic in sorted(topics - found.keys()):
+        raise BadChangelog(f"topic {topic} does not exist, or this user lacks the right DESCRIBE on it")
 
 
 def _told_apart(rows: Rows, first_table: str) -> Loaded:

@@ -68,12 +68,11 @@ def accept(options: EngineOptions, numbers: Collection[int]) -> Iterator[Partiti
             for topic in _made_anew(found):
                 for table, gone in options.forget(rows, topic).items():
                     epoch.rows.setdefault(table, {}).update(gone)
+            stands = _accepted(found)
             seals = found.seals | dict.fromkeys(epoch.rows, number_of_epoch)
-            epoch.standing = Standing(number_of_epoch, _accepted(found), seals)
-            epoch.positions = epoch.standing.positions
-            producer.commit(epoch, cluster.group())
-        now = replace(found, standing=epoch.standing, seals=seals, committed=epoch.positions)
-        yield _examined(rows, now)
+            before = found.standing.before if found.standing else {}
+            epoch.standing = Standing(number_of_epoch, stands, seals, _still_before(found, before, stands))
+            yield _decided(producer, cluster, epoch, epoch.standing, rows, found)
 
 
 def rebuild(
@@ -94,11 +93,9 @@ def rebuild(
             epoch.rows = {table: {**dict.fromkeys(rows[table]), **began[table]} for table in options.tables}
             stands = {topic: Stand(log.first, log.topic_id) for topic, log in found.sources.items()}
             seals = dict.fromkeys(options.tables, number_of_epoch)
-            epoch.standing = Standing(number_of_epoch, stands, seals, _read_before(found))
-            epoch.positions = epoch.standing.positions
-            producer.commit(epoch, cluster.group())
-        now = replace(found, standing=epoch.standing, seals=seals, committed=epoch.positions)
-        yield _examined(began, now)
+            before = _still_before(found, _read(found), stands)
+            epoch.standing = Standing(number_of_epoch, stands, seals, before)
+            yield _decided(producer, cluster, epoch, epoch.standing, began, found)
 
 
 class _Fenced:
@@ -128,13 +125,27 @@ def _last_epoch(found: Found) -> int:
     return max([found.standing.epoch if found.standing else 0, *found.seals.values()])
 
 
-def _read_before(found: Found) -> dict[str, int]:
+def _decided(
+    producer: TransactionalProducer, cluster: Cluster, epoch: Epoch, standing: Standing, rows: Rows, found: Found
+) -> PartitionState:
+    """Commit what was decided, and return the state that it makes."""
+    epoch.positions = standing.positions
+    producer.commit(epoch, cluster.group())
+    return _examined(rows, replace(found, standing=standing, seals=standing.seals, committed=epoch.positions))
+
+
+def _read(found: Found) -> dict[str, int]:
     """Return how far the sources were read, by this state or one before it."""
     read = found.standing.positions if found.standing else found.committed
     before = found.standing.before if found.standing else {}
+    return {topic: max(read.get(topic, 0), before.get(topic, 0)) for topic in found.sources}
+
+
+def _still_before(found: Found, read: Mapping[str, int], stands: Mapping[str, Stand]) -> dict[str, int]:
+    """Return of what was read once what is read again from the stands on: not of another topic, nor past the end."""
     anew = _made_anew(found)
-    furthest = {topic: max(read.get(topic, 0), before.get(topic, 0)) for topic in found.sources if topic not in anew}
-    return {topic: at for topic, at in furthest.items() if at > found.sources[topic].first}
+    known = {topic: min(at, found.sources[topic].end) for topic, at in read.items() if topic in found.sources}
+    return {topic: at for topic, at in known.items() if topic not in anew and at > stands[topic].next}
 
 
 def _made_anew(found: Found) -> set[str]:

@@ -98,6 +98,11 @@ class EngineOptions:
         """Return the name of a table's changelog topic, as Faust names it."""
         return f"{self.app_id}-{table}-changelog"
 
+    @property
+    def standing_changelog(self) -> str:
+        """The changelog that has the standings: the first table's."""
+        return self.changelog(self.tables[0])
+
     def transactional_id(self, partition: int) -> str:
         """Return the id whose producer alone may write for this source partition."""
         return f"{self.app_id}-{partition}"

@@ -42,6 +42,8 @@ class SourcePartition:
         self.epoch = Epoch()
         self.epochs = 0
         """Number of the last epoch that was detached."""
+        self.detached = 0
+        """How many were detached by this owner."""
         self.committing: asyncio.Task[None] | None = None
         self.urgent = asyncio.Event()
         """Set when the open epoch has something that should not wait for the calm."""
@@ -112,6 +114,7 @@ class SourcePartition:
         """Return the open epoch, to be committed with where the rows stand after it, and begin the next."""
         self.urgent.clear()
         epoch, self.epoch = self.epoch, Epoch()
+        self.detached += 1
         if epoch.rows or epoch.positions:
             self.epochs += 1
             self.seals.update(dict.fromkeys(epoch.rows, self.epochs))

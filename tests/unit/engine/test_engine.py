@@ -30,7 +30,7 @@ class Worker:
             partition = SourcePartition(self.engine.options, number)
             partition.take_over({"stock": {}, "totals": {}}, {TOPIC: 10, OTHER_TOPIC: 0}, make_found(10, committed=10))
             self.engine.partitions[number] = partition
-        self.engine.resume()
+        self.engine.resume(GENERATION)
 
     async def apply(self, *, offset: int = 10, partition: int = 0, generation: int = GENERATION) -> None:
         """Let the engine fold a batch of one record into a row that counts records."""
@@ -92,10 +92,31 @@ async def test_a_batch_is_dropped_while_partitions_are_given_away(worker: Worker
     await worker.engine.settle()
     await worker.apply()
     dropped = list(worker.folded)
-    worker.engine.resume()
-    await worker.apply()
+    worker.engine.assign({0, 1}, GENERATION + 1)
+    worker.engine.resume(GENERATION + 1)
+    await worker.apply(generation=GENERATION + 1)
 
     assert (dropped, worker.folded) == ([], [10])
+
+
+async def test_partitions_given_away_are_not_resumed(worker: Worker) -> None:
+    """A takeover that ends after they were given away opens nothing: what is folded then could not be committed."""
+    worker.engine.assign({0, 1}, GENERATION + 1)  # it is taken over ...
+    await worker.engine.settle()  # ... and given away before that is done
+    resumed = worker.engine.resume(GENERATION + 1)
+    await worker.apply(generation=GENERATION + 1)
+
+    assert (resumed, worker.folded) == (False, [])
+
+
+async def test_a_takeover_of_an_assignment_before_resumes_nothing(worker: Worker) -> None:
+    """The partitions of the present one are not loaded yet."""
+    worker.engine.assign({0, 1}, GENERATION + 1)
+    await worker.engine.settle()
+    worker.engine.assign({1, 2}, GENERATION + 2)
+
+    assert not worker.engine.resume(GENERATION + 1)
+    assert not worker.engine.is_accepting
 
 
 async def test_a_batch_that_came_before_makes_the_worker_leave(worker: Worker) -> None:
