@@ -10,7 +10,7 @@ all were written in the transactions of the counts.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from models.attribution import MENTORS
 from models.codes import normalise_code
@@ -21,6 +21,7 @@ from models.issues import STANDS
 from models.mentors import begun_anew, decode_mentor, encode_mentor, mentor_key
 from models.partitioning import partition_of
 from models.topics import CODES, MENTOR_COUNTS, MILESTONES
+from process.headers import headers_of
 from streams.engine.changelog import read_topics
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Beginnings:
             self._announced.setdefault(key, set()).add(reached.milestone_threshold)
         elif message.topic() == self._counts:
             self._latest[key] = decode_mentor(value)
-        elif any(name == STANDS for name, _ in cast("list[tuple[str, bytes]]", message.headers() or [])):
+        elif any(name == STANDS for name, _ in headers_of(message)):
             with suppress(BadInput):  # somebody else's record under our header: it is refused when its turn comes
                 mentor = _owner(decode_event(CodeIssued, value))
                 self._standing[mentor.referral_code] = mentor
