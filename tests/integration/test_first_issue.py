@@ -18,6 +18,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are no
 )
 
 from models.events import CodeIssued, encode_event
+from models.partitioning import partition_of
 from models.topics import CLICKS, CODES
 from process.settings import Settings
 from proof.verify.oracle import Oracle
@@ -92,12 +93,20 @@ def compact(settings: Settings) -> None:
     quick = {"segment.ms": "100", "min.cleanable.dirty.ratio": "0.001", "delete.retention.ms": "0"}
     configure(settings, ConfigResource(ResourceType.TOPIC, name), quick)
     deadline_s = time.monotonic() + 90
+    fillers = {
+        partition_of(f"F111ER{number:04}".encode(), settings.partitions): (
+            f"F111ER{number:04}",
+            f"0b000000-0000-4000-9000-{number:012}",
+        )
+        for number in range(100)
+    }
 
     def is_compacted() -> bool:
         # The newest segment is never compacted, and rolls only when a record comes.
         roll = Producer(dict(settings.kafka_client_config()))
         for partition in range(settings.partitions):
-            roll.produce(name, b"not an issue", "nobodys-key", partition)
+            code, mentor = fillers[partition]
+            roll.produce(name, issue(code, mentor), code, partition)
         assert roll.flush(30) == 0
         left = issues_left(settings)
         return all(len(left.get(code, ())) <= 1 and None not in left.get(code, ()) for code in CODES_ISSUED)
