@@ -27,6 +27,7 @@ from models.events import (
     decode_event,
 )
 from models.identifiers import canonical_uuid
+from models.issues import standing_issue
 from models.members import Pair, next_state, pack_pair, pair_key, unpack_pair
 from models.mentors import (
     decode_mentor,
@@ -191,15 +192,17 @@ class _Step:
     def take(self, record: Record) -> None:
         """Do with one record what the contract says; what cannot be used becomes a dead letter."""
         kind = self._fold.kinds[record.topic]
+        stands: str | None = None
         try:
             event = decode_event(kind, record.value)
             code = normalise_code(event.referral_code)
             if partition_of(code.encode(), self._fold.partitions) != self._partition:
                 self._outgoing.append(moved(record, code))
             elif (origin := origin_of(record)) is not None and not self._arrivals.is_new(origin):
-                return  # it was moved here before
+                pass  # it was moved here before
             elif isinstance(event, CodeIssued):
                 self._issue(code, event)
+                stands = code
             elif (mentor := self._open(code)) is None:
                 self._waiting.add(code, record, now_ms=self._now_ms)
             else:
@@ -207,6 +210,18 @@ class _Step:
                 self._count(mentor, event)
         except BadInput as fault:
             self._reject(record, fault)
+        if kind is CodeIssued:
+            self._hold(record, stands)
+
+    def _hold(self, record: Record, stands: str | None) -> None:
+        """Write an issue again where compaction would leave something else of it; see models/issues.py.
+
+        `stands` is the code that the record says right whose it is; None: it says nothing that stands.
+        """
+        key = (record.key or b"").decode("utf-8", "replace")
+        for code in dict.fromkeys((stands or key, key)):
+            if (code != key or code != stands) and (mentor := self._open(code)) is not None:
+                self._outgoing.append(standing_issue(record.topic, mentor, now_ms=self._now_ms))
 
     def _issue(self, code: str, event: CodeIssued) -> None:
         owner = canonical_uuid(event.org_id), canonical_uuid(event.mentor_id)

@@ -26,13 +26,14 @@ DIGITS_MAX: Final = 19
 def origin_of(record: Record) -> tuple[bytes, int] | None:
     """Return where a record was moved from, `topic/partition` and offset; None for one that was not moved.
 
-    One that was a dead letter meanwhile and is sent again has its headers still, and is a record of its own.
+    One that was a dead letter meanwhile and is sent again has its headers still, and is a record of its own: only what
+    was added behind them says that it was moved since.
     """
     origin = None
     for name, value in record.headers:
         if name == _DEAD_LETTER:
-            return None
-        if name == MOVED_FROM:
+            origin = None
+        elif name == MOVED_FROM:
             origin = value
     place, _, offset = (origin or b"").rpartition(b"/")
     topic, _, partition = place.rpartition(b"/")

@@ -25,12 +25,12 @@ from models.topics import CODES, DEAD_LETTERS, SOURCES
 from process import logs
 from process.fault_points import fault_point
 from process.settings import Settings
-from streams.beginning import beginnings
+from streams.beginning import Beginnings
 from streams.engine.app import EngineApp
 from streams.engine.options import EngineOptions, leave_process
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from models.attribution import Changes
     from streams.engine.batch import RecordBatch, Rows
@@ -95,6 +95,10 @@ def create_app(
 
 def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] = leave_process) -> EngineOptions:
     """Return the engine's wiring under these settings."""
+
+    def begin(numbers: Collection[int]) -> Mapping[int, Rows]:
+        return Beginnings(options, settings.topic_prefix)(numbers)
+
     options = EngineOptions(
         app_id=settings.app_id,
         source_topics=tuple(topic.full_name(settings.topic_prefix) for topic in SOURCES),
@@ -102,7 +106,7 @@ def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] 
         tables=TABLES,
         partitions=settings.partitions,
         client_config={**settings.kafka_client_config(), "log_level": LOG_CRITICAL},
-        begin=lambda numbers: beginnings(options, settings.topic_prefix, numbers),
+        begin=begin,
         again_header=AGAIN,
         forget=lambda rows, topic: {MOVES: forgotten(rows[MOVES], topic)},
         decide_with="referrals state",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.engine.errors import BadChangelog
@@ -15,7 +16,7 @@ from streams.engine.rights import not_allowed
 from streams.engine.standing import SEAL_KEY, STANDING_KEY, decode_standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from streams.engine.batch import Rows
     from streams.engine.options import EngineOptions
@@ -65,7 +66,9 @@ def load_rows(
     places = {
         (options.changelog(table), number): loaded[number][table] for number in partitions for table in options.tables
     }
-    for place, key, row in read_to_end(options, places.keys(), cancelled=cancelled):
+    for place, message in read_to_end(options, places.keys(), cancelled=cancelled):
+        key: Any = message.key()
+        row: Any = message.value()
         if row is not None:
             places[place][key] = row
         else:
@@ -73,19 +76,27 @@ def load_rows(
     return {number: _told_apart(rows, options.tables[0]) for number, rows in loaded.items()}
 
 
-def read_topic(options: EngineOptions, topic: str) -> Iterator[tuple[Any, bytes | None]]:
-    """Yield key and value of each committed record of a topic, to where it ends now; nothing where there is none."""
+def read_topics(options: EngineOptions, topics: Sequence[str], start: dict[tuple[str, int], int]) -> Iterator[Message]:
+    """Yield each committed record of topics, to where they end now; nothing of those that do not exist.
+
+    From the offsets of `start` on, which are moved behind what was read: so another call goes on from there.
+    """
     admin = AdminClient(dict(options.client_config))
     found = admin.list_topics(timeout=METADATA_TIMEOUT_S).topics
-    places = [(topic, number) for number in found[topic].partitions] if topic in found else []
-    for _, key, value in read_to_end(options, places):
-        yield key, value
+    places = [(topic, number) for topic in topics if topic in found for number in found[topic].partitions]
+    for place, message in read_to_end(options, places, start=start):
+        start[place] = (message.offset() or 0) + 1
+        yield message
 
 
 def read_to_end(
-    options: EngineOptions, places: Collection[tuple[str, int]], *, cancelled: Callable[[], bool] = lambda: False
-) -> Iterator[tuple[tuple[str, int], Any, bytes | None]]:
-    """Yield place, key and value of each committed record of topics' partitions, to where they end now."""
+    options: EngineOptions,
+    places: Collection[tuple[str, int]],
+    *,
+    start: Mapping[tuple[str, int], int] = MappingProxyType({}),
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[tuple[str, int], Message]]:
+    """Yield each committed record of topics' partitions, with its place, to where they end now."""
     consumer = Consumer(
         {
             **options.client_config,
@@ -100,7 +111,7 @@ def read_to_end(
         }
     )
     try:
-        consumer.assign([TopicPartition(topic, number, FIRST_OFFSET) for topic, number in places])
+        consumer.assign([TopicPartition(*place, start.get(place, FIRST_OFFSET)) for place in places])
         unfinished = set(places)
         heard_s = time.monotonic()
         while unfinished and not cancelled():
@@ -115,7 +126,7 @@ def read_to_end(
                 place: Any = (message.topic(), message.partition())
                 fault = message.error()
                 if fault is None:
-                    yield place, message.key(), message.value()
+                    yield place, message
                 elif fault.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the name that the client gives it
                     unfinished.discard(place)
                 elif fault.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:

@@ -71,7 +71,8 @@ def accept(options: EngineOptions, numbers: Collection[int]) -> Iterator[Partiti
             stands = _accepted(found)
             seals = found.seals | dict.fromkeys(epoch.rows, number_of_epoch)
             before = found.standing.before if found.standing else {}
-            epoch.standing = Standing(number_of_epoch, stands, seals, _still_before(found, before, stands))
+            still_before = _still_before(found, before, stands)
+            epoch.standing = Standing(number_of_epoch, stands, seals, still_before, _since(found))
             yield _decided(producer, cluster, epoch, epoch.standing, rows, found)
 
 
@@ -80,21 +81,25 @@ def rebuild(
 ) -> Iterator[PartitionState]:
     """Forget the rows, and count anew what the sources still have; yield each partition after it is done.
 
-    `begin` gives the rows with which a partition begins, so that nothing is announced twice.
+    `begin` gives the rows with which a partition begins, so that nothing is announced twice. It is asked for each when
+    its owner is fenced: what he announced meanwhile is known then. It is asked for none before, so that what takes long
+    is done by then: a fenced worker comes back in seconds, and would fence us.
     """
     cluster = Cluster(options)
-    beginnings = begin(numbers)
+    begin([])
     for number in numbers:
         with _Fenced(options, number) as producer:
             ((rows, found),) = _load(options, cluster, [number])
             number_of_epoch = _last_epoch(found) + 1
-            began: Rows = {table: dict(beginnings.get(number, {}).get(table, {})) for table in options.tables}
+            beginning = begin([number]).get(number, {})
+            began: Rows = {table: dict(beginning.get(table, {})) for table in options.tables}
             epoch = Epoch()
             epoch.rows = {table: {**dict.fromkeys(rows[table]), **began[table]} for table in options.tables}
             stands = {topic: Stand(log.first, log.topic_id) for topic, log in found.sources.items()}
             seals = dict.fromkeys(options.tables, number_of_epoch)
             before = _still_before(found, _read(found), stands)
-            epoch.standing = Standing(number_of_epoch, stands, seals, before)
+            since = {topic: log.first for topic, log in found.sources.items()}
+            epoch.standing = Standing(number_of_epoch, stands, seals, before, since)
             yield _decided(producer, cluster, epoch, epoch.standing, began, found)
 
 
@@ -156,6 +161,18 @@ def _made_anew(found: Found) -> set[str]:
         for topic, log in found.sources.items()
         if topic in stands and stands[topic].topic_id and log.topic_id not in {"", stands[topic].topic_id}
     }
+
+
+def _since(found: Found) -> dict[str, int]:
+    """Return from where on the rows hold the sources, as offsets of today's: less by what is not there any more."""
+    standing = found.standing
+    read = standing.positions if standing else found.committed
+    since = dict(standing.since) if standing else {}
+    anew = _made_anew(found)
+    for topic, log in found.sources.items():
+        lost = read.get(topic, 0) if topic in anew else max(0, read.get(topic, 0) - log.end)
+        since[topic] = since.get(topic, 0) - lost
+    return since
 
 
 def _accepted(found: Found) -> dict[str, Stand]:

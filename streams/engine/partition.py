@@ -37,6 +37,8 @@ class SourcePartition:
         """Table -> number of the last epoch that changed it."""
         self.before: dict[str, int] = {}
         """Source topic -> position up to which a state before this one had read it."""
+        self.since: dict[str, int] = {}
+        """Source topic -> offset from which on its rows have taken it in."""
         self._bytes_max = options.record_bytes_max
         self._again = [(options.again_header, b"1")]
         self.epoch = Epoch()
@@ -61,6 +63,9 @@ class SourcePartition:
             self.seals = dict(found.standing.seals)
             self.epochs = found.standing.epoch
             self.before = dict(found.standing.before)
+            self.since = dict(found.standing.since)
+        elif found.begins:
+            self.since = dict(positions)
 
     def admit(self, batch: RecordBatch) -> None:
         """Refuse a batch that does not follow what was folded before.
@@ -119,5 +124,7 @@ class SourcePartition:
             self.epochs += 1
             self.seals.update(dict.fromkeys(epoch.rows, self.epochs))
             sources = {topic: Stand(at, self.topic_ids.get(topic, "")) for topic, at in self.positions.items()}
-            epoch.standing = Standing(self.epochs, sources, dict(self.seals), dict(self.before))
+            epoch.standing = Standing(
+                self.epochs, sources, dict(self.seals), before=dict(self.before), since=dict(self.since)
+            )
         return epoch

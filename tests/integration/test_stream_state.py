@@ -29,7 +29,7 @@ from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES
 from process.settings import Settings
 from proof.verify.oracle import Oracle
 from streams.app import engine_options
-from streams.beginning import beginnings
+from streams.beginning import Beginnings
 from streams.engine.deciding import rebuild
 from tests.component import environment
 from tests.crew import READY, ROOT, Crew, differences, wait_until
@@ -426,9 +426,7 @@ def test_a_rebuild_may_take_longer_than_an_epoch(scene: Scene) -> None:
             time.sleep(1.5 * BROKER_LOOKS_S)
 
     impatient = dataclasses.replace(options, transaction_timeout_s=1.0, fault_point=slow)
-    (state,) = rebuild(
-        impatient, [scene.home], begin=lambda asked: beginnings(options, scene.settings.topic_prefix, asked)
-    )
+    (state,) = rebuild(impatient, [scene.home], begin=Beginnings(options, scene.settings.topic_prefix))
     assert state.reason is None
     scene.start()
     scene.wait_counted(CLICKS_SENT)

@@ -62,6 +62,10 @@ ORIGINS: Final[dict[str, tuple[list[tuple[str, bytes | None]], tuple[bytes, int]
     "more digits than a number has": ([(MOVED_FROM, PLACE + b"3/" + b"9" * 5_000)], None),
     "not moved": ([("trace", b"1")], None),
     "a dead letter sent again": ([(MOVED_FROM, PLACE + b"1/2"), ("__connect.errors.topic", b"c")], None),
+    "a dead letter sent again, and moved then": (
+        [(MOVED_FROM, PLACE + b"1/2"), ("__connect.errors.topic", b"c"), (MOVED_FROM, PLACE + b"3/9")],
+        (PLACE + b"3", 9),
+    ),
     "nonsense": ([(MOVED_FROM, b"nonsense")], None),
     "no value": ([(MOVED_FROM, None)], None),
     "no number": ([(MOVED_FROM, PLACE + b"1/-2")], None),
