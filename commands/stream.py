@@ -46,7 +46,7 @@ def command() -> None:
 
     from commands.daily import reconcile_in_process  # noqa: PLC0415
     from streams.app import create_app  # noqa: PLC0415
-    from streams.engine.errors import BadChangelog, NotCoPartitioned  # noqa: PLC0415
+    from streams.engine.errors import BadTopic, NameTaken, NotCoPartitioned  # noqa: PLC0415
     from streams.engine.options import leave_process  # noqa: PLC0415
 
     started_s = time.monotonic()
@@ -63,7 +63,7 @@ def command() -> None:
     try:
         app.engine.cluster.check_topics()
         app.engine.cluster.check_changelogs()
-    except BadChangelog as fault:
+    except (BadTopic, NameTaken) as fault:
         raise click.ClickException(str(fault)) from fault
     except NotCoPartitioned as fault:
         raise click.ClickException(

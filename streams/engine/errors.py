@@ -1,8 +1,9 @@
 """Why a worker leaves.
 
 EngineError
-├── BadChangelog       a changelog would lose rows, or has rows in other places than they are looked for
+├── BadTopic           a topic is missing, would lose rows, or takes no records
 ├── CommitFailed       an epoch could not be committed: fenced, aborted, or the broker was away too long
+├── NameTaken          the application's name is another's, or it has a state under another name
 ├── OutOfOrder         a batch does not follow the position that the rows stand at
 ├── StateDecided       somebody has decided about a partition that was refused
 ├── StateRefused       what is kept of a partition does not fit the cluster, and somebody has to decide
@@ -16,12 +17,16 @@ class EngineError(Exception):
     """The worker cannot go on as it is; a fresh start puts it right unless the message says otherwise."""
 
 
-class BadChangelog(EngineError):  # noqa: N818 - read as what it is
-    """A changelog, the only complete state, is not kept as it must be; the message has the remedy."""
+class BadTopic(EngineError):  # noqa: N818 - read as what it is
+    """A topic is not kept as it must be, above all a changelog, the only complete state; the message has the remedy."""
 
 
 class CommitFailed(EngineError):  # noqa: N818 - read as what happened
     """An epoch could not be committed; nothing of it is visible, and it is done again from the last commit."""
+
+
+class NameTaken(EngineError):  # noqa: N818 - read as what happened
+    """The application must not work under this name; the message says why, and has the remedy."""
 
 
 class OutOfOrder(EngineError):  # noqa: N818 - read as what happened
