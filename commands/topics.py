@@ -33,9 +33,7 @@ def create() -> None:
     try:
         topics = create_topics(settings)
         own = Cluster(engine_options(settings)).make_changelogs(replication_factor=settings.replication_factor)
-    except NotAllowed as error:
-        raise click.ClickException(f"{error} is missing, and this user may not create it") from None
-    except (TopicMismatch, BadTopic, NameTaken) as error:
+    except (NotAllowed, TopicMismatch, BadTopic, NameTaken) as error:
         raise click.ClickException(str(error)) from None
     for topic in topics:
         _say(topic, topic.cleanup_policy, topic.mended, topic.cautions, is_new=topic.is_new)

@@ -39,7 +39,7 @@ _REFUSED: Final = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.C
 
 
 class NotAllowed(Exception):  # noqa: N818  read as what it is
-    """The user that we are may not create a topic; the message is its name."""
+    """A topic is missing, and the user that we are may not create it; the message says which."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +122,7 @@ def make(admin: AdminClient, wanted: Collection[WantedTopic]) -> set[str]:
             made.add(name)
         except KafkaException as error:
             if error.args[0].code() in _REFUSED:
-                raise NotAllowed(name) from error
+                raise NotAllowed(f"topic {name} is missing, and this user may not create it") from error
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise
     return made
@@ -146,7 +146,7 @@ def mend(admin: AdminClient, topic: StandingTopic, wanted: WantedTopic) -> list[
 def faults(topic: StandingTopic) -> list[str]:
     """Return a line for each thing with which nobody can write to the topic, with its remedy."""
     in_sync = int(topic.config.get(IN_SYNC, 1))
-    if in_sync <= topic.replicas:
+    if in_sync <= topic.replicas or not topic.replicas:  # a broker that has just started may not know them
         return []
     fault = (
         f"{topic.name}: found {IN_SYNC}={in_sync} and {_replicas(topic.replicas)}, so no record is ever acknowledged; "

@@ -109,11 +109,9 @@ class Cluster:
         wanted = self._own_topics(1)
         found = topics.describe(self._administering(), [*others, *wanted])
         if missing := wanted.keys() - found.keys():
-            replicas = min(
-                (found[topic].replicas for topic in self._options.source_topics if topic in found), default=1
-            )
-            made = self._make(missing, replicas)
-            found = topics.describe(self._administering(), [*others, *wanted], made=made)
+            sources = [found[topic] for topic in self._options.source_topics if topic in found]
+            self._make(missing, max([topic.replicas for topic in sources], default=1))
+            found = topics.describe(self._administering(), [*others, *wanted], made=missing)
         self._check(found)
         for name, topic in found.items():
             own = wanted.get(name, topics.WantedTopic(name=name, partitions=topic.partitions, replicas=1))
@@ -153,7 +151,7 @@ class Cluster:
         try:
             return topics.make(self._administering(), [wanted[name] for name in sorted(names)])
         except topics.NotAllowed as error:
-            raise BadTopic(f"topic {error} is missing, and this user may not create it: {MAKE}") from error
+            raise BadTopic(f"{error}: {MAKE}") from error
 
     def _own_topics(self, replicas: int) -> dict[str, topics.WantedTopic]:
         """Return the topics that nobody but this application uses, as they must be, by name."""

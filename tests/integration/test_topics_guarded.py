@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are not in its __all__
     AclOperation,
     AdminClient,
@@ -29,7 +31,7 @@ from process.settings import Settings, load_settings
 from tests.component import environment
 from tests.crew import READY, ROOT, wait_until
 from tests.guarded_kafka import PASSWORD, TIMEOUT_S, USER, GuardedKafka, allow, guarded_kafka
-from tests.integration.test_stream_app import counts_of, send
+from tests.integration.test_stream_app import counts_of, published, send
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -128,6 +130,30 @@ def test_new_topics_are_bounded_from_the_start(settings: Settings) -> None:
     assert counts["min.insync.replicas"] == "1"
     codes = configuration(settings, CODES.full_name(settings.topic_prefix))
     assert codes["segment.ms"] == "604800000", "the codes topic is nobody's to make smaller"
+
+
+def test_older_versions_go_once_their_segment_is_closed(settings: Settings) -> None:
+    """The same bounds, of a second instead of an hour: the last segment keeps them until the next record closes it."""
+    assert run(environment(settings), "topics", "create").returncode == 0
+    name = MENTOR_COUNTS.full_name(settings.topic_prefix)
+    for key in ("segment.ms", "max.compaction.lag.ms"):
+        configure(settings, name, key, "1000")
+    producer = Producer(settings.kafka_client_config())
+
+    def write(key: str, value: str) -> None:
+        producer.produce(name, value, key, 0)
+        assert producer.flush(TIMEOUT_S) == 0
+
+    for version in range(10):
+        write("mentor", str(version))
+    time.sleep(1.5)
+    assert len(published(settings, MENTOR_COUNTS)) == 10, "nothing came that would close the segment"
+    write("another", "0")
+    wait_until(lambda: len(published(settings, MENTOR_COUNTS)) == 2, "older versions stay")
+    assert {message.key(): message.value() for message in published(settings, MENTOR_COUNTS)} == {
+        b"mentor": b"9",
+        b"another": b"0",
+    }
 
 
 class Guarded:
