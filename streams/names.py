@@ -60,12 +60,12 @@ def check_name(settings: Settings, options: EngineOptions, cluster: Cluster) -> 
 def _others(settings: Settings, cluster: Cluster) -> list[str]:
     """Return the prefixes of other installations that work, or have worked, under this one's name."""
     prefixes = {
-        name.removesuffix(topic.name): name
+        name: name.removesuffix(topic.name)
         for name in cluster.topic_names()
         for topic in SOURCES
         if name.endswith(topic.name) and name != topic.full_name(settings.topic_prefix)
     }
-    return sorted(prefix for prefix, name in prefixes.items() if cluster.has_offsets(name))
+    return sorted({prefixes[name] for name in cluster.with_offsets(prefixes)})
 
 
 def _is_derived(settings: Settings) -> bool:

@@ -110,7 +110,7 @@ class Cluster:
         found = topics.describe(self._administering(), [*others, *wanted])
         if missing := wanted.keys() - found.keys():
             sources = [found[topic] for topic in self._options.source_topics if topic in found]
-            self._make(missing, max([topic.replicas for topic in sources], default=1))
+            self._make(missing, max([1, *(topic.replicas for topic in sources)]))
             found = topics.describe(self._administering(), [*others, *wanted], made=missing)
         self._check(found)
         for name, topic in found.items():
@@ -192,17 +192,17 @@ class Cluster:
         """Return the names of all topics that this user may see."""
         return set(self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics)
 
-    def has_offsets(self, topic: str) -> bool:
-        """Tell whether the group has offsets of a topic, which need not be one of the application's."""
-        partitions = self._in_group().list_topics(topic, timeout=METADATA_TIMEOUT_S).topics[topic].partitions
-        asked = [TopicPartition(topic, number) for number in partitions]
-        return any(place.offset >= 0 for place in (self._in_group().committed(asked, TIMEOUT_S) if asked else ()))
+    def with_offsets(self, names: Collection[str]) -> set[str]:
+        """Return those of the topics, which need not be the application's, of which the group has offsets."""
+        found = self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics
+        asked = [TopicPartition(name, number) for name in names if name in found for number in found[name].partitions]
+        answers = self._in_group().committed(asked, TIMEOUT_S) if asked else []
+        return {place.topic for place in answers if place.offset >= 0}
 
     def has_state(self) -> bool:
         """Tell whether anything is kept under the application's name: rows, or offsets of its sources."""
-        if any(self.has_offsets(topic) for topic in self._options.source_topics):
-            return True
-        return any(changelog.end for changelog in self.changelogs().values())
+        offsets = self.with_offsets(self._options.source_topics)
+        return bool(offsets) or any(changelog.end for changelog in self.changelogs().values())
 
     def has_state_of_sources(self) -> bool:
         """Tell whether what is kept under the application's name stands at its sources: offsets, or the rows say so.
@@ -210,7 +210,7 @@ class Cluster:
         May read a whole changelog. What this user may not see is not its.
         """
         try:
-            if any(self.has_offsets(topic) for topic in self._options.source_topics):
+            if self.with_offsets(self._options.source_topics):
                 return True
             places = [place for place in self._first_changelog() if place[1] < self._options.partitions]
             standings = [row for _, key, row in read_to_end(self._options, places) if key == STANDING_KEY]
