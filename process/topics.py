@@ -215,7 +215,7 @@ def _set(name: str, key: str, value: object) -> str:
 
 
 def _is_chosen(entry: ConfigEntry) -> bool:
-    return bool(entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG)
+    return ConfigSource(entry.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG  # the broker's number, or its name
 
 
 def _configs(admin: AdminClient, names: Iterable[str]) -> dict[str, dict[str, ConfigEntry]]:
