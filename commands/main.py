@@ -57,6 +57,8 @@ EXPECTED_ERRORS = {
     "psycopg.OperationalError": EXIT_FAILED,
     "cimpl.KafkaException": EXIT_FAILED,
     "streams.engine.errors.EngineError": EXIT_FAILED,
+    "operations.topics.TopicMismatch": EXIT_FAILED,
+    "process.topics.NotAllowed": EXIT_FAILED,
 }
 
 

@@ -15,8 +15,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-DAY_MS: Final = 24 * 60 * 60 * 1000
+HOUR_MS: Final = 60 * 60 * 1000
+DAY_MS: Final = 24 * HOUR_MS
 UNLIMITED_MS: Final = -1
+
+SEGMENT_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Of topics whose older versions are bounded. The broker never compacts the segment that it writes to, and by default
+that holds up to 1 GiB."""
+
+DIRTY_RATIO_MAX: Final = 0.1
+"""The share of older versions from which on the broker compacts before their time. A reader from the beginning then
+reads a ninth too much, and the last segment; compacting more often costs the broker little, the topic is small."""
 
 SOURCE_MESSAGE_BYTES_MAX: Final = 1_048_588
 """Kafka's own default for the largest record batch of a topic."""
@@ -33,6 +42,8 @@ class Topic:
     """For example `clicks.v1`; the full name is the prefix followed by this."""
     compacted: bool = False
     """True: the last value of each key is kept for ever; False: records go after `retention_ms`."""
+    older_kept_ms: int | None = None
+    """Compacted: for how long older versions of a key may stay; None: as the broker's defaults have it."""
     retention_ms: int = UNLIMITED_MS
     message_bytes_max: int = SOURCE_MESSAGE_BYTES_MAX
 
@@ -48,11 +59,28 @@ class Topic:
             "max.message.bytes": str(self.message_bytes_max),
         }
 
+    def bounds(self) -> dict[str, float]:
+        """Return figures of the broker's configuration that must not be larger; none where nothing is bounded.
+
+        A segment is closed by the next record after `segment.ms`, and compacted once its oldest record that was not
+        is as old as `max.compaction.lag.ms`. Tombstones stay a day longer, for readers that are at work meanwhile.
+        """
+        if self.older_kept_ms is None:
+            return {}
+        return {
+            "segment.bytes": SEGMENT_BYTES_MAX,
+            "segment.ms": self.older_kept_ms,
+            "min.compaction.lag.ms": 0,
+            "max.compaction.lag.ms": self.older_kept_ms,
+            "min.cleanable.dirty.ratio": DIRTY_RATIO_MAX,
+            "delete.retention.ms": DAY_MS,
+        }
+
 
 CODES: Final = Topic(name="codes.v1", compacted=True)
 CLICKS: Final = Topic(name="clicks.v1", retention_ms=400 * DAY_MS)
 REGISTRATIONS: Final = Topic(name="registrations.v1", retention_ms=3_650 * DAY_MS)
-MENTOR_COUNTS: Final = Topic(name="mentor-counts.v1", compacted=True)
+MENTOR_COUNTS: Final = Topic(name="mentor-counts.v1", compacted=True, older_kept_ms=HOUR_MS)
 MILESTONES: Final = Topic(name="milestones.v1")
 DEAD_LETTERS: Final = Topic(
     name="dead-letters.v1", retention_ms=3_650 * DAY_MS, message_bytes_max=DEAD_LETTER_MESSAGE_BYTES_MAX

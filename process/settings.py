@@ -18,6 +18,9 @@ from pydantic_settings import SettingsError as UnreadableSetting
 
 ENVIRONMENT_PREFIX = "REFERRALS_"
 DAY_S = 24 * 60 * 60
+DEFAULT_PREFIX = "referrals."
+FORMER_APP_ID = "referral-streams"
+"""What the stream app was called under every prefix, before each prefix had a name of its own."""
 
 _TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]*")  # what Kafka allows in a topic's name
 _ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +28,14 @@ _ROOT = Path(__file__).resolve().parents[1]
 
 class SettingsError(Exception):
     """A setting that cannot be used; the message names its variable, the fault and the remedy."""
+
+
+def app_id_of(topic_prefix: str) -> str:
+    """Return what the stream app is called where nobody says otherwise: no two prefixes have the same name.
+
+    The default prefix keeps the name under which its state has always been kept.
+    """
+    return FORMER_APP_ID if topic_prefix == DEFAULT_PREFIX else f"{topic_prefix}stream"
 
 
 def _default_data_dir() -> Path:
@@ -42,7 +53,9 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "postgresql://127.0.0.1:5432/referrals", repr=False, description="Postgres: postgresql://user@host:port/name."
     )
-    topic_prefix: str = Field("referrals.", description="First part of every topic's name; one for each installation.")
+    topic_prefix: str = Field(
+        DEFAULT_PREFIX, description="First part of every topic's name; one for each installation."
+    )
     partitions: int = Field(12, ge=1, le=1000, description="Partitions of the topics that `topics create` makes.")
     replication_factor: int = Field(1, ge=1, le=10, description="Replicas of the topics that `topics create` makes.")
 
@@ -54,7 +67,11 @@ class Settings(BaseSettings):
     )
     waiting_age_s: float = Field(30 * DAY_S, gt=0, description="Seconds a record of an unknown code is kept.")
 
-    app_id: str = Field("referral-streams", description="Consumer group and transactional id prefix of the stream app.")
+    app_id: str = Field(
+        default_factory=lambda given: app_id_of(given.get("topic_prefix", DEFAULT_PREFIX)),
+        description="Consumer group of the stream app, and first part of its transactional ids and changelogs; "
+        "default: the topics' prefix and `stream`.",
+    )
     session_timeout_s: float = Field(
         6.0, ge=6.0, le=300, description="Seconds without a heartbeat after which a worker's partitions move."
     )  # brokers refuse less than group.min.session.timeout.ms, 6 s unless configured

@@ -21,13 +21,14 @@ import faust
 from models.attribution import MOVES, TABLES, Attribution, Rules
 from models.moves import forgotten
 from models.outgoing import AGAIN
-from models.topics import CODES, DEAD_LETTERS, SOURCES
+from models.topics import CODES, DEAD_LETTERS, SOURCES, TOPICS
 from process import logs
 from process.fault_points import fault_point
 from process.settings import Settings
 from streams.beginning import Beginnings
 from streams.engine.app import EngineApp
 from streams.engine.options import EngineOptions, leave_process
+from streams.names import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -73,7 +74,6 @@ def create_app(
     app = EngineApp.create(
         options,
         session_timeout_s=settings.session_timeout_s,
-        topic_replication_factor=settings.replication_factor,
         **_security(settings),
     )
 
@@ -106,6 +106,8 @@ def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] 
         tables=TABLES,
         partitions=settings.partitions,
         client_config={**settings.kafka_client_config(), "log_level": LOG_CRITICAL},
+        output_topics=tuple(topic.full_name(settings.topic_prefix) for topic in TOPICS if topic not in SOURCES),
+        check_name=lambda cluster: check_name(settings, options, cluster),
         begin=begin,
         again_header=AGAIN,
         forget=lambda rows, topic: {MOVES: forgotten(rows[MOVES], topic)},

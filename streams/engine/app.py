@@ -82,7 +82,7 @@ class EngineApp(faust.App):
             store="memory://",
             processing_guarantee="exactly_once",
             topic_partitions=options.partitions,
-            topic_allow_declare=True,  # the changelogs; the source topics are declared by nobody here
+            topic_allow_declare=False,  # the changelogs are made by cluster.py, and nothing by accident
             consumer_auto_offset_reset="earliest",
             consumer_max_fetch_size=FETCH_BYTES_MAX,
             broker_max_poll_records=100_000,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from streams.engine.errors import BadChangelog
+from streams.engine.errors import BadTopic
 from streams.engine.progress import TALLY
 from streams.engine.rights import not_allowed
 from streams.engine.standing import SEAL_KEY, STANDING_KEY, decode_standing
@@ -141,7 +141,7 @@ def _check_seen(consumer: Consumer, topics: set[str]) -> None:
     """See that topics are there: librdkafka reads one that is not, or that may not be seen, for ever without a word."""
     found = consumer.list_topics(timeout=METADATA_TIMEOUT_S).topics
     for topic in sorted(topics - found.keys()):
-        raise BadChangelog(f"topic {topic} does not exist, or this user lacks the right DESCRIBE on it")
+        raise BadTopic(f"topic {topic} does not exist, or this user lacks the right DESCRIBE on it")
 
 
 def _told_apart(rows: Rows, first_table: str) -> Loaded:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are not in its __all__
-    AdminClient,
-    ConfigResource,
-    NewTopic,
-    OffsetSpec,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # not in its __all__
+from msgspec import Struct
 
-from streams.engine.errors import BadChangelog, NotCoPartitioned
-from streams.engine.standing import OFFSETS_MARK, Log
+from process import topics
+from streams.engine.changelog import read_to_end
+from streams.engine.errors import BadTopic, NotCoPartitioned
+from streams.engine.standing import OFFSETS_MARK, STANDING_KEY, Log, decode_standing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from streams.engine.options import EngineOptions
 
@@ -26,8 +25,38 @@ METADATA_TIMEOUT_S: Final = 5.0
 COMPACT: Final = "compact"
 """The clean-up policy of a changelog: the last row of each key, for ever."""
 
+CHANGELOG_BOUNDS: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        "segment.bytes": 64 * 1024 * 1024,
+        "segment.ms": 24 * 60 * 60 * 1000,
+        "min.compaction.lag.ms": 0,
+        "max.compaction.lag.ms": 24 * 60 * 60 * 1000,
+        "min.cleanable.dirty.ratio": 0.5,
+    }
+)
+"""A worker that takes a partition over reads at most about twice its rows and one segment of 64 MiB, not the 1 GiB that
+is never compacted by default; and what was deleted is gone after two days or so."""
+
+MAKE: Final = "run `referrals topics create`"
+
+NOT_ITS_OWN: Final = frozenset({KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED})
+"""What the cluster answers to a user that has no business with a group or topic."""
+
 Place = tuple[str, int]
 """Topic and partition."""
+
+log = structlog.get_logger("engine")
+
+
+class MadeTopic(Struct, frozen=True):
+    """One of the application's own topics after `make_changelogs`."""
+
+    topic: topics.StandingTopic
+    is_new: bool
+    mended: list[str]
+    """What was set on one that stood already, and what it was."""
+    cautions: list[str]
+    """What somebody should know of it, with the remedy."""
 
 
 class Cluster:
@@ -37,12 +66,16 @@ class Cluster:
         self._options = options
         self._consumer: Consumer | None = None
         self._admin: AdminClient | None = None
+        self._is_name_checked = False
+        self._said: set[str] = set()
 
     def check_topics(self) -> None:
-        """See that the source topics have the partitions that the application counts on.
+        """See that the topics stand, and the sources with the partitions that the application counts on.
 
         Raises:
-            NotCoPartitioned: one is missing, or has another number; keys would be looked for in wrong places.
+            NotCoPartitioned: a source is missing, or has another number; keys would be looked for in wrong places.
+            BadTopic: one that the application writes to is missing.
+            NameTaken: the application must not work under its name.
             KafkaException: the cluster does not answer.
 
         """
@@ -54,63 +87,144 @@ class Cluster:
                     f"has {partitions} partitions" if partitions else "does not exist or this user may not DESCRIBE it"
                 )
                 raise NotCoPartitioned(f"topic {topic} {has}, expected {self._options.partitions} partitions")
+        for topic in self._options.output_topics:
+            if topic not in found:
+                raise BadTopic(f"topic {topic} has not been created, or this user may not see it: {MAKE}")
+        if not self._is_name_checked:
+            self._options.check_name(self)
+            self._is_name_checked = True
 
     def check_changelogs(self) -> None:
-        """See that those changelogs that exist keep every row, where it is looked for.
+        """See that the changelogs keep every row, where it is looked for, and that all topics take records.
+
+        One that is missing is made if this user may, with as many replicas as the source topics have: a new version may
+        have one table more. What goes on and somebody should know is logged, once.
 
         Raises:
-            BadChangelog: one has a clean-up policy that deletes, or another number of partitions.
+            BadTopic: one is missing, would lose rows, or takes no records.
             KafkaException: the cluster does not answer.
 
         """
-        found = self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics
-        names = [name for table in self._options.tables if (name := self._options.changelog(table)) in found]
-        for name in names:
-            if len(found[name].partitions) != self._options.partitions:
-                raise BadChangelog(
-                    f"changelog {name} has {len(found[name].partitions)} partitions, expected "
-                    f"{self._options.partitions}: rows are looked for in the partition of their source"
-                )
-        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-        for resource, answer in (self._administering().describe_configs(resources) if resources else {}).items():
-            policy = answer.result(TIMEOUT_S)["cleanup.policy"].value
-            if policy != COMPACT:
-                raise BadChangelog(
-                    f"changelog {resource.name} has cleanup.policy={policy}, so rows vanish after a while: "
-                    f"kafka-configs --alter --entity-type topics --entity-name {resource.name} "
-                    f"--add-config cleanup.policy={COMPACT}"
-                )
+        others = [*self._options.source_topics, *self._options.output_topics]
+        wanted = self._own_topics(1)
+        found = topics.describe(self._administering(), [*others, *wanted])
+        if missing := wanted.keys() - found.keys():
+            sources = [found[topic] for topic in self._options.source_topics if topic in found]
+            self._make(missing, max([1, *(topic.replicas for topic in sources)]))
+            found = topics.describe(self._administering(), [*others, *wanted], made=missing)
+        self._check(found)
+        for name, topic in found.items():
+            own = wanted.get(name, topics.WantedTopic(name=name, partitions=topic.partitions, replicas=1))
+            for caution in topics.cautions(topic, own):
+                if caution not in self._said:
+                    self._said.add(caution)
+                    log.warning("topic_caution", caution=caution)
 
-    def make_changelogs(self, *, replication_factor: int) -> list[tuple[str, bool]]:
-        """Make the changelogs that are missing, and check all; return each name, and whether it is new.
+    def make_changelogs(self, *, replication_factor: int) -> list[MadeTopic]:
+        """Make the application's own topics that are missing, and check and mend those that stand.
 
         Raises:
-            BadChangelog: one that stood already is not as it must be; it is not changed.
+            BadTopic: one that stood already is not as it must be; it is not changed. Or this user may not make it.
+            NameTaken: the application must not work under its name, so nothing is made under it.
             KafkaException: the cluster does not answer, or refuses.
 
         """
-        names = [self._options.changelog(table) for table in self._options.tables]
-        standing = self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics
-        missing = [
-            NewTopic(
-                name,
-                num_partitions=self._options.partitions,
-                replication_factor=replication_factor,
-                config={"cleanup.policy": COMPACT},
+        wanted = self._own_topics(replication_factor)
+        admin = self._administering()
+        standing = self.topic_names()
+        self._options.check_name(self)
+        made = self._make(wanted.keys() - standing, replication_factor)
+        found = topics.describe(admin, list(wanted), made=wanted)
+        self._check(found)
+        return [
+            MadeTopic(
+                topic=topic,
+                is_new=name in made,
+                mended=topics.mend(admin, topic, wanted[name]),
+                cautions=topics.cautions(topic, wanted[name], is_mended=True),
             )
-            for name in names
-            if name not in standing
+            for name, topic in found.items()
         ]
-        made = set()
-        for name, answer in (self._administering().create_topics(missing) if missing else {}).items():
-            try:
-                answer.result(TIMEOUT_S)
-                made.add(name)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody was faster, which is as good
-                    raise
-        self.check_changelogs()
-        return [(name, name in made) for name in names]
+
+    def _make(self, names: Collection[str], replicas: int) -> set[str]:
+        wanted = self._own_topics(replicas)
+        try:
+            return topics.make(self._administering(), [wanted[name] for name in sorted(names)])
+        except topics.NotAllowed as error:
+            raise BadTopic(f"{error}: {MAKE}") from error
+
+    def _own_topics(self, replicas: int) -> dict[str, topics.WantedTopic]:
+        """Return the topics that nobody but this application uses, as they must be, by name."""
+        leader = topics.WantedTopic(name=self._options.leader_topic, partitions=1, replicas=replicas)
+        changelogs = [
+            topics.WantedTopic(
+                name=self._options.changelog(table),
+                partitions=self._options.partitions,
+                replicas=replicas,
+                config={topics.POLICY: COMPACT},
+                bounds=CHANGELOG_BOUNDS,
+            )
+            for table in self._options.tables
+        ]
+        return {topic.name: topic for topic in (*changelogs, leader)}
+
+    def _check(self, found: Mapping[str, topics.StandingTopic]) -> None:
+        """See that changelogs keep all rows where they are looked for, and that all topics take records."""
+        faults = [fault for topic in found.values() for fault in topics.faults(topic)]
+        changelogs = [self._options.changelog(table) for table in self._options.tables]
+        for topic in [found[name] for name in changelogs if name in found]:
+            if topic.partitions != self._options.partitions:
+                faults.append(
+                    f"changelog {topic.name} has {topic.partitions} partitions, expected {self._options.partitions}: "
+                    "rows are looked for in the partition of their source"
+                )
+            policy = topic.config.get(topics.POLICY, COMPACT)
+            if policy != COMPACT:
+                faults.append(
+                    f"changelog {topic.name} has cleanup.policy={policy}, so rows vanish after a while: "
+                    f"kafka-configs --alter --entity-type topics --entity-name {topic.name} "
+                    f"--add-config cleanup.policy={COMPACT}"
+                )
+        if faults:
+            raise BadTopic("\n".join(faults))
+
+    def topic_names(self) -> set[str]:
+        """Return the names of all topics that this user may see."""
+        return set(self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics)
+
+    def with_offsets(self, names: Collection[str]) -> set[str]:
+        """Return those of the topics, which need not be the application's, of which the group has offsets."""
+        found = self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics
+        asked = [TopicPartition(name, number) for name in names if name in found for number in found[name].partitions]
+        answers = self._in_group().committed(asked, TIMEOUT_S) if asked else []
+        return {place.topic for place in answers if place.offset >= 0}
+
+    def has_state(self) -> bool:
+        """Tell whether anything is kept under the application's name: rows, or offsets of its sources."""
+        offsets = self.with_offsets(self._options.source_topics)
+        return bool(offsets) or any(changelog.end for changelog in self.changelogs().values())
+
+    def has_state_of_sources(self) -> bool:
+        """Tell whether what is kept under the application's name stands at its sources: offsets, or the rows say so.
+
+        May read a whole changelog. What this user may not see is not its.
+        """
+        try:
+            if self.with_offsets(self._options.source_topics):
+                return True
+            places = [place for place in self._first_changelog() if place[1] < self._options.partitions]
+            standings = [row for _, key, row in read_to_end(self._options, places) if key == STANDING_KEY]
+        except KafkaException as error:
+            if error.args[0].code() in NOT_ITS_OWN:
+                return False
+            raise
+        stands = [standing for row in standings if (standing := decode_standing(row)) is not None]
+        return any(not standing.sources.keys().isdisjoint(self._options.source_topics) for standing in stands)
+
+    def _first_changelog(self) -> list[Place]:
+        name = self._options.changelog(self._options.tables[0])
+        found = self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics
+        return [(name, number) for number in found[name].partitions] if name in found else []
 
     def group(self) -> Any:  # noqa: ANN401 - librdkafka's opaque group metadata
         """Return what a transaction needs to commit offsets in the group's name."""

@@ -11,9 +11,10 @@ EngineError            a fresh start puts it right
 ├── StateDecided       somebody has decided about a partition that was refused
 ├── StateRefused       what is kept of a partition does not fit the cluster, and somebody has to decide
 └── CannotWork         no start will do until somebody has acted
-    ├── BadChangelog       a changelog would lose rows, or has rows in other places than they are looked for
     ├── BadSessionTimeout  the broker takes no session timeout like this worker's
+    ├── BadTopic           a topic is missing, would lose rows, or takes no records
     ├── JoinRefused        the group is of another kind, or its name is none
+    ├── NameTaken          the application's name is another's, or it has a state under another name
     └── NotAllowed         the cluster does not let this user do what a worker must
 """
 
@@ -28,8 +29,8 @@ class CannotWork(EngineError):  # noqa: N818 - read as what it is
     """A fresh start would end in the same way until somebody has acted; the message has the remedy."""
 
 
-class BadChangelog(CannotWork):
-    """A changelog, the only complete state, is not kept as it must be; the message has the remedy."""
+class BadTopic(CannotWork):
+    """A topic is not kept as it must be, above all a changelog, the only complete state; the message has the remedy."""
 
 
 class BadSessionTimeout(CannotWork):
@@ -42,6 +43,10 @@ class CommitFailed(EngineError):  # noqa: N818 - read as what happened
 
 class JoinRefused(CannotWork):
     """The group cannot take this worker as a member: it is of another kind, or its name is none."""
+
+
+class NameTaken(CannotWork):
+    """The application must not work under this name; the message says why, and has the remedy."""
 
 
 class NotAllowed(CannotWork):

@@ -22,9 +22,8 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 from mode import Service
 
-from streams.engine.membership import Membership, explained
-
 from streams.engine.header_names import FetchedBatches
+from streams.engine.membership import Membership, explained
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

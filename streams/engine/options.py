@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from streams.engine.batch import Changes, Rows, SourceRecord
+    from streams.engine.cluster import Cluster
 
 EXIT_LEFT: Final = 75
 """Exit code of a worker that left because its work was fenced or could not be committed (EX_TEMPFAIL)."""
@@ -35,6 +36,11 @@ def nothing_to_forget(rows: Rows, topic: str) -> Mapping[str, Mapping[bytes, byt
     return {}
 
 
+def no_objection(cluster: Cluster) -> None:
+    """Let the application work under its name."""
+    del cluster
+
+
 def no_fault(point: str) -> None:
     """Do nothing at a crash point."""
     del point
@@ -55,6 +61,8 @@ class EngineOptions:
     """Names of the tables; the changelog of T is the topic `<app_id>-T-changelog`."""
     partitions: int
     """Partitions of each source topic and each changelog."""
+    output_topics: tuple[str, ...] = ()
+    """What the application writes to besides; they must stand, or no epoch could be committed."""
     client_config: Mapping[str, str] = field(default_factory=dict)
     """librdkafka's settings of every client: addresses and security."""
 
@@ -76,6 +84,9 @@ class EngineOptions:
     however little is in it. So a broker is free for the ones that are waited for: with 12 partitions and 500 events/s,
     0.1 s gave p50 32 ms to the milestone, 0.3 s gave 25, in runs that followed each other."""
 
+    check_name: Callable[[Cluster], None] = no_objection
+    """Called in a thread, before the first partition is taken over: raises an EngineError where the application must
+    not work under this name."""
     begin: Callable[[Collection[int]], Mapping[int, Rows]] = nothing_before
     """Gives the rows with which partitions begin of which nothing is kept, so that what was sent before their time
     is not sent again. Called in a thread."""
@@ -102,6 +113,11 @@ class EngineOptions:
     def standing_changelog(self) -> str:
         """The changelog that has the standings: the first table's."""
         return self.changelog(self.tables[0])
+
+    @property
+    def leader_topic(self) -> str:
+        """Return the name of the topic whose owner is the leader, as Faust names it; nothing is ever written to it."""
+        return f"{self.app_id}-__assignor-__leader"
 
     def transactional_id(self, partition: int) -> str:
         """Return the id whose producer alone may write for this source partition."""

@@ -121,6 +121,7 @@ def judge(found: Found) -> dict[str, int]:
 
     """
     if found.standing is not None:
+        _check_topics(found, found.standing)
         _check_seals(found, found.standing)
         stands: Mapping[str, Stand] = found.standing.sources
     elif found.seals:
@@ -135,6 +136,15 @@ def judge(found: Found) -> dict[str, int]:
             _check_source(found.number, topic, stand, log)
         positions[topic] = log.first if stand is None else stand.next
     return positions
+
+
+def _check_topics(found: Found, standing: Standing) -> None:
+    if standing.sources and standing.sources.keys().isdisjoint(found.sources):
+        raise StateRefused(
+            found.number,
+            f"its rows are those of other topics ({', '.join(sorted(standing.sources))}): another application works "
+            "under the same name; give each a name of its own",
+        )
 
 
 def _check_seals(found: Found, standing: Standing) -> None:

@@ -24,6 +24,27 @@ def test_thresholds_are_read_as_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().thresholds == (2, 4)
 
 
+@pytest.mark.parametrize(
+    ("prefix", "name"),
+    [(None, "referral-streams"), ("referrals.", "referral-streams"), ("staging.", "staging.stream"), ("", "stream")],
+)
+def test_each_prefix_has_a_name_of_its_own(monkeypatch: pytest.MonkeyPatch, prefix: str | None, name: str) -> None:
+    """The default prefix keeps the name that it always had; one that is given goes before."""
+    given = {} if prefix is None else {"topic_prefix": prefix}
+    assert load_settings(**given).app_id == name
+    assert not load_settings(**given).is_given("app_id")
+    monkeypatch.setenv("REFERRALS_APP_ID", "mine")
+    assert load_settings(**given).app_id == "mine"
+    assert load_settings(**given).is_given("app_id")
+
+
+def test_a_prefix_from_the_environment_names_the_app_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a component gets it; an empty name, as compose files pass it on, is none."""
+    monkeypatch.setenv("REFERRALS_TOPIC_PREFIX", "staging.")
+    monkeypatch.setenv("REFERRALS_APP_ID", "")
+    assert load_settings().app_id == "staging.stream"
+
+
 def test_an_empty_variable_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable without a value, as compose files pass it on, leaves the default."""
     monkeypatch.setenv("REFERRALS_PARTITIONS", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from streams.engine.errors import StateRefused
 from streams.engine.standing import Standing, decode_standing, encode_standing, judge
@@ -64,6 +65,18 @@ def test_refuses_where_somebody_has_to_decide(what: str) -> None:
     with pytest.raises(StateRefused, match="partition 3: ") as refused:
         judge(make_found(**found))
     assert reason in refused.value.reason
+
+
+def test_rows_of_other_topics_are_another_applications() -> None:
+    """Two work under one name: neither takes the other's rows for its own. One topic in common, and they are."""
+    found = make_found(10)
+    standing = found.standing
+    assert standing is not None
+    others = replace(standing, sources={f"staging.{topic}": stand for topic, stand in standing.sources.items()})
+    with pytest.raises(StateRefused, match="another application works under the same name"):
+        judge(replace(found, standing=others))
+    renamed = replace(standing, sources={TOPIC: standing.sources[TOPIC], "former": standing.sources[OTHER_TOPIC]})
+    assert judge(replace(found, standing=renamed)) == {TOPIC: 10, OTHER_TOPIC: 0}
 
 
 def test_each_topic_has_a_position_of_its_own() -> None:

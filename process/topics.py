@@ -1,0 +1,233 @@
+"""Topics as they must be: made where they are missing, compared where they stand, mended where nobody has chosen.
+
+Three kinds of difference:
+
+    fault     nothing may go on like that, for example more in-sync replicas demanded than there are
+    caution   it goes on, and somebody should know, for example one replica alone on a cluster of several brokers
+    bound     a figure is larger than it must be; `mend` sets it, unless somebody has set it on the topic himself
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are not in its __all__
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    NewTopic,
+    ResourceType,
+)
+
+REQUEST_TIMEOUT_S: Final = 30.0
+"""A broker that has just started needs a few seconds to answer the first request."""
+
+LOOK_AGAIN_S: Final = 0.1
+SAFE_REPLICAS: Final = 3
+"""From so many on two must have a record before it is acknowledged, and one may still be away."""
+
+POLICY: Final = "cleanup.policy"
+IN_SYNC: Final = "min.insync.replicas"
+
+_REFUSED: Final = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
+
+
+class NotAllowed(Exception):  # noqa: N818  read as what it is
+    """A topic is missing, and the user that we are may not create it; the message says which."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedTopic:
+    """A topic as it must be."""
+
+    name: str
+    partitions: int
+    replicas: int
+    """How many it is made with."""
+    config: Mapping[str, str] = field(default_factory=dict)
+    """What else it is made with."""
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    """Figures of its configuration that must not be larger."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StandingTopic:
+    """A topic as it is."""
+
+    name: str
+    partitions: int
+    replicas: int
+    """Of the partition that has the fewest."""
+    brokers: int
+    """How many the cluster has."""
+    config: Mapping[str, str]
+    """Its configuration, defaults included; empty where this user may not see it."""
+    chosen: frozenset[str] = frozenset()
+    """What of it was set on the topic itself."""
+
+
+def describe(admin: AdminClient, names: Collection[str], *, made: Collection[str] = ()) -> dict[str, StandingTopic]:
+    """Return those of the topics that stand, by name, and that this user may see.
+
+    Those that were made just now are waited for: it takes a moment until every request knows them. Raises
+    KafkaException where the cluster does not answer.
+    """
+    deadline_s = time.monotonic() + REQUEST_TIMEOUT_S
+    while True:
+        found = admin.list_topics(timeout=REQUEST_TIMEOUT_S)
+        standing = [name for name in names if name in found.topics and found.topics[name].partitions]
+        try:
+            configs = _configs(admin, standing)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > deadline_s:
+                raise
+        else:
+            if set(made) <= set(standing) or time.monotonic() > deadline_s:
+                break
+        time.sleep(LOOK_AGAIN_S)
+    return {
+        name: StandingTopic(
+            name=name,
+            partitions=len(found.topics[name].partitions),
+            replicas=min(len(partition.replicas) for partition in found.topics[name].partitions.values()),
+            brokers=len(found.brokers),
+            config={key: entry.value or "" for key, entry in configs[name].items()},
+            chosen=frozenset(key for key, entry in configs[name].items() if _is_chosen(entry)),
+        )
+        for name in standing
+    }
+
+
+def make(admin: AdminClient, wanted: Collection[WantedTopic]) -> set[str]:
+    """Make topics, and return the names of those that this call made; another process may be faster, which is as good.
+
+    Raises NotAllowed where this user may not, and KafkaException where the cluster refuses otherwise.
+    """
+    new = [
+        NewTopic(
+            topic.name, num_partitions=topic.partitions, replication_factor=topic.replicas, config=_made_with(topic)
+        )
+        for topic in wanted
+    ]
+    made = set()
+    for name, answer in (admin.create_topics(new, operation_timeout=REQUEST_TIMEOUT_S) if new else {}).items():
+        try:
+            answer.result()
+            made.add(name)
+        except KafkaException as error:
+            if error.args[0].code() in _REFUSED:
+                raise NotAllowed(f"topic {name} is missing, and this user may not create it") from error
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+    return made
+
+
+def mend(admin: AdminClient, topic: StandingTopic, wanted: WantedTopic) -> list[str]:
+    """Set what exceeds its bound and was left at the broker's default; return what was set, and what it was.
+
+    Raises KafkaException where the cluster refuses.
+    """
+    mended = {key: bound for key, bound in _exceeded(topic, wanted).items() if key not in topic.chosen}
+    if mended:
+        operation = AlterConfigOpType.SET
+        entries = [ConfigEntry(key, str(bound), incremental_operation=operation) for key, bound in mended.items()]
+        resource = ConfigResource(ResourceType.TOPIC, topic.name, incremental_configs=entries)
+        answers = admin.incremental_alter_configs([resource], request_timeout=REQUEST_TIMEOUT_S)
+        answers[resource].result()
+    return [f"{key}={bound}, was {topic.config[key]}" for key, bound in mended.items()]
+
+
+def faults(topic: StandingTopic) -> list[str]:
+    """Return a line for each thing with which nobody can write to the topic, with its remedy."""
+    in_sync = int(topic.config.get(IN_SYNC, 1))
+    if in_sync <= topic.replicas or not topic.replicas:  # a broker that has just started may not know them
+        return []
+    fault = (
+        f"{topic.name}: found {IN_SYNC}={in_sync} and {_replicas(topic.replicas)}, so no record is ever acknowledged; "
+        f"{_set(topic.name, IN_SYNC, _in_sync(topic.replicas))}, or add replicas with kafka-reassign-partitions"
+    )
+    return [fault]
+
+
+def cautions(topic: StandingTopic, wanted: WantedTopic, *, is_mended: bool = False) -> list[str]:
+    """Return a line for each thing that somebody should know of, with its remedy.
+
+    `is_mended`: what `mend` sets is set; else `topics create` is named as its remedy.
+    """
+    lines = []
+    if not topic.config:
+        lines.append(f"{topic.name}: its configuration cannot be checked; allow this user DescribeConfigs on it")
+    if topic.replicas == 1 and topic.brokers > 1:
+        lines.append(
+            f"{topic.name}: found 1 replica on a cluster of {topic.brokers} brokers, so it is lost with one of them; "
+            "add replicas with kafka-reassign-partitions, and set REFERRALS_REPLICATION_FACTOR for what is made later"
+        )
+    elif topic.replicas < wanted.replicas:
+        lines.append(
+            f"{topic.name}: found {_replicas(topic.replicas)}, wanted {wanted.replicas}; add them with "
+            "kafka-reassign-partitions"
+        )
+    if topic.replicas >= SAFE_REPLICAS and topic.config.get(IN_SYNC) == "1":
+        lines.append(
+            f"{topic.name}: found {IN_SYNC}=1 and {_replicas(topic.replicas)}, so a record may be acknowledged that "
+            f"one broker alone has, and be lost with it; {_set(topic.name, IN_SYNC, _in_sync(topic.replicas))}"
+        )
+    for key, bound in _exceeded(topic, wanted).items():
+        if key in topic.chosen:
+            remedy = _set(topic.name, key, bound)
+        elif is_mended:
+            continue
+        else:
+            remedy = "run `referrals topics create`"
+        lines.append(f"{topic.name}: found {key}={topic.config[key]}, wanted {bound} at most; {remedy}")
+    return lines
+
+
+def _exceeded(topic: StandingTopic, wanted: WantedTopic) -> dict[str, float]:
+    return {
+        key: bound for key, bound in wanted.bounds.items() if key in topic.config and float(topic.config[key]) > bound
+    }
+
+
+def _made_with(topic: WantedTopic) -> dict[str, str]:
+    """Return its configuration; how many must be in sync is never left to a default that may be more than there are."""
+    bounds = {key: str(bound) for key, bound in topic.bounds.items()}
+    return {**topic.config, **bounds, IN_SYNC: str(_in_sync(topic.replicas))}
+
+
+def _in_sync(replicas: int) -> int:
+    """Return how many of the replicas must have a record: two, and one of them all may be away."""
+    return 2 if replicas >= SAFE_REPLICAS else 1
+
+
+def _replicas(count: int) -> str:
+    return f"{count} replica{'' if count == 1 else 's'}"
+
+
+def _set(name: str, key: str, value: object) -> str:
+    return f"set it with kafka-configs --alter --entity-type topics --entity-name {name} --add-config {key}={value}"
+
+
+def _is_chosen(entry: ConfigEntry) -> bool:
+    return ConfigSource(entry.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG  # the broker's number, or its name
+
+
+def _configs(admin: AdminClient, names: Iterable[str]) -> dict[str, dict[str, ConfigEntry]]:
+    """Return the topics' configuration; none of those that this user may not see."""
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    configs: dict[str, dict[str, ConfigEntry]] = {}
+    answers = admin.describe_configs(resources, request_timeout=REQUEST_TIMEOUT_S) if resources else {}
+    for resource, answer in answers.items():
+        try:
+            configs[resource.name] = answer.result()
+        except KafkaException as error:
+            if error.args[0].code() not in _REFUSED:
+                raise
+            configs[resource.name] = {}
+    return configs
