@@ -194,7 +194,7 @@ class KafkaSource:
         self._awaiting |= given
 
     def _store(self, offsets: Mapping[Place, int]) -> None:
-        mark = None if self._keeps_positions else OFFSETS_MARK
+        mark = "" if self._keeps_positions else OFFSETS_MARK
         self._kept |= offsets
         try:
             self._joined().store_offsets(

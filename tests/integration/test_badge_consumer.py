@@ -58,7 +58,7 @@ def test_replay_from_the_beginning(installation: Installation) -> None:
     decisions = installation.query("SELECT * FROM badge_decisions ORDER BY 1, 2, 3, 5")
     installation.forget_positions("badges")
     with installation.running("badges"):
-        wait_until(lambda: installation.committed("badges") == 150)
+        wait_until(lambda: installation.position("badges") == 150)
     assert installation.query("SELECT * FROM badge_awards ORDER BY 1, 2, 3") == before
     assert installation.query("SELECT * FROM badge_decisions ORDER BY 1, 2, 3, 5") == decisions
 

@@ -103,7 +103,7 @@ def test_replay_from_the_beginning(installation: Installation) -> None:
     assert [len(rows) for rows in before] == [1, 50, 50, 50]
     installation.forget_positions("counts")
     with installation.running("counts"):
-        wait_until(lambda: installation.committed("counts") == 200)
+        wait_until(lambda: installation.position("counts") == 200)
     assert [installation.query(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables] == before  # noqa: S608
 
 

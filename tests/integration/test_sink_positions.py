@@ -64,12 +64,6 @@ def said(component: Component, event: str) -> list[dict[str, object]]:
     return [line for line in events(component) if line["event"] == event]
 
 
-def positions(installation: Installation) -> int:
-    """Return the sum of the positions that the database has."""
-    ((total,),) = installation.query("SELECT coalesce(sum(next_offset), 0) FROM sink_positions")
-    return int(total)
-
-
 def delete_before_end(installation: Installation, topic: Topic) -> None:
     """Delete all records of a topic, as retention does in time."""
     admin = AdminClient({**installation.settings.kafka_client_config()})
@@ -236,7 +230,7 @@ def test_markers_of_transactions_are_no_records(installation: Installation) -> N
         producer.produce(installation.topic(MILESTONES), event, partition=number)
     producer.commit_transaction(DEADLINE_S)
     with installation.running("badges"):
-        wait_until(lambda: positions(installation) == 2 * PARTITIONS)
+        wait_until(lambda: installation.position("badges") == 2 * PARTITIONS)
     delete_before_end(installation, MILESTONES)
     with installation.running("badges") as badges:
         installation.publish(milestone(5))
