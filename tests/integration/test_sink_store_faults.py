@@ -94,12 +94,14 @@ def test_constraint_that_only_one_record_breaks(installation: Installation) -> N
 @pytest.mark.parametrize("component", ["badges", "counts"])
 def test_database_of_an_older_version(installation: Installation, component: str) -> None:
     """It waits from the beginning, says which migrations are missing and what to do, and then goes on."""
-    ((row,),) = installation.query("SELECT to_jsonb(m)::text FROM _yoyo_migration AS m WHERE migration_id LIKE '0009%'")
-    installation.query("DELETE FROM _yoyo_migration WHERE migration_id LIKE '0009%'")
+    lacking = "0009_functions_of_the_owner"
+    where = "FROM _yoyo_migration AS m WHERE migration_id = %s"
+    ((row,),) = installation.query(f"SELECT to_jsonb(m)::text {where}", [lacking])
+    installation.query(f"DELETE {where}", [lacking])
     installation.publish(milestone(1), counts(1))
     with installation.running(component) as running:
         wait_until(lambda: bool(waiting(running)))
-        assert "lacks 0009_functions_of_the_owner: run `referrals db migrate`" in waiting(running)[0]["error"]
+        assert f"lacks {lacking}: run `referrals db migrate`" in waiting(running)[0]["error"]
         assert installation.count("milestones") + installation.count("mentor_counts") == 0
         installation.query(
             "INSERT INTO _yoyo_migration SELECT (jsonb_populate_record(NULL::_yoyo_migration, %s::jsonb)).*", [row]
