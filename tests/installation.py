@@ -106,15 +106,17 @@ class Installation:
         finally:
             consumer.close()
 
-    def forget_offsets(self, component: str) -> None:
-        """Set a component's consumer group, which must have no members, back to the beginning of its topics."""
-        names = [self.topic(MILESTONES)] if component == "badges" else [self.topic(CODES), self.topic(MENTOR_COUNTS)]
-        consumer = self._consumer(f"{self.settings.topic_prefix}{component}")
-        try:
-            places = [TopicPartition(name, p, 0) for name in names for p in range(self.settings.partitions)]
-            consumer.commit(offsets=places, asynchronous=False)
-        finally:
-            consumer.close()
+    def forget_positions(self, component: str) -> None:
+        """Let a component, which must not run, read its topics again from their beginning."""
+        self.query("DELETE FROM sink_positions WHERE consumer = %s", [f"{self.settings.topic_prefix}{component}"])
+
+    def position(self, component: str) -> int:
+        """Return the sum of the positions that Postgres has of a component's partitions."""
+        ((total,),) = self.query(
+            "SELECT coalesce(sum(next_offset), 0) FROM sink_positions WHERE consumer = %s",
+            [f"{self.settings.topic_prefix}{component}"],
+        )
+        return int(total)
 
     def start(self, name: str, *, fault: str = "") -> Component:
         """Start `referrals NAME`. `fault` names a point at which it is killed."""

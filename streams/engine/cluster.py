@@ -213,7 +213,9 @@ class Cluster:
             if self.with_offsets(self._options.source_topics):
                 return True
             places = [place for place in self._first_changelog() if place[1] < self._options.partitions]
-            standings = [row for _, key, row in read_to_end(self._options, places) if key == STANDING_KEY]
+            standings = [
+                message.value() for _, message in read_to_end(self._options, places) if message.key() == STANDING_KEY
+            ]
         except KafkaException as error:
             if error.args[0].code() in NOT_ITS_OWN:
                 return False
