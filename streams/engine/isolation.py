@@ -43,11 +43,14 @@ class Isolation:
 
         Raises:
             NothingFolds: records fail one after the other.
+            MemoryError: there is none left; a record set aside for that would be counted by a fresh worker.
             Exception: whatever setting a record aside raises.
 
         """
         try:
             take(batch)
+        except MemoryError:  # no record's fault
+            raise
         except Exception as error:  # whatever it is, it must not stop the partition
             log.warning("batch_failed", **_place(batch), records=len(batch), reason=repr(error), exc_info=error)
         else:
@@ -60,6 +63,8 @@ class Isolation:
         for attempt in range(TRIES_ALONE):
             try:
                 take(part)
+            except MemoryError:
+                raise
             except Exception as error:  # noqa: BLE001 - the same
                 if attempt + 1 == TRIES_ALONE:
                     self._give_up(part, error)

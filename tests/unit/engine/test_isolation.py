@@ -92,3 +92,15 @@ def test_what_cannot_be_set_aside_is_raised() -> None:
     take: Callable[[RecordBatch], None] = Scene().take
     with pytest.raises(ZeroDivisionError):
         Isolation(refuse).take(make_batch(make_record(BAD, topic=TOPIC, partition=0)), take)
+
+
+def test_no_memory_is_no_records_fault() -> None:
+    """The worker leaves, and nothing is set aside: a fresh one counts the record."""
+    aside: list[Exception] = []
+
+    def take(_: RecordBatch) -> None:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        Isolation(lambda _, error: aside.append(error)).take(make_batch(), take)
+    assert aside == []
