@@ -84,7 +84,7 @@ def wanted_topic(topic: Topic, settings: Settings) -> cluster.WantedTopic:
 
 def _faults(found: cluster.StandingTopic, wanted: cluster.WantedTopic, topic: Topic) -> list[str]:
     """Return a line for each thing in which the topic differs from what it must be."""
-    faults = cluster.faults(found)
+    faults = cluster.faults(found, batch_bytes=topic.message_bytes_max)
     if found.partitions != wanted.partitions:
         why = " (and the two other source topics)" if topic in SOURCES else ""
         faults.append(

@@ -34,6 +34,11 @@ SAFE_REPLICAS: Final = 3
 
 POLICY: Final = "cleanup.policy"
 IN_SYNC: Final = "min.insync.replicas"
+LARGEST: Final = "max.message.bytes"
+
+BATCH_BYTES: Final = 1_048_576
+"""librdkafka fills a batch to a million bytes before it is compressed, and does not split one that is refused. Kafka's
+own default is 12 bytes more than this."""
 
 _REFUSED: Final = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
 
@@ -143,16 +148,29 @@ def mend(admin: AdminClient, topic: StandingTopic, wanted: WantedTopic) -> list[
     return [f"{key}={bound}, was {topic.config[key]}" for key, bound in mended.items()]
 
 
-def faults(topic: StandingTopic) -> list[str]:
-    """Return a line for each thing with which nobody can write to the topic, with its remedy."""
+def faults(topic: StandingTopic, *, batch_bytes: int = BATCH_BYTES) -> list[str]:
+    """Return a line for each thing with which writing to the topic fails, at once or one day, with its remedy.
+
+    Args:
+        topic: as it is.
+        batch_bytes: the largest batch, and so the largest record, that is sent to it.
+
+    """
+    found = []
     in_sync = int(topic.config.get(IN_SYNC, 1))
-    if in_sync <= topic.replicas or not topic.replicas:  # a broker that has just started may not know them
-        return []
-    fault = (
-        f"{topic.name}: found {IN_SYNC}={in_sync} and {_replicas(topic.replicas)}, so no record is ever acknowledged; "
-        f"{_set(topic.name, IN_SYNC, _in_sync(topic.replicas))}, or add replicas with kafka-reassign-partitions"
-    )
-    return [fault]
+    if in_sync > topic.replicas > 0:  # a broker that has just started may not know them
+        found.append(
+            f"{topic.name}: found {IN_SYNC}={in_sync} and {_replicas(topic.replicas)}, so no record is ever "
+            f"acknowledged; {_set(topic.name, IN_SYNC, _in_sync(topic.replicas))}, or add replicas with "
+            "kafka-reassign-partitions"
+        )
+    largest = int(topic.config.get(LARGEST, batch_bytes))
+    if largest < batch_bytes:
+        found.append(
+            f"{topic.name}: found {LARGEST}={largest}, and batches have up to {batch_bytes} bytes: one that is refused "
+            f"would be tried for ever; {_set(topic.name, LARGEST, batch_bytes)}"
+        )
+    return found
 
 
 def cautions(topic: StandingTopic, wanted: WantedTopic, *, is_mended: bool = False) -> list[str]:

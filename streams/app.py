@@ -69,7 +69,6 @@ def create_app(
     options = replace(
         engine_options(settings, on_leave=on_leave),
         set_aside=attribution.set_aside,
-        record_bytes_max={attribution.dead_letters: DEAD_LETTERS.message_bytes_max},
     )
     app = EngineApp.create(
         options,
@@ -107,6 +106,7 @@ def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] 
         partitions=settings.partitions,
         client_config={**settings.kafka_client_config(), "log_level": LOG_CRITICAL},
         output_topics=tuple(topic.full_name(settings.topic_prefix) for topic in TOPICS if topic not in SOURCES),
+        record_bytes_max={DEAD_LETTERS.full_name(settings.topic_prefix): DEAD_LETTERS.message_bytes_max},
         check_name=lambda cluster: check_name(settings, options, cluster),
         begin=begin,
         again_header=AGAIN,

@@ -170,7 +170,12 @@ class Cluster:
 
     def _check(self, found: Mapping[str, topics.StandingTopic]) -> None:
         """See that changelogs keep all rows where they are looked for, and that all topics take records."""
-        faults = [fault for topic in found.values() for fault in topics.faults(topic)]
+        largest = self._options.record_bytes_max
+        faults = [
+            fault
+            for name, topic in found.items()
+            for fault in topics.faults(topic, batch_bytes=largest.get(name, topics.BATCH_BYTES))
+        ]
         changelogs = [self._options.changelog(table) for table in self._options.tables]
         for topic in [found[name] for name in changelogs if name in found]:
             if topic.partitions != self._options.partitions:
@@ -261,6 +266,11 @@ class Cluster:
         existing = self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics
         places = [(name, number) for name in names if name in existing for number in existing[name].partitions]
         return {(names[name], number): log for (name, number), log in self.logs(places).items()}
+
+    def ends_of_standings(self, numbers: Collection[int]) -> dict[int, int]:
+        """Return how far the partitions' first changelog goes: it grows with each epoch, and each decision."""
+        places = [(self._options.standing_changelog, number) for number in numbers]
+        return {number: each.end for (_, number), each in self.logs(places).items()}
 
     def logs(self, places: Collection[Place]) -> dict[Place, Log]:
         """Return first offset, end and identity of partitions that exist."""

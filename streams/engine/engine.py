@@ -21,13 +21,15 @@ import gc
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from streams.engine.cluster import Cluster
-from streams.engine.errors import EngineError, StateDecided
+from streams.engine.errors import EngineError, StateDecided, TooLarge
+from streams.engine.idle import IdlePartitions
 from streams.engine.isolation import Isolation
 from streams.engine.rights import explained
 from streams.engine.takeover import Refusals, in_thread, take_over
@@ -68,6 +70,7 @@ class Engine:
         self.partitions: dict[int, SourcePartition] = {}
         self.cluster = Cluster(options)
         self.refusals = Refusals(options, self.cluster)
+        self._idle = IdlePartitions()
         self._generation = -1
         self._assigned: set[int] = set()
         self._depart = depart
@@ -135,9 +138,14 @@ class Engine:
         )
         return generation == self._generation
 
-    async def look_after_refused(self) -> None:
-        """Start afresh when somebody has decided about a partition that was refused."""
-        if self.is_accepting and (decided := await self.refusals.decided()):
+    async def look_after_decisions(self) -> None:
+        """Start afresh when somebody has decided about a partition that was refused, or that has nothing to commit."""
+        if not self.is_accepting:
+            return
+        generation = self._generation
+        decided = await self.refusals.decided()
+        ends = await in_thread(self.cluster.ends_of_standings, self._idle.find(self.partitions))
+        if self.is_accepting and generation == self._generation and (decided := decided + self._idle.grown(ends)):
             self.leave(StateDecided(f"somebody decided about partitions {decided}"))
 
     def resume(self, generation: int) -> bool:
@@ -207,9 +215,17 @@ class Engine:
         """Pass one record, and send what the application wants of it."""
         if self.options.set_aside is None:
             raise error
-        changes = self.options.set_aside(part.record(0), error)
         partition = self.partitions[part.partition]
-        self._uncommitted_bytes += partition.note(changes, topic=part.topic, next_offset=part.covers_to)
+        record = part.record(0)
+        for kept in (record, replace(record, key=None, value=None, headers=())):
+            changes = self.options.set_aside(kept, error)
+            try:
+                size = partition.note(changes, topic=part.topic, next_offset=part.covers_to)
+            except TooLarge:  # then its coordinates must do
+                continue
+            self._uncommitted_bytes += size
+            return
+        raise error
 
     def cover(self, topic: str, number: int, covers_from: int, covers_to: int) -> None:
         """Move a partition's position over what is no record: transaction markers, and aborted records.

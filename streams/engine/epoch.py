@@ -46,8 +46,8 @@ class Epoch:
         self.bytes += size
 
 
-RECORD_BYTES_MAX: Final = 1_048_588
-"""Kafka's own default of what a topic takes."""
+RECORD_BYTES_MAX: Final = 1_048_576
+"""What every topic takes: less is refused at the start (process/topics.py)."""
 
 OVERHEAD_BYTES: Final = 512
 """Of a batch of one record, and the engine's own headers."""
@@ -58,7 +58,7 @@ def size_of(changes: Changes, bytes_max: Mapping[str, int]) -> int:
 
     Args:
         changes: of a fold.
-        bytes_max: topic -> largest record, where it is not Kafka's default.
+        bytes_max: topic -> largest record, where it takes more than others.
 
     Raises:
         TooLarge: one of them alone is larger than its topic takes, uncompressed.

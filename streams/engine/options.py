@@ -93,7 +93,7 @@ class EngineOptions:
     set_aside: Callable[[SourceRecord, Exception], Changes] | None = None
     """Gives what is to be sent of a record at which the fold fails each time; None: the worker leaves."""
     record_bytes_max: Mapping[str, int] = field(default_factory=dict)
-    """Topic -> its largest record in bytes, where it is another than Kafka's default."""
+    """Topic -> its largest record in bytes, where it must take more than a mebibyte."""
     again_header: str = "again"
     """Name of the header of records that are sent again, because a state is rebuilt; its value is `1`."""
     forget: Callable[[Rows, str], Mapping[str, Mapping[bytes, bytes | None]]] = nothing_to_forget

@@ -101,7 +101,7 @@ class ChangelogRecovery(Recovery):
             try:
                 for tp, (covers_from, covers_to) in self._batch_consumer().covered().items():
                     engine.cover(tp.topic, tp.partition, covers_from, covers_to)
-                await engine.look_after_refused()
+                await engine.look_after_decisions()
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - Faust would end the task without a word

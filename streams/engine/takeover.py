@@ -178,7 +178,7 @@ class Refusals:
     async def note(self, refused: dict[int, StateRefused]) -> None:
         """Take the place of those before, and say which and why."""
         self._refused = refused
-        self._ends = await in_thread(self._look)
+        self._ends = await in_thread(self._cluster.ends_of_standings, self._refused)
         self._say()
 
     async def decided(self) -> list[int]:
@@ -187,18 +187,13 @@ class Refusals:
             return []
         if time.monotonic() - self._said_s > SAID_AGAIN_S:
             self._say()
-        ends = await in_thread(self._look)
+        ends = await in_thread(self._cluster.ends_of_standings, self._refused)
         return [number for number, end in ends.items() if end != self._ends.get(number)]
 
     def _say(self) -> None:
         self._said_s = time.monotonic()
         for number, error in sorted(self._refused.items()):
             log.error("partition_refused", partition=number, reason=error.reason, decide=self._options.decide_with)
-
-    def _look(self) -> dict[int, int]:
-        """Return how far the refused partitions' first changelog goes."""
-        places = [(self._options.standing_changelog, number) for number in self._refused]
-        return {number: each.end for (_, number), each in self._cluster.logs(places).items()}
 
 
 async def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - passed through

@@ -31,6 +31,7 @@ from proof.verify.oracle import Oracle
 from streams.app import engine_options
 from streams.beginning import Beginnings
 from streams.engine.deciding import rebuild
+from streams.engine.recovery import LOOK_AFTER_S
 from tests.component import environment
 from tests.crew import READY, ROOT, Crew, differences, wait_until
 from tests.integration.test_stream_app import counts_of, published, send
@@ -415,6 +416,18 @@ def test_an_installation_of_the_version_before_is_taken_up(scene: Scene) -> None
     scene.start()
     scene.click(1)
     scene.wait_counted(CLICKS_SENT + 3)
+
+
+def test_an_idle_worker_notices_what_was_decided(scene: Scene) -> None:
+    """It commits nothing, so nothing fences it: it sees its changelog grow, and begins anew by itself."""
+    scene.start()
+    time.sleep(2 * LOOK_AFTER_S)
+    scene.decide("rebuild", "--all")
+    scene.crew.wait_log(scene.worker, "somebody decided about partitions")
+    scene.wait_counted(CLICKS_SENT)
+    scene.assert_exact()
+    scene.click(1)
+    scene.wait_counted(CLICKS_SENT + 1)
 
 
 def test_a_rebuild_may_take_longer_than_an_epoch(scene: Scene) -> None:

@@ -35,6 +35,16 @@ def test_as_many_in_sync_as_there_are_is_none(replicas: int, in_sync: int) -> No
     assert faults(standing(replicas=replicas, min_insync_replicas=str(in_sync))) == []
 
 
+def test_a_topic_that_refuses_a_full_batch_is_a_fault() -> None:
+    """It works for months, until one batch is as large as a client makes it; and then never again."""
+    (fault,) = faults(standing(max_message_bytes="100000"))
+    assert "found max.message.bytes=100000" in fault
+    assert "--add-config max.message.bytes=1048576" in fault
+    assert faults(standing(max_message_bytes="1048588")) == []
+    (fault,) = faults(standing(max_message_bytes="1048588"), batch_bytes=1_114_124)
+    assert "--add-config max.message.bytes=1114124" in fault
+
+
 CAUTIONS: dict[str, tuple[dict[str, Any], int, str]] = {
     "one replica among several brokers": ({"brokers": 3}, 1, "1 replica on a cluster of 3 brokers"),
     "fewer than asked for": ({"brokers": 3, "replicas": 2}, 3, "found 2 replicas, wanted 3"),

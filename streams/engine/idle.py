@@ -1,0 +1,37 @@
+"""Idle partitions: their owner commits nothing, so no refusal tells him that somebody has decided about their state.
+
+Deciding (deciding.py) writes to the partition's first changelog, and fences. An owner at work learns of it with his
+next commit. One that has nothing to commit looks whether that changelog has grown though he wrote nothing: from the
+second look on after his last commit, because a transaction's marker is written a moment after it is acknowledged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streams.engine.partition import SourcePartition
+
+
+class IdlePartitions:
+    """What was seen of partitions that are owned: how many epochs they had, and how far the changelog went."""
+
+    def __init__(self) -> None:
+        self._epochs: dict[int, int] = {}
+        self._ends: dict[int, int] = {}
+
+    def find(self, partitions: Mapping[int, SourcePartition]) -> list[int]:
+        """Return those of the owned partitions that have committed nothing since the last look."""
+        epochs = {number: each.epochs for number, each in partitions.items() if each.committing is None}
+        idle = [number for number, count in epochs.items() if self._epochs.get(number) == count]
+        self._ends = {number: self._ends[number] for number in idle if number in self._ends}
+        self._epochs = epochs
+        return idle
+
+    def grown(self, ends: Mapping[int, int]) -> list[int]:
+        """Return those whose changelog has grown since; `ends` is how far it goes now, of those that `find` found."""
+        grown = [number for number, end in ends.items() if self._ends.get(number, end) != end]
+        self._ends.update(ends)
+        return grown

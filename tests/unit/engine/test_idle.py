@@ -1,0 +1,53 @@
+"""Idle partitions: a changelog that grows without its owner is noticed, and what the owner wrote is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streams.engine.idle import IdlePartitions
+
+
+class Owned:
+    """A partition, as far as it is looked at."""
+
+    def __init__(self) -> None:
+        self.epochs = 0
+        self.committing: object | None = None
+
+
+def look(idle: IdlePartitions, owned: dict[int, Owned], ends: dict[int, int]) -> list[int]:
+    """Look once; `ends` is how far the changelogs go."""
+    partitions: Any = owned
+    return idle.grown({number: ends[number] for number in idle.find(partitions)})
+
+
+def test_a_changelog_that_grows_while_its_owner_is_idle() -> None:
+    """Of that partition alone, and each time."""
+    idle, owned = IdlePartitions(), {0: Owned(), 1: Owned()}
+    for _ in range(3):
+        assert look(idle, owned, {0: 5, 1: 7}) == []
+    assert look(idle, owned, {0: 9, 1: 7}) == [0]
+
+
+def test_what_the_owner_writes_is_no_decision() -> None:
+    """Nor the marker that comes a moment after his commit, nor a commit that is under way."""
+    idle, owned = IdlePartitions(), {0: Owned()}
+    for end in (5, 5):
+        look(idle, owned, {0: end})
+    owned[0].epochs += 1
+    assert look(idle, owned, {0: 8}) == [], "its records"
+    assert look(idle, owned, {0: 9}) == [], "its marker"
+    owned[0].committing = object()
+    assert look(idle, owned, {0: 12}) == [], "a commit under way"
+    owned[0].committing = None
+    assert [look(idle, owned, {0: end}) for end in (13, 13, 13)] == [[], [], []]
+    assert look(idle, owned, {0: 14}) == [0]
+
+
+def test_a_partition_that_was_given_away_and_came_back() -> None:
+    """Whoever had it meanwhile wrote to it, and it was loaded anew."""
+    idle, owned = IdlePartitions(), {0: Owned()}
+    for _ in range(2):
+        look(idle, owned, {0: 5})
+    assert look(idle, {}, {}) == []
+    assert [look(idle, {0: Owned()}, {0: end}) for end in (50, 60, 60)] == [[], [], []]
