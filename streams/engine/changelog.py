@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from streams.engine.standing import SEAL_KEY, STANDING_KEY, decode_standing
 
@@ -69,7 +68,7 @@ def load_rows(
 
 def read_topic(options: EngineOptions, topic: str) -> Iterator[tuple[Any, bytes | None]]:
     """Yield key and value of each committed record of a topic, to where it ends now; nothing where there is none."""
-    admin = AdminClient(dict(options.client_config))
+    admin = options.clients.admin(options.client_config)
     found = admin.list_topics(timeout=METADATA_TIMEOUT_S).topics
     places = [(topic, number) for number in found[topic].partitions] if topic in found else []
     for _, key, value in read_to_end(options, places):
@@ -80,7 +79,7 @@ def read_to_end(
     options: EngineOptions, places: Collection[tuple[str, int]], *, cancelled: Callable[[], bool] = lambda: False
 ) -> Iterator[tuple[tuple[str, int], Any, bytes | None]]:
     """Yield place, key and value of each committed record of topics' partitions, to where they end now."""
-    consumer = Consumer(
+    consumer = options.clients.consumer(
         {
             **options.client_config,
             "group.id": f"{options.app_id}-recovery",  # asked for by the client; nothing is committed

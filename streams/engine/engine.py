@@ -139,7 +139,8 @@ class Engine:
         self._close(partition)
 
     def _close(self, partition: SourcePartition) -> None:
-        self._closing.submit(partition.producer.close)  # joins librdkafka's threads: not on the event loop
+        close = partition.producer.close  # joins librdkafka's threads: not on the event loop
+        asyncio.get_running_loop().run_in_executor(self._closing, close)
 
     # -- folding ----------------------------------------------------------------------------------------------
 

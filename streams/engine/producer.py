@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
 from streams.engine.errors import CommitFailed
 from streams.engine.standing import OFFSETS_MARK, SEAL_KEY, STANDING_KEY, encode_standing, seal_of
@@ -55,7 +55,7 @@ class TransactionalProducer:
             "retry.backoff.ms": 1,
             "retry.backoff.max.ms": 100,
         }
-        self._producer = Producer(config)
+        self._producer = options.clients.producer(config)
 
     def start(self) -> None:
         """Fence the former owner and end its open transaction.
