@@ -233,6 +233,7 @@ class FakeConsumer:
         self._group = str(config["group.id"])
         self._positions: dict[Place, int] = {}
         self._at_end: set[Place] = set()
+        self._reads_all = config.get("isolation.level") == "read_uncommitted"
 
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> SimpleNamespace:
         """Return the cluster's metadata."""
@@ -272,10 +273,10 @@ class FakeConsumer:
             if place in self._at_end:
                 continue
             log = self._kafka.log(*place)
-            entries, at = log.read(self._positions[place], num_messages)
+            entries, at = log.read(self._positions[place], num_messages, committed=not self._reads_all)
             messages += [FakeMessage(place, entry) for entry in entries]
             self._positions[place] = at
-            if at >= log.stable:
+            if at >= (log.end if self._reads_all else log.stable):
                 messages.append(FakeMessage(place, None))
                 self._at_end.add(place)
         return messages

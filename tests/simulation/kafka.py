@@ -92,9 +92,9 @@ class Log:
         """The offset up to which everything is decided: the last stable offset."""
         return min(self.undecided.values()) if self.undecided else self.end
 
-    def read(self, position: int, records_max: int = 1_000) -> tuple[list[Entry], int]:
-        """Return committed records from a position on, and the position after what was looked at."""
-        stable = self.stable
+    def read(self, position: int, records_max: int = 1_000, *, committed: bool = True) -> tuple[list[Entry], int]:
+        """Return committed records, or all, from a position on, and the position after what was looked at."""
+        stable = self.stable if committed else self.end
         found: list[Entry] = []
         at = max(position, self.first)
         for entry in self.entries:
@@ -102,7 +102,7 @@ class Log:
                 continue
             if entry.offset >= stable:
                 break
-            if entry.is_visible:
+            if entry.is_visible or (not committed and not entry.is_marker):
                 if len(found) == records_max:
                     return found, at
                 found.append(entry)

@@ -15,6 +15,7 @@ from models.outgoing import AGAIN
 from models.topics import SOURCES, TOPICS
 from streams.beginning import beginnings
 from streams.engine.deciding import accept, rebuild
+from streams.engine.errors import EngineError
 from streams.engine.options import EngineOptions
 from tests.factories import CODES_TOPIC, PREFIX
 from tests.simulation import oracle
@@ -62,12 +63,11 @@ def make_options() -> EngineOptions:
 class Schedule:
     """An installation, from its first record to the oracle's verdict."""
 
-    def __init__(self, seed: int, *, traced: bool = False) -> None:
+    def __init__(self, seed: int, *, trace: list[str] | None = None) -> None:
         self.seed = seed
         self.random = random.Random(seed)
         self.loop = loop = SimulatedLoop(seed)
-        if traced:
-            loop.trace = []
+        loop.trace = trace
         VIRTUAL.loop = loop
         self.kafka = Kafka(now=loop.time)
         self.shared = Cluster(loop, self.kafka, make_options(), Coordinator(PARTITIONS, loop.random))
@@ -214,12 +214,16 @@ class Schedule:
                 done = accept(options, numbers)
             else:
                 done = rebuild(options, numbers, begin=lambda each: beginnings(options, PREFIX, each))
-            for state in done:
-                self._undecided.discard(state.number)
-                if self.outcome.cut is not None and state.positions is not None:
-                    self.sources.count_from(self.outcome.cut, state.positions[self.outcome.cut[0]])
-                self.shared.refused.discard(state.number)
-            loop.kill(process)
+            try:
+                for state in done:
+                    self._undecided.discard(state.number)
+                    if self.outcome.cut is not None and state.positions is not None:
+                        self.sources.count_from(self.outcome.cut, state.positions[self.outcome.cut[0]])
+                    self.shared.refused.discard(state.number)
+            except EngineError:
+                pass  # a worker has fenced the command: it is run again
+            finally:
+                loop.kill(process)
 
         loop.run_in_executor(None, decide)
 
