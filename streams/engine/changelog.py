@@ -35,6 +35,8 @@ class Loaded:
     standing: Standing | None
     seals: dict[str, int]
     """Of those tables that have one."""
+    end: int = 0
+    """Where the first table's changelog ended when it was read."""
 
 
 def load_rows(
@@ -58,12 +60,17 @@ def load_rows(
     places = {
         (options.changelog(table), number): loaded[number][table] for number in partitions for table in options.tables
     }
-    for place, key, row in read_to_end(options, places.keys(), cancelled=cancelled):
+    ends: dict[tuple[str, int], int] = {}
+    for place, key, row in read_to_end(options, places.keys(), cancelled=cancelled, ends=ends):
         if row is not None:
             places[place][key] = row
         else:
             places[place].pop(key, None)
-    return {number: _told_apart(rows, options.tables[0]) for number, rows in loaded.items()}
+    first = options.tables[0]
+    return {
+        number: _told_apart(rows, first, ends.get((options.changelog(first), number), 0))
+        for number, rows in loaded.items()
+    }
 
 
 def read_topic(options: EngineOptions, topic: str) -> Iterator[tuple[Any, bytes | None]]:
@@ -76,9 +83,16 @@ def read_topic(options: EngineOptions, topic: str) -> Iterator[tuple[Any, bytes 
 
 
 def read_to_end(
-    options: EngineOptions, places: Collection[tuple[str, int]], *, cancelled: Callable[[], bool] = lambda: False
+    options: EngineOptions,
+    places: Collection[tuple[str, int]],
+    *,
+    cancelled: Callable[[], bool] = lambda: False,
+    ends: dict[tuple[str, int], int] | None = None,
 ) -> Iterator[tuple[tuple[str, int], Any, bytes | None]]:
-    """Yield place, key and value of each committed record of topics' partitions, to where they end now."""
+    """Yield place, key and value of each committed record of topics' partitions, to where they end now.
+
+    `ends` takes in where that was.
+    """
     consumer = options.clients.consumer(
         {
             **options.client_config,
@@ -103,14 +117,16 @@ def read_to_end(
                     yield place, message.key(), message.value()
                 elif fault.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the name that the client gives it
                     unfinished.discard(place)
+                    if ends is not None:
+                        ends[place] = message.offset() or 0
                 elif not fault.retriable():
                     raise KafkaException(fault)
     finally:
         consumer.close()
 
 
-def _told_apart(rows: Rows, first_table: str) -> Loaded:
+def _told_apart(rows: Rows, first_table: str, end: int) -> Loaded:
     """Take the engine's own rows out of the application's."""
     standing = decode_standing(rows[first_table].pop(STANDING_KEY, None))
     seals = {table: int(seal) for table, kept in rows.items() if (seal := kept.pop(SEAL_KEY, None)) is not None}
-    return Loaded(rows, standing, seals)
+    return Loaded(rows, standing, seals, end)

@@ -93,7 +93,7 @@ class Engine:
         if taken is None:
             return False
         self.partitions.update({partition.number: partition for partition in taken.partitions})
-        await self.refusals.note(taken.refused)
+        self.refusals.note(taken.refused, taken.refused_at)
         if new:
             gc.collect()
             gc.freeze()  # rows live long; the collector need not walk them

@@ -218,4 +218,3 @@ def announced_again() -> None:
 def plant(name: str) -> None:
     """Plant a bug."""
     BUGS[name]()
-

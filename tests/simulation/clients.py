@@ -7,8 +7,9 @@ scheduler, in the suite, `pause` writes the markers that are due.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
@@ -52,9 +53,7 @@ class FakeClients:
     def list_topics(self) -> SimpleNamespace:
         """Return the cluster's metadata."""
         self.pause("metadata")
-        topics = self.kafka.topics.values()
-        named = {topic.name: SimpleNamespace(partitions=dict.fromkeys(range(len(topic.logs)))) for topic in topics}
-        return SimpleNamespace(topics=named)
+        return SimpleNamespace(topics={name: _Metadata(topic.numbers) for name, topic in self.kafka.topics.items()})
 
     def raise_drawn(self, point: str) -> None:
         """Fail where a fault is drawn."""
@@ -65,6 +64,10 @@ class FakeClients:
     def _write_markers(self, _label: str) -> None:
         while self.kafka.unwritten:
             self.kafka.write_marker()
+
+
+class _Metadata(NamedTuple):
+    partitions: dict[int, None]
 
 
 class FakeProducer:
@@ -112,8 +115,7 @@ class FakeProducer:
         headers: Iterable[tuple[str, bytes | None]] | None = None,
     ) -> None:
         """Take a record in; it is sent later."""
-        if not self._is_begun and self._id:
-            raise KafkaException(KafkaError(KafkaError._STATE, "no transaction"))  # noqa: SLF001
+        self._check_begun()
         if partition < 0:
             found = self._kafka.topics.get(topic)
             partition = partition_of(key, len(found.logs)) if found is not None and key else 0
@@ -135,6 +137,7 @@ class FakeProducer:
         """Make offsets part of the transaction."""
         del timeout
         self._clients.pause("offsets")
+        self._check_begun()
         self._clients.raise_drawn("offsets")
         transaction = self._transaction()
         offsets = [((each.topic, each.partition), each.offset, each.metadata or "") for each in positions]
@@ -145,6 +148,7 @@ class FakeProducer:
         del timeout
         self._send()
         self._clients.pause("commit")
+        self._check_begun()
         if not self._is_ended:
             self._clients.raise_drawn("commit")
             self._kafka.end(self._id, self._epoch, committed=True)
@@ -164,16 +168,15 @@ class FakeProducer:
         """Forget what was not sent; an open transaction is aborted, as librdkafka does."""
         if self._is_begun and not self._is_ended and self._epoch >= 0:
             self._clients.pause("close")
-            try:
+            self._is_begun = False
+            self._buffer.clear()
+            with suppress(KafkaException):  # fenced: somebody else has ended it
                 self._kafka.end(self._id, self._epoch, committed=False)
-            except KafkaException:
-                return  # fenced: somebody else has ended it
-            finally:
-                self._is_begun = False
 
     def _send(self) -> None:
         for place, records in list(self._buffer.items()):
             self._clients.pause("produce")
+            self._check_begun()
             self._clients.raise_drawn("produce")
             transaction = self._transaction() if self._id else None
             log = self._kafka.log(*place)
@@ -181,9 +184,15 @@ class FakeProducer:
                 log.append(record, transaction)
             del self._buffer[place]
 
+    def _check_begun(self) -> None:
+        """Refuse what needs a transaction: it may have been aborted by another thread, which closes the client."""
+        if self._id and not self._is_begun:
+            raise KafkaException(KafkaError(KafkaError._STATE, "no transaction"))  # noqa: SLF001
+
     def _transaction(self) -> Any:  # noqa: ANN401 - a Transaction
         while (transaction := self._kafka.transaction(self._id, self._epoch)) is None:
             self._clients.pause("produce.concurrent")
+            self._check_begun()
         return transaction
 
 
@@ -192,9 +201,10 @@ class FakeMessage:
 
     __slots__ = ("_end", "_entry", "_place")
 
-    def __init__(self, place: Place, entry: Entry | None) -> None:
+    def __init__(self, place: Place, entry: Entry | None, end: int = -1) -> None:
         self._place = place
         self._entry = entry
+        self._end = end
 
     def topic(self) -> str:
         """Return the topic."""
@@ -218,7 +228,7 @@ class FakeMessage:
 
     def offset(self) -> int:
         """Return the offset."""
-        return -1 if self._entry is None else self._entry.offset
+        return self._end if self._entry is None else self._entry.offset
 
 
 _END: Final = KafkaError(KafkaError._PARTITION_EOF, "end of the partition")  # noqa: SLF001
@@ -277,7 +287,7 @@ class FakeConsumer:
             messages += [FakeMessage(place, entry) for entry in entries]
             self._positions[place] = at
             if at >= (log.end if self._reads_all else log.stable):
-                messages.append(FakeMessage(place, None))
+                messages.append(FakeMessage(place, None, at))
                 self._at_end.add(place)
         return messages
 

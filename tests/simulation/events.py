@@ -25,7 +25,7 @@ STATUSES: Final = ("confirmed", "confirmed", "confirmed", "pending", "rejected")
 MEMBERS: Final = 6
 MINUTES: Final = 4
 CHANNELS: Final = ("email", "whatsapp")
-LASTS_S: Final = 3.0
+LASTS_S: Final = 1.2
 
 _ISSUES: Final = {code: encode(make_code_issued(code, mentor_id=uuid(900 + at))) for at, code in enumerate(CODES)}
 _TAKEN: Final = {code: encode(make_code_issued(code, mentor_id=uuid(950 + at))) for at, code in enumerate(CODES)}
@@ -53,7 +53,7 @@ def draw_arrivals(randomness: random.Random, partitions: int) -> list[Arrival]:
     """Return the records of a schedule, by the time of their coming."""
     codes = randomness.sample(CODES, randomness.randint(1, 3))
     values: list[tuple[str, str, bytes | None]] = [(CODES_TOPIC, code, _ISSUES[code]) for code in codes]
-    for _ in range(randomness.randint(4, 16)):
+    for _ in range(randomness.randint(2, 12)):
         code = codes[int(randomness.random() * len(codes))]
         kind = randomness.random()
         if kind < 0.5:

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from tests.simulation.loop import Process, SimulatedLoop
 
-TURNS: Final = 1_200
+TURNS: Final = 800
 """Moments of a schedule at which something may happen; the end is left alone, so that the work can be ended."""
 
 STEPS: Final = (
@@ -22,7 +22,7 @@ STEPS: Final = (
 
 KILL: Final = "kill"
 SLEEP: Final = "sleep"
-SLEEPS_S: Final = (0.05, 0.5, 1.5, 4.0, 12.0)
+SLEEPS_S: Final = (0.03, 0.3, 0.9, 2.0, 6.0)
 """Shorter and longer than a session, a rebalance and a transaction may take."""
 
 

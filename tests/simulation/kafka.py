@@ -7,7 +7,7 @@ partition by partition, as its markers are written; offsets in a transaction are
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -135,12 +135,13 @@ class Log:
 class Topic:
     """A topic, with an identity that another of its name does not have."""
 
-    __slots__ = ("config", "id", "logs", "name")
+    __slots__ = ("config", "id", "logs", "name", "numbers")
 
     def __init__(self, name: str, partitions: int, topic_id: str, config: dict[str, str]) -> None:
         self.name = name
         self.id = topic_id
         self.logs = [Log((name, number)) for number in range(partitions)]
+        self.numbers: dict[int, None] = dict.fromkeys(range(partitions))
         self.config = {"cleanup.policy": "delete", **config}
 
 

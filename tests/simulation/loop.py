@@ -38,7 +38,9 @@ class Handle:
 
     __slots__ = ("arguments", "at", "callback", "is_cancelled", "process")
 
-    def __init__(self, process: Process, callback: Callable[..., object], arguments: tuple[Any, ...], at: float) -> None:
+    def __init__(
+        self, process: Process, callback: Callable[..., object], arguments: tuple[Any, ...], at: float
+    ) -> None:
         self.process = process
         self.callback = callback
         self.arguments = arguments
@@ -66,9 +68,15 @@ class Process:
     def __init__(self, name: str) -> None:
         self.name = name
         self.ready: deque[Handle] = deque()
-        self.jobs: list[greenlet] = []
+        self.jobs: list[Job] = []
         self.asleep_until = 0.0
         self.is_dead = False
+
+
+class Job(greenlet):
+    """What a process has handed to a thread."""
+
+    process: Process
 
 
 class SimulatedLoop(asyncio.AbstractEventLoop):
@@ -137,7 +145,9 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             else:
                 future.set_result(result)
 
-        process.jobs.append(greenlet(run, self._scheduler))
+        job = Job(run, self._scheduler)
+        job.process = process
+        process.jobs.append(job)
         return future
 
     def in_job(self) -> bool:
@@ -148,21 +158,25 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         """Let others have their turn; called by a job of a process before each thing it asks of the world outside."""
         if process.is_dead:  # what it has left is being cleared away
             raise Died
+        self.pass_by(process, label)
+        job = getcurrent()
+        if isinstance(job, Job):
+            process.jobs.append(job)
+            self._scheduler.switch()
+
+    def pass_by(self, process: Process, label: str) -> None:
+        """Let a process be met at a place between two such; called by a job or on the loop."""
         if self.trace is not None:
             self.trace.append(f"{self.now:8.3f} {process.name} {label}")
         self.on_turn(process, label)
         if process.is_dead:
             raise Died
-        job = getcurrent()
-        if job is not self._scheduler:
-            process.jobs.append(job)
-            self._scheduler.switch()
 
     def block(self, seconds: float) -> None:
         """Let the job that runs wait."""
         process = self.current
         job = getcurrent()
-        if process.is_dead or job is self._scheduler:
+        if process.is_dead or not isinstance(job, Job):
             raise Died
         self.call_later(seconds, lambda: process.jobs.append(job))
         self._scheduler.switch()
@@ -197,16 +211,18 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
                 handle = heapq.heappop(timers)[2]
                 if not handle.is_cancelled and not handle.process.is_dead:
                     handle.process.ready.append(handle)
-            able: list[tuple[Process, greenlet | None]] = []
+            able: list[Process | Job] = []
             for process in self.processes:
-                if process.asleep_until <= now:
+                if (process.ready or process.jobs) and process.asleep_until <= now:
                     if process.ready:
-                        able.append((process, None))
-                    for job in process.jobs:
-                        able.append((process, job))
-            if self.background:
-                able.append((self.current, None))
-            elif not able:
+                        able.append(process)
+                    able += process.jobs
+            if self.background and int(self._draw() * (1 + len(able))) == 0:
+                self.now = now
+                self.turns += 1
+                self.on_background()
+                return
+            if not able:
                 if not timers:
                     raise Stuck("nobody can go on, and nothing is waited for")
                 now = timers[0][0]
@@ -214,16 +230,13 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             break
         self.now = now
         self.turns += 1
-        choice = int(self._draw() * len(able))
-        if self.background and choice == len(able) - 1:
-            self.on_background()
+        choice = able[int(self._draw() * len(able))] if len(able) > 1 else able[0]
+        if isinstance(choice, Job):
+            self.current = process = choice.process
+            process.jobs.remove(choice)
+            choice.switch()
             return
-        self.current = process = able[choice][0]
-        job = able[choice][1]
-        if job is not None:
-            process.jobs.remove(job)
-            job.switch()
-            return
+        self.current = process = choice
         ready = process.ready
         for _ in range(len(ready)):  # what is ready now is run in one go, as an event loop does
             handle = ready.popleft()

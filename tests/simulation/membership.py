@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from typing import Final
 
-SESSION_S: Final = 1.0
-REBALANCE_S: Final = 2.0
+SESSION_S: Final = 0.6
+REBALANCE_S: Final = 1.0
 """Who has not joined again after this long is no member any more."""
 
 

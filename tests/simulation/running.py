@@ -99,3 +99,8 @@ def run_side_by_side(first: int, count: int, processes: int, *, bug: str | None 
         if process.returncode:
             failed.append(output)
     return ran, failed
+
+
+def run_one_aside(seed: int) -> str:
+    """Run one schedule in a process of its own, and return everything that happened in it."""
+    return subprocess.run(command("--seed", str(seed)), cwd=ROOT, capture_output=True, text=True, check=False).stdout

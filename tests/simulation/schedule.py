@@ -34,7 +34,7 @@ PARTITIONS: Final = 2
 WORKERS: Final = 2
 ACTS_SHARE: Final = 0.35
 TEND_S: Final = 0.25
-LAST_FAULT: Final = 1_500
+LAST_FAULT: Final = 1_000
 """A fault whose moment has not come by this turn does not happen."""
 SOURCE_TOPICS: Final = tuple(topic.full_name(PREFIX) for topic in SOURCES)
 ATTRIBUTION: Final = Attribution(Rules(topic_prefix=PREFIX, thresholds=(1, 2, 4)), partitions=PARTITIONS)
@@ -52,9 +52,9 @@ def make_options() -> EngineOptions:
         read_first=CODES_TOPIC,
         tables=TABLES,
         partitions=PARTITIONS,
-        transaction_timeout_s=2.0,
+        transaction_timeout_s=1.0,
         rest_s_max=0.02,
-        calm_s=0.05,
+        calm_s=0.1,
         again_header=AGAIN,
         forget=lambda rows, topic: {"moves": forgotten(rows["moves"], topic)},
     )
@@ -158,7 +158,7 @@ class Schedule:
         for slot, process in enumerate(self.workers):
             if process is not None and process.is_dead:
                 self.workers[slot] = None
-                loop.call_later(self.random.choice((0.2, 0.5, 2.0)), self._start, slot)
+                loop.call_later(self.random.choice((0.1, 0.3, 1.0)), self._start, slot)
 
     # -- an act, and what is decided about it ------------------------------------------------------------------
 
@@ -183,7 +183,7 @@ class Schedule:
             self.shared.options = replace(self.shared.options, app_id=outcome.app_id)
             self.shared.coordinator = Coordinator(PARTITIONS, loop.random)
         if outcome.undo is not None:
-            loop.call_later(2.0, outcome.undo)
+            loop.call_later(1.0, outcome.undo)
         self._is_held = False
         self._undecided = set(outcome.refused)
         self._ask_operator()
@@ -239,7 +239,13 @@ class Schedule:
 
     def _is_done(self) -> bool:
         kafka = self.kafka
-        if self._to_come or not self._has_acted or self.shared.refused or kafka.unwritten or (self.faults.faults and self.loop.turns < LAST_FAULT):
+        if (
+            self._to_come
+            or not self._has_acted
+            or self.shared.refused
+            or kafka.unwritten
+            or (self.faults.faults and self.loop.turns < LAST_FAULT)
+        ):
             return False
         offsets = kafka.group(self.shared.options.app_id).offsets
         for topic in SOURCE_TOPICS:

@@ -25,7 +25,9 @@ class Virtual:
 
     def __init__(self) -> None:
         self.loop: Any = None
-        self.time = SimpleNamespace(monotonic=self.monotonic, sleep=self.sleep, time=self.monotonic, time_ns=self.time_ns)
+        self.time = SimpleNamespace(
+            monotonic=self.monotonic, sleep=self.sleep, time=self.monotonic, time_ns=self.time_ns
+        )
         self.gc = SimpleNamespace(collect=lambda: 0, freeze=lambda: None)
 
     def monotonic(self) -> float:
@@ -42,7 +44,7 @@ class Virtual:
 
     def fault_point(self, name: str) -> None:
         """Let others have their turn."""
-        self.loop.pause(self.loop.current, name)
+        self.loop.pass_by(self.loop.current, name)
 
     def install(self) -> None:
         """Give them to every module of ours that is imported."""

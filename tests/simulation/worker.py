@@ -26,8 +26,9 @@ from tests.simulation.kafka import Kafka
 from tests.simulation.loop import Died, SimulatedLoop
 from tests.simulation.membership import Coordinator
 
-HEARTBEAT_S: Final = 0.3
-POLL_S: Final = 0.06
+HEARTBEAT_S: Final = 0.2
+POLL_S: Final = 0.04
+FETCH_S: Final = 0.12
 RECORDS_MAX: Final = 8
 QUEUE: Final = 4
 
@@ -147,11 +148,15 @@ class ConsumerStandIn:
         randomness, topics = self._shared.loop.random, self._shared.kafka.topics
         while True:
             if not self.flow_active or len(self._worker.queue) >= QUEUE:
-                await asyncio.sleep(POLL_S)
+                await asyncio.sleep(FETCH_S)
                 continue
-            ready = [tp for tp, at in self.positions.items() if tp not in self._held and at != topics[tp[0]].logs[tp[1]].stable]
+            ready = [
+                tp
+                for tp, at in self.positions.items()
+                if tp not in self._held and at != topics[tp[0]].logs[tp[1]].stable
+            ]
             if not ready:
-                await asyncio.sleep(POLL_S)
+                await asyncio.sleep(FETCH_S)
                 continue
             tp = ready[int(randomness.random() * len(ready))]
             log = self._shared.kafka.log(*tp)
@@ -177,7 +182,6 @@ class ConsumerStandIn:
             self._worker.has_batches.set()
 
 
-
 class Worker:
     """One life of a worker's process."""
 
@@ -189,7 +193,9 @@ class Worker:
         self._process = loop.current
         pause = partial(loop.pause, loop.current)
         clients = FakeClients(shared.kafka, pause=pause, draw=shared.draw)
-        options = replace(shared.options, clients=clients, on_leave=self._leave, fault_point=pause)
+        options = replace(
+            shared.options, clients=clients, on_leave=self._leave, fault_point=partial(loop.pass_by, loop.current)
+        )
         options = replace(options, begin=partial(shared.begin, options))
         self.engine = Engine(options)
         self.consumer = ConsumerStandIn(self)
