@@ -28,13 +28,16 @@ def main() -> int:
     if arguments.seed is not None:
         return _replay(arguments.seed, arguments.bug)
     if arguments.processes > 1:
-        time.monotonic()
-        _ran, failed = run_side_by_side(arguments.first, arguments.seeds, arguments.processes, bug=arguments.bug)
+        started_s = time.monotonic()
+        ran, failed = run_side_by_side(arguments.first, arguments.seeds, arguments.processes, bug=arguments.bug)
+        print("\n".join(failed) or f"{ran} schedules, {time.monotonic() - started_s:.1f} s: all as they must be")
         return bool(failed)
     result = run_here(range(arguments.first, arguments.first + arguments.seeds), bug=arguments.bug)
+    print(f"{result.schedules} schedules, {1000 * result.cpu_s / max(result.schedules, 1):.1f} ms of CPU each")
     if result.failure is None:
         return 0
-    _seed, _more = result.failure.seed, "" if arguments.bug is None else f" --bug {arguments.bug}"
+    seed, more = result.failure.seed, "" if arguments.bug is None else f" --bug {arguments.bug}"
+    print(f"seed {seed} went wrong; again: python -m tests.simulation --seed {seed}{more}\n{result.failure.text}")
     return 1
 
 
@@ -46,6 +49,8 @@ def _replay(seed: int, bug: str | None) -> int:
         plant(bug)
     trace: list[str] = []
     failure = run_one(seed, trace=trace)
+    print("\n".join(trace))
+    print(f"seed {seed}: {'as it must be' if failure is None else failure.text}")
     return failure is not None
 
 

@@ -1,7 +1,7 @@
 """What an ordinary life over years does to a cluster, and what an operator then decides.
 
-An act happens while no worker runs: they are killed, their sessions and transactions end, and the act is done. Each says of
-every partition whether it must be refused afterwards, and by which command an operator puts it right.
+An act happens while no worker runs: they are killed, their sessions and transactions end, and the act is done. It says
+which partitions must be refused afterwards, and by which command an operator puts them right.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Final
 
 from models.attribution import MOVES, Attribution
 from streams.engine.options import EngineOptions
 from tests.simulation import oracle
 from tests.simulation.kafka import Entry, Kafka, Place
+
+COMPACTED: Final = {"cleanup.policy": "compact"}
 
 
 class Act(StrEnum):
@@ -108,85 +111,109 @@ class Actor:
     def do(self, act: Act) -> Outcome:
         """Do it."""
         outcome = Outcome()
-        kafka, randomness, options = self._kafka, self._random, self._options
-        group = kafka.group(options.app_id)
-        table = randomness.choice(options.tables)
-        number = randomness.randrange(options.partitions)
-        changelog = options.changelog(table)
-        place = (randomness.choice(options.source_topics), number)
-        if act is Act.OFFSETS_EXPIRE:
-            group.offsets.clear()
-        elif act is Act.OFFSETS_RESET:
-            for each in list(group.offsets):
-                group.offsets[each] = (randomness.randint(0, kafka.log(*each).end), "")
-        elif act is Act.CHANGELOG_EMPTIED:
-            log = kafka.log(changelog, number)
-            is_missed = log.end if table == options.tables[0] or not self._positions(number) else oracle.visible(log)
-            outcome.refused = {number} if is_missed else set()
-            log.delete_before(log.end)
-        elif act is Act.CHANGELOG_REMADE:
-            outcome.refused = self._without(table)
-            kafka.delete_topic(changelog)
-            kafka.make_topic(changelog, options.partitions, **{"cleanup.policy": "compact"})
-        elif act is Act.CHANGELOG_COMPACTED:
-            for name in [*map(options.changelog, options.tables), options.read_first]:
-                for log in kafka.topics[name].logs:
-                    if name != options.read_first:
-                        log.compact()
-        elif act is Act.CHANGELOG_DELETES:
-            config = kafka.topics[changelog].config
-            config["cleanup.policy"] = "compact,delete"
-            outcome.undo = lambda: config.__setitem__("cleanup.policy", "compact")
-        elif act is Act.APP_RENAMED:
-            outcome.app_id = f"{options.app_id}-anew"
-            outcome.loses_copies = outcome.sends_again = True
-            for each in options.tables:
-                kafka.make_topic(
-                    f"{outcome.app_id}-{each}-changelog", options.partitions, **{"cleanup.policy": "compact"}
-                )
-        elif act is not Act.NOTHING:
-            self._change_source(act, place, outcome)
+        _ACTS[act](self, outcome)
         outcome.sends_again |= bool(outcome.refused) and outcome.decide == "rebuild"
         return outcome
 
-    def _without(self, table: str) -> set[int]:
-        """Return the partitions that miss something when the changelog of a table is gone."""
-        changelog = self._options.changelog(table)
-        return {
+    def nothing(self, outcome: Outcome) -> None:
+        """Let the workers be killed, and no more."""
+
+    def offsets_expire(self, outcome: Outcome) -> None:
+        """Delete the group's offsets."""
+        self._kafka.group(self._options.app_id).offsets.clear()
+
+    def offsets_reset(self, outcome: Outcome) -> None:
+        """Set the group's offsets anywhere."""
+        offsets = self._kafka.group(self._options.app_id).offsets
+        for place in list(offsets):
+            offsets[place] = (self._random.randint(0, self._kafka.log(*place).end), "")
+
+    def changelog_emptied(self, outcome: Outcome) -> None:
+        """Delete what one partition of a changelog holds."""
+        table, number = self._random.choice(self._options.tables), self._number()
+        log = self._kafka.log(self._options.changelog(table), number)
+        is_first = table == self._options.tables[0] or not self._positions(number)
+        if log.end if is_first else oracle.visible(log):
+            outcome.refused = {number}
+        log.delete_before(log.end)
+
+    def changelog_remade(self, outcome: Outcome) -> None:
+        """Delete a changelog, and make it anew."""
+        name = self._options.changelog(self._random.choice(self._options.tables))
+        outcome.refused = {
             number
             for number in range(self._options.partitions)
-            if oracle.visible(self._kafka.log(changelog, number)) and any(self._positions(number).values())
+            if oracle.visible(self._kafka.log(name, number)) and any(self._positions(number).values())
         }
+        self._kafka.delete_topic(name)
+        self._kafka.make_topic(name, self._options.partitions, **COMPACTED)
 
-    def _change_source(self, act: Act, place: Place, outcome: Outcome) -> None:
-        topic, number = place
-        kafka, randomness = self._kafka, self._random
+    def changelog_compacted(self, outcome: Outcome) -> None:
+        """Keep the last row of each key."""
+        for table in self._options.tables:
+            for log in self._kafka.topics[self._options.changelog(table)].logs:
+                log.compact()
+
+    def changelog_deletes(self, outcome: Outcome) -> None:
+        """Let a changelog's clean-up policy be a wrong one for a while."""
+        config = self._kafka.topics[self._options.changelog(self._random.choice(self._options.tables))].config
+        config["cleanup.policy"] = "compact,delete"
+        outcome.undo = lambda: config.update(COMPACTED)
+
+    def app_renamed(self, outcome: Outcome) -> None:
+        """Give the application another id, and its changelogs."""
+        outcome.app_id = f"{self._options.app_id}-anew"
+        outcome.loses_copies = outcome.sends_again = True
+        for table in self._options.tables:
+            self._kafka.make_topic(f"{outcome.app_id}-{table}-changelog", self._options.partitions, **COMPACTED)
+
+    def source_retention(self, outcome: Outcome) -> None:
+        """Delete a source's records up to an offset."""
+        place, read = self._source(outcome)
+        log = self._kafka.log(*place)
+        log.delete_before(self._random.randint(0, log.end))
+        if log.first > read:
+            outcome.refused = {place[1]} if self._positions(place[1]) else set()
+            self._sources.count_from(place, log.first)
+
+    def source_cut(self, outcome: Outcome) -> None:
+        """Lose a source's records from an offset on."""
+        place, read = self._source(outcome)
+        log = self._kafka.log(*place)
+        log.cut(self._random.randint(log.first, log.end))
+        if log.end < read:
+            outcome.refused, outcome.cut = {place[1]}, place
+            outcome.is_hidden = lambda: log.end >= read
+            self._sources.count_from(place, log.end)
+            self._sources.reuse(place, log.end)
+
+    def source_remade(self, outcome: Outcome) -> None:
+        """Delete a source, and make it anew."""
+        (topic, _), _ = self._source(outcome)
+        for number in range(self._options.partitions):
+            read = self._positions(number).get(topic, 0)
+            self._sources.keep((topic, number), read)
+            if read:
+                outcome.refused.add(number)
+        self._kafka.delete_topic(topic)
+        self._kafka.make_topic(topic, self._options.partitions)
+        for number in range(self._options.partitions):
+            self._sources.count_from((topic, number), 0)
+            self._sources.reuse((topic, number), 0)
+
+    def _source(self, outcome: Outcome) -> tuple[Place, int]:
+        """Choose a source's partition, keep what was read of it, and return how far that was."""
         outcome.decide, outcome.loses_copies = "accept", True
-        numbers = range(self._options.partitions) if act is Act.SOURCE_REMADE else [number]
-        read = {each: self._positions(each).get(topic, 0) for each in numbers}
-        for each in numbers:
-            self._sources.keep((topic, each), read[each])
-        log = kafka.log(*place)
-        if act is Act.SOURCE_RETENTION:
-            log.delete_before(randomness.randint(0, log.end))
-            if log.first > read[number]:
-                outcome.refused = {number} if self._positions(number) else set()
-                self._sources.count_from(place, log.first)
-        elif act is Act.SOURCE_CUT:
-            log.cut(randomness.randint(log.first, log.end))
-            if log.end < read[number]:
-                outcome.refused, outcome.cut = {number}, place
-                outcome.is_hidden = lambda: log.end >= read[number]
-                self._sources.count_from(place, log.end)
-                self._sources.reuse(place, log.end)
-        else:
-            kafka.delete_topic(topic)
-            kafka.make_topic(topic, self._options.partitions)
-            outcome.refused = {each for each in numbers if read[each]}
-            for each in numbers:
-                self._sources.count_from((topic, each), 0)
-                self._sources.reuse((topic, each), 0)
+        topic, number = self._random.choice(self._options.source_topics), self._number()
+        read = self._positions(number).get(topic, 0)
+        self._sources.keep((topic, number), read)
+        return (topic, number), read
+
+    def _number(self) -> int:
+        return self._random.randrange(self._options.partitions)
 
     def _positions(self, number: int) -> dict[str, int]:
-        names = {table: self._options.changelog(table) for table in self._options.tables}
-        return oracle.position_of(oracle.changelog_rows(self._kafka, names, number))
+        return oracle.position_of(oracle.changelog_rows(self._kafka, self._options, number))
+
+
+_ACTS: Final[dict[Act, Callable[[Actor, Outcome], None]]] = {act: getattr(Actor, act.name.lower()) for act in Act}

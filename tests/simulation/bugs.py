@@ -1,6 +1,7 @@
-"""Planted bugs: each takes one step of the protocol away, as somebody might in good faith. The simulation must find all.
+"""Planted bugs: each takes one step of the protocol away, as somebody might in good faith.
 
-A bug is a function that changes the program in this process, for good: a process of the simulation runs with one at most.
+The simulation must find all. A bug is a function that changes the program in this process, for good: a process runs
+with one at most.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def _bug(plant: Callable[[], None]) -> Callable[[], None]:
     return plant
 
 
-def _replace(owner: Any, name: str, value: Any) -> Any:  # noqa: ANN401 - whatever it is
+def _replace(owner: Any, name: str, value: Any) -> Any:
     old = getattr(owner, name)
     setattr(owner, name, value)
     return old
@@ -41,7 +42,7 @@ def _replace(owner: Any, name: str, value: Any) -> Any:  # noqa: ANN401 - whatev
 def offset_before_state() -> None:
     """Positions are committed first, in a transaction of their own, and then what they stand for."""
 
-    def commit(self: TransactionalProducer, epoch: Epoch, group: Any) -> None:  # noqa: ANN401
+    def commit(self: TransactionalProducer, epoch: Epoch, group: Any) -> None:
         first = Epoch()
         first.positions, first.standing = epoch.positions, epoch.standing
         if first.positions:
@@ -79,7 +80,7 @@ def unfenced_producer() -> None:
 def skipped_partition() -> None:
     """Off by one: the last partition is not taken over."""
 
-    async def take_over(options: Any, cluster: Any, group: Any, numbers: list[int], **more: Any) -> Any:  # noqa: ANN401
+    async def take_over(options: Any, cluster: Any, group: Any, numbers: list[int], **more: Any) -> Any:
         taken = [number for number in numbers if number + 1 < options.partitions]
         return await original(options, cluster, group, taken, **more)
 
@@ -96,7 +97,7 @@ def random_milestone_id() -> None:
 def seal_not_written() -> None:
     """The changelogs do not say which epoch changed them last."""
 
-    def send(self: TransactionalProducer, *record: Any, **more: Any) -> None:  # noqa: ANN401
+    def send(self: TransactionalProducer, *record: Any, **more: Any) -> None:
         if record[2] != SEAL_KEY:
             original(self, *record, **more)
 
@@ -123,7 +124,7 @@ def standing_of_the_epoch_before() -> None:
 def rows_of_aborted_transactions() -> None:
     """Changelogs are read without regard to what was committed."""
 
-    def consumer(self: FakeClients, config: Any) -> Any:  # noqa: ANN401
+    def consumer(self: FakeClients, config: Any) -> Any:
         return original(self, {**config, "isolation.level": "read_uncommitted"})
 
     original = _replace(FakeClients, "consumer", consumer)
@@ -133,7 +134,7 @@ def rows_of_aborted_transactions() -> None:
 def fenced_worker_carries_on() -> None:
     """Whoever is fenced starts his producer again, and goes on with the rows he has."""
 
-    def commit(self: TransactionalProducer, epoch: Epoch, group: Any) -> None:  # noqa: ANN401
+    def commit(self: TransactionalProducer, epoch: Epoch, group: Any) -> None:
         try:
             original(self, epoch, group)
         except CommitFailed as failed:
@@ -150,7 +151,7 @@ def fenced_worker_carries_on() -> None:
 def epoch_retried_when_nobody_knows() -> None:
     """A commit whose outcome is not known is done again, as another transaction."""
 
-    def commit(self: TransactionalProducer, epoch: Epoch, group: Any) -> None:  # noqa: ANN401
+    def commit(self: TransactionalProducer, epoch: Epoch, group: Any) -> None:
         try:
             original(self, epoch, group)
         except CommitFailed as failed:
@@ -183,7 +184,7 @@ def fenced_after_loading() -> None:
         waiting.setdefault(VIRTUAL.loop.current, []).append(made)
         return made
 
-    def find(*arguments: Any) -> Any:  # noqa: ANN401
+    def find(*arguments: Any) -> Any:
         for made in waiting.pop(VIRTUAL.loop.current, []):
             made.producer.start()
         return original(*arguments)

@@ -37,15 +37,15 @@ class FakeClients:
         self.pause = pause or self._write_markers
         self.draw = draw or (lambda _point: None)
 
-    def producer(self, config: Mapping[str, Any]) -> Any:  # noqa: ANN401 - in place of confluent-kafka's
+    def producer(self, config: Mapping[str, Any]) -> Any:
         """Return a transactional producer."""
         return FakeProducer(self, config)
 
-    def consumer(self, config: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the same
+    def consumer(self, config: Mapping[str, Any]) -> Any:
         """Return a consumer that is assigned to, and not in a group."""
         return FakeConsumer(self, config)
 
-    def admin(self, config: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the same
+    def admin(self, config: Mapping[str, Any]) -> Any:
         """Return a client for what an administrator asks."""
         del config
         return FakeAdmin(self)
@@ -102,7 +102,7 @@ class FakeProducer:
     def begin_transaction(self) -> None:
         """Begin: the client's affair alone."""
         if self._epoch < 0 or self._is_begun:
-            raise KafkaException(KafkaError(KafkaError._STATE, "not initialised, or begun already"))  # noqa: SLF001
+            raise KafkaException(KafkaError(KafkaError._STATE, "not initialised, or begun already"))
         self._is_begun, self._is_ended = True, False
 
     def produce(
@@ -187,9 +187,9 @@ class FakeProducer:
     def _check_begun(self) -> None:
         """Refuse what needs a transaction: it may have been aborted by another thread, which closes the client."""
         if self._id and not self._is_begun:
-            raise KafkaException(KafkaError(KafkaError._STATE, "no transaction"))  # noqa: SLF001
+            raise KafkaException(KafkaError(KafkaError._STATE, "no transaction"))
 
-    def _transaction(self) -> Any:  # noqa: ANN401 - a Transaction
+    def _transaction(self) -> Any:
         while (transaction := self._kafka.transaction(self._id, self._epoch)) is None:
             self._clients.pause("produce.concurrent")
             self._check_begun()
@@ -231,7 +231,7 @@ class FakeMessage:
         return self._end if self._entry is None else self._entry.offset
 
 
-_END: Final = KafkaError(KafkaError._PARTITION_EOF, "end of the partition")  # noqa: SLF001
+_END: Final = KafkaError(KafkaError._PARTITION_EOF, "end of the partition")
 
 
 class FakeConsumer:
@@ -298,10 +298,10 @@ class FakeConsumer:
 class _Answer:
     __slots__ = ("_value",)
 
-    def __init__(self, value: Any) -> None:  # noqa: ANN401 - of any request
+    def __init__(self, value: Any) -> None:
         self._value = value
 
-    def result(self, timeout: float | None = None) -> Any:  # noqa: ANN401 - of any request
+    def result(self, timeout: float | None = None) -> Any:
         """Return the answer, or raise it."""
         del timeout
         if isinstance(self._value, Exception):
@@ -321,7 +321,7 @@ class FakeAdmin:
         del topic, timeout
         return self._clients.list_topics()
 
-    def create_topics(self, topics: Sequence[Any], **_: Any) -> dict[str, _Answer]:  # noqa: ANN401 - confluent-kafka's
+    def create_topics(self, topics: Sequence[Any], **_: Any) -> dict[str, _Answer]:
         """Make topics."""
         answers = {}
         for new in topics:
@@ -332,7 +332,7 @@ class FakeAdmin:
                 answers[new.topic] = _Answer(error)
         return answers
 
-    def describe_configs(self, resources: Sequence[Any], **_: Any) -> dict[Any, _Answer]:  # noqa: ANN401 - the same
+    def describe_configs(self, resources: Sequence[Any], **_: Any) -> dict[Any, _Answer]:
         """Return topics' configuration."""
         self._clients.pause("configs")
         return {
@@ -340,22 +340,22 @@ class FakeAdmin:
             for each in resources
         }
 
-    def describe_topics(self, topics: Any, **_: Any) -> dict[str, _Answer]:  # noqa: ANN401 - the same
+    def describe_topics(self, topics: Any, **_: Any) -> dict[str, _Answer]:
         """Return topics' identities."""
         self._clients.pause("topics")
         return {name: _Answer(SimpleNamespace(topic_id=self._topic(name).id)) for name in topics.topic_names}
 
-    def list_offsets(self, asked: Mapping[TopicPartition, Any], **_: Any) -> dict[TopicPartition, _Answer]:  # noqa: ANN401
+    def list_offsets(self, asked: Mapping[TopicPartition, Any], **_: Any) -> dict[TopicPartition, _Answer]:
         """Return first or next offsets."""
         self._clients.pause("ends")
         answers = {}
         for place, spec in asked.items():
             log: Log = self._kafka.log(place.topic, place.partition)
-            offset = log.first if spec._value == EARLIEST else log.end  # noqa: SLF001 - it has no other
+            offset = log.first if spec._value == EARLIEST else log.end
             answers[place] = _Answer(SimpleNamespace(offset=offset))
         return answers
 
-    def _topic(self, name: str) -> Any:  # noqa: ANN401 - a Topic
+    def _topic(self, name: str) -> Any:
         found = self._kafka.topics.get(name)
         if found is None:
             raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, name))

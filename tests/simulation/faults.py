@@ -15,8 +15,8 @@ TURNS: Final = 800
 """Moments of a schedule at which something may happen; the end is left alone, so that the work can be ended."""
 
 STEPS: Final = (
-    "init", "committed", "load", "ends", "engine.loading", "engine.folded", "engine.begun", "produce", "engine.produced",
-    "offsets", "engine.offsets_sent", "commit", "engine.committed", "engine.settling",
+    "init", "committed", "load", "ends", "engine.loading", "engine.folded", "engine.begun", "engine.produced",
+    "offsets", "engine.offsets_sent", "produce", "commit", "engine.committed", "engine.settling",
 )  # fmt: skip
 """Where a process can be met; the turns in between are drawn by their number."""
 
@@ -49,14 +49,14 @@ def _error(code: int, **kind: bool) -> KafkaError:
 
 
 REFUSALS: Final = (
-    ("init", _error(KafkaError._TIMED_OUT, retriable=True)),  # noqa: SLF001 - the client's own codes
-    ("offsets", _error(KafkaError._TIMED_OUT, retriable=True)),  # noqa: SLF001
+    ("init", _error(KafkaError._TIMED_OUT, retriable=True)),
+    ("offsets", _error(KafkaError._TIMED_OUT, retriable=True)),
     ("offsets", _error(KafkaError.UNKNOWN_MEMBER_ID, txn_requires_abort=True)),
     ("produce", _error(KafkaError.MSG_SIZE_TOO_LARGE, txn_requires_abort=True)),
-    ("commit", _error(KafkaError._TIMED_OUT, retriable=True)),  # noqa: SLF001 - nothing was done
+    ("commit", _error(KafkaError._TIMED_OUT, retriable=True)),
     ("commit", _error(KafkaError.INVALID_TXN_STATE, txn_requires_abort=True)),
-    ("committed", _error(KafkaError._TIMED_OUT, retriable=True)),  # noqa: SLF001 - it was done, and nobody was told
-    ("committed", _error(KafkaError._FATAL, fatal=True)),  # noqa: SLF001 - the same, and it is not asked again
+    ("committed", _error(KafkaError._TIMED_OUT, retriable=True)),
+    ("committed", _error(KafkaError._FATAL, fatal=True)),
 )
 
 

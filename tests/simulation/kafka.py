@@ -6,7 +6,7 @@ partition by partition, as its markers are written; offsets in a transaction are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
@@ -51,7 +51,8 @@ class Entry:
 
     def __init__(self, offset: int, data: Data, transaction: Transaction | None, *, is_marker: bool = False) -> None:
         self.offset = offset
-        self.key, self.value, self.headers, self.timestamp = data
+        self.key, self.value, _, self.timestamp = data
+        self.headers: Sequence[tuple[str, bytes | None]] = data.headers
         self.transaction = transaction
         self.is_marker = is_marker
 
@@ -294,5 +295,5 @@ class Kafka:
     def _checked(self, transactional_id: str, epoch: int) -> Coordinated:
         known = self.coordinated[transactional_id]
         if known.epoch != epoch:
-            raise KafkaException(KafkaError(KafkaError._FENCED, "fenced by a newer producer", fatal=True))  # noqa: SLF001
+            raise KafkaException(KafkaError(KafkaError._FENCED, "fenced by a newer producer", fatal=True))
         return known

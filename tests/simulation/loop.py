@@ -1,9 +1,9 @@
 """A seeded scheduler of processes that share one thread: an asyncio loop for each, and threads as greenlets.
 
-A process is what dies and sleeps as a whole. It has a queue of ready callbacks, run in their order as asyncio runs them,
-and jobs: what the program hands to a thread. A job runs until the next thing that it asks of Kafka or of the database
-(`pause`), and goes on when it is its turn. Whose turn it is, is drawn: among the processes and their jobs that could go on.
-Time is virtual: it moves a little with each turn, and to the next timer when nobody can go on.
+A process is what dies and sleeps as a whole. It has a queue of ready callbacks, run in their order as asyncio runs
+them, and jobs: what the program hands to a thread. A job runs until the next thing that it asks of Kafka or of the
+database (`pause`), and goes on when it is its turn. Whose turn it is, is drawn: among the processes and their jobs that
+could go on. Time is virtual: it moves a little with each turn, and to the next timer when nobody can go on.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Job(greenlet):
     process: Process
 
 
-class SimulatedLoop(asyncio.AbstractEventLoop):
+class SimulatedLoop:
     """The scheduler, and the event loop of whichever process it lets run."""
 
     def __init__(self, seed: int) -> None:
@@ -94,6 +94,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._timer_number = 0
         self._scheduler = getcurrent()
         self._draw = self.random.random
+        self.unasked: list[BaseException] = []
+        """Exceptions of tasks that nobody waited for."""
         self.background: list[Any] = []
         """What goes on in nobody's process: while there is something, it has its turns too."""
         self.on_background: Callable[[], None] = _nothing
@@ -124,7 +126,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         process.asleep_until = self.now + seconds
         self.call_at(process.asleep_until, _nothing)
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         """Run what blocks as a job."""
         del executor
         future: asyncio.Future[Any] = self.create_future()
@@ -136,7 +138,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
                 result = func(*args)
             except Died:
                 return
-            except Exception as failure:
+            except Exception as failure:  # noqa: BLE001 - whatever it is, it is the future's
                 error = failure
             if process.is_dead or future.cancelled():
                 return
@@ -203,7 +205,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
                 if turns > TURNS_MAX:
                     raise Stuck(f"not at an end after {turns} turns, {self.now:.0f} s")
 
-    def _turn(self) -> None:
+    def _turn(self) -> None:  # noqa: C901, PLR0912 - in one piece, because everything else waits for it
         timers = self._timers
         now = self.now + TURN_S
         while True:
@@ -275,12 +277,12 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def create_future(self) -> asyncio.Future[Any]:
         """Return a future."""
-        return asyncio.Future(loop=self)
+        return asyncio.Future(loop=self)  # type: ignore[arg-type]  # what futures need of a loop it has
 
     def create_task(self, coro: Coroutine[Any, Any, Any], *, name: str | None = None, context: Any = None) -> Any:
         """Return a task; it belongs to the process that runs."""
         del context
-        return asyncio.Task(coro, loop=self, name=name or "task")
+        return asyncio.Task(coro, loop=self, name=name or "task")  # type: ignore[arg-type]  # the same
 
     def get_debug(self) -> bool:
         """Tell that nothing is checked beside the work."""
@@ -299,11 +301,6 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         error = context.get("exception")
         if error is not None and not isinstance(error, Died) and not self.current.is_dead:
             self.unasked.append(error)
-
-    @property
-    def unasked(self) -> list[BaseException]:
-        """Exceptions of tasks that nobody waited for."""
-        return self.__dict__.setdefault("_unasked", [])
 
 
 def _nothing() -> None:

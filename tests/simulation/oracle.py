@@ -1,4 +1,4 @@
-"""What must have come of a schedule: a plain fold over the source logs, one topic after the other, nothing interrupted."""
+"""What must have come of a schedule: a plain fold over the source logs, one topic after the other, uninterrupted."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from models.attribution import MEMBERS, MENTORS, MOVES, TABLES, Attribution
 from models.mentors import decode_mentor
 from models.outgoing import AGAIN, MOVED_FROM
 from streams.engine.batch import RecordBatch
+from streams.engine.options import EngineOptions
 from streams.engine.standing import STANDING_KEY, decode_standing
 from tests.simulation.kafka import Entry, Kafka, Log
 
@@ -60,12 +61,12 @@ def visible(log: Log) -> list[Entry]:
     return log.read(log.first, 1_000_000)[0]
 
 
-def changelog_rows(kafka: Kafka, names: Mapping[str, str], number: int) -> Rows:
+def changelog_rows(kafka: Kafka, options: EngineOptions, number: int) -> Rows:
     """Return the rows that a partition's changelogs hold, the engine's own among them."""
     rows: Rows = {}
-    for table, name in names.items():
+    for table in options.tables:
         kept = rows[table] = {}
-        for entry in visible(kafka.log(name, number)):
+        for entry in visible(kafka.log(options.changelog(table), number)):
             if entry.value is None:
                 kept.pop(entry.key or b"", None)
             else:
@@ -78,7 +79,7 @@ class Found:
 
     def __init__(self, kafka: Kafka, attribution: Attribution) -> None:
         self.counts = {
-            entry.key: entry.value
+            entry.key or b"": entry.value
             for log in kafka.topics[attribution.mentor_counts].logs
             for entry in visible(log)
             if entry.value is not None
@@ -109,7 +110,7 @@ def same_mentors(one: Mapping[bytes, bytes], other: Mapping[bytes, bytes]) -> bo
     )
 
 
-def _plain(row: bytes) -> Any:  # noqa: ANN401 - JSON
+def _plain(row: bytes) -> Any:
     counts = structs.asdict(decode_mentor(row))
     return json.decode(json.encode(counts))
 

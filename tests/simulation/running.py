@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from tests.simulation import bugs
 from tests.simulation.schedule import Schedule
@@ -61,7 +61,7 @@ def run_here(seeds: Iterable[int], *, bug: str | None = None) -> Result:
 def run_one(seed: int, *, trace: list[str] | None = None) -> Failure | None:
     """Run one schedule; with a list for its trace it says what happened when."""
     schedule = Schedule(seed, trace=trace)
-    asyncio._set_running_loop(schedule.loop)  # noqa: SLF001 - how a loop of one's own says that it runs
+    asyncio._set_running_loop(cast("Any", schedule.loop))
     try:
         schedule.run()
     except Exception:  # noqa: BLE001 - whatever it is, it is the verdict
@@ -69,7 +69,7 @@ def run_one(seed: int, *, trace: list[str] | None = None) -> Failure | None:
         traceback.print_exc(file=report)
         return Failure(seed, report.getvalue())
     finally:
-        asyncio._set_running_loop(None)  # noqa: SLF001
+        asyncio._set_running_loop(None)
     return None
 
 

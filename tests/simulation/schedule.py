@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from models.attribution import TABLES, Attribution, Rules
+from models.attribution import TABLES, Attribution, Changes, Rules
 from models.moves import forgotten
 from models.outgoing import AGAIN
 from models.topics import SOURCES, TOPICS
 from streams.beginning import beginnings
+from streams.engine.batch import RecordBatch, Rows
 from streams.engine.deciding import accept, rebuild
 from streams.engine.errors import EngineError
 from streams.engine.options import EngineOptions
@@ -27,6 +27,7 @@ from tests.simulation.kafka import Kafka, Transaction
 from tests.simulation.loop import Process, SimulatedLoop, Stuck
 from tests.simulation.membership import Coordinator
 from tests.simulation.substitutes import VIRTUAL
+from tests.simulation.verdict import look
 from tests.simulation.worker import Cluster, Worker
 
 APP_ID: Final = "simulated"
@@ -38,10 +39,6 @@ LAST_FAULT: Final = 1_000
 """A fault whose moment has not come by this turn does not happen."""
 SOURCE_TOPICS: Final = tuple(topic.full_name(PREFIX) for topic in SOURCES)
 ATTRIBUTION: Final = Attribution(Rules(topic_prefix=PREFIX, thresholds=(1, 2, 4)), partitions=PARTITIONS)
-
-
-class Wrong(AssertionError):
-    """The oracle found something else."""
 
 
 def make_options() -> EngineOptions:
@@ -121,7 +118,7 @@ class Schedule:
         if loop.unasked:
             raise loop.unasked[0]
         if self.is_conclusive:
-            self._look()
+            look(self.kafka, self.shared.options, ATTRIBUTION, self.sources, self.outcome)
 
     # -- what happens ------------------------------------------------------------------------------------------
 
@@ -134,7 +131,7 @@ class Schedule:
         if self.random.random() < 0.1:  # a transaction of somebody else's, given up
             given_up = Transaction(self.loop.now)
             log.append(arrival.data, given_up)
-            self.kafka._decide(given_up, "aborted")  # noqa: SLF001
+            self.kafka._decide(given_up, "aborted")
         log.append(arrival.data)
 
     def _start(self, slot: int) -> None:
@@ -234,7 +231,7 @@ class Schedule:
         self.faults.at_turn([process for process in self.workers if process is not None and not process.is_dead])
         self.loop.alarm = self.faults.first_turn
 
-    def _begin(self, options: EngineOptions, numbers: Any) -> Any:
+    def _begin(self, options: EngineOptions, numbers: Collection[int]) -> Mapping[int, Rows]:
         return beginnings(options, PREFIX, numbers)
 
     def _is_done(self) -> bool:
@@ -252,54 +249,16 @@ class Schedule:
             for number, log in enumerate(kafka.topics[topic].logs):
                 if log.undecided or log.read(offsets.get((topic, number), (0, ""))[0], 1)[0]:
                     return False
-        return all(log.stable == log.end for topic in kafka.topics.values() for log in topic.logs)
+        if any(log.undecided for topic in kafka.topics.values() for log in topic.logs):
+            return False
+        return all(self._is_read(number) for number in range(PARTITIONS))
 
-    # -- the verdict -------------------------------------------------------------------------------------------
-
-    def _look(self) -> None:
-        found = oracle.Found(self.kafka, ATTRIBUTION)
-        names = {table: self.shared.options.changelog(table) for table in TABLES}
-        lost = self.outcome.loses_copies
-        milestones, letters, moved = found.milestones, found.letters, found.moved
-        counts: dict[bytes, bytes] = {}
-        if self.shared.refused:
-            raise Wrong(f"refused: {self.shared.refused}")
-        for number in range(PARTITIONS):
-            expected = self.sources.fold(ATTRIBUTION, number)
-            kept = oracle.changelog_rows(self.kafka, names, number)
-            for table in oracle.COMPARED[: 2 if lost else 3]:
-                rows = {key: row for key, row in kept[table].items() if not key.startswith(b"\0")}
-                same = oracle.same_mentors if table == TABLES[0] else dict.__eq__
-                if not same(rows, expected.rows[table]):
-                    raise Wrong(f"partition {number}, table {table}:\n  {rows}\nexpected\n  {expected.rows[table]}")
-            for topic, at in oracle.position_of(kept).items():
-                if self.kafka.log(topic, number).read(at, 1)[0]:
-                    raise Wrong(f"partition {number}: rows say that {topic} was read to {at} only")
-            for row in expected.rows[TABLES[0]].values():
-                mentor = oracle.decode_mentor(row)
-                if mentor.last_event_at is not None:
-                    counts[f"{mentor.org_id}:{mentor.mentor_id}".encode()] = row
-            milestones = milestones - expected.milestones
-            missing = expected.milestones - found.milestones
-            if missing:
-                raise Wrong(f"partition {number}: milestones that never came: {missing}")
-            missed = (expected.letters - found.letters, Counter() if lost else expected.moved - found.moved)
-            if self.outcome.sends_again:  # in the batch in which the new begins, some of it is called old
-                missed = (missed[0] - found.letters_again, missed[1] - found.moved_again)
-            if any(missed):
-                raise Wrong(f"partition {number}: dead letters, moved records that never came: {missed}")
-            letters, moved = letters - expected.letters, moved - expected.moved
-        if self.outcome.app_id is not None:
-            letters = moved = Counter()
-        if milestones or letters or (moved and not lost):
-            raise Wrong(f"more than there should be: {milestones} {letters} {moved}")
-        if not oracle.same_mentors(found.counts, counts):
-            raise Wrong(f"published counts:\n  {found.counts}\nexpected\n  {counts}")
+    def _is_read(self, number: int) -> bool:
+        """Tell whether a partition's rows say that everything was read: the group's offsets anybody may have set."""
+        positions = oracle.position_of(oracle.changelog_rows(self.kafka, self.shared.options, number))
+        return all(not self.kafka.log(topic, number).read(positions.get(topic, 0), 1)[0] for topic in SOURCE_TOPICS)
 
 
-def fold(rows: Any, batch: Any) -> Any:
+def fold(rows: Rows, batch: RecordBatch) -> Changes:
     """Fold as `streams.app` does, by the virtual clock."""
     return ATTRIBUTION.fold(rows, batch, now_ms=VIRTUAL.time_ns() // 1_000_000)
-
-
-Runner = Callable[[int], None]

@@ -1,7 +1,7 @@
 """The clock, and what else of Python's library a simulated process must not have, replaced in our modules by name.
 
-In the modules of the program, and nowhere else: `time` and `monotonic` are the scheduler's, the garbage collector is left
-alone (it would walk and freeze all schedules that ran before), fault points are turns.
+In the modules of the program, and nowhere else: `time` and `monotonic` are the scheduler's, the garbage collector is
+left alone (it would walk and freeze all schedules that ran before), at fault points a process can be met.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 
@@ -81,7 +81,7 @@ class _Silent:
 
 def silence() -> None:
     """Let structlog's loggers say nothing: a schedule's workers leave all the time."""
-    structlog.configure(wrapper_class=_Silent, cache_logger_on_first_use=True)
+    structlog.configure(wrapper_class=cast("Any", _Silent), cache_logger_on_first_use=True)
 
 
 VIRTUAL: Final = Virtual()

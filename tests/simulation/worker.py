@@ -1,7 +1,7 @@
 """A worker: the real engine, recovery and epochs, with a stand-in for what Faust and aiokafka do around them.
 
-The stand-in keeps Faust's order: revoked, joined, assigned, recovery, seek, flow; one agent folds what was fetched. A fetch
-may return what a seek has made old, or be lost on its way to the agent: that is for the engine to notice.
+The stand-in keeps Faust's order: revoked, joined, assigned, recovery, seek, flow; one agent folds what was fetched. A
+fetch may return what a seek has made old, or be lost on its way to the agent: that is for the engine to notice.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from faust.types import TP
 from mode.services import ServiceTask
@@ -57,7 +57,7 @@ class Recovery(ChangelogRecovery):
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self.app = worker
+        self.app: Any = worker
         self._start_signal = asyncio.Event()
         self._generation_id = 0
 
@@ -71,9 +71,8 @@ class Recovery(ChangelogRecovery):
         """The process ends otherwise."""
         return False
 
-    async def wait_for_stopped(self, *coros: Any, timeout: Any = None) -> bool:
+    async def wait_for_stopped(self, *coros: Any, **_: Any) -> bool:
         """Wait for something; the service is never stopped."""
-        del timeout
         for each in coros:
             await each
         return False
@@ -201,7 +200,7 @@ class Worker:
         self.consumer = ConsumerStandIn(self)
         self.queue: deque[RecordBatch] = deque()
         self.has_batches = asyncio.Event()
-        self._epochs: Any = Epochs.__new__(Epochs)
+        self._epochs = cast("Any", Epochs.__new__(Epochs))
         self._epochs.app = self
         self._recovery = Recovery(self)
 
@@ -210,7 +209,7 @@ class Worker:
         loop = self.shared.loop
         for task in vars(ChangelogRecovery).values():
             if isinstance(task, ServiceTask):
-                loop.create_task(task.fun(self._recovery))
+                loop.create_task(cast("Any", task.fun(self._recovery)))
         loop.create_task(self._stay_in_group())
         loop.create_task(self.consumer.fetch())
         loop.create_task(self._agent())
@@ -238,7 +237,7 @@ class Worker:
             self.consumer.assign(numbers)
             await self._epochs.on_rebalance(self.consumer.assignment(), set(), set())
             self._recovery.begin(self.consumer_generation_id)
-            while coordinator.heartbeat(member, loop.now):
+            while coordinator.heartbeat(member, loop.now):  # noqa: ASYNC110 - that is what a heartbeat is
                 await asyncio.sleep(HEARTBEAT_S)
 
     async def _note_refusals(self) -> None:
