@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeVar
 
 from confluent_kafka import (
     Consumer,
@@ -29,12 +29,16 @@ GROUP_EMPTY_TIMEOUT_S: Final = 90.0
 RETRY_S: Final = 0.5
 RECORDS_PER_CALL: Final = 10_000
 
-_NO_COORDINATOR_YET: Final[tuple[int, ...]] = (
+_NOT_READY_YET: Final[tuple[int, ...]] = (
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
 )
-"""Answers of a broker that has just started."""
+"""Answers of a broker that has just started, or just made a topic."""
+
+Answer = TypeVar("Answer")
 
 Position = tuple[str, int]
 """Topic and partition."""
@@ -60,7 +64,7 @@ def publish(records: Iterable[LoadRecord], settings: Settings) -> None:
 
 
 class Watch:
-    """A consumer group and the ends of topics, seen without being a member."""
+    """A consumer group and topics, seen and changed without being a member."""
 
     def __init__(self, settings: Settings) -> None:
         self._group = settings.app_id
@@ -84,24 +88,30 @@ class Watch:
         """Return the offset after the last record that a read_committed reader can see."""
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         asked = {TopicPartition(topic, number): latest for topic in topics for number in self._partitions}
-        answers = self._admin.list_offsets(
-            asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_TIMEOUT_S
-        )
-        return {(tp.topic, tp.partition): future.result().offset for tp, future in answers.items()}
+
+        def ask() -> dict[Position, int]:
+            answers = self._admin.list_offsets(
+                asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_TIMEOUT_S
+            )
+            return {(tp.topic, tp.partition): future.result().offset for tp, future in answers.items()}
+
+        return _answered(ask)
 
     def committed(self, topics: Sequence[str]) -> dict[Position, int]:
         """Return the group's committed offsets, 0 where there is none."""
         asked = [TopicPartition(topic, number) for topic in topics for number in self._partitions]
-        deadline_s = time.monotonic() + REQUEST_TIMEOUT_S
-        while True:
-            try:
-                answers = self._consumer.committed(asked, REQUEST_TIMEOUT_S)
-                break
-            except KafkaException as error:
-                if error.args[0].code() not in _NO_COORDINATOR_YET or time.monotonic() > deadline_s:
-                    raise
-            time.sleep(RETRY_S)
+        answers = _answered(lambda: self._consumer.committed(asked, REQUEST_TIMEOUT_S))
         return {(tp.topic, tp.partition): max(tp.offset, 0) for tp in answers}
+
+    def delete(self, topics: Sequence[str]) -> None:
+        """Delete topics; return when the cluster knows them no more."""
+        for deleted in self._admin.delete_topics(list(topics), operation_timeout=REQUEST_TIMEOUT_S).values():
+            deleted.result(REQUEST_TIMEOUT_S)
+        deadline_s = time.monotonic() + REQUEST_TIMEOUT_S
+        while any(topic in self._admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics for topic in topics):
+            if time.monotonic() > deadline_s:
+                raise TimeoutError(f"{', '.join(topics)}: still there {REQUEST_TIMEOUT_S:.0f} s after their deletion")
+            time.sleep(RETRY_S)
 
     def move(self, offsets: Mapping[Position, int]) -> None:
         """Set the group's committed offsets, waiting until its last member has left."""
@@ -122,6 +132,18 @@ class Watch:
             if time.monotonic() > deadline_s:
                 raise GroupBusy(f"group {self._group} still has members after {GROUP_EMPTY_TIMEOUT_S:.0f} s")
             time.sleep(RETRY_S)
+
+
+def _answered(ask: Callable[[], Answer]) -> Answer:
+    """Ask until the broker is ready to answer."""
+    deadline_s = time.monotonic() + REQUEST_TIMEOUT_S
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in _NOT_READY_YET or time.monotonic() > deadline_s:
+                raise
+        time.sleep(RETRY_S)
 
 
 def read(settings: Settings, topic: str, since: Mapping[Position, int]) -> Iterator[tuple[bytes, bytes]]:

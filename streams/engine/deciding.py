@@ -6,7 +6,8 @@ fenced, leaves, and finds what was decided when it starts afresh. Each partition
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
     from streams.engine.batch import Rows
     from streams.engine.options import EngineOptions
+
+
+DECIDING_TIMEOUT_S: Final = 600.0
+"""Longest transaction of a decision: it writes as many rows as the partition has, an epoch a few thousand. Where the
+program dies, the partition's next owner ends the transaction when it starts. Kafka's own limit is 900 s."""
 
 
 class PartitionState(Struct, kw_only=True):
@@ -99,7 +105,8 @@ class _Fenced:
     """The producer of a partition, whose owner is fenced, for the body."""
 
     def __init__(self, options: EngineOptions, number: int) -> None:
-        self._producer = TransactionalProducer(options, number)
+        patient = dataclasses.replace(options, transaction_timeout_s=DECIDING_TIMEOUT_S)
+        self._producer = TransactionalProducer(patient, number)
 
     def __enter__(self) -> TransactionalProducer:
         self._producer.start()

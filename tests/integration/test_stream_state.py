@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -27,6 +28,9 @@ from models.partitioning import partition_of
 from models.topics import CLICKS, CODES, MENTOR_COUNTS, MILESTONES, REGISTRATIONS, Topic
 from process.settings import Settings
 from proof.verify.oracle import Oracle
+from streams.app import engine_options
+from streams.beginning import beginnings
+from streams.engine.deciding import rebuild
 from tests.component import environment
 from tests.crew import READY, ROOT, Crew, differences, wait_until
 from tests.integration.test_stream_app import counts_of, published, send
@@ -40,6 +44,8 @@ AT: Final = "2026-11-20T10:00:00Z"
 CLICKS_SENT: Final = 5
 CONFIRMED: Final = 1
 TIMEOUT_S: Final = 30.0
+BROKER_LOOKS_S: Final = 10.0
+"""How often a broker ends the transactions that took too long."""
 
 
 class Scene:
@@ -386,6 +392,24 @@ def test_an_installation_of_the_version_before_is_taken_up(scene: Scene) -> None
     scene.start()
     scene.click(1)
     scene.wait_counted(CLICKS_SENT + 3)
+
+
+def test_a_rebuild_may_take_longer_than_an_epoch(scene: Scene) -> None:
+    """A partition of millions of rows: the broker ends an epoch's transaction after seconds, and not this one."""
+    options = engine_options(scene.settings)
+
+    def slow(point: str) -> None:
+        if point == "engine.produced":
+            time.sleep(1.5 * BROKER_LOOKS_S)
+
+    impatient = dataclasses.replace(options, transaction_timeout_s=1.0, fault_point=slow)
+    (state,) = rebuild(
+        impatient, [scene.home], begin=lambda asked: beginnings(options, scene.settings.topic_prefix, asked)
+    )
+    assert state.reason is None
+    scene.start()
+    scene.wait_counted(CLICKS_SENT)
+    scene.assert_exact()
 
 
 def test_the_command_names_what_is_wrong_with_its_use(scene: Scene) -> None:
