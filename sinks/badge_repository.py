@@ -151,9 +151,9 @@ class MemoryBadgeRepository:
         """Note where partitions begin."""
         self.move({place: start.next for place, start in starts.items()})
 
-    def move(self, reached: Mapping[Place, int]) -> None:
+    def move(self, reached: Mapping[Place, int | None]) -> None:
         """Note how far partitions have been read."""
-        self._state.positions.update(reached)
+        self._state.positions.update({place: offset for place, offset in reached.items() if offset is not None})
 
     @contextmanager
     def transaction(self) -> Iterator[BadgeTransaction]:

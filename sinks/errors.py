@@ -5,7 +5,7 @@ ReferralError
 │   ├── SecondCode          the mentor has a code already
 │   └── RecordRefused       whatever else the record alone caused in the sink
 ├── StoreUnavailable        what keeps the records cannot be used now: wait and try again
-└── Fenced                  another process has taken partitions over: what was read of them is its to keep
+└── Fenced                  another process has taken partitions over, or the store went back in time beneath us
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ class StoreUnavailable(ReferralError):  # noqa: N818 - named like its siblings
 
 
 class Fenced(ReferralError):  # noqa: N818 - the same
-    """Another process has claimed partitions of ours; nothing of the transaction was kept."""
+    """The positions are not as we left them; nothing of the transaction was kept, and they must be claimed anew."""
 
     def __init__(self, places: Collection[Place]) -> None:
-        super().__init__(f"another process has taken over {', '.join(f'{topic}/{n}' for topic, n in sorted(places))}")
+        names = ", ".join(f"{topic}/{number}" for topic, number in sorted(places))
+        super().__init__(f"claimed by another process, or by an earlier state of the store: {names}")
         self.places = frozenset(places)

@@ -77,7 +77,8 @@ class KafkaSource:
             **config,
             "group.id": group_id,
             "isolation.level": "read_committed",
-            "auto.offset.reset": "earliest",
+            # Where records are that were not expected is for the keeper of the positions to judge.
+            "auto.offset.reset": "earliest" if keeps_positions else "error",
             "enable.auto.offset.store": False,
             "enable.auto.commit": True,
             "auto.commit.interval.ms": OFFSETS_COMMIT_INTERVAL_MS,
@@ -178,6 +179,10 @@ class KafkaSource:
         self._joined().incremental_assign([TopicPartition(*place, offset) for place, offset in at.items()])
         self._store(at)
 
+    def held(self) -> Collection[Place]:
+        """Return the partitions that are being read."""
+        return [*self._begun]
+
     def reached(self) -> Mapping[Place, int]:
         """Return how far partitions were read, where that is further than the last commit or `begin`."""
         return {place: offset for place, offset in self._next.items() if offset > self._kept.get(place, -1)}
@@ -245,6 +250,10 @@ class KafkaSource:
             return self._keeps_positions or (message.topic(), message.partition()) in self._begun
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the same as above
             self._pass(message)
+            return False
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the same as above
+            self._tell_once(error, "kafka.position_out_of_range")
+            self.give_back([(str(message.topic()), message.partition() or 0)])
             return False
         if error.fatal():
             raise KafkaException(error)

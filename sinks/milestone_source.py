@@ -48,6 +48,9 @@ class MilestoneSource(Protocol):
     def begin(self, starts: Mapping[Place, Start]) -> None:
         """Read partitions from there on; those that have moved away meanwhile are passed over."""
 
+    def held(self) -> Collection[Place]:
+        """Return the partitions that are being read."""
+
     def reached(self) -> Mapping[Place, int]:
         """Return how far partitions were read, where that is further than the last commit or `begin`.
 
@@ -128,6 +131,10 @@ class MemoryMilestoneSource:
 
     def begin(self, starts: Mapping[Place, Start]) -> None:
         """Do nothing: nobody is asked to."""
+
+    def held(self) -> Collection[Place]:
+        """Return the partition."""
+        return [(self.TOPIC, 0)]
 
     def reached(self) -> Mapping[Place, int]:
         """Return how far it was read, if further than the last commit."""

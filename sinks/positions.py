@@ -120,8 +120,12 @@ class Positions(Protocol):
 
         """
 
-    def move(self, reached: Mapping[Place, int]) -> None:
-        """Note how far partitions have been read, apart from any effect; the same raises."""
+    def move(self, reached: Mapping[Place, int | None]) -> None:
+        """Note how far partitions have been read, apart from any effect; None: only see that one is still ours.
+
+        A position that is not where we moved it last is not ours: the store went back in time beneath us. The same
+        raises.
+        """
 
 
 def judge(position: Position | None, log: Log, *, is_used: bool) -> Start:

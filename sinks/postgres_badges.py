@@ -39,6 +39,7 @@ class PostgresBadgeRepository:
             query(connection, "hold_definitions")
             yield _PostgresTransaction(connection, self.positions)
             fault_point("badges.inserted")
+        self.positions.kept()
 
     @contextmanager
     def trial(self) -> Iterator[BadgeTransaction]:

@@ -44,6 +44,7 @@ class PostgresCountsRepository:
         """Run the body in one transaction, committed at its end."""
         with self._database.transaction() as connection:
             yield _PostgresTransaction(connection, self.positions)
+        self.positions.kept()
 
     @contextmanager
     def trial(self) -> Iterator[CountsTransaction]:

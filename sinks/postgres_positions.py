@@ -41,6 +41,8 @@ class PostgresPositions:
         self._used = used
         self._forget_order = forget_order
         self._claims: dict[Place, int] = {}
+        self._at: dict[Place, int | None] = {}  # where the database has acknowledged them to be
+        self._moving: dict[Place, int] = {}  # in the transaction under way
 
     def claim(self, places: Iterable[Place]) -> Mapping[Place, Position]:
         """Take the partitions' positions over and return those that there are."""
@@ -48,6 +50,7 @@ class PostgresPositions:
         with self._database.transaction() as connection:
             rows = query(connection, "claim_positions", {"consumer": self._consumer, **_columns(places)})
         self._claims |= {(topic, number): claim for topic, number, *_, claim in rows}
+        self._at |= {(topic, number): next_offset for topic, number, _, next_offset, *_ in rows}
         return {
             (topic, number): Position(next_offset, topic_id, read_before)
             for topic, number, topic_id, next_offset, read_before, _ in rows
@@ -66,11 +69,18 @@ class PostgresPositions:
             self.move_in(connection, {place: start.next for place, start in starts.items()}, starts=starts)
             if self._forget_order is not None:
                 self._forget_order(connection, starts)
+        self.kept()
 
-    def move(self, reached: Mapping[Place, int]) -> None:
+    def move(self, reached: Mapping[Place, int | None]) -> None:
         """Note how far partitions have been read, apart from any effect."""
         with self._database.transaction() as connection:
             self.move_in(connection, reached)
+        self.kept()
+
+    def kept(self) -> None:
+        """Take note that the transaction of the last move was acknowledged; one that was not may be done or undone."""
+        self._at |= self._moving
+        self._moving = {}
 
     def move_in(
         self,
@@ -79,12 +89,14 @@ class PostgresPositions:
         *,
         starts: Mapping[Place, Start] = NO_STARTS,
     ) -> None:
-        """Move positions in a transaction that has its own effect; None: hold one where it is.
+        """Move positions in a transaction that has its own effect, and then say `kept`; None: hold one where it is.
 
         Raises:
-            Fenced: somebody else has claimed one of them; the transaction must be rolled back.
+            Fenced: somebody else has claimed one of them, or it is not where we moved it, as in a database that went
+                back in time; the transaction must be rolled back.
 
         """
+        self._moving = {place: offset for place, offset in reached.items() if offset is not None}
         if not reached:
             return
         places = sorted(reached)
@@ -94,6 +106,7 @@ class PostgresPositions:
             "claims": column(self._claims.get(place, 0) for place in places),
             "next_offsets": column(reached[place] for place in places),
             "topic_ids": column(f'"{starts[place].topic_id}"' if starts else None for place in places),
+            "expected": column(self._at.get(place) for place in places),
             "read_befores": column(starts[place].read_before if starts else None for place in places),
         }
         held = set(query(connection, "move_positions", values))

@@ -205,7 +205,8 @@ SET claim = sink_positions.claim + 1, claimed_at = now()
 RETURNING topic, topic_partition, topic_id, next_offset, read_before, claim;
 
 -- name: move_positions --
--- Returns those that are still claimed by whom we take ourselves for; a position without a new offset is only held.
+-- Returns those that are still claimed by whom we take ourselves for, and are where we have moved them; a database that
+-- went back in time beneath us has others. A position without a new offset is only held.
 UPDATE sink_positions
 SET
     next_offset = coalesce(batch.next_offset, sink_positions.next_offset),
@@ -214,13 +215,14 @@ SET
     moved_at = CASE WHEN batch.next_offset IS NULL THEN sink_positions.moved_at ELSE now() END
 FROM unnest(
     %(topics)s::text[], %(partitions)s::integer[], %(claims)s::bigint[], %(next_offsets)s::bigint[],
-    %(topic_ids)s::text[], %(read_befores)s::bigint[]
-) AS batch (topic, topic_partition, claim, next_offset, topic_id, read_before)
+    %(topic_ids)s::text[], %(read_befores)s::bigint[], %(expected)s::bigint[]
+) AS batch (topic, topic_partition, claim, next_offset, topic_id, read_before, expected)
 WHERE
     sink_positions.consumer = %(consumer)s
     AND sink_positions.topic = batch.topic
     AND sink_positions.topic_partition = batch.topic_partition
     AND sink_positions.claim = batch.claim
+    AND sink_positions.next_offset IS NOT DISTINCT FROM batch.expected
 RETURNING sink_positions.topic, sink_positions.topic_partition;
 
 -- name: has_milestones --

@@ -45,8 +45,12 @@ RETRY_DELAY_MAX_S: Final = 5.0
 SAID_AGAIN_S: Final = 60.0
 """Whoever looks at the log a while later sees what is waited for."""
 
-MARKERS_INTERVAL_S: Final = 10.0
-"""Positions are moved over what was no record, a transaction's marker for example, no more often than this."""
+LOOK_INTERVAL_S: Final = 10.0
+"""So often positions are looked at without records: whether the store went back in time, and to move them over what was
+no record, a transaction's marker for example."""
+
+BEGIN_INTERVAL_S: Final = 1.0
+"""While Kafka does not say how partitions are, it is asked again after this."""
 
 _STAY_INTERVAL_S: Final = 0.5
 """While waiting, the source is told this often that we live; its group gives us minutes."""
@@ -108,7 +112,8 @@ class SinkTask:
         self._log = structlog.stdlib.get_logger("sinks.sink_task").bind(sink=sink.name)
         self._polled = f"{sink.name}.polled"
         self._committed = f"{sink.name}.committed"
-        self._next_move = 0.0
+        self._next_look = 0.0
+        self._next_begin = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Subscribe and work until `stop` is set, then commit and close; may be called again."""
@@ -137,17 +142,17 @@ class SinkTask:
             fault_point(self._polled)
         try:
             self._keep(records, stop)
-            if self._source.awaiting():
+            if time.monotonic() >= self._next_begin and self._source.awaiting():
                 self._patiently(self._begin, stop)
             self._patiently(self._tend, stop)
         except Fenced as fenced:
             # What is in hand of other partitions was not kept either; all of it is read again from where the store is.
-            self._log.warning("sink.fenced", partitions=sorted(fenced.places))
+            self._log.warning("sink.fenced", reason=str(fenced))
             self._source.give_back(fenced.places | self._source.reached().keys())
         return len(records)
 
     def _keep(self, records: Sequence[Record], stop: threading.Event) -> None:
-        """Put records, and let positions and offsets follow; also over what was no record, now and then."""
+        """Put records, and let positions and offsets follow; look at all positions now and then."""
         reached = self._source.reached()
         if records:
             letters = self._patiently(lambda: self._put(records, reached), stop)
@@ -156,10 +161,12 @@ class SinkTask:
                 self._send(letters, stop)
                 self._patiently(lambda: self._sink.positions.move(reached), stop)
             self._source.commit(records)
-        elif reached and time.monotonic() >= self._next_move:
-            self._next_move = time.monotonic() + MARKERS_INTERVAL_S
-            self._patiently(lambda: self._sink.positions.move(reached), stop)
-            self._source.commit([])
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + LOOK_INTERVAL_S
+            held = {**dict.fromkeys(self._source.held()), **self._source.reached()}
+            if held:
+                self._patiently(lambda: self._sink.positions.move(held), stop)
+                self._source.commit([])
 
     def _begin(self) -> None:
         """Claim the partitions that have come, and read them from where the store says."""
@@ -167,6 +174,8 @@ class SinkTask:
         positions = self._sink.positions.claim(places)
         logs = self._source.look(places)  # after the claim: nobody moves the positions any more
         is_used = len(positions) == len(places) or self._sink.positions.is_used()
+        if len(logs) < len(places):
+            self._next_begin = time.monotonic() + BEGIN_INTERVAL_S
         starts = {place: judge(positions.get(place), log, is_used=is_used) for place, log in logs.items()}
         if starts:
             self._sink.begin(starts)

@@ -131,6 +131,20 @@ def test_restored_database_gets_its_counts(installation: Installation, parts: Pa
         )
 
 
+def test_database_goes_back_beneath_a_running_consumer(installation: Installation) -> None:
+    """As after a failover to a replica that was behind: what it has not is awarded again, with no record to come."""
+    installation.publish(milestone(1), milestone(5))
+    with installation.running("badges") as badges:
+        wait_until(lambda: installation.awards(MENTOR) == [1, 5])
+        installation.query(
+            "WITH a AS (DELETE FROM badge_awards), d AS (DELETE FROM badge_decisions), m AS (DELETE FROM milestones) "
+            "UPDATE sink_positions SET next_offset = 0"
+        )
+        wait_until(lambda: installation.awards(MENTOR) == [1, 5])
+    assert said(badges, "sink.fenced")
+    assert said(badges, "sink.store_went_back")
+
+
 def test_database_that_is_lost_is_filled_again(installation: Installation, parts: Parts) -> None:
     """A database made anew gets everything that the topics still have, whatever Kafka's offsets say."""
     backup = back_up(installation, parts)  # of a database that knows the mentor and has read nothing
@@ -171,6 +185,16 @@ def test_counts_topic_made_anew(installation: Installation) -> None:
     with installation.running("counts") as projection:
         wait_until(lambda: confirmed(installation) == [7])
     assert len(said(projection, "sink.topic_made_anew")) == PARTITIONS
+
+
+def test_counts_topic_made_anew_beneath_a_running_projection(installation: Installation) -> None:
+    """The same while the projection runs."""
+    installation.publish(*(counts(n) for n in range(5)))
+    with installation.running("counts"):
+        wait_until(lambda: installation.committed("counts") == 5)
+        make_anew(installation, MENTOR_COUNTS)
+        installation.publish(counts(7))
+        wait_until(lambda: confirmed(installation) == [7])
 
 
 def test_log_that_ends_before_the_position(installation: Installation) -> None:
