@@ -42,11 +42,7 @@ FROM (
 LEFT JOIN LATERAL (
     SELECT name, comes_at
     FROM badge_definitions
-    CROSS JOIN LATERAL (
-        SELECT min(milestone_thresholds.threshold) AS comes_at
-        FROM milestone_thresholds
-        WHERE milestone_thresholds.threshold >= badge_definitions.threshold
-    ) AS announced
+    CROSS JOIN LATERAL milestone_for(threshold) AS comes_at
     WHERE
         (org_id = %(org_id)s OR org_id IS NULL)
         AND type = 'recruitment'

@@ -18,6 +18,11 @@ CREATE POLICY own_organisation ON milestone_thresholds
 USING (org_id = current_org_id()) WITH CHECK (org_id = current_org_id());
 CREATE POLICY every_organisation ON milestone_thresholds FOR SELECT USING (org_id IS NULL);
 
+CREATE FUNCTION milestone_for(badge_threshold integer) RETURNS bigint LANGUAGE sql STABLE
+RETURN (SELECT min(threshold) FROM milestone_thresholds WHERE threshold >= badge_threshold);
+COMMENT ON FUNCTION milestone_for IS
+    'The count at which a milestone brings a badge of this threshold; NULL: none does.';
+
 CREATE FUNCTION refuse_badge_never_announced() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     announced bigint[] := ARRAY(SELECT threshold FROM milestone_thresholds ORDER BY threshold);
