@@ -56,7 +56,7 @@ def test_column_that_is_not_known(installation: Installation, component: str, ta
     """A column that must not be NULL and that this program does not fill: it waits, and no record is a dead letter."""
     thresholds = (1, 5, 10)[:records]
     with installation.running(component) as running:
-        wait_until(lambda: bool(installation.query("SELECT FROM sink_positions WHERE next_offset IS NOT NULL")))
+        wait_until(lambda: bool(installation.query("SELECT 1 FROM sink_positions WHERE next_offset IS NOT NULL")))
         installation.query(f"ALTER TABLE {table} ADD COLUMN region text NOT NULL")
         installation.publish(*(milestone(at) if component == "badges" else counts(at) for at in thresholds))
         wait_until(lambda: bool(waiting(running)))
