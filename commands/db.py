@@ -14,13 +14,14 @@ def command() -> None:
 
 @command.command()
 def migrate() -> None:
-    """Create or update the tables in REFERRALS_DATABASE_URL.
+    """Create or update the tables in REFERRALS_DATABASE_URL, and note REFERRALS_THRESHOLDS there.
 
     Safe to run again, and by several at once. Says what it did.
     """
     from sinks.migrate import migrate as bring_up_to_date  # noqa: PLC0415  `--help` needs neither yoyo nor psycopg
 
-    report = bring_up_to_date(load_settings().database_url)
+    settings = load_settings()
+    report = bring_up_to_date(settings.database_url, thresholds=settings.thresholds)
     for name in report.applied:
         click.echo(f"applied {name}")
     for notice in report.notices:

@@ -160,6 +160,11 @@ def decide_all(milestones: Iterable[MilestoneReached], facts: Facts) -> list[Dec
     return decisions
 
 
+def never_announced(definitions: Iterable[BadgeDefinition], thresholds: Sequence[int]) -> list[BadgeDefinition]:
+    """Return the recruitment badges at counts at which no milestone is announced: they come late, or never."""
+    return [each for each in definitions if each.type == RECRUITMENT and each.threshold not in thresholds]
+
+
 def missing_definitions(definitions: Iterable[BadgeDefinition]) -> list[BadgeDefinition]:
     """Return the seeded definitions that are not among those given, by their stable ids."""
     present = {definition.badge_id for definition in definitions}

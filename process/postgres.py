@@ -1,4 +1,4 @@
-"""How every connection to Postgres begins: who it is, when a server that says nothing is given up, and times in UTC."""
+"""How every connection to Postgres begins: who it is, times in UTC, and how long it waits for whom."""
 
 from __future__ import annotations
 
@@ -13,22 +13,35 @@ SILENCE_S: Final = 10
 IN_UTC: Final = "-c TimeZone=UTC"
 """Else times come as the server's or the session's settings have it, and with them what is published and printed."""
 
+LOCK_TIMEOUT_S: Final = 10.0
+"""Somebody's transaction that was left open, in psql perhaps, is waited for so long, and no process waits for ever."""
 
-def session(url: str, name: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S) -> dict[str, Any]:
+
+def session(
+    url: str,
+    name: str,
+    *,
+    connect_timeout_s: int = CONNECT_TIMEOUT_S,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+    statement_timeout_s: float = 0,
+) -> dict[str, Any]:
     """Return the arguments, besides the address, with which a connection of ours is made.
 
     Args:
-        url: the address; options that it has itself stay.
+        url: the address; options that it has itself stay, and go before ours.
         name: what does the connecting, for `pg_stat_activity`.
         connect_timeout_s: seconds for the connection to come about.
+        lock_timeout_s: seconds to wait for what somebody else has locked; 0: without end.
+        statement_timeout_s: seconds for a statement; 0: without end.
 
     """
     given = str(conninfo_to_dict(url).get("options") or "")
+    bounds = f"-c lock_timeout={lock_timeout_s * 1000:.0f} -c statement_timeout={statement_timeout_s * 1000:.0f}"
     return {
         "application_name": name,
         "autocommit": True,
         "connect_timeout": connect_timeout_s,
         "keepalives_idle": SILENCE_S,
-        "options": f"{given} {IN_UTC}".strip(),
+        "options": f"{bounds} {given} {IN_UTC}",
         "tcp_user_timeout": SILENCE_S * 1000,
     }

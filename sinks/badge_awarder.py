@@ -4,8 +4,9 @@ Consumes `milestones.v1` (key `org_id:mentor_id`, value MilestoneReached); keeps
 `BadgeRepository`; leaves what cannot be used to the dead letters. It depends on the two protocols `MilestoneSource`
 and `BadgeRepository`, not on Kafka, Postgres or the stream app.
 
-Failure handling: a batch is one transaction of milestones, awards and audit; then the offsets. Killed between the
-two, the next process finds the milestones recorded and passes over them. A milestone of which something is not known
+Failure handling: a batch is one transaction of milestones, awards, audit and positions; where some of it are dead
+letters, the positions follow when those are safe. Killed in between, the next process finds the milestones recorded and
+passes over them. A milestone of which something is not known
 yet, its mentor or any definition, is recorded and decided when that comes. A forged one, naming an organisation that
 does not know the mentor while another does, gets an audit row and no award; it is well-formed, so it is no dead letter.
 """
@@ -14,21 +15,34 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from collections import Counter
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from models.badges import AWAITING_MENTOR, Decision, Reason, decide_all, decode_milestone, missing_definitions
+from models.badges import (
+    AWAITING_MENTOR,
+    Decision,
+    Reason,
+    decide_all,
+    decode_milestone,
+    missing_definitions,
+    never_announced,
+)
 from models.errors import BadInput
+from models.events import MilestoneReached
+from models.identifiers import milestone_id
 from sinks.errors import StoreUnavailable
+from sinks.positions import NOWHERE
 from sinks.records import DeadLetter, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from models.events import MilestoneReached
     from sinks.badge_repository import BadgeRepository
+    from sinks.positions import Place, Positions, Start
 
 CLAIM_MAX: Final = 5_000
 """Milestones decided again in one transaction; new ones are read between two such."""
@@ -45,14 +59,38 @@ class BadgeAwarder:
 
     name = "badges"
 
-    def __init__(self, repository: BadgeRepository) -> None:
+    def __init__(self, repository: BadgeRepository, *, thresholds: Sequence[int] = ()) -> None:
+        """Make it; `thresholds` are the counts at which milestones are announced, none: not known."""
         self._repository = repository
+        self._thresholds = thresholds
         self._claim_now = True
         self._next_claim = 0.0
 
+    @property
+    def positions(self) -> Positions:
+        """Where it goes on reading."""
+        return self._repository.positions
+
     def open(self) -> None:
-        """Look whether the seeded definitions are there; what is missing is not awarded, and said so."""
-        missing = missing_definitions(self._repository.definitions())
+        """Look at the schema, and whether the definitions can be met: what is missing or comes late is said."""
+        if (beyond := self._repository.check_schema()) is not None:
+            log.warning("badges.schema_is_newer", reason=beyond)
+        definitions = self._repository.definitions()
+        if self._thresholds:
+            self._repository.announce(self._thresholds)
+            for badge in never_announced(definitions, self._thresholds):
+                later = [at for at in self._thresholds if at > badge.threshold]
+                log.warning(
+                    "badges.definition_never_announced",
+                    badge_id=badge.badge_id,
+                    name=badge.name,
+                    threshold=badge.threshold,
+                    awarded_at=later[0] if later else None,
+                    remedy="no milestone is announced at its threshold: set REFERRALS_THRESHOLDS="
+                    f"{','.join(map(str, sorted({*self._thresholds, badge.threshold})))} for every component and start "
+                    "them again, or change the definition",
+                )
+        missing = missing_definitions(definitions)
         if missing:
             log.warning(
                 "badges.definitions_missing",
@@ -61,11 +99,16 @@ class BadgeAwarder:
                 remedy="insert them again into badge_definitions; milestones meanwhile are recorded and awarded then",
             )
 
-    def put(self, records: Sequence[Record]) -> list[DeadLetter]:
-        """Record the milestones and decide those that are new, in one transaction.
+    def begin(self, starts: Mapping[Place, Start]) -> None:
+        """Note where partitions begin."""
+        self._repository.positions.begin(starts)
+
+    def put(self, records: Sequence[Record], reached: Mapping[Place, int] = NOWHERE) -> list[DeadLetter]:
+        """Record the milestones and decide those that are new, in one transaction; move the positions along.
 
         Raises:
             StoreUnavailable: to be tried again; milestones that had been committed are passed over then.
+            Fenced: another process has partitions of these now; nothing was kept.
 
         """
         milestones: list[MilestoneReached] = []
@@ -87,11 +130,12 @@ class BadgeAwarder:
                     partition=record.partition,
                     offset=record.offset,
                 )
-        if milestones:
+        if milestones or reached:
             with self._repository.transaction() as work:
-                new = work.record(milestones)
+                new = work.record(milestones) if milestones else []
                 decisions = decide_all(new, work.facts(new)) if new else []
                 awarded = work.save(decisions) if decisions else 0
+                work.move(dict.fromkeys(reached) if letters else reached)
             if decisions:
                 log.debug("badges.batch_decided", read=len(milestones), new=len(new), awarded=awarded)
             self._look_again_if_waiting(decisions)
@@ -119,12 +163,28 @@ class BadgeAwarder:
         except StoreUnavailable:
             self._claim_now = True
             raise
-        except Exception:
-            log.exception("badges.decide_again_failed", retry_s=CLAIM_INTERVAL_S)
-            return
         if claimed:
             log.info("badges.decided_again", milestones=len(claimed), awarded=awarded)
             self._claim_now = True  # there may be more
+
+    def probe(self) -> None:
+        """Award a badge to a mentor who is made up, and undo it: what raises here is not a record's fault."""
+        org_id, mentor_id = (str(uuid.uuid4()) for _ in range(2))
+        made_up = MilestoneReached(
+            milestone_id=milestone_id(org_id, mentor_id, 1),
+            org_id=org_id,
+            mentor_id=mentor_id,
+            milestone_threshold=1,
+            confirmed_count=1,
+            attribution_id=org_id,
+            reached_at=datetime.now(UTC),
+        )
+        if (beyond := self._repository.check_schema()) is not None:
+            raise StoreUnavailable(beyond)
+        with self._repository.trial() as work:
+            work.add_mentor(org_id, mentor_id)
+            new = work.record([made_up])
+            work.save(decide_all(new, work.facts(new)))
 
     def close(self) -> None:
         """Close the repository's connections."""

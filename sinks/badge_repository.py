@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from models.badges import AWAITING_MENTOR, SEEDED_DEFINITIONS, BadgeDefinition, Decision, Facts, Reason
 from models.events import MilestoneReached
+from sinks.positions import Position
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
+
+    from sinks.positions import Place, Positions, Start
 
 MilestoneKey = tuple[str, str, int]
 """A milestone is its organisation, mentor and threshold; the milestone id derives from them."""
@@ -42,9 +45,24 @@ class BadgeTransaction(Protocol):
     def save(self, decisions: Sequence[Decision]) -> int:
         """Keep the decisions, insert the awards among them that there are not yet, and return how many these were."""
 
+    def add_mentor(self, org_id: str, mentor_id: str) -> None:
+        """Make a mentor known; only in a trial, it is not the badge consumer that knows mentors."""
+
+    def move(self, reached: Mapping[Place, int | None]) -> None:
+        """Note how far partitions have been read; None: hold one, so that nothing is kept if it is another's now.
+
+        Raises:
+            Fenced: another process has claimed one; the transaction must end without effect.
+
+        """
+
 
 class BadgeRepository(Protocol):
     """A store of milestones, definitions, decisions and awards."""
+
+    @property
+    def positions(self) -> Positions:
+        """Where the consumer's positions are kept."""
 
     def transaction(self) -> AbstractContextManager[BadgeTransaction]:
         """Run the body in one transaction, committed at its end.
@@ -53,6 +71,20 @@ class BadgeRepository(Protocol):
             StoreUnavailable: to be tried again; what had been committed nevertheless is not done twice then.
 
         """
+
+    def trial(self) -> AbstractContextManager[BadgeTransaction]:
+        """Run the body in one transaction that is undone at its end: it only shows whether it can be done."""
+
+    def check_schema(self) -> str | None:
+        """See that the store is as new as this program; say what it has beyond it, None where nothing.
+
+        Raises:
+            StoreUnavailable: it is older, and the message says what to do.
+
+        """
+
+    def announce(self, thresholds: Sequence[int]) -> None:
+        """Note at which counts milestones are announced, and so badges can be defined."""
 
     def definitions(self) -> Sequence[BadgeDefinition]:
         """Return all badge definitions."""
@@ -73,6 +105,7 @@ class _State:
     due: set[MilestoneKey] = field(default_factory=set)
     decisions: dict[tuple[MilestoneKey, str | None], Reason] = field(default_factory=dict)
     awards: dict[Award, MilestoneReached] = field(default_factory=dict)
+    positions: dict[Place, int] = field(default_factory=dict)
 
 
 class MemoryBadgeRepository:
@@ -101,12 +134,48 @@ class MemoryBadgeRepository:
         """Return the reason of each decision by milestone and badge."""
         return dict(self._state.decisions)
 
+    @property
+    def positions(self) -> Positions:
+        """It is its own only consumer, and nobody fences it."""
+        return self
+
+    def claim(self, places: Iterable[Place]) -> Mapping[Place, Position]:
+        """Return the positions that there are."""
+        return {place: Position(self._state.positions[place]) for place in places if place in self._state.positions}
+
+    def is_used(self) -> bool:
+        """Tell whether there is a milestone."""
+        return bool(self._state.milestones)
+
+    def begin(self, starts: Mapping[Place, Start]) -> None:
+        """Note where partitions begin."""
+        self.move({place: start.next for place, start in starts.items()})
+
+    def move(self, reached: Mapping[Place, int | None]) -> None:
+        """Note how far partitions have been read."""
+        self._state.positions.update({place: offset for place, offset in reached.items() if offset is not None})
+
     @contextmanager
     def transaction(self) -> Iterator[BadgeTransaction]:
         """Run the body on a copy that becomes the state at its end."""
         work = _MemoryTransaction(deepcopy(self._state))
         yield work
         self._state = work.state
+
+    @contextmanager
+    def trial(self) -> Iterator[BadgeTransaction]:
+        """Run the body on a copy that is thrown away."""
+        before = self._state
+        with self.transaction() as work:
+            yield work
+        self._state = before
+
+    def check_schema(self) -> str | None:
+        """Find nothing: it is never of another version."""
+        return None
+
+    def announce(self, thresholds: Sequence[int]) -> None:
+        """Do nothing: any badge can be defined here."""
 
     def definitions(self) -> Sequence[BadgeDefinition]:
         """Return all badge definitions."""
@@ -170,6 +239,12 @@ class _MemoryTransaction:
             if self.state.decisions.get((key, badge_id)) not in _FINAL:
                 self.state.decisions[key, badge_id] = reason
         return awarded
+
+    def add_mentor(self, org_id: str, mentor_id: str) -> None:
+        self.state.mentors.add((org_id, mentor_id))
+
+    def move(self, reached: Mapping[Place, int | None]) -> None:
+        self.state.positions.update({place: offset for place, offset in reached.items() if offset is not None})
 
 
 def key_of(milestone: MilestoneReached) -> MilestoneKey:

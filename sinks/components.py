@@ -10,6 +10,7 @@ from sinks.counts_projection import CountsProjection
 from sinks.dead_letters import DeadLetterTopic
 from sinks.kafka_source import KafkaSource
 from sinks.postgres_badges import PostgresBadgeRepository
+from sinks.postgres_counts import PostgresCountsRepository
 from sinks.sink_task import Sink, SinkTask
 
 if TYPE_CHECKING:
@@ -19,28 +20,40 @@ if TYPE_CHECKING:
 
 def badge_consumer(settings: Settings) -> SinkTask:
     """Return the badge consumer: milestones to awards. Consumer group: topic prefix and `badges`."""
-    return _task(settings, BadgeAwarder(PostgresBadgeRepository(settings.database_url)), MILESTONES)
+    repository = PostgresBadgeRepository(settings.database_url, consumer=_group(settings, BadgeAwarder.name))
+    return _task(settings, BadgeAwarder(repository, thresholds=settings.thresholds), MILESTONES)
 
 
 def counts_projection(settings: Settings) -> SinkTask:
     """Return the projection of codes and counts into Postgres. Consumer group: topic prefix and `counts`."""
+    repository = PostgresCountsRepository(
+        settings.database_url,
+        counts_topic=MENTOR_COUNTS.full_name(settings.topic_prefix),
+        consumer=_group(settings, CountsProjection.name),
+    )
     sink = CountsProjection(
-        settings.database_url, codes_topic=CODES.full_name(settings.topic_prefix), partitions=settings.partitions
+        repository, codes_topic=CODES.full_name(settings.topic_prefix), partitions=settings.partitions
     )
     return _task(settings, sink, CODES, MENTOR_COUNTS)
 
 
+def _group(settings: Settings, name: str) -> str:
+    return f"{settings.topic_prefix}{name}"
+
+
 def _task(settings: Settings, sink: Sink, *topics: Topic) -> SinkTask:
     config = settings.kafka_client_config()
-    prefix = settings.topic_prefix
     source = KafkaSource(
         config=config,
-        topics=[topic.full_name(prefix) for topic in topics],
-        group_id=f"{prefix}{sink.name}",
+        topics=[topic.full_name(settings.topic_prefix) for topic in topics],
+        group_id=_group(settings, sink.name),
         session_timeout_s=settings.session_timeout_s,
+        keeps_positions=False,
     )
     return SinkTask(
         source=source,
         sink=sink,
-        dead_letters=DeadLetterTopic(config=config, topic=DEAD_LETTERS.full_name(prefix), stage=sink.name),
+        dead_letters=DeadLetterTopic(
+            config=config, topic=DEAD_LETTERS.full_name(settings.topic_prefix), stage=sink.name
+        ),
     )

@@ -8,45 +8,42 @@ The organisations' sums follow from these tables by triggers in the same transac
 changed on each day, so of a batch that reaches over midnight each mentor's last record of each day is projected, one
 day's after the other's: the days are the same however the records were batched.
 
-Failure handling: a batch is one transaction (one for each day that it reaches over), then the offsets. A batch that
-comes again changes nothing: a code that is there stays, and counts are replaced only by records that are newer by
-partition and offset. So the topics may be read again from the beginning at any time, also while another instance reads
-on.
+Failure handling: a batch is one transaction (one for each day that it reaches over), the last of them with the
+positions. A batch that comes again changes nothing: a code that is there stays, and counts are replaced only by records
+that are newer. So the topics may be read again from the beginning at any time, also while another instance reads on.
 
-Not handled: a `mentor-counts` topic deleted and made anew begins at offset 0 again; `TRUNCATE mentor_counts` then.
+Which of two records of a mentor is the newer follows from where they stand, never from their times. In one partition it
+is the one with the higher offset. In two it is the one where his key belongs now: partitions were added. What was read
+of a topic that was made anew since, or of a log that has lost its end, is older than whatever comes.
 """
 
 from __future__ import annotations
 
+import uuid
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-import psycopg
 import structlog
-from msgspec import json
 
 from models.codes import normalise_code
 from models.errors import BadInput
-from models.events import CodeIssued, MentorCounts, decode_event, in_utc
-from models.identifiers import canonical_uuid
+from models.events import CodeIssued, MentorCounts, decode_event
 from models.partitioning import partition_of
-from sinks.errors import SecondCode
-from sinks.postgres import Connection, Database, column, query, quoted_column
-from sinks.records import DeadLetter, Record
+from sinks.counts_repository import Counts, Owner, owner_of_event
+from sinks.errors import SecondCode, StoreUnavailable
+from sinks.positions import NOWHERE
+from sinks.records import DeadLetter, Record, counted_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
+
+    from sinks.counts_repository import CountsRepository, CountsTransaction
+    from sinks.positions import Place, Positions, Start
 
 ATTEMPTS_MAX: Final = 5
 """Two instances that insert each other's codes at once begin again; five times in a row has another cause."""
 
-Owner = tuple[str, str]
-"""Organisation and mentor."""
-
-Counts = tuple[Record, MentorCounts]
-
 DAY_MS: Final = 24 * 60 * 60 * 1000
-TIMESTAMP_MAX_MS: Final = 253_402_300_799_999
-"""The end of the year 9999; a record with a later timestamp, or none, is counted when it is projected."""
 
 log = structlog.stdlib.get_logger("sinks.counts")
 
@@ -56,32 +53,47 @@ class CountsProjection:
 
     name = "counts"
 
-    def __init__(self, database_url: str, *, codes_topic: str, partitions: int) -> None:
-        """Make it without connecting.
+    def __init__(self, repository: CountsRepository, *, codes_topic: str, partitions: int) -> None:
+        """Make it.
 
         Args:
-            database_url: where the tables are.
+            repository: where codes and counts are kept.
             codes_topic: full name of the topic whose records are codes; records of any other are counts.
             partitions: of the codes topic. A code in a partition where it does not belong is left alone: the stream
                 app moves it, and only then its turn among the others of the same code is decided.
 
         """
-        self._partitions = partitions
-        self._database = Database(database_url, application_name="referrals counts")
+        self._repository = repository
         self._codes_topic = codes_topic
+        self._partitions = partitions
+        self._counts_partitions = partitions
+
+    @property
+    def positions(self) -> Positions:
+        """Where it goes on reading."""
+        return self._repository.positions
 
     def open(self) -> None:
-        """Do nothing: the first batch connects."""
+        """Look at the schema; raises StoreUnavailable where it is older than this program."""
+        if (beyond := self._repository.check_schema()) is not None:
+            log.warning("counts.schema_is_newer", reason=beyond)
 
-    def put(self, records: Sequence[Record]) -> list[DeadLetter]:
-        """Project a batch in one transaction and return the records that cannot be used.
+    def begin(self, starts: Mapping[Place, Start]) -> None:
+        """Note where partitions begin, and how many there are: that decides which of two is a mentor's."""
+        self._repository.positions.begin(starts)
+        found = [start.partitions for (topic, _), start in starts.items() if topic != self._codes_topic]
+        self._counts_partitions = max([*found, self._counts_partitions])
+
+    def put(self, records: Sequence[Record], reached: Mapping[Place, int] = NOWHERE) -> list[DeadLetter]:
+        """Project a batch in one transaction, move the positions along, and return the records that cannot be used.
 
         Raises:
             StoreUnavailable: to be tried again.
+            Fenced: another process has partitions of these now; nothing was kept.
 
         """
         codes: list[tuple[Record, CodeIssued]] = []
-        runs: dict[Owner, list[Counts]] = {}
+        runs: dict[Owner, dict[int, list[Counts]]] = {}
         letters: list[DeadLetter] = []
         for record in records:
             try:
@@ -92,122 +104,98 @@ class CountsProjection:
                         codes.append((record, event))
                 else:
                     counts = decode_event(MentorCounts, record.value)
-                    _add_to_run(runs.setdefault(_owner_of(counts), []), (record, counts))
+                    owner = owner_of_event(counts)
+                    run = runs.setdefault(owner, {}).setdefault(record.partition, [])
+                    _add_to_run(run, Counts(record, counts, run[-1].key_partition if run else self._belongs(owner)))
             except BadInput as fault:
                 if record.topic != self._codes_topic:  # the stream app has made a dead letter of a bad code
                     letters.append(DeadLetter(record, fault))
         rounds = _rounds(runs)
-        with self._database.transaction() as connection:
+        held = dict.fromkeys(reached)
+        with self._repository.transaction() as work:
             if codes:
-                letters += _put_codes(connection, codes)
+                letters += _put_codes(work, codes)
             if rounds:
-                _put_counts(connection, rounds[0])
-        for latest in rounds[1:]:
+                work.put_counts(rounds[0])
+            work.move(held if letters or len(rounds) > 1 else reached)
+        for number, latest in enumerate(rounds[1:], start=2):
             # Not in the same transaction: it would lock mentors while it holds the sums; others lock mentors first.
-            with self._database.transaction() as connection:
-                _put_counts(connection, latest)
+            with self._repository.transaction() as work:
+                work.put_counts(latest)
+                work.move(held if letters or number < len(rounds) else reached)
         log.debug("counts.batch_projected", records=len(records), codes=len(codes), mentors=len(runs))
         return letters
+
+    def probe(self) -> None:
+        """Project a code and counts of a mentor who is made up, and undo it; what raises is not a record's fault."""
+        org_id, mentor_id, now = str(uuid.uuid4()), str(uuid.uuid4()), datetime.now(UTC)
+        code = f"{uuid.uuid4().int % 10**12:012}"
+        issued = CodeIssued(referral_code=code, org_id=org_id, mentor_id=mentor_id, issued_at=now)
+        counts = MentorCounts(
+            org_id=org_id, mentor_id=mentor_id, referral_code=code, by_channel={}, milestones=[], last_event_at=now
+        )
+        record = Record(topic="", partition=0, offset=0, key=None, value=None)
+        if (beyond := self._repository.check_schema()) is not None:
+            raise StoreUnavailable(beyond)
+        with self._repository.trial() as work:
+            work.insert_codes([issued])
+            work.put_counts({(org_id, mentor_id): Counts(record, counts, 0)})
 
     def tend(self) -> None:
         """Do nothing: nothing waits here."""
 
     def close(self) -> None:
-        """Close the connection."""
-        self._database.close()
+        """Close the repository's connections."""
+        self._repository.close()
+
+    def _belongs(self, owner: Owner) -> int:
+        """Return the partition where a mentor's counts belong."""
+        return partition_of(":".join(owner).encode(), self._counts_partitions)
 
 
-def _put_codes(connection: Connection, codes: Sequence[tuple[Record, CodeIssued]]) -> list[DeadLetter]:
+def _put_codes(work: CountsTransaction, codes: Sequence[tuple[Record, CodeIssued]]) -> list[DeadLetter]:
     """Insert the codes that are new, and return those that contradict an earlier one."""
     for _ in range(ATTEMPTS_MAX):
-        known = query(connection, "issued_codes", _code_columns(event for _, event in codes))
-        owner_of: dict[str, Owner] = {code: (org_id, mentor_id) for code, org_id, mentor_id in known}
+        owner_of = work.issued_codes([event for _, event in codes])
         code_of: dict[Owner, str] = {owner: code for code, owner in owner_of.items()}
         fresh: list[CodeIssued] = []
         letters: list[DeadLetter] = []
         for record, event in codes:
-            code, owner = normalise_code(event.referral_code), _owner_of(event)
-            fault: BadInput | None = None
+            code, owner = normalise_code(event.referral_code), owner_of_event(event)
             if owner_of.get(code, owner) != owner:
                 continue  # the first issue stands; the stream app has made a dead letter of this one
             if code_of.get(owner, code) != code:
                 fault = SecondCode(
                     f"CodeIssued: the mentor of referral_code {code} has the code {code_of[owner]} already"
                 )
+                letters.append(DeadLetter(record, fault))
             elif code not in owner_of:
                 owner_of[code], code_of[owner] = owner, code
                 fresh.append(event)
-            if fault is not None:
-                letters.append(DeadLetter(record, fault))
-        if not fresh:
+        if not fresh or work.insert_codes(fresh):
             return letters
-        columns = _code_columns(fresh)
-        # A savepoint: what another instance was first with is found, and judged, in the next round.
-        with connection.transaction():
-            inserted = query(
-                connection, "insert_codes", columns | {"issued_ats": column(in_utc(e.issued_at) for e in fresh)}
-            )
-            if len(inserted) == len(fresh):
-                return letters
-            raise psycopg.Rollback
     msg = f"codes are inserted by others faster than they can be read, {ATTEMPTS_MAX} times in a row"
-    raise RuntimeError(msg)
+    raise StoreUnavailable(msg)
 
 
 def _add_to_run(run: list[Counts], counts: Counts) -> None:
     """Add a mentor's counts to those before; of one day only the last are kept."""
-    if run and _day_of(run[-1][0]) == _day_of(counts[0]):
+    if run and _day_of(run[-1].record) == _day_of(counts.record):
         run[-1] = counts
     else:
         run.append(counts)
 
 
-def _rounds(runs: dict[Owner, list[Counts]]) -> list[dict[Owner, Counts]]:
+def _rounds(runs: Mapping[Owner, Mapping[int, list[Counts]]]) -> list[dict[Owner, Counts]]:
     """Return what is to be put one after the other, each with one record of a mentor at most; hardly ever two."""
-    length = max(map(len, runs.values()), default=0)
-    return [{owner: run[at] for owner, run in runs.items() if at < len(run)} for at in range(length)]
-
-
-def _put_counts(connection: Connection, latest: dict[Owner, Counts]) -> None:
-    """Replace what is older than these."""
-    records = [record for record, _ in latest.values()]
-    counts = [event for _, event in latest.values()]
-    values = {
-        "org_ids": column(org_id for org_id, _ in latest),
-        "mentor_ids": column(mentor_id for _, mentor_id in latest),
-        "referral_codes": column(normalise_code(c.referral_code) for c in counts),
-        "total_clicks": column(c.total_clicks for c in counts),
-        "pending_attributions": column(c.pending_attributions for c in counts),
-        "confirmed_attributions": column(c.confirmed_attributions for c in counts),
-        "conversion_rates": column(c.conversion_rate for c in counts),
-        "by_channels": quoted_column(json.encode(c.by_channel).decode() for c in counts),
-        "milestones": quoted_column(f"{{{','.join(map(str, c.milestones))}}}" for c in counts),
-        "last_event_ats": column(c.last_event_at and in_utc(c.last_event_at) for c in counts),
-        "counted_mss": column(map(_counted_ms, records)),
-        "topic_partitions": column(record.partition for record in records),
-        "topic_offsets": column(record.offset for record in records),
+    lines = {
+        owner: [counts for _, run in sorted(by_partition.items()) for counts in run]
+        for owner, by_partition in runs.items()
     }
-    query(connection, "upsert_counts", values)
-
-
-def _counted_ms(record: Record) -> int | None:
-    return record.timestamp if 0 <= record.timestamp <= TIMESTAMP_MAX_MS else None
+    length = max(map(len, lines.values()), default=0)
+    return [{owner: line[at] for owner, line in lines.items() if at < len(line)} for at in range(length)]
 
 
 def _day_of(record: Record) -> int | None:
-    counted_ms = _counted_ms(record)
-    return None if counted_ms is None else counted_ms // DAY_MS
-
-
-def _code_columns(events: Iterable[CodeIssued]) -> dict[str, str]:
-    events = list(events)
-    owners = [_owner_of(event) for event in events]
-    return {
-        "referral_codes": column(normalise_code(event.referral_code) for event in events),
-        "org_ids": column(org_id for org_id, _ in owners),
-        "mentor_ids": column(mentor_id for _, mentor_id in owners),
-    }
-
-
-def _owner_of(event: CodeIssued | MentorCounts) -> Owner:
-    return canonical_uuid(event.org_id), canonical_uuid(event.mentor_id)
+    counted = counted_ms(record)
+    return None if counted is None else counted // DAY_MS

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from models.outgoing import dead_letter
+from models.outgoing import AGAIN, dead_letter
 from models.topics import DEAD_LETTER_MESSAGE_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class DeadLetterTopic:
                 letter.topic,
                 key=letter.key,
                 value=letter.value,
-                headers=list(letter.headers),
+                headers=[*letter.headers, *([(AGAIN, b"1")] if record.again else [])],
                 on_delivery=self._on_delivery,
             )
             log.warning(

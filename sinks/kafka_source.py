@@ -4,6 +4,10 @@ Offsets are stored when the caller commits and sent to Kafka by librdkafka once 
 close: the effect is always first and the offset second, so a crash in between delivers up to a second of records
 again, and nothing is lost.
 
+With `keeps_positions=False` somebody else knows where to go on. A partition that the group gives is then taken without
+reading it, awaits `begin`, and is read from there; the offsets only follow, with a mark that says so. A log may end in
+what is no record, a transaction's marker for example: that it was passed is known from the end that librdkafka reports.
+
 A broker that is away is librdkafka's to bear: it connects again by itself. That is logged once, and once more when
 Kafka answers again.
 """
@@ -16,11 +20,16 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from msgspec.structs import replace
 
+from sinks.kafka_logs import KafkaLogs
+from sinks.positions import OFFSETS_MARK, Log, Place
 from sinks.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sinks.positions import Start
 
 OFFSETS_COMMIT_INTERVAL_MS: Final = 1_000
 """Kafka need not write an offset for each small batch; a crash costs at most this much to do again."""
@@ -37,9 +46,6 @@ _BACK_CHECK_TIMEOUT_S: Final = 0.2
 _UNREACHABLE: Final = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE})  # noqa: SLF001 - librdkafka's local errors are public, for all their names
 _NOT_THERE_YET: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001 - the same
 
-Place = tuple[str, int]
-"""Topic and partition."""
-
 log = structlog.stdlib.get_logger("sinks.kafka_source")
 
 
@@ -54,6 +60,7 @@ class KafkaSource:
         group_id: str,
         session_timeout_s: float,
         batch_records_max: int = 5_000,
+        keeps_positions: bool = True,
     ) -> None:
         """Make a source that is not subscribed yet.
 
@@ -63,13 +70,15 @@ class KafkaSource:
             group_id: instances with the same one share the partitions.
             session_timeout_s: seconds without a heartbeat after which another instance takes over.
             batch_records_max: the most that a poll returns.
+            keeps_positions: whether to go on at the group's offsets; False: where `begin` says.
 
         """
         self._config = {
             **config,
             "group.id": group_id,
             "isolation.level": "read_committed",
-            "auto.offset.reset": "earliest",
+            # Where records are that were not expected is for the keeper of the positions to judge.
+            "auto.offset.reset": "earliest" if keeps_positions else "error",
             "enable.auto.offset.store": False,
             "enable.auto.commit": True,
             "auto.commit.interval.ms": OFFSETS_COMMIT_INTERVAL_MS,
@@ -77,12 +86,19 @@ class KafkaSource:
             "session.timeout.ms": int(session_timeout_s * 1000),
             "heartbeat.interval.ms": HEARTBEAT_INTERVAL_MS,
             "topic.metadata.refresh.interval.ms": METADATA_INTERVAL_MS,
+            "enable.partition.eof": not keeps_positions,
             "log_level": logging.CRITICAL // 25,  # 2: what matters comes through `error_cb`, once
             "error_cb": self._on_error,
         }
         self._topics = list(topics)
         self._group_id = group_id
         self._batch_records_max = batch_records_max
+        self._keeps_positions = keeps_positions
+        self._logs = KafkaLogs(config)
+        self._awaiting: set[Place] = set()
+        self._begun: dict[Place, Start] = {}
+        self._next: dict[Place, int] = {}  # what follows all that was polled
+        self._kept: dict[Place, int] = {}  # what follows all that was committed
         self._consumer: Consumer | None = None
         self._fetched: list[Message] = []  # to be returned by the next poll
         self._paused: dict[Place, TopicPartition] = {}
@@ -94,7 +110,7 @@ class KafkaSource:
     @property
     def assigned(self) -> list[Place]:
         """The partitions that are ours now."""
-        return [(p.topic, p.partition) for p in self._joined().assignment()]
+        return [*((p.topic, p.partition) for p in self._joined().assignment()), *self._awaiting]
 
     def subscribe(self) -> None:
         """Join the group; partitions come with the first polls."""
@@ -120,7 +136,7 @@ class KafkaSource:
         messages, self._fetched = self._fetched, []
         self._lost_in_hand = set()
         self._look_whether_back(is_back=False)
-        return [_record(message) for message in messages if self._is_record(message)]
+        return [self._take(message) for message in messages if self._is_record(message)]
 
     def commit(self, records: Sequence[Record]) -> None:
         """Store the offsets after these; partitions that have moved away meanwhile are their new owner's to commit.
@@ -128,18 +144,76 @@ class KafkaSource:
         Also when the new owner is this member again: others may have read and committed more in between, and an offset
         stored now would take that back.
         """
-        consumer = self._joined()
         next_offsets: dict[Place, int] = {}
         for record in records:
             next_offsets[record.topic, record.partition] = record.offset + 1
+        if not self._keeps_positions:
+            next_offsets |= self.reached()
         ours = set(self.assigned) - self._lost_in_hand
-        offsets = [TopicPartition(*place, offset) for place, offset in next_offsets.items() if place in ours]
+        self._store({place: offset for place, offset in next_offsets.items() if place in ours})
+
+    def awaiting(self) -> Sequence[Place]:
+        """Return the partitions that have come and of which nothing is read before `begin`."""
+        return sorted(self._awaiting)
+
+    def look(self, places: Sequence[Place]) -> Mapping[Place, Log]:
+        """Ask Kafka how partitions are; nothing is returned while it does not answer."""
         try:
-            consumer.store_offsets(offsets=offsets)
+            return self._logs.look(self._joined(), places)
+        except (KafkaException, TimeoutError) as error:
+            cause = error.args[0] if error.args and isinstance(error.args[0], KafkaError) else None
+            self._tell_once(cause or KafkaError(KafkaError._TIMED_OUT), "kafka.partitions_not_known")  # noqa: SLF001 - as above
+            return {}
+
+    def begin(self, starts: Mapping[Place, Start]) -> None:
+        """Read partitions from there on; those that have moved away meanwhile are passed over."""
+        ours = {place: start for place, start in starts.items() if place in self._awaiting}
+        if not ours:
+            return
+        self._awaiting -= ours.keys()
+        self._begun |= ours
+        at = {place: start.next for place, start in ours.items()}
+        self._kept |= at
+        for place in at:
+            self._next.pop(place, None)
+        self._joined().incremental_assign([TopicPartition(*place, offset) for place, offset in at.items()])
+        self._store(at)
+
+    def held(self) -> Collection[Place]:
+        """Return the partitions that are being read."""
+        return [*self._begun]
+
+    def reached(self) -> Mapping[Place, int]:
+        """Return how far partitions were read, where that is further than the last commit or `begin`."""
+        return {place: offset for place, offset in self._next.items() if offset > self._kept.get(place, -1)}
+
+    def give_back(self, places: Collection[Place]) -> None:
+        """Forget what was read of partitions; while they are ours they await a new `begin`."""
+        given = self._begun.keys() & set(places)
+        self._forget(given)
+        self._awaiting |= given
+
+    def _store(self, offsets: Mapping[Place, int]) -> None:
+        mark = None if self._keeps_positions else OFFSETS_MARK
+        self._kept |= offsets
+        try:
+            self._joined().store_offsets(
+                offsets=[TopicPartition(*place, offset, metadata=mark) for place, offset in offsets.items()]
+            )
         except KafkaException as error:
             if error.args[0].code() != KafkaError._STATE:  # noqa: SLF001 - the same as above
                 raise
             log.info("kafka.offsets_not_stored", group=self._group_id, reason="a partition has just moved away")
+
+    def _forget(self, places: Collection[Place]) -> None:
+        """Stop to read partitions that `begin` has begun, and drop what is there of them."""
+        for place in places:
+            self._begun.pop(place, None)
+            self._next.pop(place, None)
+            self._kept.pop(place, None)
+            self._paused.pop(place, None)
+        self._fetched = [m for m in self._fetched if (m.topic(), m.partition()) not in places]
+        self._joined().incremental_unassign([TopicPartition(*place) for place in places])
 
     def stay(self) -> None:
         """Answer the group without reading on: the partitions are paused until the next poll."""
@@ -159,6 +233,8 @@ class KafkaSource:
             self._fetched = []
             self._paused = {}
             self._lost_in_hand = set()
+            self._awaiting = set()
+            self._begun, self._next, self._kept = {}, {}, {}
 
     def _joined(self) -> Consumer:
         if self._consumer is None:
@@ -170,7 +246,15 @@ class KafkaSource:
         error = message.error()
         if error is None:
             self._look_whether_back(is_back=True)
-            return True
+            # What was handed out while its partition moved away is its new owner's.
+            return self._keeps_positions or (message.topic(), message.partition()) in self._begun
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the same as above
+            self._pass(message)
+            return False
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the same as above
+            self._tell_once(error, "kafka.position_out_of_range")
+            self.give_back([(str(message.topic()), message.partition() or 0)])
+            return False
         if error.fatal():
             raise KafkaException(error)
         if error.code() in _NOT_THERE_YET:
@@ -207,14 +291,36 @@ class KafkaSource:
             self._told.add(error.code())
             log.warning(event, group=self._group_id, topics=self._topics, error=error.str(), **more)
 
-    def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if not self._keeps_positions:
+            self._awaiting |= {(p.topic, p.partition) for p in partitions}
+            consumer.incremental_assign([])  # else librdkafka would read them from the group's offsets
         log.info("kafka.partitions_assigned", group=self._group_id, partitions=_by_topic(partitions))
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         places = {(p.topic, p.partition) for p in partitions}
         self._lost_in_hand |= places
         self._fetched = [m for m in self._fetched if (m.topic(), m.partition()) not in places]  # the new owner reads it
+        if not self._keeps_positions:
+            self._awaiting -= places
+            self._forget(self._begun.keys() & places)
         log.info("kafka.partitions_revoked", group=self._group_id, partitions=_by_topic(partitions))
+
+    def _take(self, message: Message) -> Record:
+        record = _record(message)
+        if not self._keeps_positions:
+            place = (record.topic, record.partition)
+            self._next[place] = record.offset + 1
+            start = self._begun.get(place)
+            if start is not None and record.offset < start.read_before:
+                record = replace(record, again=True)
+        return record
+
+    def _pass(self, message: Message) -> None:
+        """Note that there is nothing before this end that was not polled."""
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        if topic is not None and partition is not None and offset is not None and (topic, partition) in self._begun:
+            self._next[topic, partition] = max(offset, self._next.get((topic, partition), 0))
 
 
 def _record(message: Message) -> Record:

@@ -10,15 +10,19 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import psycopg
 from yoyo import get_backend, read_migrations  # type: ignore[import-untyped]
 
 from process.postgres import session
+from sinks.postgres import query
+from sinks.schema import MIGRATIONS
 
-MIGRATIONS: Final = Path(__file__).parent / "migrations"
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 ROLES: Final = Path(__file__).parent / "roles.sql"
 
 _MIGRATING: Final = (8242, 2)
@@ -37,19 +41,25 @@ class MigrationReport:
     """What Postgres had to say about the roles: created, or missing and why."""
 
 
-def migrate(database_url: str) -> MigrationReport:
+def migrate(database_url: str, *, thresholds: Sequence[int] | None = None) -> MigrationReport:
     """Apply what is missing and return what was done; safe to run at any time, by several at once.
+
+    Args:
+        database_url: as the user who owns the tables, or will.
+        thresholds: at which counts milestones are announced, and so badges may be defined; None: as it was.
 
     Raises:
         psycopg.Error: Postgres cannot be reached, or the user may not create tables; nothing was changed then.
 
     """
     notices: list[str] = []
-    with psycopg.connect(database_url, **session(database_url, "referrals db migrate")) as connection:
+    with psycopg.connect(database_url, **session(database_url, "referrals db migrate", lock_timeout_s=0)) as connection:
         connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         connection.execute("SELECT pg_advisory_lock(%s, %s)", _MIGRATING)
         applied, applied_before = _apply_migrations(database_url)
         connection.execute(ROLES.read_bytes())
+        if thresholds is not None:
+            query(connection, "announce_thresholds", {"thresholds": list(thresholds)})
     return MigrationReport(applied=applied, applied_before=applied_before, notices=tuple(notices))
 
 

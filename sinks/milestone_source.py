@@ -1,5 +1,7 @@
 """Where milestones come from, as the badge layer sees it; it knows neither Kafka nor the stream app.
 
+A source whose positions are kept by somebody else delivers nothing of a partition before it was told where to begin.
+
 Two sources are kept to one suite of tests: `sinks.kafka_source.KafkaSource`, and `MemoryMilestoneSource` here.
 """
 
@@ -9,10 +11,13 @@ import threading
 from typing import TYPE_CHECKING, Final, Protocol
 
 from models.events import MilestoneReached, encode_event
+from sinks.positions import Log
 from sinks.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sinks.positions import Place, Start
 
 
 class MilestoneSource(Protocol):
@@ -33,6 +38,27 @@ class MilestoneSource(Protocol):
 
     def commit(self, records: Sequence[Record]) -> None:
         """Take note that these, and all before them in their partitions, are done with."""
+
+    def awaiting(self) -> Sequence[Place]:
+        """Return the partitions that have come and of which nothing is read before `begin`."""
+
+    def look(self, places: Sequence[Place]) -> Mapping[Place, Log]:
+        """Return how these partitions are just now; those of which that cannot be found out now are left out."""
+
+    def begin(self, starts: Mapping[Place, Start]) -> None:
+        """Read partitions from there on; those that have moved away meanwhile are passed over."""
+
+    def held(self) -> Collection[Place]:
+        """Return the partitions that are being read."""
+
+    def reached(self) -> Mapping[Place, int]:
+        """Return how far partitions were read, where that is further than the last commit or `begin`.
+
+        With all that was polled, and with what is no record and never polled.
+        """
+
+    def give_back(self, places: Collection[Place]) -> None:
+        """Forget what was read of partitions since the last commit; while they are ours they await a new `begin`."""
 
     def stay(self) -> None:
         """Keep the subscription without reading on; to be called every second or so while records wait."""
@@ -93,7 +119,31 @@ class MemoryMilestoneSource:
     def commit(self, records: Sequence[Record]) -> None:
         """Take note of what is done with; never backwards."""
         self._subscribed_position()
-        self._committed = max(self._committed, *(record.offset + 1 for record in records))
+        self._committed = max([self._committed, *(record.offset + 1 for record in records)])
+
+    def awaiting(self) -> Sequence[Place]:
+        """Return nothing: it knows by itself where it goes on."""
+        return ()
+
+    def look(self, places: Sequence[Place]) -> Mapping[Place, Log]:
+        """Return how the partition is."""
+        return {place: Log(first=0, end=len(self._log), partitions=1) for place in places}
+
+    def begin(self, starts: Mapping[Place, Start]) -> None:
+        """Do nothing: nobody is asked to."""
+
+    def held(self) -> Collection[Place]:
+        """Return the partition."""
+        return [(self.TOPIC, 0)]
+
+    def reached(self) -> Mapping[Place, int]:
+        """Return how far it was read, if further than the last commit."""
+        position = self._subscribed_position()
+        return {(self.TOPIC, 0): position} if position > self._committed else {}
+
+    def give_back(self, places: Collection[Place]) -> None:  # noqa: ARG002 - there is one partition
+        """Begin again at the last commit."""
+        self._position = self._committed
 
     def stay(self) -> None:
         """Do nothing: nobody else can take this partition over."""

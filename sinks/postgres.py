@@ -3,12 +3,16 @@
 One connection for each sink, because a sink is one thread. It connects when first needed and again after each
 failure. A COMMIT whose answer was lost counts as failed: the batch is done again, which changes nothing if it had
 been committed.
+
+Nothing waits without end, so that SIGTERM is heard: neither for locks nor for statements. Whoever keeps us waiting is
+named: after a lock was not got, a second connection asks during the next attempt whose transaction it is.
 """
 
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +21,7 @@ import psycopg
 
 from process.postgres import session
 from sinks.errors import StoreUnavailable
+from sinks.schema import beyond, missing_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +31,12 @@ _HEADING: Final = re.compile(r"^-- name: (\w+) --$", re.MULTILINE)
 
 _SILENCE_MS: Final = 10_000
 """The server gives up a process of ours that stands still in a transaction for so long: others wait for its rows."""
+
+_LOCK_TIMEOUT_S: Final = 3.0
+"""How late SIGTERM is heard while somebody else has locked what we need."""
+
+_STATEMENT_TIMEOUT_S: Final = 60.0
+"""No batch takes so long; a server whose disk stands still does."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Rows = list[tuple[Any, ...]]
@@ -48,20 +59,24 @@ class Database:
         self._channel = listen_to
         self._connection: Connection | None = None
         self._may_have_missed_news = True
+        self._was_blocked = False
+        self._blocked_by: str | None = None
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """Run the body in one transaction, committed at its end.
+    def transaction(self, *, undo: bool = False) -> Iterator[Connection]:
+        """Run the body in one transaction, committed at its end, or undone.
 
         Raises:
             StoreUnavailable: anything but a fault of the data; the transaction was not committed, or nobody knows.
-            psycopg.DataError, psycopg.IntegrityError: the data are at fault; the transaction was rolled back.
+            psycopg.DataError, psycopg.IntegrityError: the data are at fault, or the tables are others than we know;
+                the transaction was rolled back.
 
         """
         with self._translated():
             connection = self._connected()
-            with connection.transaction():
+            with self._watched(connection), connection.transaction(force_rollback=undo):
                 yield connection
+            self._was_blocked = False
 
     def has_news(self) -> bool:
         """Tell whether there were notifications, or may have been while there was no connection, since asked last.
@@ -76,6 +91,20 @@ class Database:
             missed, self._may_have_missed_news = self._may_have_missed_news, False
             return bool(news) or missed
 
+    def check_schema(self) -> str | None:
+        """See that the tables are as new as this program; say what they have beyond it, None where nothing.
+
+        Raises:
+            StoreUnavailable: they are older, or cannot be asked.
+
+        """
+        with self.transaction() as connection:
+            applied = {name for (name,) in query(connection, "applied_migrations")}
+        lacks = missing_from(applied)
+        if lacks is not None:
+            raise StoreUnavailable(lacks)
+        return beyond(applied)
+
     def close(self) -> None:
         """Close the connection; the next use opens another."""
         if self._connection is not None:
@@ -89,7 +118,12 @@ class Database:
                 # Nothing is prepared, so a statement is planned for its batch and the tables as they are. A plan kept
                 # from when they were small reads all mentors for each waiting milestone: 12 s instead of 0.1 s.
                 prepare_threshold=None,
-                **session(self._url, self._application_name),
+                **session(
+                    self._url,
+                    self._application_name,
+                    lock_timeout_s=_LOCK_TIMEOUT_S,
+                    statement_timeout_s=_STATEMENT_TIMEOUT_S,
+                ),
             )
             self._may_have_missed_news = True
             self._connection.execute(f"SET idle_in_transaction_session_timeout = {_SILENCE_MS}".encode())
@@ -98,19 +132,62 @@ class Database:
         return self._connection
 
     @contextmanager
+    def _watched(self, connection: Connection) -> Iterator[None]:
+        """After a lock was not got: find out, while we wait for it again, who has it."""
+        if not self._was_blocked:
+            yield
+            return
+        watch = threading.Timer(_LOCK_TIMEOUT_S / 2, self._look_who_blocks, [connection.info.backend_pid])
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.cancel()
+            watch.join()
+
+    def _look_who_blocks(self, pid: int) -> None:
+        with (
+            suppress(psycopg.Error),
+            psycopg.connect(self._url, **session(self._url, self._application_name, statement_timeout_s=1)) as other,
+        ):
+            blockers = query(other, "blockers", {"pid": pid})
+            found = ", ".join(f"pid {blocker} ({name}, {state})" for blocker, name, state in blockers)
+            self._blocked_by = found or self._blocked_by
+
+    @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
         except (psycopg.DataError, psycopg.IntegrityError):
             raise
-        except psycopg.errors.UndefinedTable as error:
+        except psycopg.errors.LockNotAvailable as error:
+            blocked_by = self._blocked_by if self._was_blocked else None
+            self._was_blocked, self._blocked_by = True, None
             self.close()
-            msg = f"{error.diag.message_primary}: the database is not migrated, run `referrals db migrate`"
-            raise StoreUnavailable(msg) from error
+            msg = f"somebody has locked what is needed for more than {_LOCK_TIMEOUT_S:g} s"
+            if blocked_by is not None:
+                msg += f": {blocked_by}; end that transaction, or SELECT pg_terminate_backend(pid)"
+            raise StoreUnavailable(msg, blocked_by=blocked_by) from error
+        except psycopg.ProgrammingError as error:  # a table, column, function or right that is not there
+            self.close()
+            verdict = self._schema_verdict()
+            raise StoreUnavailable(f"{error.diag.message_primary or error}: {verdict}") from error
         except psycopg.Error as error:
             self.close()
             msg = str(error).strip() or type(error).__name__
             raise StoreUnavailable(msg) from error
+
+    def _schema_verdict(self) -> str:
+        """Say how the tables' version differs from ours, for the message of another error."""
+        try:
+            with psycopg.connect(self._url, **session(self._url, self._application_name)) as other:
+                applied = {name for (name,) in query(other, "applied_migrations")}
+        except psycopg.ProgrammingError:
+            return "the database is not migrated, run `referrals db migrate`"
+        except psycopg.Error as error:
+            return str(error).strip()
+        same = "the tables or rights are not those of this program's migrations: see `referrals db migrate`"
+        return missing_from(applied) or beyond(applied) or same
 
 
 def query(connection: Connection, name: str, values: Mapping[str, Any] | None = None) -> Rows:

@@ -10,9 +10,12 @@ from models.events import MilestoneReached, in_utc
 from process.fault_points import fault_point
 from sinks.badge_repository import BadgeTransaction, MilestoneKey, key_of
 from sinks.postgres import Connection, Database, column, query
+from sinks.postgres_positions import PostgresPositions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sinks.positions import Place
 
 _CHANNEL: Final = "referrals_badges"
 """Notified by the triggers of migration 0003 when mentors or definitions come."""
@@ -24,16 +27,36 @@ _AWAITING_MENTOR: Final = "awaiting_mentor"
 class PostgresBadgeRepository:
     """The badge tables of one database; for one thread."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, *, consumer: str = "badges") -> None:
+        """Make it without connecting; `consumer` is whose positions are kept."""
         self._database = Database(database_url, application_name="referrals badges", listen_to=_CHANNEL)
+        self.positions = PostgresPositions(self._database, consumer=consumer, used="has_milestones")
 
     @contextmanager
     def transaction(self) -> Iterator[BadgeTransaction]:
         """Run the body in one transaction; a definition that comes meanwhile waits for its end."""
         with self._database.transaction() as connection:
             query(connection, "hold_definitions")
-            yield _PostgresTransaction(connection)
+            yield _PostgresTransaction(connection, self.positions)
             fault_point("badges.inserted")
+        self.positions.kept()
+
+    @contextmanager
+    def trial(self) -> Iterator[BadgeTransaction]:
+        """Run the body in one transaction that is undone at its end."""
+        with self._database.transaction(undo=True) as connection:
+            query(connection, "hold_definitions")
+            yield _PostgresTransaction(connection, self.positions)
+
+    def check_schema(self) -> str | None:
+        """See that the tables are as new as this program; say what they have beyond it."""
+        return self._database.check_schema()
+
+    def announce(self, thresholds: Sequence[int]) -> None:
+        """Note at which counts milestones are announced, where it was noted otherwise."""
+        with self._database.transaction() as connection:
+            if [at for (at,) in query(connection, "announced_thresholds")] != list(thresholds):
+                query(connection, "announce_thresholds", {"thresholds": list(thresholds)})
 
     def definitions(self) -> Sequence[BadgeDefinition]:
         """Return all badge definitions."""
@@ -50,8 +73,9 @@ class PostgresBadgeRepository:
 
 
 class _PostgresTransaction:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, positions: PostgresPositions) -> None:
         self._connection = connection
+        self._positions = positions
         self._claimed: set[MilestoneKey] = set()
 
     def record(self, milestones: Sequence[MilestoneReached]) -> list[MilestoneReached]:
@@ -121,6 +145,12 @@ class _PostgresTransaction:
         )
         self._set_states(decisions)
         return int(awarded)
+
+    def add_mentor(self, org_id: str, mentor_id: str) -> None:
+        query(self._connection, "add_mentor", {"org_id": org_id, "mentor_id": mentor_id})
+
+    def move(self, reached: Mapping[Place, int | None]) -> None:
+        self._positions.move_in(self._connection, reached)
 
     def _set_states(self, decisions: Sequence[Decision]) -> None:
         """Note which milestones wait for their mentor, and that claimed ones no longer do; new ones are decided."""

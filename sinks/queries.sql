@@ -141,25 +141,26 @@ ON CONFLICT DO NOTHING
 RETURNING referral_code;
 
 -- name: upsert_counts --
--- A mentor's records are in one partition, so there the higher offset is the newer record. In two partitions they are
--- only after partitions were added to the topic; then the one with the later event is the newer. Triggers keep the
--- organisations' sums (migration 0006).
+-- Of two records of one partition the one with the higher offset is the newer. In two partitions a mentor's records are
+-- only after partitions were added to the topic: then those where his key belongs now are the newer, and of two that are
+-- both elsewhere the one that was counted later. Triggers keep the organisations' sums (migration 0006).
 INSERT INTO mentor_counts (
     org_id, mentor_id, referral_code, total_clicks, pending_attributions, confirmed_attributions, conversion_rate,
-    by_channel, milestones, last_event_at, counted_at, topic_partition, topic_offset
+    by_channel, milestones, last_event_at, counted_at, topic_partition, topic_offset, key_partition
 )
 SELECT
     org_id, mentor_id, referral_code, total_clicks, pending_attributions, confirmed_attributions, conversion_rate,
     by_channel::jsonb, milestones::integer[], last_event_at, coalesce(to_timestamp(counted_ms / 1000.0), now()),
-    topic_partition, topic_offset
+    topic_partition, topic_offset, key_partition
 FROM unnest(
     %(org_ids)s::uuid[], %(mentor_ids)s::uuid[], %(referral_codes)s::text[], %(total_clicks)s::bigint[],
     %(pending_attributions)s::bigint[], %(confirmed_attributions)s::bigint[], %(conversion_rates)s::float8[],
     %(by_channels)s::text[], %(milestones)s::text[], %(last_event_ats)s::timestamptz[],
-    %(counted_mss)s::bigint[], %(topic_partitions)s::integer[], %(topic_offsets)s::bigint[]
+    %(counted_mss)s::bigint[], %(topic_partitions)s::integer[], %(topic_offsets)s::bigint[],
+    %(key_partitions)s::integer[]
 ) AS batch (
     org_id, mentor_id, referral_code, total_clicks, pending_attributions, confirmed_attributions, conversion_rate,
-    by_channel, milestones, last_event_at, counted_ms, topic_partition, topic_offset
+    by_channel, milestones, last_event_at, counted_ms, topic_partition, topic_offset, key_partition
 )
 ORDER BY org_id, mentor_id
 ON CONFLICT (org_id, mentor_id) DO UPDATE
@@ -175,13 +176,84 @@ SET
     counted_at = excluded.counted_at,
     topic_partition = excluded.topic_partition,
     topic_offset = excluded.topic_offset,
+    key_partition = excluded.key_partition,
     projected_at = now()
 WHERE
-    (
-        mentor_counts.topic_partition = excluded.topic_partition
-        AND mentor_counts.topic_offset < excluded.topic_offset
-    )
-    OR (
-        mentor_counts.topic_partition <> excluded.topic_partition
-        AND (mentor_counts.last_event_at IS NULL OR mentor_counts.last_event_at <= excluded.last_event_at)
-    );
+    CASE
+        WHEN mentor_counts.topic_partition = excluded.topic_partition
+            THEN mentor_counts.topic_offset < excluded.topic_offset
+        WHEN excluded.topic_partition = excluded.key_partition THEN true
+        WHEN mentor_counts.topic_partition = excluded.key_partition THEN false
+        ELSE mentor_counts.counted_at < excluded.counted_at
+    END;
+
+-- name: forget_order --
+-- From this offset on the partition's records are others than those that were projected: the topic was made anew, or its
+-- end was lost. What the rows say stays until there is something new; it is older than whatever comes.
+UPDATE mentor_counts
+SET topic_offset = %(next_offset)s - 1
+WHERE topic_partition = %(topic_partition)s AND topic_offset >= %(next_offset)s;
+
+-- name: claim_positions --
+-- Whoever held these partitions before can write nothing any more.
+INSERT INTO sink_positions (consumer, topic, topic_partition)
+SELECT %(consumer)s, topic, topic_partition
+FROM unnest(%(topics)s::text[], %(partitions)s::integer[]) AS batch (topic, topic_partition)
+ORDER BY topic, topic_partition
+ON CONFLICT (consumer, topic, topic_partition) DO UPDATE
+SET claim = sink_positions.claim + 1, claimed_at = now()
+RETURNING topic, topic_partition, topic_id, next_offset, read_before, claim;
+
+-- name: move_positions --
+-- Returns those that are still claimed by whom we take ourselves for, and are where we have moved them; a database that
+-- went back in time beneath us has others. A position without a new offset is only held.
+UPDATE sink_positions
+SET
+    next_offset = coalesce(batch.next_offset, sink_positions.next_offset),
+    topic_id = coalesce(batch.topic_id, sink_positions.topic_id),
+    read_before = coalesce(batch.read_before, sink_positions.read_before),
+    moved_at = CASE WHEN batch.next_offset IS NULL THEN sink_positions.moved_at ELSE now() END
+FROM unnest(
+    %(topics)s::text[], %(partitions)s::integer[], %(claims)s::bigint[], %(next_offsets)s::bigint[],
+    %(topic_ids)s::text[], %(read_befores)s::bigint[], %(expected)s::bigint[]
+) AS batch (topic, topic_partition, claim, next_offset, topic_id, read_before, expected)
+WHERE
+    sink_positions.consumer = %(consumer)s
+    AND sink_positions.topic = batch.topic
+    AND sink_positions.topic_partition = batch.topic_partition
+    AND sink_positions.claim = batch.claim
+    AND sink_positions.next_offset IS NOT DISTINCT FROM batch.expected
+RETURNING sink_positions.topic, sink_positions.topic_partition;
+
+-- name: has_milestones --
+SELECT EXISTS (SELECT FROM milestones);
+
+-- name: has_counts --
+SELECT EXISTS (SELECT FROM mentor_counts);
+
+-- name: applied_migrations --
+SELECT migration_id FROM _yoyo_migration;
+
+-- name: blockers --
+-- Who keeps a session of ours waiting; what another user's session does is hidden from most.
+SELECT pid, coalesce(nullif(application_name, ''), usename, 'unnamed'), coalesce(state, 'state not visible')
+FROM pg_stat_activity
+WHERE pid = ANY(pg_blocking_pids(%(pid)s::integer))
+ORDER BY pid;
+
+-- name: announced_thresholds --
+SELECT threshold FROM milestone_thresholds ORDER BY threshold;
+
+-- name: announce_thresholds --
+WITH gone AS (
+    DELETE FROM milestone_thresholds WHERE threshold <> ALL(%(thresholds)s::bigint[])
+)
+INSERT INTO milestone_thresholds (threshold)
+SELECT unnest(%(thresholds)s::bigint[])
+ON CONFLICT DO NOTHING;
+
+-- name: add_mentor --
+WITH new_organisation AS (
+    INSERT INTO organisations (org_id) VALUES (%(org_id)s)
+)
+INSERT INTO mentors (org_id, mentor_id) VALUES (%(org_id)s, %(mentor_id)s);

@@ -31,18 +31,19 @@ BEGIN
         GRANT SELECT ON organisation_counts, organisation_channels, organisation_days, organisation_totals
             TO referrals_app;
         GRANT SELECT, INSERT, UPDATE ON filtered_clicks TO referrals_app;
-        GRANT SELECT ON organisation_secrets, codes_outbox TO referrals_app;
+        GRANT SELECT ON organisation_secrets, codes_outbox, milestone_thresholds TO referrals_app;
         GRANT INSERT ON mentors, referral_codes, codes_outbox TO referrals_app;
         GRANT EXECUTE ON FUNCTION take_from_outbox(integer), landing_of_code(text) TO referrals_app;
     END IF;
 
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_sinks') THEN
-        GRANT SELECT ON badge_definitions TO referrals_sinks;
+        GRANT SELECT ON badge_definitions, _yoyo_migration TO referrals_sinks;
         GRANT SELECT, INSERT, UPDATE ON organisations, mentors, referral_codes, milestones, badge_awards,
-            badge_decisions, mentor_counts TO referrals_sinks;
+            badge_decisions, mentor_counts, sink_positions TO referrals_sinks;
+        GRANT SELECT, INSERT, DELETE ON milestone_thresholds TO referrals_sinks;
         FOREACH name IN ARRAY ARRAY[
             'organisations', 'mentors', 'referral_codes', 'badge_definitions', 'milestones', 'badge_awards',
-            'badge_decisions', 'mentor_counts'
+            'badge_decisions', 'mentor_counts', 'sink_positions', 'milestone_thresholds'
         ] LOOP
             IF NOT EXISTS (
                 SELECT FROM pg_policies

@@ -1,13 +1,19 @@
-"""The loop that every sink runs in: poll, put, dead letters, commit. The words are Kafka Connect's.
+"""The loop that every sink runs in: poll, put, dead letters, positions, offsets. The words are Kafka Connect's.
 
 Failure handling:
 
-- The effect comes first and the offset second. Killed between the two, the process that takes over gets the same
-  records again and puts them again; so `Sink.put` must make no difference the second time.
+- Effect and position are one transaction of the store. Where some of a batch are dead letters, the effect is first,
+  then the dead letters, and when these are safe the positions. Killed in between, the process that takes over gets the
+  same records again and puts them again; so `Sink.put` must make no difference the second time. Kafka's offsets come
+  last, and nothing depends on them.
+- A partition that comes is claimed, which fences whoever had it, and read from where the store says
+  (`positions.judge`). A process that was fenced drops what it has in hand and claims anew what the group still gives
+  it.
 - The store is away: the same records are tried again after 0.1 s, then twice as long each time up to 5 s, without
-  end. The source's subscription is kept meanwhile. Said once, and once when the store is back.
-- A record that makes the sink fail is found by putting the records of its batch one by one. It becomes a dead letter,
-  acknowledged before the offset; the others are put.
+  end. The source's subscription is kept meanwhile. Said once, again every minute, and once when the store is back.
+- A batch fails for another reason: a made-up record that is right is tried. If that fails too, or the tables are of
+  another version, it is the store, and is waited for. Else it is a record: it is found by putting the records one by
+  one, and becomes a dead letter, acknowledged before the position moves; the others are put.
 """
 
 from __future__ import annotations
@@ -18,21 +24,33 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 import structlog
 
 from process.fault_points import fault_point
-from sinks.errors import RecordRefused, StoreUnavailable
+from sinks.errors import Fenced, RecordRefused, StoreUnavailable
+from sinks.positions import NOWHERE, Finding, judge
 from sinks.records import DeadLetter, Record
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sinks.dead_letters import DeadLetters
     from sinks.milestone_source import MilestoneSource
+    from sinks.positions import Place, Position, Positions, Start
 
 POLL_TIMEOUT_S: Final = 0.1
 """How long an idle poll waits, and so how late `Sink.tend` may be; a record ends the wait at once."""
 
 RETRY_DELAY_FIRST_S: Final = 0.1
 RETRY_DELAY_MAX_S: Final = 5.0
+
+SAID_AGAIN_S: Final = 60.0
+"""Whoever looks at the log a while later sees what is waited for."""
+
+LOOK_INTERVAL_S: Final = 10.0
+"""So often positions are looked at without records: whether the store went back in time, and to move them over what was
+no record, a transaction's marker for example."""
+
+BEGIN_INTERVAL_S: Final = 1.0
+"""While Kafka does not say how partitions are, it is asked again after this."""
 
 _STAY_INTERVAL_S: Final = 0.5
 """While waiting, the source is told this often that we live; its group gives us minutes."""
@@ -47,25 +65,34 @@ class Sink(Protocol):
     def name(self) -> str:
         """What it is called in logs and fault points."""
 
-    def open(self) -> None:
-        """Begin; called once, before the first records."""
+    @property
+    def positions(self) -> Positions:
+        """Where it goes on reading."""
 
-    def put(self, records: Sequence[Record]) -> list[DeadLetter]:
+    def open(self) -> None:
+        """Begin; called once, before the first records. Raises StoreUnavailable: to be tried again."""
+
+    def begin(self, starts: Mapping[Place, Start]) -> None:
+        """Note where partitions begin that were claimed. Raises what `Positions.begin` does."""
+
+    def put(self, records: Sequence[Record], reached: Mapping[Place, int] = NOWHERE) -> list[DeadLetter]:
         """Keep the records, all or none, and return those that cannot be used. Doing it twice is doing it once.
 
+        `reached` is how far their partitions are read then. It is kept in the same transaction if all can be used, and
+        else by the caller, when the dead letters are safe.
+
         Raises:
             StoreUnavailable: to be tried again.
-            Exception: anything else is the fault of one of the records.
+            Fenced: another process has a partition of these now; nothing was kept.
+            Exception: anything else is the fault of one of the records, or of the store, as `probe` tells.
 
         """
+
+    def probe(self) -> None:
+        """Put a made-up record that is right, and undo it; whatever is raised is the fault of the store."""
 
     def tend(self) -> None:
-        """Do what time or others have made due; called after each poll.
-
-        Raises:
-            StoreUnavailable: to be tried again.
-
-        """
+        """Do what time or others have made due; called after each poll. Raises what `put` does."""
 
     def close(self) -> None:
         """Let go of connections; the next use opens them again."""
@@ -85,6 +112,8 @@ class SinkTask:
         self._log = structlog.stdlib.get_logger("sinks.sink_task").bind(sink=sink.name)
         self._polled = f"{sink.name}.polled"
         self._committed = f"{sink.name}.committed"
+        self._next_look = 0.0
+        self._next_begin = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Subscribe and work until `stop` is set, then commit and close; may be called again."""
@@ -111,20 +140,72 @@ class SinkTask:
         records = self._source.poll(timeout_s)
         if records:
             fault_point(self._polled)
-            letters = self._patiently(lambda: self._put(records), stop)
+        try:
+            self._keep(records, stop)
+            if time.monotonic() >= self._next_begin and self._source.awaiting():
+                self._patiently(self._begin, stop)
+            self._patiently(self._tend, stop)
+        except Fenced as fenced:
+            # What is in hand of other partitions was not kept either; all of it is read again from where the store is.
+            self._log.warning("sink.fenced", reason=str(fenced))
+            self._source.give_back(fenced.places | self._source.reached().keys())
+        return len(records)
+
+    def _keep(self, records: Sequence[Record], stop: threading.Event) -> None:
+        """Put records, and let positions and offsets follow; look at all positions now and then."""
+        reached = self._source.reached()
+        if records:
+            letters = self._patiently(lambda: self._put(records, reached), stop)
             fault_point(self._committed)
             if letters:
                 self._send(letters, stop)
+                self._patiently(lambda: self._sink.positions.move(reached), stop)
             self._source.commit(records)
-        self._patiently(self._sink.tend, stop)
-        return len(records)
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + LOOK_INTERVAL_S
+            held = {**dict.fromkeys(self._source.held()), **self._source.reached()}
+            if held:
+                self._patiently(lambda: self._sink.positions.move(held), stop)
+                self._source.commit([])
 
-    def _put(self, records: Sequence[Record]) -> list[DeadLetter]:
+    def _begin(self) -> None:
+        """Claim the partitions that have come, and read them from where the store says."""
+        places = self._source.awaiting()
+        positions = self._sink.positions.claim(places)
+        logs = self._source.look(places)  # after the claim: nobody moves the positions any more
+        is_used = len(positions) == len(places) or self._sink.positions.is_used()
+        if len(logs) < len(places):
+            self._next_begin = time.monotonic() + BEGIN_INTERVAL_S
+        starts = {place: judge(positions.get(place), log, is_used=is_used) for place, log in logs.items()}
+        if starts:
+            self._sink.begin(starts)
+            self._source.begin(starts)
+        for place, start in sorted(starts.items()):
+            self._say(place, start, positions.get(place))
+
+    def _say(self, place: Place, start: Start, position: Position | None) -> None:
+        (topic, partition), before = place, None if position is None else position.next
+        details = {"topic": topic, "partition": partition, "position": before, "goes_on_at": start.next}
+        if start.lost:
+            self._log.error(
+                "sink.records_lost",
+                **details,
+                at_most=start.lost,
+                remedy="they were deleted before they were read: publish them again from a copy, if there is one; what "
+                "comes twice changes nothing",
+            )
+        elif start.finding in (Finding.AS_EXPECTED, Finding.BEGINS):
+            self._log.debug(f"sink.{start.finding}", **details)
+        else:
+            self._log.warning(f"sink.{start.finding}", **details, read_before=start.read_before)
+
+    def _put(self, records: Sequence[Record], reached: Mapping[Place, int]) -> list[DeadLetter]:
         try:
-            return self._sink.put(records)
-        except StoreUnavailable:
+            return self._sink.put(records, reached)
+        except (StoreUnavailable, Fenced):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a record causes must not end the others
+            self._acquit_store(error)
             first, last = records[0], records[-1]
             self._log.warning(
                 "sink.batch_failed",
@@ -135,14 +216,18 @@ class SinkTask:
                 last_offset=last.offset,
                 error=_name(error),
             )
-            return [letter for record in records for letter in self._put_alone(record)]
+            letters = [letter for record in records for letter in self._put_alone(record)]
+            if not letters:
+                self._sink.positions.move(reached)
+            return letters
 
     def _put_alone(self, record: Record) -> list[DeadLetter]:
         try:
             return self._sink.put([record])
-        except StoreUnavailable:
+        except (StoreUnavailable, Fenced):
             raise
         except Exception as error:  # noqa: BLE001 - the same
+            self._acquit_store(error)
             self._log.exception(
                 "sink.record_failed",
                 topic=record.topic,
@@ -150,6 +235,32 @@ class SinkTask:
                 offset=record.offset,
             )
             return [DeadLetter(record, RecordRefused(_name(error)))]
+
+    def _tend(self) -> None:
+        try:
+            self._sink.tend()
+        except (StoreUnavailable, Fenced):
+            raise
+        except Exception as error:  # noqa: BLE001 - what waits is looked at again, and must not end what comes
+            self._acquit_store(error)
+            self._log.exception("sink.tend_failed")
+
+    def _acquit_store(self, error: Exception) -> None:
+        """See that what failed is not the store's fault.
+
+        Raises:
+            StoreUnavailable: it is; a record that is surely right fails too.
+
+        """
+        try:
+            self._sink.probe()
+        except StoreUnavailable as fault:
+            raise StoreUnavailable(f"{_name(error)}; {fault}", blocked_by=fault.blocked_by) from error
+        except Exception as fault:  # noqa: BLE001 - whatever it is, no record has caused it
+            raise StoreUnavailable(
+                f"{_name(fault)}; a made-up record that is right fails too, so the tables are others than this program "
+                "knows: see what was changed in the database"
+            ) from error
 
     def _send(self, letters: Sequence[DeadLetter], stop: threading.Event) -> None:
         self._dead_letters.send(letters)
@@ -162,13 +273,20 @@ class SinkTask:
         """Do something that may find the store away, as often as it takes."""
         delay_s = RETRY_DELAY_FIRST_S
         away_since: float | None = None
+        say_again = 0.0
+        blocked_by: str | None = None
         while True:
             try:
                 result = action()
             except StoreUnavailable as error:
-                if away_since is None:
-                    away_since = time.monotonic()
-                    self._log.warning("sink.store_unavailable", error=str(error))
+                now = time.monotonic()
+                away_since = now if away_since is None else away_since
+                if now >= say_again or error.blocked_by not in (None, blocked_by):
+                    say_again, blocked_by = now + SAID_AGAIN_S, error.blocked_by
+                    named = {} if blocked_by is None else {"blocked_by": blocked_by}
+                    self._log.warning(
+                        "sink.store_unavailable", error=str(error), away_s=round(now - away_since, 1), **named
+                    )
                 self._wait(delay_s, stop)
                 delay_s = min(delay_s * 2, RETRY_DELAY_MAX_S)
             else:
@@ -185,4 +303,4 @@ class SinkTask:
 
 
 def _name(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {str(error).strip()}"

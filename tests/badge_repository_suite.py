@@ -86,7 +86,7 @@ class BadgeRepositorySuite:
         reached = milestone(5)
         with repository.transaction() as work:
             decide_and_save_new(work, reached)
-        late = definition(4, org_id=ORG)
+        late = definition(5, org_id=ORG)
         self.define(repository, late)
         assert claim_and_decide(repository) == 1
         assert claim_and_decide(repository) == 0
@@ -99,7 +99,7 @@ class BadgeRepositorySuite:
         with repository.transaction() as work:
             decide_and_save_new(work, milestone(5))
         before = self.awards(repository)
-        self.define(repository, definition(2, org_id=OTHER_ORG))
+        self.define(repository, definition(1, org_id=OTHER_ORG))
         claim_and_decide(repository)
         assert self.awards(repository) == before
 
@@ -110,7 +110,7 @@ class BadgeRepositorySuite:
         self.add_mentor(repository)
         wait_until(repository.has_news)
         assert not repository.has_news()
-        self.define(repository, definition(2))
+        self.define(repository, definition(10))
         wait_until(repository.has_news)
 
 

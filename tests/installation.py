@@ -106,6 +106,10 @@ class Installation:
         finally:
             consumer.close()
 
+    def forget_positions(self, component: str) -> None:
+        """Let a component, which must not run, read its topics again from their beginning."""
+        self.query("DELETE FROM sink_positions WHERE consumer = %s", [f"{self.settings.topic_prefix}{component}"])
+
     def forget_offsets(self, component: str) -> None:
         """Set a component's consumer group, which must have no members, back to the beginning of its topics."""
         names = [self.topic(MILESTONES)] if component == "badges" else [self.topic(CODES), self.topic(MENTOR_COUNTS)]

@@ -86,7 +86,7 @@ FROM made
 ORDER BY number;
 
 INSERT INTO badge_definitions (badge_id, org_id, type, threshold, name)
-SELECT DISTINCT ON (org_id) gen_random_uuid(), org_id, 'recruitment', 3, 'Three' FROM made;
+SELECT DISTINCT ON (org_id) gen_random_uuid(), org_id, 'recruitment', 5, 'Five here' FROM made;
 
 INSERT INTO milestones (
     org_id, mentor_id, milestone_threshold, milestone_id, confirmed_count, attribution_id, reached_at, state,

@@ -14,6 +14,7 @@ from models.events import ChannelCounts, CodeIssued, MentorCounts, encode_event
 from sinks.badge_awarder import BadgeAwarder
 from sinks.counts_projection import CountsProjection
 from sinks.postgres_badges import PostgresBadgeRepository
+from sinks.postgres_counts import PostgresCountsRepository
 from sinks.records import Record
 from tests.milestones import milestone
 
@@ -87,7 +88,9 @@ class OrganisationScene:
 def organisation_scene(database_url: str, org_id: str | None = None) -> Iterator[OrganisationScene]:
     """Give an organisation of which nothing is known yet."""
     with (
-        closing(CountsProjection(database_url, codes_topic="codes", partitions=1)) as projection,
+        closing(
+            CountsProjection(PostgresCountsRepository(database_url), codes_topic="codes", partitions=1)
+        ) as projection,
         closing(BadgeAwarder(PostgresBadgeRepository(database_url))) as awarder,
     ):
         yield OrganisationScene(database_url, projection, awarder, org_id)

@@ -27,25 +27,26 @@ LEFT JOIN mentor_counts ON org_id = %(org_id)s AND mentor_id = %(mentor_id)s;
 
 -- name: mentor --
 -- One row: whether he is known, his code, his confirmed count, and the badge that he earns next: the lowest above his
--- count that he does not hold.
+-- count that he does not hold, and the count at which a milestone brings it. What no milestone brings is not promised.
 SELECT
     EXISTS (SELECT FROM mentors WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s),
     (SELECT referral_code FROM referral_codes WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s),
     counts.confirmed,
     badge.name,
-    badge.threshold
+    badge.comes_at
 FROM (
     SELECT coalesce(
         (SELECT confirmed_attributions FROM mentor_counts WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s), 0
     ) AS confirmed
 ) AS counts
 LEFT JOIN LATERAL (
-    SELECT name, threshold
+    SELECT name, comes_at
     FROM badge_definitions
+    CROSS JOIN LATERAL milestone_for(threshold) AS comes_at
     WHERE
         (org_id = %(org_id)s OR org_id IS NULL)
         AND type = 'recruitment'
-        AND threshold > counts.confirmed
+        AND comes_at > counts.confirmed
         AND NOT EXISTS (
             SELECT FROM badge_awards
             WHERE
@@ -53,7 +54,7 @@ LEFT JOIN LATERAL (
                 AND badge_awards.mentor_id = %(mentor_id)s
                 AND badge_awards.badge_id = badge_definitions.badge_id
         )
-    ORDER BY threshold, badge_id
+    ORDER BY comes_at, threshold, badge_id
     LIMIT 1
 ) AS badge ON true;
 

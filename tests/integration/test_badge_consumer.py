@@ -56,7 +56,7 @@ def test_replay_from_the_beginning(installation: Installation) -> None:
         wait_until(lambda: installation.count("badge_awards") == 150)
     before = installation.query("SELECT * FROM badge_awards ORDER BY 1, 2, 3")
     decisions = installation.query("SELECT * FROM badge_decisions ORDER BY 1, 2, 3, 5")
-    installation.forget_offsets("badges")
+    installation.forget_positions("badges")
     with installation.running("badges"):
         wait_until(lambda: installation.committed("badges") == 150)
     assert installation.query("SELECT * FROM badge_awards ORDER BY 1, 2, 3") == before

@@ -12,6 +12,7 @@ from models.events import encode_event
 from models.topics import CODES, MENTOR_COUNTS
 from process.settings import Settings
 from sinks.counts_projection import CountsProjection
+from sinks.postgres_counts import PostgresCountsRepository
 from sinks.records import Record
 from tests.installation import DEADLINE_S, Installation, killed, reasons_of, wait_until
 from tests.milestones import MENTOR, ORG, OTHER_ORG, code_issued, counts, milestone, new_id
@@ -28,7 +29,9 @@ def installation(settings: Settings) -> Installation:
 @pytest.fixture
 def projection(database_url: str) -> Iterator[CountsProjection]:
     """Give the sink alone, to which a test hands its records."""
-    with closing(CountsProjection(database_url, codes_topic="codes", partitions=1)) as projection:
+    with closing(
+        CountsProjection(PostgresCountsRepository(database_url), codes_topic="codes", partitions=1)
+    ) as projection:
         yield projection
 
 
@@ -98,7 +101,7 @@ def test_replay_from_the_beginning(installation: Installation) -> None:
         wait_until(lambda: installation.committed("counts") == 200)
     before = [installation.query(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables]  # noqa: S608
     assert [len(rows) for rows in before] == [1, 50, 50, 50]
-    installation.forget_offsets("counts")
+    installation.forget_positions("counts")
     with installation.running("counts"):
         wait_until(lambda: installation.committed("counts") == 200)
     assert [installation.query(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables] == before  # noqa: S608

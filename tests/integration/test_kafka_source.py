@@ -14,8 +14,9 @@ from models.badges import decode_milestone
 from models.events import MilestoneReached, encode_event
 from models.topics import MILESTONES
 from process.settings import Settings
-from sinks.kafka_source import KafkaSource, Place
+from sinks.kafka_source import KafkaSource
 from sinks.milestone_source import MilestoneSource
+from sinks.positions import Place
 from sinks.records import Record
 from tests.installation import DEADLINE_S, Installation, wait_until
 from tests.milestone_source_suite import MilestoneSourceSuite, read, thresholds

@@ -22,9 +22,10 @@ from proof.verify.postgres import read_tables
 from proof.verify.sums import compare_sums
 from sinks.badge_awarder import BadgeAwarder
 from sinks.counts_projection import CountsProjection
-from sinks.migrate import MIGRATIONS
 from sinks.postgres_badges import PostgresBadgeRepository
+from sinks.postgres_counts import PostgresCountsRepository
 from sinks.records import Record
+from sinks.schema import MIGRATIONS
 from tests.milestones import INSTANT, MENTOR, ORG, OTHER_ORG, code_issued, counts, milestone, new_id
 
 pytestmark = pytest.mark.integration
@@ -43,7 +44,9 @@ NO_SUMS = """
 @pytest.fixture
 def projection(database_url: str) -> Iterator[CountsProjection]:
     """Give the sink alone, as the role that it needs and no more: the sums are not its own to write."""
-    with closing(CountsProjection(database_url + AS_SINKS, codes_topic="codes", partitions=1)) as projection:
+    with closing(
+        CountsProjection(PostgresCountsRepository(database_url + AS_SINKS), codes_topic="codes", partitions=1)
+    ) as projection:
         yield projection
 
 
@@ -215,7 +218,9 @@ def test_two_projections_at_once(database_url: str) -> None:
     def project(number: int) -> None:
         first, last = organisations[number], organisations[1 - number]
         mentor_id = new_id()
-        with closing(CountsProjection(database_url + AS_SINKS, codes_topic="codes", partitions=1)) as projection:
+        with closing(
+            CountsProjection(PostgresCountsRepository(database_url + AS_SINKS), codes_topic="codes", partitions=1)
+        ) as projection:
             for offset in range(100):
                 code = code_issued(f"ABC{number}{offset:04}", org_id=organisations[offset % 2], mentor_id=new_id())
                 known = counts(offset, org_id=first, mentor_id=mentor_id)

@@ -71,12 +71,12 @@ class TestPostgresBadgeRepository(BadgeRepositorySuite):
 def test_changed_definition_is_compared_again(repository: PostgresBadgeRepository, database_url: str) -> None:
     """A threshold lowered turns `below_threshold` into an award for milestones recorded before."""
     insert_mentor(database_url, ORG, MENTOR)
-    badge = definition(7)
+    badge = definition(10)
     insert_definition(database_url, badge)
     with repository.transaction() as work:
         decide_and_save_new(work, milestone(5))
     with psycopg.connect(database_url) as connection:
-        connection.execute("UPDATE badge_definitions SET threshold = 4 WHERE badge_id = %s", [badge.badge_id])
+        connection.execute("UPDATE badge_definitions SET threshold = 5 WHERE badge_id = %s", [badge.badge_id])
     claim_and_decide(repository)
     with psycopg.connect(database_url) as connection:
         found = connection.execute("SELECT reason FROM badge_decisions WHERE badge_id = %s", [badge.badge_id])
@@ -86,7 +86,7 @@ def test_changed_definition_is_compared_again(repository: PostgresBadgeRepositor
 def test_definition_that_comes_during_a_batch(repository: PostgresBadgeRepository, database_url: str) -> None:
     """A definition committed while a batch that did not see it is under way is compared with that batch too."""
     insert_mentor(database_url, ORG, MENTOR)
-    badge = definition(3)
+    badge = definition(1)
     definer = threading.Thread(target=insert_definition, args=[database_url, badge])
     with repository.transaction() as work:
         new = work.record([milestone(5)])

@@ -28,6 +28,7 @@ from operations.topics import create_topics
 from process.fault_points import VARIABLE
 from process.settings import Settings
 from sinks.counts_projection import CountsProjection
+from sinks.postgres_counts import PostgresCountsRepository
 from sinks.records import Record
 from streams.engine.batch import SourceRecord
 from tests.factories import make_batch
@@ -298,7 +299,9 @@ def projected(settings: Settings, messages: list[Message]) -> list[object]:
         Record(topic=name, partition=m.partition() or 0, offset=m.offset() or 0, key=m.key(), value=m.value())
         for m in messages
     ]
-    with closing(CountsProjection(settings.database_url, codes_topic=name, partitions=PARTITIONS)) as projection:
+    with closing(
+        CountsProjection(PostgresCountsRepository(settings.database_url), codes_topic=name, partitions=PARTITIONS)
+    ) as projection:
         return [*projection.put(records), *projection.put(records)]
 
 

@@ -34,11 +34,17 @@ WITHOUT_ORGANISATION: Final = {
 }
 """Tables that carry no org_id, each with the reason."""
 
+OF_EVERY_ORGANISATION: Final = {
+    "milestone_thresholds": "REFERRALS_THRESHOLDS: an organisation has none of its own",
+    "sink_positions": "a partition has records of every organisation; the role has no right on it",
+}
+"""Tables whose org_id is NULL by constraint, each with the reason."""
+
 PLANTED: Final = (
     "INSERT INTO organisations (org_id, name) VALUES (%(org)s, 'One')",
     "INSERT INTO mentors VALUES (%(org)s, %(mentor)s)",
     "INSERT INTO referral_codes VALUES (%(code)s, %(org)s, %(mentor)s, now())",
-    "INSERT INTO badge_definitions VALUES (%(badge)s, %(org)s, 'recruitment', 3, 'Three')",
+    "INSERT INTO badge_definitions VALUES (%(badge)s, %(org)s, 'recruitment', 5, 'Five')",
     "INSERT INTO milestones VALUES (%(org)s, %(mentor)s, 3, %(badge)s, 3, %(badge)s, now(), 'decided')",
     "INSERT INTO badge_awards VALUES (%(org)s, %(mentor)s, %(badge)s, %(badge)s, 3)",
     "INSERT INTO badge_decisions VALUES (%(org)s, %(mentor)s, 3, %(badge)s, %(badge)s, 'awarded', 3)",
@@ -56,7 +62,14 @@ PLANTED: Final = (
 READS: Final = frozenset(
     {
         *("badge_awards", "badge_decisions", "badge_definitions", "codes_outbox", "filtered_clicks", "mentor_counts"),
-        *("mentors", "milestones", "organisation_channels", "organisation_counts", "organisation_days"),
+        *(
+            "mentors",
+            "milestone_thresholds",
+            "milestones",
+            "organisation_channels",
+            "organisation_counts",
+            "organisation_days",
+        ),
         *("organisation_secrets", "organisation_totals", "organisations", "referral_codes"),
     }
 )
@@ -98,7 +111,7 @@ def tables(connection: Connection) -> list[str]:
 
 def tables_of_organisations(connection: Connection) -> list[str]:
     """Return the tables that must be protected."""
-    return [name for name in tables(connection) if name not in WITHOUT_ORGANISATION]
+    return [name for name in tables(connection) if name not in {*WITHOUT_ORGANISATION, *OF_EVERY_ORGANISATION}]
 
 
 @contextmanager
@@ -189,6 +202,20 @@ def test_inserts_nothing_into_another(database: Connection) -> None:
     everybodys = {"badge_id": str(uuid4()), "type": "recruitment", "threshold": 1, "name": "Mine"}
     with acting(database, ORG), pytest.raises(InsufficientPrivilege, match="row-level security"):
         run(database, copy, "badge_definitions", Jsonb(everybodys | {"defined_at": "2026-11-20T10:00:00Z"}))
+
+
+def test_what_is_everybodys_is_not_an_organisations_to_change(database: Connection) -> None:
+    """Rows without an organisation can be read where that is meant, and neither changed, deleted nor added."""
+    database.execute("INSERT INTO sink_positions (consumer, topic, topic_partition) VALUES ('badges', 'milestones', 0)")
+    visible = {"milestone_thresholds": 4, "sink_positions": 0}
+    assert visible.keys() == OF_EVERY_ORGANISATION.keys()
+    with acting(database, ORG):
+        for table, rows in visible.items():
+            assert run(database, "SELECT count(*) FROM {}", table).fetchall() == [(rows,)]
+            assert run(database, "UPDATE {} SET org_id = org_id", table).rowcount == 0
+            assert run(database, "DELETE FROM {}", table).rowcount == 0
+        with pytest.raises(InsufficientPrivilege, match="row-level security"):
+            run(database, "INSERT INTO {} (threshold) VALUES (3)", "milestone_thresholds")
 
 
 # -- the role ---------------------------------------------------------------------------------------------------

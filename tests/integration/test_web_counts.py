@@ -164,6 +164,7 @@ async def test_a_mentors_link_and_next_badge(web: Web, settings: Settings) -> No
     put_counts(settings, 10, 3, 2)
     put_award(settings, 1)
     assert (await profile())["nextBadge"] == {"name": SEEDED_DEFINITIONS[1].name, "threshold": 5, "remaining": 3}
+    execute(settings, "INSERT INTO milestone_thresholds (threshold) VALUES (3), (4)", [])
     define = "INSERT INTO badge_definitions (badge_id, org_id, type, threshold, name) VALUES (%s, %s, %s, %s, %s)"
     execute(settings, define, [new_id(), OTHER_ORG, "recruitment", 3, "Theirs"])
     execute(settings, define, [new_id(), ORG, "baking", 3, "Of another kind"])
@@ -173,6 +174,22 @@ async def test_a_mentors_link_and_next_badge(web: Web, settings: Settings) -> No
     assert (await profile())["nextBadge"] == {"name": "Ours", "threshold": 4, "remaining": 4}
     put_counts(settings, 10, 3, 25)
     assert (await profile())["nextBadge"] is None
+
+
+async def test_no_badge_is_promised_that_no_milestone_brings(web: Web, settings: Settings) -> None:
+    """One at a count that is not announced any more comes with the milestone after it, or is not promised."""
+    put_mentor(settings)
+    execute(settings, "INSERT INTO milestone_thresholds (threshold) VALUES (3), (30)", [])
+    define = "INSERT INTO badge_definitions (badge_id, org_id, type, threshold, name) VALUES (%s, %s, %s, %s, %s)"
+    execute(settings, define, [new_id(), ORG, "recruitment", 3, "Late"])
+    execute(settings, define, [new_id(), ORG, "recruitment", 30, "Never"])
+    execute(settings, "DELETE FROM milestone_thresholds WHERE threshold IN (3, 30)", [])
+    execute(settings, "DELETE FROM badge_definitions WHERE org_id IS NULL", [])
+    put_counts(settings, 10, 3, 2)
+    badge = {"name": "Late", "threshold": 5, "remaining": 3}
+    assert (await web.get(f"{MENTORS}/{MENTOR}")).json()["nextBadge"] == badge
+    put_counts(settings, 10, 3, 5)
+    assert (await web.get(f"{MENTORS}/{MENTOR}")).json()["nextBadge"] is None
 
 
 async def test_milestones_and_awards_of_a_mentor(web: Web, settings: Settings) -> None:

@@ -256,6 +256,7 @@ async def test_export(web: Web, settings: Settings, monkeypatch: pytest.MonkeyPa
     put_mentor(settings, org_id=OTHER_ORG)
     put_counts(settings, 10, 3, 2, mentor_id=mentors[3])
     execute(settings, "UPDATE mentor_counts SET milestones = '{1,5}'")
+    execute(settings, "INSERT INTO milestone_thresholds (threshold) VALUES (2)", [])
     execute(
         settings,
         "INSERT INTO badge_definitions (badge_id, org_id, type, threshold, name) VALUES (%s, %s, 'recruitment', 2, %s)",
