@@ -11,7 +11,12 @@ from copy import copy
 from typing import Any, Final
 from uuid import UUID
 
+from msgspec import structs
+
 from models import milestones
+from sinks import sink_task
+from sinks.badge_awarder import BadgeAwarder
+from sinks.positions import NOWHERE
 from streams.engine import engine, takeover
 from streams.engine.batch import RecordBatch
 from streams.engine.epoch import Epoch
@@ -214,6 +219,35 @@ def offsets_do_not_follow() -> None:
 def announced_again() -> None:
     """A state that begins anew does not ask what was announced before."""
     _replace(schedule, "beginnings", lambda *_: {})
+
+
+@_bug
+def sink_position_before_its_effect() -> None:
+    """The position is moved in a transaction of its own, and the effect comes after it."""
+
+    def put(self: BadgeAwarder, records: Any, reached: Any = NOWHERE) -> Any:
+        self.positions.move(reached)
+        return original(self, records)
+
+    original = _replace(BadgeAwarder, "put", put)
+
+
+@_bug
+def sink_goes_on_at_kafkas_offset() -> None:
+    """A database that went back in time is not noticed: the group's offset says where to go on."""
+
+    def judge(position: Any, log: Any, *, is_used: bool) -> Any:
+        if position is not None and log.committed is not None:
+            position = structs.replace(position, next=max(log.committed, position.next))
+        return original(position, log, is_used=is_used)
+
+    original = _replace(sink_task, "judge", judge)
+
+
+@_bug
+def award_without_its_mentor() -> None:
+    """A milestone that waits for its mentor is not looked at again."""
+    _replace(BadgeAwarder, "tend", lambda *_: None)
 
 
 def plant(name: str) -> None:

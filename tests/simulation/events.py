@@ -20,7 +20,7 @@ from tests.factories import (
 )
 from tests.simulation.kafka import Data, Place
 
-CODES: Final = tuple(f"SIM{number:05}" for number in range(6))
+CODES: Final = tuple(f"KAT{number:05}" for number in range(6))
 STATUSES: Final = ("confirmed", "confirmed", "confirmed", "pending", "rejected")
 MEMBERS: Final = 6
 MINUTES: Final = 4

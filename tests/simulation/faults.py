@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
@@ -19,6 +19,11 @@ STEPS: Final = (
     "offsets", "engine.offsets_sent", "produce", "commit", "engine.committed", "engine.settling",
 )  # fmt: skip
 """Where a process can be met; the turns in between are drawn by their number."""
+
+SINK_STEPS: Final = (
+    "poll", "look", "letters", "database.begin", "database.commit",
+    "badges.polled", "badges.committed", "counts.polled", "counts.committed",
+)  # fmt: skip
 
 KILL: Final = "kill"
 SLEEP: Final = "sleep"
@@ -63,7 +68,15 @@ REFUSALS: Final = (
 class Faults:
     """The faults of one schedule."""
 
-    def __init__(self, randomness: random.Random, loop: SimulatedLoop, *, is_worker: Callable[[Process], bool]) -> None:
+    def __init__(
+        self,
+        randomness: random.Random,
+        loop: SimulatedLoop,
+        *,
+        is_worker: Callable[[Process], bool],
+        turns: int = TURNS,
+        steps: Sequence[str] = STEPS,
+    ) -> None:
         self._loop = loop
         self._random = randomness
         self._is_worker = is_worker
@@ -75,8 +88,8 @@ class Faults:
         for _ in range(randomness.choice((0, 0, 1, 1, 1, 2, 2, 3, 5))):
             what = KILL if randomness.random() < 0.5 else SLEEP
             is_step = randomness.random() < 0.6
-            turn = 0 if is_step else 1 + int(randomness.random() ** 2 * TURNS)
-            step = randomness.choice(STEPS) if is_step else ""
+            turn = 0 if is_step else 1 + int(randomness.random() ** 2 * turns)
+            step = randomness.choice(steps) if is_step else ""
             self.faults.append(Fault(what, randomness.choice(SLEEPS_S), turn, step, 1 + int(randomness.random() * 8)))
         for _ in range(randomness.choice((0, 0, 0, 1, 1, 2))):
             point, error = randomness.choice(REFUSALS)

@@ -15,9 +15,13 @@ from typing import Any, Final, NamedTuple, cast
 
 from tests.simulation import bugs
 from tests.simulation.schedule import Schedule
+from tests.simulation.sink_schedule import SinkSchedule
 from tests.simulation.substitutes import VIRTUAL, silence
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
+SINKS_EACH: Final = 4
+"""Each fourth schedule is one of the sinks, the others are the engine's."""
+
 COLLECT_EVERY: Final = 50
 """Python's garbage collector runs between schedules: what a dead process has left is cleared away there."""
 
@@ -60,7 +64,7 @@ def run_here(seeds: Iterable[int], *, bug: str | None = None) -> Result:
 
 def run_one(seed: int, *, trace: list[str] | None = None) -> Failure | None:
     """Run one schedule; with a list for its trace it says what happened when."""
-    schedule = Schedule(seed, trace=trace)
+    schedule = (SinkSchedule if seed % SINKS_EACH == 0 else Schedule)(seed, trace=trace)
     asyncio._set_running_loop(cast("Any", schedule.loop))
     try:
         schedule.run()
