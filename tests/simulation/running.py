@@ -19,8 +19,8 @@ from tests.simulation.sink_schedule import SinkSchedule
 from tests.simulation.substitutes import VIRTUAL, silence
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
-SINKS_EACH: Final = 4
-"""Each fourth schedule is one of the sinks, the others are the engine's."""
+SINKS_EACH: Final = 3
+"""Each third schedule is one of the sinks, the others are the engine's."""
 
 COLLECT_EVERY: Final = 50
 """Python's garbage collector runs between schedules: what a dead process has left is cleared away there."""

@@ -31,24 +31,25 @@ from tests.simulation.verdict import look
 from tests.simulation.worker import Cluster, Worker
 
 APP_ID: Final = "simulated"
-PARTITIONS: Final = 2
+PARTITIONS: Final = (1, 1, 2)
+"""With one, workers contend for it; with two, records are in wrong partitions too."""
 WORKERS: Final = 2
 ACTS_SHARE: Final = 0.35
 TEND_S: Final = 0.25
 LAST_FAULT: Final = 1_000
 """A fault whose moment has not come by this turn does not happen."""
 SOURCE_TOPICS: Final = tuple(topic.full_name(PREFIX) for topic in SOURCES)
-ATTRIBUTION: Final = Attribution(Rules(topic_prefix=PREFIX, thresholds=(1, 2, 4)), partitions=PARTITIONS)
+RULES: Final = Rules(topic_prefix=PREFIX, thresholds=(1, 2, 4))
 
 
-def make_options() -> EngineOptions:
+def make_options(partitions: int) -> EngineOptions:
     """Return the wiring of the stream app as `streams.app` has it, with short times."""
     return EngineOptions(
         app_id=APP_ID,
         source_topics=SOURCE_TOPICS,
         read_first=CODES_TOPIC,
         tables=TABLES,
-        partitions=PARTITIONS,
+        partitions=partitions,
         transaction_timeout_s=1.0,
         rest_s_max=0.02,
         calm_s=0.1,
@@ -67,12 +68,14 @@ class Schedule:
         loop.trace = trace
         VIRTUAL.loop = loop
         self.kafka = Kafka(now=loop.time)
-        self.shared = Cluster(loop, self.kafka, make_options(), Coordinator(PARTITIONS, loop.random))
+        self.partitions = partitions = self.random.choice(PARTITIONS)
+        self.attribution = Attribution(RULES, partitions=partitions)
+        self.shared = Cluster(loop, self.kafka, make_options(partitions), Coordinator(partitions, loop.random))
         self.shared.begin = self._begin
         for topic in TOPICS:
-            self.kafka.make_topic(topic.full_name(PREFIX), PARTITIONS, **topic.config())
+            self.kafka.make_topic(topic.full_name(PREFIX), partitions, **topic.config())
         for table in TABLES:
-            self.kafka.make_topic(self.shared.options.changelog(table), PARTITIONS, **{"cleanup.policy": "compact"})
+            self.kafka.make_topic(self.shared.options.changelog(table), partitions, **{"cleanup.policy": "compact"})
         self.world = loop.start("world", lambda: None)
         self.workers: list[Process | None] = [None] * WORKERS
         self.faults = Faults(self.random, loop, is_worker=lambda process: process in self.workers)
@@ -89,7 +92,7 @@ class Schedule:
         """Whether there is a verdict: not where what was lost cannot be seen from the logs."""
         self._undecided: set[int] = set()
         self._operator: Process | None = None
-        self.arrivals = draw_arrivals(self.random, PARTITIONS)
+        self.arrivals = draw_arrivals(self.random, partitions)
         self._to_come = len(self.arrivals)
 
     def run(self) -> None:
@@ -118,7 +121,7 @@ class Schedule:
         if loop.unasked:
             raise loop.unasked[0]
         if self.is_conclusive:
-            look(self.kafka, self.shared.options, ATTRIBUTION, self.sources, self.outcome)
+            look(self.kafka, self.shared.options, self.attribution, self.sources, self.outcome)
 
     # -- what happens ------------------------------------------------------------------------------------------
 
@@ -140,7 +143,7 @@ class Schedule:
             return
 
         def begin() -> None:
-            Worker(self.shared, fold).run()
+            Worker(self.shared, self._fold).run()
 
         self.workers[slot] = self.loop.start(f"worker-{slot}", begin)
 
@@ -178,7 +181,7 @@ class Schedule:
             loop.trace.append(f"{loop.now:8.3f} ACT {self.act}: refused {outcome.refused}, {outcome.decide}")
         if outcome.app_id is not None:
             self.shared.options = replace(self.shared.options, app_id=outcome.app_id)
-            self.shared.coordinator = Coordinator(PARTITIONS, loop.random)
+            self.shared.coordinator = Coordinator(self.partitions, loop.random)
         if outcome.undo is not None:
             loop.call_later(1.0, outcome.undo)
         self._is_held = False
@@ -231,6 +234,10 @@ class Schedule:
         self.faults.at_turn([process for process in self.workers if process is not None and not process.is_dead])
         self.loop.alarm = self.faults.first_turn
 
+    def _fold(self, rows: Rows, batch: RecordBatch) -> Changes:
+        """Fold as `streams.app` does, by the virtual clock."""
+        return self.attribution.fold(rows, batch, now_ms=VIRTUAL.time_ns() // 1_000_000)
+
     def _begin(self, options: EngineOptions, numbers: Collection[int]) -> Mapping[int, Rows]:
         return beginnings(options, PREFIX, numbers)
 
@@ -251,14 +258,9 @@ class Schedule:
                     return False
         if any(log.undecided for topic in kafka.topics.values() for log in topic.logs):
             return False
-        return all(self._is_read(number) for number in range(PARTITIONS))
+        return all(self._is_read(number) for number in range(self.partitions))
 
     def _is_read(self, number: int) -> bool:
         """Tell whether a partition's rows say that everything was read: the group's offsets anybody may have set."""
         positions = oracle.position_of(oracle.changelog_rows(self.kafka, self.shared.options, number))
         return all(not self.kafka.log(topic, number).read(positions.get(topic, 0), 1)[0] for topic in SOURCE_TOPICS)
-
-
-def fold(rows: Rows, batch: RecordBatch) -> Changes:
-    """Fold as `streams.app` does, by the virtual clock."""
-    return ATTRIBUTION.fold(rows, batch, now_ms=VIRTUAL.time_ns() // 1_000_000)

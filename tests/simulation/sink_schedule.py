@@ -59,7 +59,9 @@ class SinkSchedule:
                 self.kafka.make_topic(topic, PARTITIONS)
             self.groups[name] = SinkGroup([(topic, number) for topic in topics for number in range(PARTITIONS)])
         self.world = loop.start("world", lambda: None)
-        self.processes: dict[str, Process | None] = {f"{name}-{at}": None for name in TOPICS for at in range(2)}
+        self.processes: dict[str, Process | None] = {
+            f"{name}-{at}": None for name in TOPICS for at in range(self.random.choice((1, 2)))
+        }
         self.faults = Faults(
             self.random, loop, is_worker=lambda process: process in self.processes.values(), turns=400, steps=SINK_STEPS
         )
