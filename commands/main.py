@@ -15,6 +15,8 @@ from typing import NoReturn, cast
 
 import rich_click as click
 
+from process.afresh import unblock
+
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 _EXIT_SIGNALLED = 128  # plus the signal's number, as shells count
@@ -116,6 +118,7 @@ def main() -> NoReturn:
         signal.signal(signal.SIGHUP, stop)  # the terminal was closed
     signal.signal(signal.SIGINT, stop)  # also where a shell started us in the background with SIGINT ignored
     try:
+        unblock()
         status = cli.main(prog_name="referrals", standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):
         _leave(_EXIT_SIGNALLED + (stopped_by[-1] if stopped_by else signal.SIGINT))

@@ -79,7 +79,7 @@ def rebuild(partitions: Sequence[int], *, everything: bool, as_json: bool) -> No
     counted any more. Works beside running workers, which begin anew by themselves; `referrals verify` tells when all is
     as it must be.
     """
-    from streams.beginning import beginnings  # noqa: PLC0415  the same
+    from streams.beginning import Beginnings  # noqa: PLC0415  the same
     from streams.engine.deciding import rebuild as rebuild_state  # noqa: PLC0415  the same
 
     if everything == bool(partitions):
@@ -88,7 +88,7 @@ def rebuild(partitions: Sequence[int], *, everything: bool, as_json: bool) -> No
     options, numbers = _asked(settings, partitions)
     console = Console(stderr=True, highlight=False)
     with console.status("reading what was announced") if console.is_terminal else nullcontext():
-        states = rebuild_state(options, numbers, begin=lambda asked: beginnings(options, settings.topic_prefix, asked))
+        states = rebuild_state(options, numbers, begin=Beginnings(options, settings.topic_prefix))
         _report(states, as_json=as_json)
 
 

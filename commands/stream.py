@@ -1,29 +1,27 @@
 """`referrals stream`: one worker of the stream app, which starts itself afresh when it had to leave.
 
 A worker leaves at once when its work was fenced or could not be committed (another worker took over while it
-was asleep, the broker was away). Its state is then worth nothing; starting afresh is always right, and takes a
-second or two. It does so in the same process (exec), so whoever started it, started it once.
+was asleep, the broker was away), or when its watchdog saw it stand still. Its state is then worth nothing; starting
+afresh is always right, and takes a second or two. It does so in the same process (exec), so whoever started it, started
+it once, and signals find it. What no start would put right ends it: a missing right, a setting that the broker refuses.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import time
 from typing import Any, Final, NoReturn
 
 import rich_click as click
 import structlog
 
-from process import logs
+from process import afresh, logs
 from process.settings import load_settings
 
-STARTS_VARIABLE: Final = "REFERRALS_STREAM_STARTS"
-"""Counts the starts in short succession, from one to the next."""
+EXIT_FAILED: Final = 1
+EXIT_SETTINGS: Final = 2
 
-PAUSE_S_FIRST: Final = 0.2
-PAUSE_S_MAX: Final = 5.0
 QUIET_S: Final = 30.0
 """A worker that lived this long begins again with the first pause."""
 
@@ -37,7 +35,11 @@ def command() -> None:
     It joins the consumer group REFERRALS_APP_ID. Ctrl-C and SIGTERM commit what is done and leave the group. At
     REFERRALS_RECONCILE_AT one of the workers runs `referrals reconcile`, in a process of its own, if
     REFERRALS_DATABASE_URL is given.
+
+    It starts itself afresh, in the same process, where that puts things right. Exit codes: 1 where it does not, for
+    example a missing right; 2 where the cluster refuses a setting; 75 where it was to stop and could not commit first.
     """
+    start = Start()
     settings = load_settings()
     logs.configure(settings)
     # Imported here: half a second that `--help` need not wait for.
@@ -46,60 +48,74 @@ def command() -> None:
 
     from commands.daily import reconcile_in_process  # noqa: PLC0415
     from streams.app import create_app  # noqa: PLC0415
-    from streams.engine.errors import BadChangelog, NotCoPartitioned  # noqa: PLC0415
-    from streams.engine.options import leave_process  # noqa: PLC0415
-
-    started_s = time.monotonic()
-    worker: faust.Worker | None = None
-
-    def leave(error: Exception) -> None:
-        if worker is not None and is_stopping(worker):
-            leave_process(error)  # what was not committed is done by the next worker
-        start_afresh(error, lived_s=time.monotonic() - started_s)
+    from streams.engine.errors import CannotWork, NotCoPartitioned  # noqa: PLC0415
 
     # A worker that was not told of a database has nobody to ask.
     daily = reconcile_in_process if settings.is_given("database_url") else None
-    app = create_app(settings, on_leave=leave, daily=daily)
+    app = create_app(settings, on_leave=start.leave, daily=daily)
     try:
         app.engine.cluster.check_topics()
         app.engine.cluster.check_changelogs()
-    except BadChangelog as fault:
-        raise click.ClickException(str(fault)) from fault
-    except NotCoPartitioned as fault:
-        raise click.ClickException(
-            f"{fault}; create the topics with `referrals topics create`, or set REFERRALS_PARTITIONS and "
-            "REFERRALS_TOPIC_PREFIX to what they are"
-        ) from fault
+    except (CannotWork, NotCoPartitioned) as fault:
+        raise click.ClickException(with_remedy(fault)) from fault
     except KafkaException as error:
-        leave(error)
+        app.engine.leave(error)
     app.finalize()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     worker = faust.Worker(
         app, loglevel=settings.log_level, loop=loop, quiet=True, redirect_stdouts=False, override_logging=False
     )
+    start.stopping.listen(lambda: stop(worker))
     try:
         worker.execute_from_commandline()
     except SystemExit as stopped:
-        if not stopped.code or is_stopping(worker):
+        if not stopped.code or start.stopping.by is not None:
             raise
-        leave(RuntimeError(f"the worker ended with exit code {stopped.code}"))
+        start.leave(app.crash_reason or stopped)
     except Exception as error:  # noqa: BLE001 - for example no broker: try again until there is one
-        leave(error)
+        start.leave(error)
 
 
-def is_stopping(worker: Any) -> bool:  # noqa: ANN401 - Faust's worker, imported late
-    """Tell whether the worker was asked to stop by a signal."""
-    return bool(worker._signal_stop_time)  # noqa: SLF001 - Faust tells it in no other way
+class Start:
+    """One start of the worker, which may be followed by another."""
+
+    def __init__(self) -> None:
+        """Begin, after the pause that is owed if starts before have failed."""
+        self._failed = afresh.begin()
+        self._began_s = time.monotonic()
+        self.stopping = afresh.Stopping()
+
+    def leave(self, error: BaseException) -> NoReturn:
+        """Start afresh, or end where that is vain or not wanted; may be called from any thread."""
+        from streams.engine.errors import BadSessionTimeout, CannotWork  # noqa: PLC0415
+        from streams.engine.options import EXIT_LEFT  # noqa: PLC0415
+
+        if isinstance(error, CannotWork):
+            log.error("worker_ends", reason=with_remedy(error))
+            os._exit(EXIT_SETTINGS if isinstance(error, BadSessionTimeout) else EXIT_FAILED)
+        failed = 0 if time.monotonic() - self._began_s > QUIET_S else self._failed
+        log.warning("worker_starts_afresh", reason=str(error) or repr(error), pause_s=afresh.pause_s(failed + 1))
+        try:
+            self.stopping.start_afresh(failed=failed)
+        except OSError as fault:
+            log.exception("worker_cannot_start_afresh", reason=str(fault))
+        os._exit(EXIT_LEFT)  # was asked to stop, and what was not committed is done by the next worker
 
 
-def start_afresh(error: Exception, *, lived_s: float) -> NoReturn:
-    """Replace this process by a new start of itself, after a pause that doubles while starts fail quickly."""
-    failed = 0 if lived_s > QUIET_S else int(os.environ.get(STARTS_VARIABLE, "0"))
-    pause_s = min(PAUSE_S_FIRST * 2**failed, PAUSE_S_MAX)
-    log.warning("worker_starts_afresh", reason=str(error), pause_s=pause_s)
-    time.sleep(pause_s)
-    os.environ[STARTS_VARIABLE] = str(failed + 1)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "commands", *sys.argv[1:]])  # noqa: S606 - ourselves
+def with_remedy(error: Exception) -> str:
+    """Say what keeps the worker from its work, and which of our settings or commands puts it right."""
+    from streams.engine.errors import BadSessionTimeout, NotCoPartitioned  # noqa: PLC0415
+
+    if isinstance(error, NotCoPartitioned):
+        return (
+            f"{error}; create the topics with `referrals topics create`, or set REFERRALS_PARTITIONS and "
+            "REFERRALS_TOPIC_PREFIX to what they are"
+        )
+    return f"{error}: set REFERRALS_SESSION_TIMEOUT_S" if isinstance(error, BadSessionTimeout) else str(error)
+
+
+def stop(worker: Any) -> None:  # noqa: ANN401 - Faust's worker, imported late
+    """Let a worker stop as its own signal handler would; called from another thread."""
+    if not worker.loop.is_closed():
+        worker.loop.call_soon_threadsafe(worker._on_sigterm)  # noqa: SLF001 - Faust has no other way

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 
 import rich_click as click
 from confluent_kafka import KafkaException
@@ -36,17 +37,40 @@ GC_THRESHOLD = 200_000
               help="How long the program may take to catch up first.")  # fmt: skip
 @click.option("--no-database", is_flag=True, help="Compare the topics only, not Postgres.")
 @click.option("--all", "show_all", is_flag=True, help=f"Print every difference, not the first {DIFFERENCES_SHOWN}.")
+@click.option(
+    "--checkpoint",
+    "checkpoint_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="What an earlier check has found right, and where this one leaves it; default: in the data directory.",
+)
+@click.option("--no-checkpoint", is_flag=True, help="Begin with nothing, and leave nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every difference.")
-def command(*, wait_s: float, no_database: bool, show_all: bool, as_json: bool) -> None:
+def command(
+    *,
+    wait_s: float,
+    no_database: bool,
+    show_all: bool,
+    checkpoint_file: Path | None,
+    no_checkpoint: bool,
+    as_json: bool,
+) -> None:
     """Recompute everything from the source topics and compare.
 
     Reads codes, clicks and registrations from their beginning, apart from the app's own code, and compares what must
     be with the counts topic, the milestones, the dead letters, the moved records and the tables in Postgres.
 
-    Exit codes: 0 everything is as it must be; 1 there are differences, or records are not processed yet; 2 Kafka or
+    What retention has removed cannot be recomputed. It is taken from the last check that found nothing wrong, which
+    leaves a file; without one it is bounded by how many records are gone. What is beyond proof is said.
+
+    Exit codes: 0 nothing contradicts; 1 there are differences, or records are not processed yet; 2 Kafka or
     Postgres cannot be read.
     """
     settings = load_settings()
+    if no_checkpoint:
+        checkpoint_file = None
+    elif checkpoint_file is None:
+        checkpoint_file = settings.data_dir / "verify" / f"{settings.topic_prefix}checkpoint.json"
     gc.set_threshold(GC_THRESHOLD)
     console = Console(stderr=True)
     progress = _progress(console) if console.is_terminal else None
@@ -58,7 +82,8 @@ def command(*, wait_s: float, no_database: bool, show_all: bool, as_json: bool) 
 
     try:
         with progress or nullcontext():
-            report = Oracle(settings, on_progress=show).check(wait_s=wait_s, with_database=not no_database)
+            oracle = Oracle(settings, on_progress=show, checkpoint_file=checkpoint_file)
+            report = oracle.check(wait_s=wait_s, with_database=not no_database)
     except (CannotRead, KafkaException) as error:
         click.echo(f"referrals: {error}", err=True)
         sys.exit(EXIT_CANNOT_READ)
@@ -83,6 +108,7 @@ def print_report(report: Report, console: Console, *, limit: int | None) -> None
         )
     console.print(_sources(report))
     console.print(_checks(report))
+    _print_beyond_proof(report, console)
     for note in report.notes:
         console.print(f"note: {note}", markup=False)
     shown = report.differences[:limit]
@@ -92,7 +118,7 @@ def print_report(report: Report, console: Console, *, limit: int | None) -> None
         console.print(f"... and {len(report.differences) - len(shown):,} more; --all prints them")
     rate = report.records / report.seconds if report.seconds else 0.0
     if report.is_clean:
-        verdict = "[bold green]clean[/]"
+        verdict = "[bold green]clean[/]" + (", as far as can be proven" if report.beyond_proof else "")
     elif report.differences:
         verdict = f"[bold red]{len(report.differences):,} differences[/]"
     else:
@@ -100,14 +126,33 @@ def print_report(report: Report, console: Console, *, limit: int | None) -> None
     console.print(f"{verdict}: {report.records:,} source records in {report.seconds:.1f} s ({rate:,.0f}/s)")
 
 
+def _print_beyond_proof(report: Report, console: Console) -> None:
+    """Say what retention has removed, and what cannot be proven for it."""
+    others = {topic: count for topic, count in report.removed.items() if count and topic not in report.sources}
+    for topic, count in others.items():
+        console.print(f"removed by retention from {topic}: {count:,} records at most", markup=False)
+    if report.beyond_proof:
+        console.print("beyond proof, because records are gone, and within what those may explain:", markup=False)
+    for what, count in report.beyond_proof.items():
+        console.print(f"  {count:,} {what}", markup=False)
+
+
 def _sources(report: Report) -> Table:
+    """Return the conservation table: a column for each topic, so that large numbers fit 80 characters too."""
     table = Table(title="Where each record went", box=box.SIMPLE, title_justify="left")
-    table.add_column("topic")
-    for name in ("offsets", "gaps", "records", *DISPOSITIONS):
-        table.add_column(name, justify="right")
-    for topic, source in report.sources.items():
-        counts = [source.offsets, source.gaps, source.records, *(source.dispositions[name] for name in DISPOSITIONS)]
-        table.add_row(topic, *(f"{count:,}" for count in counts))
+    table.add_column("")
+    for topic in report.sources:
+        table.add_column(topic, justify="right")
+    sources = report.sources.values()
+    rows = {
+        "removed by retention": [report.removed[topic] for topic in report.sources],
+        "offsets": [source.offsets for source in sources],
+        "gaps": [source.gaps for source in sources],
+        "records": [source.records for source in sources],
+        **{name: [source.dispositions[name] for source in sources] for name in DISPOSITIONS},
+    }
+    for name, counts in rows.items():
+        table.add_row(name, *(f"{count:,}" for count in counts))
     return table
 
 

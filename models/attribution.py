@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 from models.codes import normalise_code
 from models.columns import Kind, decode_batch
-from models.errors import BadEvent, BadInput, CodeTaken, OtherOrganisation
+from models.errors import BadInput, CodeTaken, OtherOrganisation, Unprocessable
 from models.events import (
-    EVENT_BYTES_MAX,
     Click,
     CodeIssued,
     MentorCounts,
@@ -28,6 +27,7 @@ from models.events import (
     decode_event,
 )
 from models.identifiers import canonical_uuid
+from models.issues import standing_issue
 from models.members import Pair, next_state, pack_pair, pair_key, unpack_pair
 from models.mentors import (
     decode_mentor,
@@ -40,7 +40,7 @@ from models.mentors import (
 )
 from models.milestones import milestone_reached, milestone_record
 from models.moves import Arrivals, origin_of
-from models.outgoing import MOVED_FROM, dead_letter, moved, size_of
+from models.outgoing import MOVED_FROM, dead_letter, moved
 from models.partitioning import partition_of
 from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS
 from models.waiting import WaitingRoom
@@ -58,9 +58,6 @@ MENTORS: Final = "mentors"
 MEMBERS: Final = "members"
 WAITING: Final = "waiting"
 MOVES: Final = "moves"
-RECORD_BYTES_MAX: Final = 2 * EVENT_BYTES_MAX
-"""A record that is moved or kept must fit, key and headers included, into another record."""
-
 TABLES: Final = (MENTORS, MEMBERS, WAITING, MOVES)
 
 
@@ -129,6 +126,11 @@ class Attribution:
         step.expire()
         return step.changes()
 
+    def set_aside(self, record: Record, fault: Exception) -> Changes:
+        """Return what is to be done with a record that cannot be processed, for a reason that no rule knows."""
+        said = Unprocessable(f"processing it failed each time: {type(fault).__name__}: {fault}")
+        return Changes(outgoing=[dead_letter(self.dead_letters, record, said)])
+
 
 class _Step:
     """One step's private working set: mentors opened, members changed, records to be sent."""
@@ -190,17 +192,17 @@ class _Step:
     def take(self, record: Record) -> None:
         """Do with one record what the contract says; what cannot be used becomes a dead letter."""
         kind = self._fold.kinds[record.topic]
+        stands: str | None = None
         try:
             event = decode_event(kind, record.value)
-            if size_of(record) > RECORD_BYTES_MAX:
-                raise BadEvent(f"{kind.__name__}: key and headers have more than {RECORD_BYTES_MAX:,} bytes")
             code = normalise_code(event.referral_code)
             if partition_of(code.encode(), self._fold.partitions) != self._partition:
                 self._outgoing.append(moved(record, code))
             elif (origin := origin_of(record)) is not None and not self._arrivals.is_new(origin):
-                return  # it was moved here before
+                pass  # it was moved here before
             elif isinstance(event, CodeIssued):
                 self._issue(code, event)
+                stands = code
             elif (mentor := self._open(code)) is None:
                 self._waiting.add(code, record, now_ms=self._now_ms)
             else:
@@ -208,6 +210,18 @@ class _Step:
                 self._count(mentor, event)
         except BadInput as fault:
             self._reject(record, fault)
+        if kind is CodeIssued:
+            self._hold(record, stands)
+
+    def _hold(self, record: Record, stands: str | None) -> None:
+        """Write an issue again where compaction would leave something else of it; see models/issues.py.
+
+        `stands` is the code that the record says right whose it is; None: it says nothing that stands.
+        """
+        key = (record.key or b"").decode("utf-8", "replace")
+        for code in dict.fromkeys((stands or key, key)):
+            if (code != key or code != stands) and (mentor := self._open(code)) is not None:
+                self._outgoing.append(standing_issue(record.topic, mentor, now_ms=self._now_ms))
 
     def _issue(self, code: str, event: CodeIssued) -> None:
         owner = canonical_uuid(event.org_id), canonical_uuid(event.mentor_id)

@@ -7,7 +7,8 @@
         ├── OtherOrganisation  the event names another organisation than its code's
         ├── CodeTaken       the code is already issued to another mentor
         ├── WaitingFull     the code is not issued yet and the place to wait is full
-        └── WaitedTooLong   the code was not issued within the configured age
+        ├── WaitedTooLong   the code was not issued within the configured age
+        └── Unprocessable   a fault that no rule knows, perhaps the program's own
 
 The class name and the message of a `BadInput` become the headers
 `__connect.errors.exception.class.name` and `.message` of its dead letter (contract, rule 5).
@@ -46,3 +47,7 @@ class WaitingFull(BadInput):
 
 class WaitedTooLong(BadInput):
     """The referral code was not issued within the configured age of waiting activity."""
+
+
+class Unprocessable(BadInput):
+    """The program fails at this record, each time and at no other: the fault may be the program's."""

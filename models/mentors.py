@@ -47,13 +47,13 @@ def encode_mentor(counts: MentorCounts) -> bytes:
 
 
 def begun_anew(counts: MentorCounts, announced: Collection[int]) -> MentorCounts:
-    """Return a mentor of whom nothing is counted yet, and every threshold is noted that was announced."""
+    """Return a mentor of whom nothing is counted yet, with the thresholds that were announced."""
     return MentorCounts(
         org_id=counts.org_id,
         mentor_id=counts.mentor_id,
         referral_code=counts.referral_code,
         by_channel={},
-        milestones=sorted({*counts.milestones, *announced}),
+        milestones=sorted(announced),
     )
 
 

@@ -8,7 +8,7 @@ Rows of the table `moves`: `topic/partition` of the origin -> offset of the last
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from models.outgoing import MOVED_FROM
 
@@ -17,22 +17,33 @@ if TYPE_CHECKING:
 
     from models.records import Record
 
-_DEAD_LETTER = "__connect.errors.topic"
+_DEAD_LETTER: Final = "__connect.errors.topic"
+
+DIGITS_MAX: Final = 19
+"""Of an offset: the largest is 2**63 - 1."""
 
 
 def origin_of(record: Record) -> tuple[bytes, int] | None:
     """Return where a record was moved from, `topic/partition` and offset; None for one that was not moved.
 
-    One that was a dead letter meanwhile and is sent again has its headers still, and is a record of its own.
+    One that was a dead letter meanwhile and is sent again has its headers still, and is a record of its own: only what
+    was added behind them says that it was moved since.
     """
     origin = None
     for name, value in record.headers:
         if name == _DEAD_LETTER:
-            return None
-        if name == MOVED_FROM:
+            origin = None
+        elif name == MOVED_FROM:
             origin = value
     place, _, offset = (origin or b"").rpartition(b"/")
-    return (place, int(offset)) if place and offset.isdigit() else None
+    topic, _, partition = place.rpartition(b"/")
+    if topic != record.topic.encode() or not (_is_number(partition) and _is_number(offset)):
+        return None  # no worker wrote that
+    return place, int(offset)
+
+
+def _is_number(digits: bytes) -> bool:
+    return digits.isdigit() and len(digits) <= DIGITS_MAX
 
 
 def forgotten(rows: Mapping[bytes, bytes], topic: str) -> dict[bytes, bytes | None]:

@@ -1,4 +1,4 @@
-"""Activity of codes not issued yet: kept whole, in order, bounded in number, bytes and age (rule 3).
+"""Activity of codes not issued yet: kept in order, bounded in number, bytes and age (rule 3).
 
 Rows of the table `waiting`:
 
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, msgpack
 
 from models.errors import WaitedTooLong, WaitingFull
+from models.outgoing import CARRIED_BYTES_MAX, cut
 from models.records import StoredRecord
 
 if TYPE_CHECKING:
@@ -70,15 +71,16 @@ class WaitingRoom:
             WaitingFull: as many records, or bytes, wait in this partition as the settings allow.
 
         """
+        key, value, headers = cut(record, CARRIED_BYTES_MAX)
         stored = _encode(
             StoredRecord(
                 record.topic,
                 record.partition,
                 record.offset,
                 record.timestamp,
-                record.key,
-                record.value or b"",
-                list(record.headers),
+                key,
+                value or b"",
+                headers,
                 now_ms,
             )
         )

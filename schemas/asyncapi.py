@@ -11,6 +11,7 @@ from typing import Any, Final
 import yaml
 
 from models.events import Click, CodeIssued, MentorCounts, MilestoneReached, Registration
+from models.issues import STANDS
 from models.outgoing import AGAIN, MOVED_FROM, RECORDS, STAGE, TRUNCATED
 from models.topics import (
     CLICKS,
@@ -74,10 +75,11 @@ _HEADER: Final[dict[str, str]] = {
     RECORDS: "How many records this one stands for, where it is more than one.",
     TRUNCATED: "Where it was too large to be sent whole: its size. Key and headers are left out, the value is cut.",
     AGAIN: "There where it is sent once more, because the state was rebuilt: it says nothing new.",
+    STANDS: "There where the stream app wrote the issue again, because it stands and something came after it.",
     MOVED_FROM: "Where the stream app moved it to its code's partition: `topic/partition/offset` of where it was read.",
 }
 _SOMETIMES: Final = {DEAD_LETTERS.name: (RECORDS, TRUNCATED, AGAIN)} | {
-    topic.name: (MOVED_FROM, AGAIN) for topic in SOURCES
+    topic.name: (MOVED_FROM, TRUNCATED, AGAIN, *((STANDS,) if topic is CODES else ())) for topic in SOURCES
 }
 
 _ACTIVITY: Final[dict[str, tuple[tuple[Topic, ...], tuple[Topic, ...]]]] = {

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from msgspec.structs import replace
 
+from process.headers import headers_of
 from sinks.kafka_logs import KafkaLogs
 from sinks.positions import OFFSETS_MARK, Log, Place
 from sinks.records import Record
@@ -335,7 +336,7 @@ def _record(message: Message) -> Record:
         timestamp=message.timestamp()[1],
         key=message.key(),
         value=message.value(),
-        headers=tuple(cast("list[tuple[str, bytes]]", message.headers() or ())),
+        headers=tuple(headers_of(message)),
     )
 
 

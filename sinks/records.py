@@ -22,7 +22,7 @@ class Record(Struct, frozen=True, gc=False, kw_only=True):
     """Milliseconds since 1970; -1: unknown."""
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
     again: bool = False
     """Whether it was read before the store went back: a dead letter of it has been sent."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ssl
 import time
+from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,16 +21,16 @@ import faust
 from models.attribution import MOVES, TABLES, Attribution, Rules
 from models.moves import forgotten
 from models.outgoing import AGAIN
-from models.topics import CODES, SOURCES
+from models.topics import CODES, DEAD_LETTERS, SOURCES
 from process import logs
 from process.fault_points import fault_point
 from process.settings import Settings
-from streams.beginning import beginnings
+from streams.beginning import Beginnings
 from streams.engine.app import EngineApp
 from streams.engine.options import EngineOptions, leave_process
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from models.attribution import Changes
     from streams.engine.batch import RecordBatch, Rows
@@ -64,7 +65,11 @@ def create_app(
         ),
         partitions=settings.partitions,
     )
-    options = engine_options(settings, on_leave=on_leave)
+    options = replace(
+        engine_options(settings, on_leave=on_leave),
+        set_aside=attribution.set_aside,
+        record_bytes_max={attribution.dead_letters: DEAD_LETTERS.message_bytes_max},
+    )
     app = EngineApp.create(
         options,
         session_timeout_s=settings.session_timeout_s,
@@ -90,6 +95,10 @@ def create_app(
 
 def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] = leave_process) -> EngineOptions:
     """Return the engine's wiring under these settings."""
+
+    def begin(numbers: Collection[int]) -> Mapping[int, Rows]:
+        return Beginnings(options, settings.topic_prefix)(numbers)
+
     options = EngineOptions(
         app_id=settings.app_id,
         source_topics=tuple(topic.full_name(settings.topic_prefix) for topic in SOURCES),
@@ -97,7 +106,7 @@ def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] 
         tables=TABLES,
         partitions=settings.partitions,
         client_config={**settings.kafka_client_config(), "log_level": LOG_CRITICAL},
-        begin=lambda numbers: beginnings(options, settings.topic_prefix, numbers),
+        begin=begin,
         again_header=AGAIN,
         forget=lambda rows, topic: {MOVES: forgotten(rows[MOVES], topic)},
         decide_with="referrals state",

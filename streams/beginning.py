@@ -3,40 +3,90 @@
 A state is lost, an application starts under another name, or somebody has it rebuilt: the sources are then counted
 anew, and what was announced must not be announced again, nor a code become another mentor's because compaction has
 removed its first issue. The counts topic says which code is whose and which thresholds are reached, the milestones
-topic which were announced; both were written in the transactions of the counts.
+topic which were announced, and the codes topic which issue stands where something came after it (models/issues.py);
+all were written in the transactions of the counts.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from models.attribution import MENTORS
-from models.events import MilestoneReached, parse_event
-from models.mentors import begun_anew, decode_mentor, encode_mentor
+from models.codes import normalise_code
+from models.errors import BadInput
+from models.events import CodeIssued, MentorCounts, MilestoneReached, decode_event, parse_event
+from models.identifiers import canonical_uuid
+from models.issues import STANDS
+from models.mentors import begun_anew, decode_mentor, encode_mentor, mentor_key
 from models.partitioning import partition_of
-from models.topics import MENTOR_COUNTS, MILESTONES
-from streams.engine.changelog import read_topic
+from models.topics import CODES, MENTOR_COUNTS, MILESTONES
+from process.headers import headers_of
+from streams.engine.changelog import read_topics
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+    from confluent_kafka import Message
 
     from streams.engine.batch import Rows
     from streams.engine.options import EngineOptions
 
 
-def beginnings(options: EngineOptions, topic_prefix: str, partitions: Collection[int]) -> Mapping[int, Rows]:
-    """Return the rows with which partitions begin; blocks while it reads both topics, which are empty at first."""
-    announced: dict[bytes, set[int]] = {}
-    for key, value in read_topic(options, MILESTONES.full_name(topic_prefix)):
-        if value is not None and key is not None:
-            announced.setdefault(key, set()).add(parse_event(MilestoneReached, value).milestone_threshold)
-    latest = {key: value for key, value in read_topic(options, MENTOR_COUNTS.full_name(topic_prefix)) if value}
-    rows: dict[int, Rows] = {number: {MENTORS: {}} for number in partitions}
-    for key, value in latest.items():
-        counts = decode_mentor(value)
-        code = counts.referral_code.encode()
-        number = partition_of(code, options.partitions)
-        if number in rows:
-            begun = begun_anew(counts, announced.get(key or b"", ()))
-            rows[number][MENTORS][code] = encode_mentor(begun)
-    return rows
+class Beginnings:
+    """Gives the rows with which partitions begin; reads on where it was when it is asked again.
+
+    Ask after the partition's owner was fenced: what he announces before is then read, and he announces nothing more.
+    """
+
+    def __init__(self, options: EngineOptions, topic_prefix: str) -> None:
+        self._options = options
+        self._milestones = MILESTONES.full_name(topic_prefix)
+        self._counts = MENTOR_COUNTS.full_name(topic_prefix)
+        self._codes = CODES.full_name(topic_prefix)
+        self._read_to: dict[tuple[str, int], int] = {}
+        self._announced: dict[bytes, set[int]] = {}
+        self._latest: dict[bytes, MentorCounts] = {}
+        self._standing: dict[str, MentorCounts] = {}
+
+    def __call__(self, partitions: Collection[int]) -> Mapping[int, Rows]:
+        """Return the rows of these partitions; blocks while it reads the three topics."""
+        for message in read_topics(self._options, (self._milestones, self._counts, self._codes), self._read_to):
+            self._take(message)
+        owners = {counts.referral_code: counts for counts in self._latest.values()} | self._standing
+        rows: dict[int, Rows] = {number: {MENTORS: {}} for number in partitions}
+        for code, mentor in owners.items():
+            number = partition_of(code.encode(), self._options.partitions)
+            if number in rows:
+                key = mentor_key(mentor)
+                known = self._latest.get(key, mentor)
+                announced = {*known.milestones, *self._announced.get(key, ())}
+                rows[number][MENTORS][code.encode()] = encode_mentor(begun_anew(mentor, announced))
+        return rows
+
+    def _take(self, message: Message) -> None:
+        # A client without deserialisers gives bytes, though its types allow more.
+        key: Any = message.key()
+        value: Any = message.value()
+        if value is None or key is None:
+            return
+        if message.topic() == self._milestones:
+            reached = parse_event(MilestoneReached, value)
+            self._announced.setdefault(key, set()).add(reached.milestone_threshold)
+        elif message.topic() == self._counts:
+            self._latest[key] = decode_mentor(value)
+        elif any(name == STANDS for name, _ in headers_of(message)):
+            with suppress(BadInput):  # somebody else's record under our header: it is refused when its turn comes
+                mentor = _owner(decode_event(CodeIssued, value))
+                self._standing[mentor.referral_code] = mentor
+
+
+def _owner(issue: CodeIssued) -> MentorCounts:
+    """Return the mentor of an issue, of whom nothing is counted."""
+    return MentorCounts(
+        org_id=canonical_uuid(issue.org_id),
+        mentor_id=canonical_uuid(issue.mentor_id),
+        referral_code=normalise_code(issue.referral_code),
+        by_channel={},
+        milestones=[],
+    )

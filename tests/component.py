@@ -43,6 +43,11 @@ class Component:
         return self._process.poll() is None
 
     @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         """Everything that it has logged so far, and what others have to the same file."""
         return self._log.read_text(errors="replace")

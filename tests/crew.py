@@ -68,6 +68,14 @@ class Crew:
         """Tell whether a component's process lives."""
         return self._components[name].is_running
 
+    def pid(self, name: str) -> int:
+        """Return a component's process id."""
+        return self._components[name].pid
+
+    def wait_end(self, name: str) -> int:
+        """Wait until a component has ended by itself, and return its exit code."""
+        return self._components[name].wait()
+
     def wait_killed(self, name: str) -> None:
         """Wait until a component has killed itself at its fault point."""
         assert self._components[name].wait() == -signal.SIGKILL, self.log(name)

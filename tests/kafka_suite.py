@@ -5,7 +5,7 @@ Each test is one promise that the protocol rests on (DESIGN.md, "The commit prot
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -163,7 +163,7 @@ class KafkaSuite:
         producer.flush(TIMEOUT_S)
 
         places = [(options.source_topics[0], number) for number in range(PARTITIONS)]
-        found = {value: place[1] for place, _, value in read_to_end(options, places)}
+        found = {message.value(): place[1] for place, message in read_to_end(options, places)}
         assert found == {key: partition_of(key, PARTITIONS) for key in keys}
 
     def test_a_produce_outside_a_transaction_is_refused(self, options: EngineOptions) -> None:
@@ -291,4 +291,4 @@ def commit(
 
 def values(options: EngineOptions, topic: str) -> list[bytes | None]:
     """Return the committed values of a topic's partition 0."""
-    return [value for _, _, value in read_to_end(options, [(topic, 0)])]
+    return [cast("Any", message.value()) for _, message in read_to_end(options, [(topic, 0)])]

@@ -193,6 +193,17 @@ class Scene:
                 connection.execute(statement)
 
 
+def change(row: Value, **changed: object) -> None:
+    """Change a row, as a bug would."""
+    row.update(changed)
+
+
+def in_both(the: Scene, mentor: str, **changed: object) -> None:
+    """Change a mentor's counts in the topic and in the table, as a bug of the fold would."""
+    the.counts[mentor].update(changed)
+    the.counts_table[mentor].update(changed)
+
+
 def scene() -> Scene:
     """Return the programme with everything right."""
     the = Scene()

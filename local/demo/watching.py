@@ -11,7 +11,7 @@ import time
 from collections import Counter, deque
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from confluent_kafka import (
@@ -27,6 +27,7 @@ from local.installation import COMPONENTS, STREAM, Component
 from models.events import MilestoneReached, decode_event
 from models.topics import DEAD_LETTERS, MILESTONES, TOPICS
 from operations.lag import Lag, Place
+from process.headers import headers_of
 from process.postgres import session
 
 if TYPE_CHECKING:
@@ -207,8 +208,8 @@ class Watcher:
             if message.topic() == self._full(MILESTONES):
                 self._take_milestone(message)
             else:
-                headers = cast("list[tuple[str, bytes]]", message.headers() or [])
-                self._dead_letters[dict(headers).get(ERROR_NAME, b"unknown").decode()] += 1
+                headers = headers_of(message)
+                self._dead_letters[(dict(headers).get(ERROR_NAME) or b"unknown").decode()] += 1
 
     def _take_milestone(self, message: Message) -> None:
         event = decode_event(MilestoneReached, message.value())

@@ -9,9 +9,19 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+from models.topics import REGISTRATIONS
 from proof.verify import report
-from proof.verify.fold import Copy, DeadLetters, Moved
-from proof.verify.records import ChannelTally, Milestone, Owner, Place, Tally, place_text
+from proof.verify.fold import OTHER_ORGANISATION, Copy, DeadLetters, Moved
+from proof.verify.records import ChannelTally, Milestone, Owner, Place, Tally, place_of, place_text
+from proof.verify.removed import (
+    CONFIRMATIONS_GONE,
+    COPIES_GONE,
+    COPIES_OF_GONE,
+    LETTERS_OF_GONE,
+    MILESTONES_GONE,
+    Partition,
+    Removed,
+)
 from proof.verify.report import Difference, at
 
 CHANNELS_MAX = 16
@@ -46,8 +56,14 @@ def milestone_id(owner: Owner, threshold: int) -> str:
 
 
 def due_thresholds(tally: Tally, thresholds: Iterable[int]) -> list[int]:
-    """Return the thresholds that the confirmed count ever reached (rule 2)."""
-    return [threshold for threshold in thresholds if tally.peak >= threshold]
+    """Return the thresholds that the confirmed count certainly ever reached (rule 2)."""
+    reached = max(tally.published, tally.peak - tally.gone) if tally.gone else tally.peak
+    return [threshold for threshold in thresholds if reached >= threshold]
+
+
+def peak_at_most(tally: Tally) -> int:
+    """Return how many registrations may ever have been confirmed at a time."""
+    return tally.peak + tally.gone
 
 
 # Counts ---------------------------------------------------------------------------------------------------------------
@@ -129,8 +145,13 @@ def _channel_fault(tally: Tally, found: object) -> tuple[str, str] | None:
 # Milestones -----------------------------------------------------------------------------------------------------------
 
 
-def compare_milestones(tally: Tally, found: Iterable[Milestone], thresholds: Sequence[int]) -> list[Difference]:
-    """Compare a mentor's milestones with those that are due: each exactly once, and right."""
+def compare_milestones(
+    tally: Tally, found: Iterable[Milestone], thresholds: Sequence[int], removed: Removed, home: Partition
+) -> list[Difference]:
+    """Compare a mentor's milestones with those that are due: each exactly once, and right.
+
+    `home` is the partition in which his milestones are.
+    """
     by_threshold: dict[int, list[Milestone]] = defaultdict(list)
     for milestone in found:
         by_threshold[milestone.threshold].append(milestone)
@@ -139,32 +160,39 @@ def compare_milestones(tally: Tally, found: Iterable[Milestone], thresholds: Seq
     for threshold in sorted(by_threshold.keys() | set(due)):
         copies = by_threshold.get(threshold, [])
         subject = f"mentor {tally.owner.org_id}:{tally.owner.mentor_id} threshold {threshold}"
-        if threshold not in due:
-            wanted = f"none: at most {tally.peak} registrations were confirmed at a time"
-            if tally.peak >= threshold:
+        may_be = tally.gone and threshold in thresholds and threshold <= peak_at_most(tally)
+        if threshold not in due and not may_be:
+            wanted = f"none: at most {peak_at_most(tally)} registrations were confirmed at a time"
+            if peak_at_most(tally) >= threshold:
                 wanted = (
                     f"none: {threshold} is not among REFERRALS_THRESHOLDS ({', '.join(map(str, thresholds))}); "
                     "were the thresholds changed?"
                 )
             differences.append(Difference(report.MILESTONES, subject, _count(copies), wanted))
+        elif not copies and removed.explains(report.MILESTONES, MILESTONES_GONE, home):
+            pass
         elif len(copies) != 1:
             wanted = f"exactly one: {tally.peak} registrations were confirmed"
             differences.append(Difference(report.MILESTONES, subject, _count(copies), wanted))
         for milestone in copies:
-            differences.extend(_compare_milestone(tally, milestone))
+            differences.extend(_compare_milestone(tally, milestone, removed))
     return differences
 
 
-def _compare_milestone(tally: Tally, milestone: Milestone) -> list[Difference]:
+def _compare_milestone(tally: Tally, milestone: Milestone, removed: Removed) -> list[Difference]:
     wanted_id = milestone_id(tally.owner, milestone.threshold)
     subject = f"milestone at {at(milestone.place)}"
     differences = []
     if milestone.milestone_id != wanted_id:
         differences.append(Difference(report.MILESTONES, f"{subject} milestone_id", milestone.milestone_id, wanted_id))
-    if not milestone.threshold <= milestone.confirmed_count <= max(tally.peak, milestone.threshold):
-        found, wanted = str(milestone.confirmed_count), f"{milestone.threshold} to {tally.peak}"
+    highest = peak_at_most(tally)
+    if not milestone.threshold <= milestone.confirmed_count <= max(highest, milestone.threshold):
+        found, wanted = str(milestone.confirmed_count), f"{milestone.threshold} to {highest}"
         differences.append(Difference(report.MILESTONES, f"{subject} confirmed_count", found, wanted))
-    if (milestone.attribution_id, milestone.reached_at) not in tally.confirmations:
+    source = REGISTRATIONS.name, tally.partition
+    if (milestone.attribution_id, milestone.reached_at) not in tally.confirmations and not removed.explains(
+        report.MILESTONES, CONFIRMATIONS_GONE, source, limit=tally.gone
+    ):
         found = f"{milestone.attribution_id} at {_iso(milestone.reached_at)}"
         wanted = f"a confirmation that counts for code {tally.code}, and its occurred_at"
         differences.append(Difference(report.MILESTONES, f"{subject} attribution_id, reached_at", found, wanted))
@@ -183,7 +211,9 @@ def thresholds_never_emitted(
 # Records ----------------------------------------------------------------------------------------------------------
 
 
-def compare_moved(moved: Mapping[Place, Moved], copies: Mapping[str, Sequence[Copy]]) -> list[Difference]:
+def compare_moved(
+    moved: Mapping[Place, Moved], copies: Mapping[str, Sequence[Copy]], removed: Removed
+) -> list[Difference]:
     """Compare the records in wrong partitions with the copies in the right ones: each has one, and nothing else has.
 
     Those that say themselves that they are moved once more count only where there is no other.
@@ -198,7 +228,8 @@ def compare_moved(moved: Mapping[Place, Moved], copies: Mapping[str, Sequence[Co
         found = unclaimed.pop(place_text(place), [])
         wanted = f"one copy in partition {record.home} with key {record.code}"
         first = [copy for copy in found if not copy.again] or found[:1]
-        if len(first) != 1:
+        is_gone = not found and removed.explains(report.MOVED, COPIES_GONE, (place[0], record.home))
+        if len(first) != 1 and not is_gone:
             differ(at(place), f"{len(first)} copies", wanted)
         for copy in found:
             topic, partition, _ = copy.place
@@ -212,17 +243,37 @@ def compare_moved(moved: Mapping[Place, Moved], copies: Mapping[str, Sequence[Co
                 )
     for origin, found in unclaimed.items():
         places = ", ".join(at(copy.place) for copy in found)
+        gone = place_of(origin)
+        if gone is not None and removed.has(gone):
+            removed.explains(report.MOVED, COPIES_OF_GONE, gone[:2])
+            if sum(not copy.again for copy in found) > 1:
+                differ(f"copies of {origin}", places, "one copy")
+            continue
         differ(f"copies of {origin}", places, "no copy: that record was not to be moved")
     return differences
 
 
-def compare_unexpected(dead_letters: DeadLetters) -> list[Difference]:
+def compare_unexpected(dead_letters: DeadLetters, removed: Removed) -> list[Difference]:
     """Return a difference for each dead letter that no rule asks for."""
     return [
         Difference(report.DEAD_LETTERS, at(place), f"{letter.error} ({letter.records} records)", "no dead letter")
         for place, letters in dead_letters.items()
+        if not removed.is_of_a_former_log(place)
         for letter in letters
     ]
+
+
+def compare_letters_of_gone(dead_letters: DeadLetters, places: Iterable[Place], removed: Removed) -> list[Difference]:
+    """Take out the dead letters of records that are gone; still each has one at most."""
+    differences = []
+    for place in places:
+        letters = dead_letters.pop(place)
+        removed.explains(report.DEAD_LETTERS, LETTERS_OF_GONE, place[:2])
+        removed.left_out[place[:2]] += sum(each.records for each in letters if each.error == OTHER_ORGANISATION)
+        told = sum(not letter.again for letter in letters)
+        if told > 1:
+            differences.append(Difference(report.DEAD_LETTERS, at(place), f"{told} dead letters", "one at most"))
+    return differences
 
 
 # Small things ---------------------------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ The topics are taken one after the other, codes first: what must come out does n
 the oracle need not know. Inside a topic the order of offsets is kept, because it decides who owns a code that two
 claim, and how many registrations were ever confirmed at a time.
 
-Nothing is read or written here; what the program said of single records (its dead letters) is given.
+Nothing is read or written here; what the program said of single records (its dead letters) is given, what is gone from
+the topics, and what an earlier check has counted of it.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
+from models.topics import CLICKS, REGISTRATIONS
 from proof.verify import report
 from proof.verify.events import Clicked, Issued, Registered, Unusable, clicked, issued, registered
 from proof.verify.pairs import Pair
 from proof.verify.partitioning import home_of
-from proof.verify.records import ChannelTally, DeadLetter, Owner, Place, Record, Tally, digest
+from proof.verify.records import NOTHING_BEFORE, Before, ChannelTally, DeadLetter, Owner, Place, Record, Tally, digest
+from proof.verify.removed import Removed
 from proof.verify.report import APPLIED, DEAD_LETTER, DUPLICATE, IS_MOVED, WAITS, Difference, SourceTable, at
 
 CODE_TAKEN = "CodeTaken"
@@ -66,6 +69,8 @@ class Expectation:
     differences: list[Difference] = field(default_factory=list)
     dead_letters: int = 0
     """Records that must be dead letters."""
+    waiting: frozenset[str] = frozenset()
+    """Codes of which activity waits."""
 
 
 Event = TypeVar("Event", Issued, Clicked, Registered)
@@ -82,6 +87,8 @@ class PartitionFold:
         dead_letters: DeadLetters,
         owners_elsewhere: Mapping[str, Owner] | None = None,
         waiting_records_max: int | None = None,
+        removed: Removed | None = None,
+        before: Before = NOTHING_BEFORE,
     ) -> None:
         """Prepare the fold.
 
@@ -91,8 +98,12 @@ class PartitionFold:
             dead_letters: all that are made of records of this partition; what was expected is taken out.
             owners_elsewhere: owners of codes whose first issue compaction has removed.
             waiting_records_max: how many records of unknown codes may wait; None: not checked.
+            removed: what is gone from the topics; None: nothing.
+            before: what an earlier check has counted of it.
 
         """
+        self._removed = Removed({}) if removed is None else removed
+        self._before = before
         self._partition = partition
         self._partitions = partitions
         self._dead_letters = dead_letters
@@ -101,12 +112,13 @@ class PartitionFold:
         self._arrived: dict[str, int] = {}
         self._pairs: dict[tuple[str, str], Pair] = {}
         self._left_out: dict[str, list[Record]] = defaultdict(list)
+        self._waiting_codes: set[str] = set()
         self._waiting = 0
         self._could_wait = 0
         self._found_full = 0
         self._expected = Expectation()
         for code, owner in (owners_elsewhere or {}).items():
-            self._expected.tallies[code] = Tally(code, owner)
+            self._expected.tallies[code] = self._tally(code, owner)
 
     def codes(self, records: Iterable[Record]) -> None:
         """Take the issued codes: the first issue of a code stands."""
@@ -117,7 +129,7 @@ class PartitionFold:
             owner = Owner(event.org_id, event.mentor_id)
             standing = self._expected.tallies.get(event.code)
             if standing is None:
-                self._expected.tallies[event.code] = Tally(event.code, owner)
+                self._expected.tallies[event.code] = self._tally(event.code, owner)
                 self._dispose(record, APPLIED)
             elif standing.owner == owner:
                 self._dispose(record, DUPLICATE)
@@ -133,9 +145,12 @@ class PartitionFold:
             tally = self._counting(record, event)
             if tally is None:
                 continue
-            tally.clicks += 1
-            _channel(tally, event.channel).clicks += 1
-            _note_time(tally, event.at)
+            if record.again and self._removed.records(record.topic, self._partition):
+                self._removed.note_uncertain(record.topic, self._partition)  # the first copy may have been counted
+            elif record.offset >= self._before.offset or not tally.has_known_clicks:
+                tally.clicks += 1
+                _channel(tally, event.channel).clicks += 1
+                _note_time(tally, event.at)
             self._dispose(record, APPLIED)
 
     def registrations(self, records: Iterable[Record]) -> None:
@@ -165,14 +180,29 @@ class PartitionFold:
             self._check_left_out(code, records)
         if self._waiting_records_max is not None:
             self._check_waiting(self._waiting_records_max)
+        self._expected.waiting = frozenset(self._waiting_codes)
         return self._expected
+
+    def _tally(self, code: str, owner: Owner) -> Tally:
+        """Return the tally of a code that is issued, with what an earlier check has counted."""
+        tally = Tally(
+            code, owner, partition=self._partition, gone=self._removed.ever_counted(REGISTRATIONS.name, self._partition)
+        )
+        if self._before.offset and code not in self._before.waiting:
+            tally.has_known_clicks = True
+            tally.last_event_at = self._before.last_event_at.get(code)
+            for name, clicks in self._before.clicks.get(code, {}).items():
+                _channel(tally, name).clicks = clicks
+                tally.clicks += clicks
+        return tally
 
     def _check_waiting(self, limit: int) -> None:
         """Check that no more waits than may, and that nothing was refused while there was room in any case."""
         subject = f"partition {self._partition}"
         if self._waiting > limit:
             self._differ(report.WAITING, subject, f"{self._waiting:,} waiting", f"at most {limit:,}")
-        if self._found_full and self._could_wait < limit:
+        gone = sum(self._removed.records(topic, self._partition) for topic in (CLICKS.name, REGISTRATIONS.name))
+        if self._found_full and self._could_wait + gone < limit:
             found = f"{self._found_full:,} refused as {WAITING_FULL} though only {self._could_wait:,} others came"
             self._differ(report.WAITING, subject, found, f"none refused before {limit:,} wait")
 
@@ -219,6 +249,7 @@ class PartitionFold:
         tally = self._expected.tallies.get(event.code)
         if tally is None:
             self._waiting += 1
+            self._waiting_codes.add(event.code)
             self._dispose(record, WAITS)
             return None
         if event.org_id is not None and event.org_id != tally.owner.org_id:
@@ -237,7 +268,8 @@ class PartitionFold:
         wanted = f"one dead letter: {' or '.join(sorted(classes))}"
         letters = self._dead_letters.pop(record.place, [])
         if not letters:
-            self._differ(report.DEAD_LETTERS, at(record.place), "none", wanted)
+            if not self._removed.explains_missing_letter(report.DEAD_LETTERS, record.key):
+                self._differ(report.DEAD_LETTERS, at(record.place), "none", wanted)
             return
         first = [letter for letter in letters if not letter.again] or letters[:1]
         if len(first) > 1:
@@ -264,9 +296,26 @@ class PartitionFold:
                 self._check_letter(record, letter, {OTHER_ORGANISATION})
                 told += 0 if letter.again else letter.records
                 told_again += letter.records if letter.again else 0
-        if not len(records) - told_again <= told <= len(records):
+        missing, surplus = len(records) - told_again - told, told - len(records)
+        if (missing > 0 and not self._is_told_elsewhere(records, missing)) or (
+            surplus > 0 and not self._has_gone(records, surplus)
+        ):
             wanted = f"{len(records)} records that name another organisation"
             self._differ(report.DEAD_LETTERS, f"code {code}", f"dead letters for {told}", wanted)
+
+    def _is_told_elsewhere(self, records: list[Record], missing: int) -> bool:
+        """Tell whether a dead letter of a record that is gone may stand for these, or theirs is gone."""
+        places = {(record.topic, self._partition) for record in records}
+        for place in places:
+            if self._removed.left_out[place] >= missing:
+                self._removed.left_out[place] -= missing
+                return True
+        return self._removed.explains_missing_letter(report.DEAD_LETTERS, records[0].key, missing)
+
+    def _has_gone(self, records: list[Record], surplus: int) -> bool:
+        """Tell whether so many records may be gone that a dead letter of one that is there stands for too."""
+        topics = {record.topic for record in records} | {CLICKS.name, REGISTRATIONS.name}
+        return sum(self._removed.records(topic, self._partition) for topic in topics) >= surplus
 
     # Small things -----------------------------------------------------------------------------------------------------
 

@@ -9,17 +9,27 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
 
 import psycopg
 
-from models.topics import CLICKS, CODES, REGISTRATIONS
+from models.topics import CLICKS, CODES, MILESTONES, REGISTRATIONS
 from process.settings import Settings
-from proof.verify import report
+from proof.verify import checkpoint, report
+from proof.verify.checkpoint import CheckedPartition, Checkpoint
 from proof.verify.compaction import owners_compacted_away
-from proof.verify.compare import compare_counts, compare_milestones, compare_moved, compare_unexpected, due_thresholds
+from proof.verify.compare import (
+    compare_counts,
+    compare_letters_of_gone,
+    compare_milestones,
+    compare_moved,
+    compare_unexpected,
+    due_thresholds,
+    peak_at_most,
+)
 from proof.verify.fold import Copy, Expectation, Moved, PartitionFold
 from proof.verify.gather import OUTPUTS, Outputs, gather
+from proof.verify.partial import gone_milestone, listed, settle
 from proof.verify.partitioning import home_of
 from proof.verify.postgres import (
     compare_awards,
@@ -28,9 +38,11 @@ from proof.verify.postgres import (
     compare_projected_counts,
     read_tables,
 )
-from proof.verify.reading import CannotRead, Reader, Span, Spans
-from proof.verify.records import Milestone, Owner, Place, Record, Tally
+from proof.verify.reading import CannotRead, Reader, Span, Spans, Standing
+from proof.verify.records import NOTHING_BEFORE, Before, Milestone, Owner, Place, Record, Tally
+from proof.verify.removed import CLICKS_GONE, CLICKS_UNPROVEN, ISSUES_GONE, Removed
 from proof.verify.report import Difference, Report, SourceTable, at
+from proof.verify.sources import record_of
 from proof.verify.sums import compare_sums
 
 SOURCES = (CODES.name, REGISTRATIONS.name, CLICKS.name)
@@ -41,9 +53,6 @@ LOOK_AGAIN_S = 0.25
 BEHIND_READ_MAX = 10_000
 """Up to so many offsets behind, the records among them are counted; more than that is behind in any case."""
 
-MOVED_FROM = "referrals.moved-from"
-AGAIN = "referrals.again"
-
 OnProgress = Callable[[int, int], None]
 """Told how many offsets of the source topics are done, and how many there are."""
 
@@ -51,13 +60,33 @@ OnProgress = Callable[[int, int], None]
 class Oracle:
     """One check of one installation; `check` does it."""
 
-    def __init__(self, settings: Settings, *, on_progress: OnProgress = lambda _done, _all: None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        on_progress: OnProgress = lambda _done, _all: None,
+        checkpoint_file: Path | None = None,
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            settings: the installation's.
+            on_progress: told how far it is.
+            checkpoint_file: where an earlier check has left what it found right, and this one will; None: nowhere.
+
+        """
         self._settings = settings
+        self._checkpoint_file = checkpoint_file
         self._on_progress = on_progress
         self._report = Report()
         self._reader = Reader(settings)
         self._partitions: dict[str, int] = {}
         self._spans: Spans = {}
+        self._removed = Removed({})
+        self._standings: dict[int, Standing] = {}
+        self._clicks_id = ""
+        self._checkpoint: Checkpoint | None = None
+        self._checked: dict[int, CheckedPartition] = {}
         self._committed: dict[tuple[str, int], int] = {}
         self._done = 0
 
@@ -81,8 +110,10 @@ class Oracle:
         try:
             self._partitions = self._reader.partitions((*SOURCES, *OUTPUTS))
             self._check_partitions()
+            self._standings = self._reader.standings()
             self._catch_up(deadline_s)
             started_s = time.monotonic()
+            self._look_at_what_is_gone()
             self._outputs = gather(self._reader, self._spans, self._partitions, prefix=self._settings.topic_prefix)
             self._report.differences += self._outputs.differences
             self._report.notes += self._outputs.notes
@@ -94,6 +125,9 @@ class Oracle:
         report_.seconds = time.monotonic() - started_s
         if with_database:
             self._check_database(deadline_s)
+        report_.differences += self._removed.excesses()
+        report_.beyond_proof = {what: count for what, count in sorted(self._removed.beyond.items()) if count}
+        self._keep_checkpoint()
         return report_
 
     # Kafka ------------------------------------------------------------------------------------------------------------
@@ -108,11 +142,46 @@ class Oracle:
     def _catch_up(self, deadline_s: float) -> None:
         """Wait until the stream app has processed what stands in its topics; take the spans that the check covers."""
         while True:
-            self._committed = self._reader.committed(SOURCES)
+            self._committed = self._stood_at() | self._reader.committed(SOURCES)
             self._spans = self._reader.spans(self._partitions)
             if time.monotonic() >= deadline_s or not self._is_behind():
                 return
             time.sleep(LOOK_AGAIN_S)
+
+    def _stood_at(self) -> dict[tuple[str, int], int]:
+        """Return what the rows say, for offsets of the group that have expired."""
+        return {
+            (topic, number): at
+            for number, standing in self._standings.items()
+            for topic, at in standing.positions.items()
+        }
+
+    def _look_at_what_is_gone(self) -> None:
+        """See what the topics do not have any more, from where on the rows have counted, and what was found before."""
+        self._standings = self._reader.standings()
+        since = {
+            (topic, number): at for number, standing in self._standings.items() for topic, at in standing.since.items()
+        }
+        self._removed = Removed.of(self._spans, since)
+        for topic in (*SOURCES, *OUTPUTS):
+            self._report.removed[topic] = sum(at for (name, _), at in self._removed.first.items() if name == topic)
+        if self._checkpoint_file is not None:
+            self._checkpoint = checkpoint.load(self._checkpoint_file)
+            self._clicks_id = self._reader.topic_ids([CLICKS.name])[CLICKS.name]
+
+    def _since(self, partition: int) -> int:
+        return self._removed.since.get((CLICKS.name, partition), 0)
+
+    def _keep_checkpoint(self) -> None:
+        """Leave what was found right for the next check."""
+        if self._checkpoint_file is None or not self._report.is_clean:
+            return
+        try:
+            checkpoint.save(self._checkpoint_file, self._clicks_id, self._checked)
+        except OSError as error:
+            self._report.notes.append(
+                f"{self._checkpoint_file}: {error.strerror}; the next check cannot begin with what this one found right"
+            )
 
     def _is_behind(self) -> bool:
         """Tell whether a record stands after a committed offset; transaction markers do not count."""
@@ -133,12 +202,10 @@ class Oracle:
         position = span.first
         for batch in self._reader.read({(topic, partition): span}):
             for message in batch:
-                headers = message.headers()
-                moved_from = _moved_from(headers, self._settings.topic_prefix) if headers else None
-                position = message.offset() or 0
+                record = record_of(message, topic, partition, self._settings.topic_prefix)
+                position = record.offset
                 table.unprocessed += position >= committed
-                again = bool(headers) and _is_again(headers)
-                yield Record(topic, partition, position, message.key(), message.value(), moved_from, again)
+                yield record
             self._on_progress(self._done + position - span.first, self._all_offsets())
         self._done += span.end - span.first
 
@@ -150,24 +217,47 @@ class Oracle:
     def _check_partition(self, partition: int) -> None:
         """Fold one partition of the sources, and compare the counts and milestones of the codes that belong there."""
         tables = {topic: self._report.sources.setdefault(topic, SourceTable()) for topic in SOURCES}
+        letters = self._outputs.dead_letters
         codes = list(self._records(CODES.name, partition, tables[CODES.name]))
-        gone = owners_compacted_away(codes, self._outputs.dead_letters, self._owners_in_counts(partition))
-        if gone:
-            self._report.notes.append(
-                f"partition {partition}: {len(gone):,} codes are no longer in the compacted codes topic; their owners "
-                "are taken from the counts topic"
-            )
+        span = self._spans[CODES.name, partition]
+        self._removed.note_compacted((CODES.name, partition), [record.offset for record in codes], span.end)
+        self._report.differences += compare_letters_of_gone(
+            letters, [place for place in letters if place[1] == partition and self._removed.has(place)], self._removed
+        )
+        owners = owners_compacted_away(partition, codes, letters, self._owners_in_counts(partition), self._removed)
+        self._removed.explains(report.COUNTS, ISSUES_GONE, (CODES.name, partition), len(owners.claimed))
+        before = self._before(partition)
         fold = PartitionFold(
             partition,
             partitions=self._partitions[CODES.name],
-            dead_letters=self._outputs.dead_letters,
-            owners_elsewhere=gone,
+            dead_letters=letters,
+            owners_elsewhere=owners.claimed | owners.stated,
             waiting_records_max=self._settings.waiting_records_max,
+            removed=self._removed,
+            before=before,
         )
         fold.codes(codes)
         fold.registrations(self._records(REGISTRATIONS.name, partition, tables[REGISTRATIONS.name]))
         fold.clicks(self._records(CLICKS.name, partition, tables[CLICKS.name]))
-        self._take(fold.finish())
+        expected = fold.finish()
+        self._take(expected)
+        clicks = CLICKS.name, partition
+        self._checked[partition] = checkpoint.checked(
+            expected.tallies.values(),
+            self._spans[clicks],
+            self._since(partition),
+            expected.waiting,
+            before.unproven + self._removed.explained(CLICKS_GONE, clicks),
+        )
+
+    def _before(self, partition: int) -> Before:
+        """Return what an earlier check has found right, where it is needed: records are gone."""
+        if self._checkpoint is None or not self._removed.records(CLICKS.name, partition):
+            return NOTHING_BEFORE
+        span = self._spans[CLICKS.name, partition]
+        before = self._checkpoint.before(partition, self._clicks_id, span, self._since(partition))
+        self._removed.beyond[CLICKS_UNPROVEN] += before.unproven
+        return before
 
     def _owners_in_counts(self, partition: int) -> dict[str, Owner]:
         partitions = self._partitions[CODES.name]
@@ -202,12 +292,22 @@ class Oracle:
             )
             return
         found = self._outputs.milestones.pop(tally.owner, [])
-        self._due[tally.owner] = [reached for reached in found if reached.threshold <= tally.peak]
-        due = due_thresholds(tally, thresholds)
-        self._reached[tally.owner] = sorted({*due, *(reached.threshold for reached in self._due[tally.owner])})
         row = self._outputs.rows.pop(tally.owner, None)
+        report_.differences += settle(tally, row, self._removed)
+        if row is not None and isinstance(published := row.get("confirmed_attributions"), int):
+            tally.published = published
+        due = due_thresholds(tally, thresholds)
+        home = (
+            MILESTONES.name,
+            home_of(f"{tally.owner.org_id}:{tally.owner.mentor_id}", self._partitions[MILESTONES.name]),
+        )
+        here = [reached for reached in found if reached.threshold <= peak_at_most(tally)]
+        reached = {*due, *(each.threshold for each in here), *listed(tally, row, thresholds)}
+        gone = reached - {each.threshold for each in here} if self._removed.records(*home) else ()
+        self._due[tally.owner] = here + [gone_milestone(tally.owner, threshold) for threshold in sorted(gone)]
+        self._reached[tally.owner] = sorted(reached)
         report_.differences += compare_counts(report.COUNTS, tally, row, self._reached[tally.owner])
-        report_.differences += compare_milestones(tally, found, thresholds)
+        report_.differences += compare_milestones(tally, found, thresholds, self._removed, home)
         report_.compared[report.COUNTS] += 1
         report_.compared[report.MILESTONES] += len(due)
         tally.confirmations.clear()  # not needed any more, and the largest part
@@ -216,9 +316,9 @@ class Oracle:
     def _check_rest(self) -> None:
         """Compare what spans partitions, and what is left over: outputs that nothing asks for."""
         report_ = self._report
-        report_.differences += compare_moved(self._moved, self._copies)
+        report_.differences += compare_moved(self._moved, self._copies, self._removed)
         report_.compared[report.MOVED] += len(self._moved)
-        report_.differences += compare_unexpected(self._outputs.dead_letters)
+        report_.differences += compare_unexpected(self._outputs.dead_letters, self._removed)
         for owner, row in self._outputs.rows.items():
             subject = f"mentor {owner.org_id}:{owner.mentor_id}"
             self._differ(report.COUNTS, subject, f"a row (code {row.get('referral_code')})", "none: no code is his")
@@ -290,13 +390,3 @@ class Oracle:
 
     def _differ(self, check: str, subject: str, found: str, wanted: str) -> None:
         self._report.differences.append(Difference(check, subject, found, wanted))
-
-
-def _is_again(headers: Any) -> bool:  # noqa: ANN401  librdkafka's union of shapes
-    return any(name == AGAIN for name, _ in headers)
-
-
-def _moved_from(headers: Any, prefix: str) -> str | None:  # noqa: ANN401  librdkafka's union of shapes
-    """Return the place that a moved copy names, without the topic's prefix; the last such header counts."""
-    origins = [content for name, content in headers if name == MOVED_FROM]
-    return (origins[-1] or b"").decode("utf-8", "replace").removeprefix(prefix) if origins else None

@@ -14,6 +14,12 @@ from proof.verify.records import DeadLetter, Milestone, Place, digest
 STREAM_STAGE = "attribution"
 """What the stream app calls itself in `__connect.errors.stage`; the dead letters of the sinks have another."""
 
+ORIGIN_TOPIC = "__connect.errors.topic"
+"""First of the headers that a dead letter gets; a record that has them is one that was sent again."""
+
+AGAIN = "referrals.again"
+"""Header of what is sent once more because a state was rebuilt."""
+
 Headers = list[tuple[str, bytes | None]]
 
 
@@ -45,12 +51,19 @@ _read_milestone = msgspec.json.Decoder(_MilestoneReached)
 
 
 def dead_letter(key: bytes | None, value: bytes | None, headers: Headers) -> Letter:
-    """Read a dead letter, or raise Misshapen. Of a header that is there twice the last one counts."""
-    texts = {name: (content or b"").decode("utf-8", "replace") for name, content in headers}
+    """Read a dead letter, or raise Misshapen.
+
+    One that was sent again and refused again has its former headers first.
+    """
+    texts: dict[str, str] = {}
+    for name, content in headers:
+        if name == ORIGIN_TOPIC:  # what follows is its own; what was before, if it was one already, its former life's
+            texts = {}
+        texts[name] = (content or b"").decode("utf-8", "replace")
     try:
         return Letter(
             origin=(
-                texts["__connect.errors.topic"],
+                texts[ORIGIN_TOPIC],
                 int(texts["__connect.errors.partition"]),
                 int(texts["__connect.errors.offset"]),
             ),
@@ -59,12 +72,22 @@ def dead_letter(key: bytes | None, value: bytes | None, headers: Headers) -> Let
                 error=texts["__connect.errors.exception.class.name"],
                 records=int(texts.get("referrals.records", "1")),
                 digest=digest(key, value),
-                again="referrals.again" in texts,
+                again=AGAIN in texts,
             ),
         )
     except (KeyError, ValueError) as fault:
         msg = f"headers without a usable {fault}"
         raise Misshapen(msg) from None
+
+
+def origin_of(headers: Headers, prefix: str) -> Place | None:
+    """Return the place of the record that a replayed dead letter was made of; None: it is no replay."""
+    texts = {name: (content or b"").decode("utf-8", "replace") for name, content in headers}
+    if ORIGIN_TOPIC not in texts:
+        return None
+    partition, offset = (texts.get(f"__connect.errors.{of}", "") for of in ("partition", "offset"))
+    topic = texts[ORIGIN_TOPIC].removeprefix(prefix)
+    return topic, int(partition) if partition.isdecimal() else -1, int(offset) if offset.isdecimal() else -1
 
 
 def milestone(place: Place, key: bytes | None, value: bytes | None, *, partitions: int) -> Milestone:

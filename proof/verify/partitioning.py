@@ -12,9 +12,9 @@ def _times(a: int, b: int) -> int:
     return (a * b) & 0xFFFFFFFF
 
 
-def home_of(key: str, partitions: int) -> int:
+def home_of(key: str | bytes, partitions: int) -> int:
     """Return the number of the partition for a key."""
-    data = key.encode("utf-8")
+    data = key.encode("utf-8") if isinstance(key, str) else key
     length = len(data)
     h = SEED ^ length
 

@@ -142,22 +142,21 @@ def compare_awards(
         if definition.org_id in (None, owner.org_id)
         and any(milestone.confirmed_count >= definition.threshold for milestone in reached)
     }
+    thresholds = {definition.badge_id: definition.threshold for definition in definitions}
     differences = []
     for award in found:
         owner = Owner(award.org_id, award.mentor_id)
         subject = f"mentor {_owner(owner)} badge {award.badge_id}"
         definition = due.pop((owner, award.badge_id), None)
+        reached = milestones.get(owner, [])
+        if definition is None and _is_earned(award, thresholds.get(award.badge_id), reached, only_gone=True):
+            continue
         if definition is None:
             differences.append(
                 Difference(report.AWARDS_TABLE, subject, "an award", "none: it is not due, or not again")
             )
             continue
-        earned_by = {
-            (milestone.milestone_id, milestone.confirmed_count)
-            for milestone in milestones[owner]
-            if milestone.confirmed_count >= definition.threshold
-        }
-        if (award.milestone_id, award.confirmed_count) not in earned_by:
+        if not _is_earned(award, definition.threshold, reached):
             found_text = f"milestone {award.milestone_id}, confirmed_count {award.confirmed_count}"
             wanted = f"a milestone of the mentor that reaches {definition.threshold}, and its confirmed_count"
             differences.append(Difference(report.AWARDS_TABLE, subject, found_text, wanted))
@@ -165,6 +164,24 @@ def compare_awards(
         subject = f"mentor {_owner(owner)} badge {badge_id}"
         differences.append(Difference(report.AWARDS_TABLE, subject, "no award", f"one: {definition.threshold} reached"))
     return differences
+
+
+def _is_earned(award: Award, threshold: int | None, reached: Iterable[Milestone], *, only_gone: bool = False) -> bool:
+    """Tell whether a milestone earns an award: of one whose record is gone, only the least count is known.
+
+    `only_gone`: only those can.
+    """
+    if threshold is None or award.confirmed_count < threshold:
+        return False
+    return any(
+        milestone.milestone_id == award.milestone_id
+        and (
+            award.confirmed_count >= milestone.threshold
+            if milestone.is_gone
+            else award.confirmed_count == milestone.confirmed_count and not only_gone
+        )
+        for milestone in reached
+    )
 
 
 def compare_decisions(
@@ -185,7 +202,7 @@ def compare_decisions(
             if decision is None or decision.rows != 1:
                 rows = 0 if decision is None else decision.rows
                 differences.append(Difference(report.DECISIONS_TABLE, subject, f"{rows} decisions", wanted))
-            elif decision.is_held != is_due:
+            elif decision.is_held != is_due and not (milestone.is_gone and decision.is_held):
                 is_held = "awarded or already held" if decision.is_held else "not awarded"
                 differences.append(Difference(report.DECISIONS_TABLE, subject, is_held, wanted))
     for (identity, badge_id), decision in decided.items():

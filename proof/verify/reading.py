@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import orjson
 from confluent_kafka import (
     Consumer,
     IsolationLevel,
     KafkaError,
     KafkaException,
     Message,
+    TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec, TopicMetadata  # type: ignore[attr-defined]  # not in its __all__
@@ -27,6 +29,13 @@ LOG_CRITICAL = 2
 
 BATCH_RECORDS = 10_000
 BATCH_WAIT_S = 0.01
+
+FIRST_TABLE = "mentors"
+STANDING_KEY = b"\0standing"
+"""Where the stream app says where its rows stand; see DESIGN.md, the commit protocol."""
+
+LOOK_BACK = (100, 100_000, 1 << 62)
+"""Offsets before the end of a changelog in which a standing is looked for; then in more, then in all."""
 
 CONFIG: dict[str, str | int | float | bool] = {
     "group.id": "referrals-verify",  # asked for by librdkafka; nothing is committed under it
@@ -58,6 +67,15 @@ Spans = dict[tuple[str, int], Span]
 """By topic (without prefix) and partition."""
 
 
+class Standing(NamedTuple):
+    """What the stream app's rows of one partition say of where they stand."""
+
+    positions: dict[str, int]
+    """Of each source topic, the offset of the next record."""
+    since: dict[str, int]
+    """Of each source topic, the offset from which on they have counted; absent: 0."""
+
+
 class Reader:
     """Reads topics of one installation, which are named here without their prefix."""
 
@@ -69,6 +87,44 @@ class Reader:
         self._consumer = Consumer({**config, **CONFIG})
         self._group_consumer = Consumer({**config, **CONFIG, "group.id": self._group})
         self._standing: dict[str, TopicMetadata] = {}
+
+    def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
+        """Return the broker's identity of each topic: another one when it is deleted and made anew."""
+        names = {self._prefix + topic: topic for topic in topics}
+        answers = self._admin.describe_topics(TopicCollection(list(names)), request_timeout=REQUEST_TIMEOUT_S)
+        try:
+            return {names[name]: str(answer.result().topic_id) for name, answer in answers.items()}
+        except KafkaException as error:
+            msg = f"Kafka does not describe its topics: {error.args[0].str()}"
+            raise CannotRead(msg) from None
+
+    def standings(self) -> dict[int, Standing]:
+        """Return where the stream app's rows stand, by partition; nothing where no changelog says it.
+
+        Each epoch writes it last, so it is near the end of the changelog of the first table.
+        """
+        name = f"{self._group}-{FIRST_TABLE}-changelog"
+        try:
+            found = self._admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+        except KafkaException as error:
+            msg = f"Kafka does not answer: {error.args[0].str()}"
+            raise CannotRead(msg) from None
+        if name not in found:
+            return {}
+        self._consumer.list_topics(name, timeout=REQUEST_TIMEOUT_S)
+        places = [TopicPartition(name, number) for number in found[name].partitions]
+        firsts = self._offsets(places, OffsetSpec.earliest(), prefix="")  # type: ignore[no-untyped-call]
+        ends = self._offsets(places, OffsetSpec.latest(), prefix="")  # type: ignore[no-untyped-call]
+        standings: dict[int, Standing] = {}
+        for looked_at in LOOK_BACK:
+            rest = {place: Span(max(firsts[place], end - looked_at), end) for place, end in ends.items()}
+            rest = {place: span for place, span in rest.items() if place[1] not in standings}
+            for batch in self.read(rest, prefix=""):
+                for message in batch:
+                    key, value = message.key(), message.value()
+                    if key == STANDING_KEY and value:
+                        standings[message.partition() or 0] = _standing(value, self._prefix)
+        return standings
 
     def close(self) -> None:
         """Let the connections go."""
@@ -127,15 +183,14 @@ class Reader:
             if place.offset >= 0
         }
 
-    def read(self, spans: Spans) -> Iterator[list[Message]]:
+    def read(self, spans: Spans, *, prefix: str | None = None) -> Iterator[list[Message]]:
         """Yield the committed records of the spans in batches; those of one partition in the order of their offsets.
 
         Raises CannotRead when nothing comes for STALL_TIMEOUT_S.
         """
-        ends = {
-            (self._prefix + topic, part): span.end for (topic, part), span in spans.items() if span.first < span.end
-        }
-        positions = {(self._prefix + topic, part): span.first for (topic, part), span in spans.items()}
+        prefix = self._prefix if prefix is None else prefix
+        ends = {(prefix + topic, part): span.end for (topic, part), span in spans.items() if span.first < span.end}
+        positions = {(prefix + topic, part): span.first for (topic, part), span in spans.items()}
         positions = {place: positions[place] for place in ends}  # of those that are not read to their ends
         if not positions:
             return
@@ -156,7 +211,10 @@ class Reader:
                 )
                 raise CannotRead(msg)
 
-    def _offsets(self, places: list[TopicPartition], spec: OffsetSpec) -> dict[tuple[str, int], int]:
+    def _offsets(
+        self, places: list[TopicPartition], spec: OffsetSpec, *, prefix: str | None = None
+    ) -> dict[tuple[str, int], int]:
+        prefix = self._prefix if prefix is None else prefix
         futures = self._admin.list_offsets(
             {TopicPartition(place.topic, place.partition): spec for place in places},
             isolation_level=IsolationLevel.READ_UNCOMMITTED,  # the true end: an open transaction is waited for
@@ -165,11 +223,18 @@ class Reader:
         offsets = {}
         for place, future in futures.items():
             try:
-                offsets[place.topic.removeprefix(self._prefix), place.partition] = future.result().offset
+                offsets[place.topic.removeprefix(prefix), place.partition] = future.result().offset
             except KafkaException as error:
                 msg = f"{place.topic}/{place.partition}: {error.args[0].str()}"
                 raise CannotRead(msg) from None
         return offsets
+
+
+def _standing(value: Any, prefix: str) -> Standing:  # noqa: ANN401  librdkafka's union of shapes
+    """Read what an epoch has written of where its rows stand."""
+    found = orjson.loads(value)
+    positions = {topic.removeprefix(prefix): stand["next"] for topic, stand in found["sources"].items()}
+    return Standing(positions, {topic.removeprefix(prefix): at for topic, at in found.get("since", {}).items()})
 
 
 def _sort(

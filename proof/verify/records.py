@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -17,6 +18,13 @@ def place_text(place: Place) -> str:
     return f"{topic}/{partition}/{offset}"
 
 
+def place_of(text: str) -> Place | None:
+    """Return the place that a text names; None where it is none."""
+    topic_and_partition, _, offset = text.rpartition("/")
+    topic, _, partition = topic_and_partition.rpartition("/")
+    return (topic, int(partition), int(offset)) if partition.isdecimal() and offset.isdecimal() else None
+
+
 class Record(NamedTuple):
     """A record of a source topic."""
 
@@ -29,6 +37,8 @@ class Record(NamedTuple):
     """The header of a moved copy: `topic/partition/offset` of the record it is a copy of; None: not a copy."""
     again: bool = False
     """Moved once more, because a state was rebuilt."""
+    stands: bool = False
+    """An issue that was written once more because it stands, whatever came since and may have outlived it."""
 
     @property
     def place(self) -> Place:
@@ -76,6 +86,8 @@ class Milestone(NamedTuple):
     confirmed_count: int
     attribution_id: str
     reached_at: datetime
+    is_gone: bool = False
+    """Its record is gone: count and confirmation are not known, the threshold is."""
 
 
 @dataclass(slots=True)
@@ -104,3 +116,29 @@ class Tally:
     """`attribution_id` and `occurred_at` of each confirmation that counts."""
     last_event_at: datetime | None = None
     """None: there was no event that counts."""
+    has_known_clicks: bool = False
+    """The clicks that are gone are known from an earlier check."""
+    partition: int = 0
+    """Where the code belongs."""
+    gone: int = 0
+    """How many records of registrations are gone that may have counted here."""
+    published: int = 0
+    """The confirmed count that is published, where `gone` makes it unknown."""
+
+
+class Before(NamedTuple):
+    """What an earlier check has found right in one partition: the clicks before an offset."""
+
+    offset: int
+    """Of the first click that is not among them."""
+    clicks: Mapping[str, Mapping[str, int]]
+    """Of each code, by channel."""
+    last_event_at: Mapping[str, datetime]
+    """Of each code with an event."""
+    waiting: frozenset[str]
+    """Codes of which activity waited; of these it is not known what counted later."""
+    unproven: int = 0
+    """How many of the clicks were gone already, and taken as they were published."""
+
+
+NOTHING_BEFORE = Before(0, {}, {}, frozenset())

@@ -72,6 +72,10 @@ class Report:
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What a reader should know, and what is no difference."""
+    removed: Counter[str] = field(default_factory=Counter)
+    """How many records are gone from each topic, at most."""
+    beyond_proof: dict[str, int] = field(default_factory=dict)
+    """What cannot be proven, because records are gone: how many things of each kind."""
     seconds: float = 0.0
     """How long the topics took, without the wait for the program to catch up."""
     with_database: bool = True
@@ -104,11 +108,14 @@ class Report:
                     "records": table.records,
                     "offsets": table.offsets,
                     "gaps": table.gaps,
+                    "removed": self.removed[topic],
                     "unprocessed": table.unprocessed,
                     **{name: table.dispositions[name] for name in DISPOSITIONS},
                 }
                 for topic, table in self.sources.items()
             },
+            "removed": {topic: count for topic, count in self.removed.items() if count},
+            "beyond_proof": self.beyond_proof,
             "compared": dict(self.compared),
             "differences": [difference._asdict() for difference in self.differences],
             "notes": self.notes,

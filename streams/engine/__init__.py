@@ -13,11 +13,16 @@ points, how records come in and how changes go out. Read in this order:
     changelog.py    rows from a changelog, read to its end
     partition.py    a source partition owned by this worker: rows, positions, epoch, producer
     cluster.py      what the cluster says of topics and offsets
+    rights.py       the error that says which right is missing
+    progress.py     how far threads have come
     takeover.py     fence, load, judge; and the partitions that were refused
     engine.py       ownership, folding, committing, back-pressure, leaving
+    membership.py   what a refused join means, and how to leave the group at once
     fetching.py     what aiokafka fetched, so that nothing is lost on the way
     transport.py    batches and epochs, as Faust is given them
     recovery.py     tables and their recovery, as Faust is given them
+    signs.py        of everything that has something to do, a value that changes with progress
+    watchdog.py     ends a worker in which something stands still
     app.py          the Faust app that uses them
     deciding.py     what a person does about a partition's state: look, accept, rebuild
 """

@@ -11,15 +11,23 @@ from streams.engine.engine import Engine
 from streams.engine.fetching import BatchScheduler
 from streams.engine.recovery import RowTable, RowTables
 from streams.engine.transport import BatchSchema, EpochTransport
+from streams.engine.watchdog import BOUNDS, Bounds, Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streams.engine.batch import Changes, RecordBatch, Rows
+    from streams.engine.fetching import BatchThread
     from streams.engine.options import EngineOptions
 
 HEARTBEATS_PER_SESSION: Final = 3
 """A worker is dead after the session timeout; two heartbeats may be lost before that (Kafka's advice)."""
+
+HEARTBEAT_S_MAX: Final = 3.0
+"""Kafka's default: by its answer a worker hears that another has come or gone."""
+
+REQUEST_TIMEOUT_S: Final = 90.0
+"""Faust's default."""
 
 FETCH_BYTES_MAX: Final = 2 * 1024 * 1024
 """Of one partition at a time: some 8,000 records of 250 bytes."""
@@ -32,17 +40,38 @@ class EngineApp(faust.App):
     """A Faust app whose agent folds the joined topics batch by batch."""
 
     engine: Engine
+    watchdog: Watchdog
+    consumer_thread: BatchThread | None = None
+    """Where aiokafka's consumer runs; None before there is one."""
 
     def _create_directories(self) -> None:
         """Make none: rows live in memory and in changelogs, and a container's disk is read-only."""
 
+    async def on_first_start(self) -> None:
+        """Begin to watch before anything can stand."""
+        await super().on_first_start()
+        self.watchdog.start()
+
+    def leave_group(self) -> None:
+        """Tell the group that this worker is gone."""
+        if self.consumer_thread is not None:
+            self.consumer_thread.leave_group()
+
     @classmethod
-    def create(cls, options: EngineOptions, *, session_timeout_s: float, **settings: Any) -> EngineApp:  # noqa: ANN401 - Faust's settings
+    def create(
+        cls,
+        options: EngineOptions,
+        *,
+        session_timeout_s: float,
+        bounds: Bounds = BOUNDS,
+        **settings: Any,  # noqa: ANN401 - Faust's
+    ) -> EngineApp:
         """Return the app, its engine in place; Faust's own settings may be added.
 
         Args:
             options: the engine's wiring.
             session_timeout_s: silence after which a worker's partitions go to another.
+            bounds: how long the watchdog lets things stand.
             settings: more of Faust's settings, for example its credentials.
 
         """
@@ -58,7 +87,8 @@ class EngineApp(faust.App):
             consumer_max_fetch_size=FETCH_BYTES_MAX,
             broker_max_poll_records=100_000,
             broker_session_timeout=session_timeout_s,
-            broker_heartbeat_interval=session_timeout_s / HEARTBEATS_PER_SESSION,
+            broker_request_timeout=max(REQUEST_TIMEOUT_S, session_timeout_s),  # Faust refuses one below the session's
+            broker_heartbeat_interval=min(session_timeout_s / HEARTBEATS_PER_SESSION, HEARTBEAT_S_MAX),
             broker_commit_interval=60.0,  # Faust's commit timer: epochs commit by themselves
             stream_buffer_maxsize=BATCHES_BUFFERED,
             stream_wait_empty=False,
@@ -71,7 +101,8 @@ class EngineApp(faust.App):
             **settings,
         )
         app.transport = EpochTransport(brokers, app)
-        app.engine = Engine(options)
+        app.engine = Engine(options, depart=app.leave_group)
+        app.watchdog = Watchdog(app, bounds)
         for table in options.tables:
             app.Table(table, partitions=options.partitions)
         return app

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 Rows = dict[str, dict[bytes, bytes]]
 """The rows of one source partition: table -> key -> row."""
@@ -69,6 +69,14 @@ class RecordBatch:
             for index, record in enumerate(self.fetched)
             if record.headers and any(header == name for header, _ in record.headers)
         ]
+
+    def alone(self) -> Iterator[RecordBatch]:
+        """Yield each record as a batch of its own, the chain of custody unbroken."""
+        covers_from = self.covers_from
+        for number, record in enumerate(self.fetched):
+            covers_to = self.covers_to if number + 1 == len(self.fetched) else record.offset + 1
+            yield replace(self, fetched=[record], covers_from=covers_from, covers_to=covers_to)
+            covers_from = covers_to
 
     def record(self, index: int) -> SourceRecord:
         """Return one record whole."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from streams.engine.errors import BadChangelog
+from streams.engine.progress import TALLY
+from streams.engine.rights import not_allowed
 from streams.engine.standing import SEAL_KEY, STANDING_KEY, decode_standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from streams.engine.batch import Rows
     from streams.engine.options import EngineOptions
@@ -23,6 +28,8 @@ but by compaction; else `auto.offset.reset` finds the first offset."""
 
 METADATA_TIMEOUT_S: Final = 5.0
 RECORDS_PER_CALL: Final = 10_000
+SILENCE_S: Final = 5.0
+"""After so long without a record it is asked whether there is such a topic."""
 WAIT_S: Final = 0.05
 """A call waits this long for more records: short, because at the end of a partition none come."""
 
@@ -61,7 +68,9 @@ def load_rows(
         (options.changelog(table), number): loaded[number][table] for number in partitions for table in options.tables
     }
     ends: dict[tuple[str, int], int] = {}
-    for place, key, row in read_to_end(options, places.keys(), cancelled=cancelled, ends=ends):
+    for place, message in read_to_end(options, places.keys(), cancelled=cancelled, ends=ends):
+        key: Any = message.key()
+        row: Any = message.value()
         if row is not None:
             places[place][key] = row
         else:
@@ -73,23 +82,28 @@ def load_rows(
     }
 
 
-def read_topic(options: EngineOptions, topic: str) -> Iterator[tuple[Any, bytes | None]]:
-    """Yield key and value of each committed record of a topic, to where it ends now; nothing where there is none."""
+def read_topics(options: EngineOptions, topics: Sequence[str], start: dict[tuple[str, int], int]) -> Iterator[Message]:
+    """Yield each committed record of topics, to where they end now; nothing of those that do not exist.
+
+    From the offsets of `start` on, which are moved behind what was read: so another call goes on from there.
+    """
     admin = options.clients.admin(options.client_config)
     found = admin.list_topics(timeout=METADATA_TIMEOUT_S).topics
-    places = [(topic, number) for number in found[topic].partitions] if topic in found else []
-    for _, key, value in read_to_end(options, places):
-        yield key, value
+    places = [(topic, number) for topic in topics if topic in found for number in found[topic].partitions]
+    for place, message in read_to_end(options, places, start=start):
+        start[place] = (message.offset() or 0) + 1
+        yield message
 
 
 def read_to_end(
     options: EngineOptions,
     places: Collection[tuple[str, int]],
     *,
+    start: Mapping[tuple[str, int], int] = MappingProxyType({}),
     cancelled: Callable[[], bool] = lambda: False,
     ends: dict[tuple[str, int], int] | None = None,
-) -> Iterator[tuple[tuple[str, int], Any, bytes | None]]:
-    """Yield place, key and value of each committed record of topics' partitions, to where they end now.
+) -> Iterator[tuple[tuple[str, int], Message]]:
+    """Yield each committed record of topics' partitions, with its place, to where they end now.
 
     `ends` takes in where that was.
     """
@@ -107,22 +121,39 @@ def read_to_end(
         }
     )
     try:
-        consumer.assign([TopicPartition(topic, number, FIRST_OFFSET) for topic, number in places])
+        consumer.assign([TopicPartition(*place, start.get(place, FIRST_OFFSET)) for place in places])
         unfinished = set(places)
+        heard_s = time.monotonic()
         while unfinished and not cancelled():
-            for message in consumer.consume(RECORDS_PER_CALL, WAIT_S):
+            messages = consumer.consume(RECORDS_PER_CALL, WAIT_S)
+            if messages:
+                heard_s = time.monotonic()
+            elif time.monotonic() - heard_s > SILENCE_S:
+                _check_seen(consumer, {topic for topic, _ in unfinished})
+                heard_s = time.monotonic()
+            TALLY.add(bool(messages and messages[-1].error() is None))
+            for message in messages:
                 place: Any = (message.topic(), message.partition())
                 fault = message.error()
                 if fault is None:
-                    yield place, message.key(), message.value()
+                    yield place, message
                 elif fault.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the name that the client gives it
                     unfinished.discard(place)
                     if ends is not None:
                         ends[place] = message.offset() or 0
+                elif fault.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                    raise not_allowed("READ", "topic", place[0])
                 elif not fault.retriable():
                     raise KafkaException(fault)
     finally:
         consumer.close()
+
+
+def _check_seen(consumer: Consumer, topics: set[str]) -> None:
+    """See that topics are there: librdkafka reads one that is not, or that may not be seen, for ever without a word."""
+    found = consumer.list_topics(timeout=METADATA_TIMEOUT_S).topics
+    for topic in sorted(topics - found.keys()):
+        raise BadChangelog(f"topic {topic} does not exist, or this user lacks the right DESCRIBE on it")
 
 
 def _told_apart(rows: Rows, first_table: str, end: int) -> Loaded:

@@ -50,10 +50,10 @@ class Cluster:
         for topic in self._options.source_topics:
             partitions = len(found[topic].partitions) if topic in found else 0
             if partitions != self._options.partitions:
-                raise NotCoPartitioned(
-                    f"topic {topic} has {partitions or 'not been created'}{' partitions' if partitions else ''}, "
-                    f"expected {self._options.partitions} partitions"
+                has = (
+                    f"has {partitions} partitions" if partitions else "does not exist or this user may not DESCRIBE it"
                 )
+                raise NotCoPartitioned(f"topic {topic} {has}, expected {self._options.partitions} partitions")
 
     def check_changelogs(self) -> None:
         """See that those changelogs that exist keep every row, where it is looked for.

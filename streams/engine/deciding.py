@@ -68,12 +68,12 @@ def accept(options: EngineOptions, numbers: Collection[int]) -> Iterator[Partiti
             for topic in _made_anew(found):
                 for table, gone in options.forget(rows, topic).items():
                     epoch.rows.setdefault(table, {}).update(gone)
+            stands = _accepted(found)
             seals = found.seals | dict.fromkeys(epoch.rows, number_of_epoch)
-            epoch.standing = Standing(number_of_epoch, _accepted(found), seals)
-            epoch.positions = epoch.standing.positions
-            producer.commit(epoch, cluster.group())
-        now = replace(found, standing=epoch.standing, seals=seals, committed=epoch.positions)
-        yield _examined(rows, now)
+            before = found.standing.before if found.standing else {}
+            still_before = _still_before(found, before, stands)
+            epoch.standing = Standing(number_of_epoch, stands, seals, still_before, _since(found))
+            yield _decided(producer, cluster, epoch, epoch.standing, rows, found)
 
 
 def rebuild(
@@ -81,24 +81,26 @@ def rebuild(
 ) -> Iterator[PartitionState]:
     """Forget the rows, and count anew what the sources still have; yield each partition after it is done.
 
-    `begin` gives the rows with which a partition begins, so that nothing is announced twice.
+    `begin` gives the rows with which a partition begins, so that nothing is announced twice. It is asked for each when
+    its owner is fenced: what he announced meanwhile is known then. It is asked for none before, so that what takes long
+    is done by then: a fenced worker comes back in seconds, and would fence us.
     """
     cluster = Cluster(options)
-    beginnings = begin(numbers)
+    begin([])
     for number in numbers:
         with _Fenced(options, number) as producer:
             ((rows, found),) = _load(options, cluster, [number])
             number_of_epoch = _last_epoch(found) + 1
-            began: Rows = {table: dict(beginnings.get(number, {}).get(table, {})) for table in options.tables}
+            beginning = begin([number]).get(number, {})
+            began: Rows = {table: dict(beginning.get(table, {})) for table in options.tables}
             epoch = Epoch()
             epoch.rows = {table: {**dict.fromkeys(rows[table]), **began[table]} for table in options.tables}
             stands = {topic: Stand(log.first, log.topic_id) for topic, log in found.sources.items()}
             seals = dict.fromkeys(options.tables, number_of_epoch)
-            epoch.standing = Standing(number_of_epoch, stands, seals, _read_before(found))
-            epoch.positions = epoch.standing.positions
-            producer.commit(epoch, cluster.group())
-        now = replace(found, standing=epoch.standing, seals=seals, committed=epoch.positions)
-        yield _examined(began, now)
+            before = _still_before(found, _read(found), stands)
+            since = {topic: log.first for topic, log in found.sources.items()}
+            epoch.standing = Standing(number_of_epoch, stands, seals, before, since)
+            yield _decided(producer, cluster, epoch, epoch.standing, began, found)
 
 
 class _Fenced:
@@ -128,13 +130,27 @@ def _last_epoch(found: Found) -> int:
     return max([found.standing.epoch if found.standing else 0, *found.seals.values()])
 
 
-def _read_before(found: Found) -> dict[str, int]:
+def _decided(
+    producer: TransactionalProducer, cluster: Cluster, epoch: Epoch, standing: Standing, rows: Rows, found: Found
+) -> PartitionState:
+    """Commit what was decided, and return the state that it makes."""
+    epoch.positions = standing.positions
+    producer.commit(epoch, cluster.group())
+    return _examined(rows, replace(found, standing=standing, seals=standing.seals, committed=epoch.positions))
+
+
+def _read(found: Found) -> dict[str, int]:
     """Return how far the sources were read, by this state or one before it."""
     read = found.standing.positions if found.standing else found.committed
     before = found.standing.before if found.standing else {}
+    return {topic: max(read.get(topic, 0), before.get(topic, 0)) for topic in found.sources}
+
+
+def _still_before(found: Found, read: Mapping[str, int], stands: Mapping[str, Stand]) -> dict[str, int]:
+    """Return of what was read once what is read again from the stands on: not of another topic, nor past the end."""
     anew = _made_anew(found)
-    furthest = {topic: max(read.get(topic, 0), before.get(topic, 0)) for topic in found.sources if topic not in anew}
-    return {topic: at for topic, at in furthest.items() if at > found.sources[topic].first}
+    known = {topic: min(at, found.sources[topic].end) for topic, at in read.items() if topic in found.sources}
+    return {topic: at for topic, at in known.items() if topic not in anew and at > stands[topic].next}
 
 
 def _made_anew(found: Found) -> set[str]:
@@ -145,6 +161,18 @@ def _made_anew(found: Found) -> set[str]:
         for topic, log in found.sources.items()
         if topic in stands and stands[topic].topic_id and log.topic_id not in {"", stands[topic].topic_id}
     }
+
+
+def _since(found: Found) -> dict[str, int]:
+    """Return from where on the rows hold the sources, as offsets of today's: less by what is not there any more."""
+    standing = found.standing
+    read = standing.positions if standing else found.committed
+    since = dict(standing.since) if standing else {}
+    anew = _made_anew(found)
+    for topic, log in found.sources.items():
+        lost = read.get(topic, 0) if topic in anew else max(0, read.get(topic, 0) - log.end)
+        since[topic] = since.get(topic, 0) - lost
+    return since
 
 
 def _accepted(found: Found) -> dict[str, Stand]:

@@ -6,7 +6,7 @@ The order that makes it exact (see DESIGN.md, the commit protocol):
     prepare  a producer starts for each new partition: the former owner is fenced, its open transaction ends;
              then the group's offsets are asked for, and the changelogs are read to their end. What they hold says
              where the rows stand; the group's offsets are made to follow, or the partition is refused (standing.py)
-    resume   Faust seeks the sources to the committed offsets and lets records flow
+    resume   unless partitions are given away again: Faust seeks the sources to the committed offsets, records flow
     apply    a batch is folded: rows, epoch and position change in one step, without an await between
     commit   the epoch is detached, written and committed by a thread, while the next one grows
     settle   before partitions are given away, everything folded is committed
@@ -18,14 +18,18 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from streams.engine.cluster import Cluster
 from streams.engine.errors import EngineError, StateDecided
+from streams.engine.isolation import Isolation
+from streams.engine.rights import explained
 from streams.engine.takeover import Refusals, in_thread, take_over
 
 if TYPE_CHECKING:
@@ -38,24 +42,44 @@ if TYPE_CHECKING:
 log = structlog.get_logger("engine")
 
 
+class Phase(Enum):
+    """Where this worker is in the life of an assignment."""
+
+    JOINING = "joining"
+    """It has none yet, or gives the last one away."""
+    TAKING_OVER = "taking over"
+    RUNNING = "running"
+    LEAVING = "leaving"
+
+
+def tell_nobody() -> None:
+    """Leave without a word to the group."""
+
+
 class Engine:
     """The partitions that this worker owns and what happens to them."""
 
-    def __init__(self, options: EngineOptions) -> None:
+    def __init__(self, options: EngineOptions, *, depart: Callable[[], None] = tell_nobody) -> None:
+        """Make an engine without partitions; `depart` tells the group that this worker leaves."""
         self.options = options
+        self.phase = Phase.JOINING
+        self.does: str | None = None
+        """What keeps the event loop busy now, in words; for the watchdog."""
         self.partitions: dict[int, SourcePartition] = {}
         self.cluster = Cluster(options)
         self.refusals = Refusals(options, self.cluster)
         self._generation = -1
         self._assigned: set[int] = set()
-        self._accepting = False
-        self._left = False
+        self._depart = depart
+        self._left = threading.Lock()
+        """Taken by the first who leaves, and never given back."""
         self._uncommitted_bytes = 0
         self._room = asyncio.Event()
         self._hurry = asyncio.Event()
         self._commit_threads = ThreadPoolExecutor(options.commit_threads, thread_name_prefix="commit")
         self._closing = ThreadPoolExecutor(1, thread_name_prefix="close")
         self._group: Any = None
+        self._isolation = Isolation(self._set_aside)
 
     # -- ownership --------------------------------------------------------------------------------------------
 
@@ -68,6 +92,8 @@ class Engine:
         missed = generation != self._generation + 1
         self._generation = generation
         self._assigned = numbers
+        if self.phase is not Phase.LEAVING:
+            self.phase = Phase.TAKING_OVER
         for number in [number for number in self.partitions if missed or number not in numbers]:
             self._drop(number)
 
@@ -111,23 +137,27 @@ class Engine:
 
     async def look_after_refused(self) -> None:
         """Start afresh when somebody has decided about a partition that was refused."""
-        if self._accepting and (decided := await self.refusals.decided()):
+        if self.is_accepting and (decided := await self.refusals.decided()):
             self.leave(StateDecided(f"somebody decided about partitions {decided}"))
 
-    def resume(self) -> None:
-        """Accept batches again."""
+    def resume(self, generation: int) -> bool:
+        """Accept batches again; False if the partitions that were prepared are given away or others meanwhile."""
+        if self.phase is not Phase.TAKING_OVER or generation != self._generation:
+            return False
         self._hurry.clear()
-        self._accepting = True
+        self.phase = Phase.RUNNING
+        return True
 
     async def settle(self) -> None:
         """Refuse further batches and commit all that is folded; before partitions are given away, and at the end."""
-        self._accepting = False
+        if self.phase is not Phase.LEAVING:
+            self.phase = Phase.JOINING
         self.options.fault_point("engine.settling")
         self._hurry.set()
         for partition in self.partitions.values():
             partition.urgent.set()
         self._room.set()
-        while not self._left:
+        while self.phase is not Phase.LEAVING:
             committing = [self._commit_soon(p) for p in self.partitions.values() if p.epoch or p.committing]
             if not committing:
                 return
@@ -148,23 +178,39 @@ class Engine:
         """Fold the batch into its partition, and see to it that it is committed.
 
         Waits while too much is uncommitted. A batch of an assignment that has ended is dropped: whoever owns
-        the partition now reads it again from the committed offset. Any error makes this worker leave: Faust
-        would take the batch as done, and its records would be lost.
+        the partition now reads it again from the committed offset. A record at which the fold fails is set aside
+        (isolation.py); any other error makes this worker leave: Faust would take the batch as done, and its records
+        would be lost.
         """
-        while self._uncommitted_bytes > self.options.uncommitted_bytes_max and self._accepting:
+        while not self.has_room and self.is_accepting:
             self._room.clear()
             await self._room.wait()
         partition = self.partitions.get(batch.partition)
-        if not self._accepting or partition is None or batch.generation != self._generation:
+        if not self.is_accepting or partition is None or batch.generation != self._generation:
             return
+
+        def take(part: RecordBatch) -> None:
+            changes = fold(partition.rows, part)
+            self._uncommitted_bytes += partition.note(changes, topic=part.topic, next_offset=part.covers_to)
+
+        self.does = f"folding {batch.topic} partition {batch.partition} from offset {batch.first_offset}"
         try:
             partition.admit(batch)
-            changes = fold(partition.rows, batch)
-            self._uncommitted_bytes += partition.note(changes, topic=batch.topic, next_offset=batch.covers_to)
+            self._isolation.take(batch, take)
         except Exception as error:  # noqa: BLE001 - whatever it is, going on would lose the batch
             self.leave(error)
             return
+        finally:
+            self.does = None
         self._commit_soon(partition)
+
+    def _set_aside(self, part: RecordBatch, error: Exception) -> None:
+        """Pass one record, and send what the application wants of it."""
+        if self.options.set_aside is None:
+            raise error
+        changes = self.options.set_aside(part.record(0), error)
+        partition = self.partitions[part.partition]
+        self._uncommitted_bytes += partition.note(changes, topic=part.topic, next_offset=part.covers_to)
 
     def cover(self, topic: str, number: int, covers_from: int, covers_to: int) -> None:
         """Move a partition's position over what is no record: transaction markers, and aborted records.
@@ -172,7 +218,7 @@ class Engine:
         Else it would stay before a marker that ends the log, and count as unread when retention removes it.
         """
         partition = self.partitions.get(number)
-        if self._accepting and partition is not None and partition.positions.get(topic) == covers_from < covers_to:
+        if self.is_accepting and partition is not None and partition.positions.get(topic) == covers_from < covers_to:
             partition.epoch.positions[topic] = partition.positions[topic] = covers_to
             self._commit_soon(partition)
 
@@ -182,7 +228,9 @@ class Engine:
             for partition in list(self.partitions.values()):
                 if self.partitions.get(partition.number) is not partition or not self.is_accepting:
                     return
+                self.does = f"revising the rows of partition {partition.number}"
                 self._uncommitted_bytes += partition.note(step(partition.rows, partition.number))
+                self.does = None
                 if partition.epoch:
                     self._commit_soon(partition)
                 await asyncio.sleep(0)  # a step may look at many rows; let others have their turn
@@ -192,7 +240,17 @@ class Engine:
     @property
     def is_accepting(self) -> bool:
         """Tell whether batches are folded: not while partitions are given away, taken over, or the worker leaves."""
-        return self._accepting
+        return self.phase is Phase.RUNNING
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether what is folded and not committed leaves room for more."""
+        return self._uncommitted_bytes <= self.options.uncommitted_bytes_max
+
+    @property
+    def generation(self) -> int:
+        """Number of the last assignment; -1 before the first."""
+        return self._generation
 
     def position(self, topic: str, number: int) -> int:
         """Return the offset of the next record of the topic to be folded in a partition; 0 before the first."""
@@ -209,7 +267,7 @@ class Engine:
 
     async def _commit(self, partition: SourcePartition) -> None:
         try:
-            while partition.epoch and not self._left:
+            while partition.epoch and self.phase is not Phase.LEAVING:
                 epoch = partition.detach()
                 started = time.monotonic()
                 await asyncio.get_running_loop().run_in_executor(
@@ -234,12 +292,16 @@ class Engine:
     # -- leaving ----------------------------------------------------------------------------------------------
 
     def leave(self, error: Exception) -> None:
-        """Stop at once: this worker no longer owns what it works on, or cannot commit it."""
-        if self._left:
+        """Stop at once: this worker no longer owns what it works on, or cannot commit it.
+
+        May be called from any thread but the consumer's, which is needed to tell the group.
+        """
+        if not self._left.acquire(blocking=False):
             return
-        self._left = True
-        self._accepting = False
+        self.phase = Phase.LEAVING
+        error = explained(error)
         log.error("worker_leaves", reason=str(error), kind=type(error).__name__, exc_info=_unexpected(error))
+        self._depart()
         self.options.on_leave(error)
 
 

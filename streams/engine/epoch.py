@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from streams.engine.errors import TooLarge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from streams.engine.batch import Changes, OutgoingRecord
     from streams.engine.standing import Standing
 
@@ -32,17 +36,55 @@ class Epoch:
     def __bool__(self) -> bool:
         return bool(self.positions or self.rows or self.latest or self.outgoing)
 
-    def add(self, changes: Changes) -> int:
-        """Take in a fold's changes and return their size in bytes."""
-        size = 0
+    def add(self, changes: Changes, size: int) -> None:
+        """Take in a fold's changes of so many bytes (`size_of`)."""
         for table, rows in changes.rows.items():
             self.rows.setdefault(table, {}).update(rows)
-            size += sum(map(len, filter(None, rows.values())))
         for topic, values in changes.latest.items():
             self.latest.setdefault(topic, {}).update(values)
-            size += sum(map(len, values.values()))
-        for record in changes.outgoing:
-            self.outgoing.append(record)
-            size += len(record.value or b"")
+        self.outgoing.extend(changes.outgoing)
         self.bytes += size
-        return size
+
+
+RECORD_BYTES_MAX: Final = 1_048_588
+"""Kafka's own default of what a topic takes."""
+
+OVERHEAD_BYTES: Final = 512
+"""Of a batch of one record, and the engine's own headers."""
+
+
+def size_of(changes: Changes, bytes_max: Mapping[str, int]) -> int:
+    """Return what a fold's changes take, about, in bytes.
+
+    Args:
+        changes: of a fold.
+        bytes_max: topic -> largest record, where it is not Kafka's default.
+
+    Raises:
+        TooLarge: one of them alone is larger than its topic takes, uncompressed.
+
+    """
+    size = 0
+    for table, rows in changes.rows.items():
+        size += _sum(rows, f"a row of table {table}", RECORD_BYTES_MAX)
+    for topic, values in changes.latest.items():
+        size += _sum(values, f"a record for {topic}", bytes_max.get(topic, RECORD_BYTES_MAX))
+    for record in changes.outgoing:
+        parts = [record.key, record.value, *(each for name, value in record.headers for each in (name.encode(), value))]
+        size += _bounded(parts, f"a record for {record.topic}", bytes_max.get(record.topic, RECORD_BYTES_MAX))
+    return size
+
+
+def _sum(records: Mapping[bytes, bytes | None], what: str, bytes_max: int) -> int:
+    size = sum(map(len, filter(None, records.values())))
+    if size + OVERHEAD_BYTES > bytes_max:  # together, which is rare: is it one of them?
+        for key, row in records.items():
+            _bounded((key, row), what, bytes_max)
+    return size
+
+
+def _bounded(parts: Iterable[bytes | None], what: str, bytes_max: int) -> int:
+    size = sum(map(len, filter(None, parts)))
+    if size + OVERHEAD_BYTES > bytes_max:
+        raise TooLarge(f"{what} has {size:,} bytes, its topic takes {bytes_max:,}")
+    return size

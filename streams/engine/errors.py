@@ -1,12 +1,20 @@
 """Why a worker leaves.
 
-EngineError
-├── BadChangelog       a changelog would lose rows, or has rows in other places than they are looked for
+EngineError            a fresh start puts it right
+├── NothingFolds       records fail one after the other: it is the program, or what it needs
+├── TooLarge           what a fold wants kept or sent is larger than its topic takes
 ├── CommitFailed       an epoch could not be committed: fenced, aborted, or the broker was away too long
 ├── OutOfOrder         a batch does not follow the position that the rows stand at
+├── NotCoPartitioned   the assignment or the topics contradict the join by partition
+├── NotInGroup         the group's protocol failed, in the client or in the assignor
+├── StandsStill        the watchdog saw no progress where there must be some
 ├── StateDecided       somebody has decided about a partition that was refused
 ├── StateRefused       what is kept of a partition does not fit the cluster, and somebody has to decide
-└── NotCoPartitioned   the assignment or the topics contradict the join by partition
+└── CannotWork         no start will do until somebody has acted
+    ├── BadChangelog       a changelog would lose rows, or has rows in other places than they are looked for
+    ├── BadSessionTimeout  the broker takes no session timeout like this worker's
+    ├── JoinRefused        the group is of another kind, or its name is none
+    └── NotAllowed         the cluster does not let this user do what a worker must
 """
 
 from __future__ import annotations
@@ -16,16 +24,48 @@ class EngineError(Exception):
     """The worker cannot go on as it is; a fresh start puts it right unless the message says otherwise."""
 
 
-class BadChangelog(EngineError):  # noqa: N818 - read as what it is
+class CannotWork(EngineError):  # noqa: N818 - read as what it is
+    """A fresh start would end in the same way until somebody has acted; the message has the remedy."""
+
+
+class BadChangelog(CannotWork):
     """A changelog, the only complete state, is not kept as it must be; the message has the remedy."""
+
+
+class BadSessionTimeout(CannotWork):
+    """The broker takes no session timeout like this worker's."""
 
 
 class CommitFailed(EngineError):  # noqa: N818 - read as what happened
     """An epoch could not be committed; nothing of it is visible, and it is done again from the last commit."""
 
 
+class JoinRefused(CannotWork):
+    """The group cannot take this worker as a member: it is of another kind, or its name is none."""
+
+
+class NotAllowed(CannotWork):
+    """The cluster does not let this user do what a worker must; the message names the right."""
+
+
+class NotInGroup(EngineError):  # noqa: N818 - read as what happened
+    """The group's protocol failed on this side: an exception in the client, or in the assignor of the leader."""
+
+
 class OutOfOrder(EngineError):  # noqa: N818 - read as what happened
     """A batch does not follow what the rows hold: folding it would count records twice, or leave some out."""
+
+
+class NothingFolds(EngineError):  # noqa: N818 - read as what happened
+    """The fold fails at each record: setting them all aside would lose them to whoever waits for their effect."""
+
+
+class TooLarge(EngineError):  # noqa: N818 - read as what it is
+    """A row or a record is larger than its topic takes: an epoch with it could never be committed."""
+
+
+class StandsStill(EngineError):  # noqa: N818 - read as what happened
+    """Something has made no progress for longer than it can take; the message says what, and where it is."""
 
 
 class StateRefused(EngineError):  # noqa: N818 - read as what happened
@@ -42,4 +82,7 @@ class StateDecided(EngineError):  # noqa: N818 - read as what happened
 
 
 class NotCoPartitioned(EngineError):  # noqa: N818 - read as what happened
-    """The joined topics must have the same number of partitions, and a worker must own the same of each."""
+    """The joined topics must have the same number of partitions, and a worker must own the same of each.
+
+    An assignment may say so because the group's leader has just not heard of a topic; a start looks for itself.
+    """

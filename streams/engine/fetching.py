@@ -11,13 +11,19 @@ them, and nothing noticed (seen: one run in ten under load, a partition's whole 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
+import structlog
 from aiokafka.consumer import fetcher
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaError, TopicAuthorizationFailedError
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
+from mode import Service
+
+from streams.engine.header_names import FetchedBatches
+from streams.engine.membership import Membership, explained
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
     import aiokafka
 
     from streams.engine.batch import FetchedRecord
+    from streams.engine.errors import EngineError
 
 RECORDS_PER_BATCH_MAX: Final = 4_000
 """A fold is not interrupted; 4,000 records take some 10 ms, during which commits wait."""
@@ -32,6 +39,12 @@ RECORDS_PER_BATCH_MAX: Final = 4_000
 FETCH_WAIT_MS_MAX: Final = 20
 """aiokafka has one fetch in flight for each broker, and a partition whose records were just taken is not in
 it: with Faust's 1,500 ms a second record of an otherwise idle topic would wait that long."""
+
+
+LEAVE_GROUP_S: Final = 2.0
+"""Longest wait for the coordinator when a worker leaves: it needs milliseconds, or is away."""
+
+log = structlog.get_logger("engine")
 
 
 class Slice(list["FetchedRecord"]):
@@ -66,9 +79,26 @@ class Slice(list["FetchedRecord"]):
 class LeanRecords(fetcher.PartitionRecords):
     """Hands on the parser's own records: wrapping each in a ConsumerRecord was a fifth of the worker's time."""
 
+    next_fetch_offset: int
+
     def _consumer_record(self, tp: Any, record: FetchedRecord) -> FetchedRecord:  # noqa: ANN401 - aiokafka's
         del tp
         return record
+
+    def _unpack_records(self) -> Iterator[FetchedRecord]:
+        """Yield the records; a batch with a header name that aiokafka cannot decode is gone through again."""
+        while True:
+            try:
+                yield from super()._unpack_records()
+            except UnicodeDecodeError:
+                batch = self._records.again()
+                for record in batch:
+                    if record.offset >= self.next_fetch_offset:
+                        self.next_fetch_offset = record.offset + 1
+                        yield record
+                self.next_fetch_offset = batch.next_offset
+            else:
+                return
 
 
 class SliceResult(fetcher.FetchResult):
@@ -105,15 +135,52 @@ class BatchScheduler(DefaultSchedulingStrategy):
                 yield tp, part
 
 
+class Place(NamedTuple):
+    """How far a source partition was fetched."""
+
+    handed_out: int
+    """Where the records end that were handed out."""
+    looked_to: int
+    answered_ms: int
+    """When the broker answered last, by the wall clock; 0 if it has not yet."""
+    is_buffered: bool
+    """Whether records wait to be handed out: meanwhile no more are asked for."""
+    is_held: bool
+    """Whether it is left alone on purpose."""
+
+
 class BatchThread(driver.AIOKafkaConsumerThread):
     """The thread that runs aiokafka's consumer."""
 
+    membership: Membership | None = None
+
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ANN401 - Faust's
-        fetcher.PartitionRecords = LeanRecords  # aiokafka offers no setting for these
+        fetcher.MemoryRecords = FetchedBatches  # aiokafka offers no setting for these
+        fetcher.PartitionRecords = LeanRecords
         fetcher.FetchResult = SliceResult
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS_MAX  # noqa: SLF001 - Faust sets it and offers no setting
+        conf = self.app.conf
+        self.membership = Membership(consumer, conf.id, session_timeout_s=conf.broker_session_timeout)
         return consumer
+
+    @Service.task
+    async def _watch_membership(self) -> None:
+        if self.membership is not None:
+            self._give_up(await self.membership.watch())
+
+    def _give_up(self, error: EngineError) -> None:
+        """Let the worker leave; not from this thread, which is needed to tell the group."""
+        self.parent_loop.call_soon_threadsafe(cast("Any", self.app).engine.leave, error)
+
+    def leave_group(self) -> None:
+        """Tell the group that this worker is gone, if it can be told soon; called from another thread."""
+        if self.membership is None or not self.thread_loop.is_running():
+            return
+        try:
+            asyncio.run_coroutine_threadsafe(self.membership.leave(), self.thread_loop).result(LEAVE_GROUP_S)
+        except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
+            log.warning("group_not_told", reason=repr(error))
 
     def covered(self, topics: Collection[str]) -> dict[TP, tuple[int, int]]:
         """Return where records end in what is no record: markers, aborted ones. From the custody, see SliceResult."""
@@ -127,8 +194,33 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                     found[TP(tp.topic, tp.partition)] = (covers_from, covers_to)
         return found
 
+    def places(self) -> dict[TP, Place]:
+        """Return how far the source partitions were fetched; called from other threads too."""
+        consumer: Any = self._consumer
+        subscription = None if consumer is None else consumer._subscription.subscription  # noqa: SLF001 - no other way
+        assignment = None if subscription is None else subscription.assignment
+        if assignment is None:
+            return {}
+        held = {TP(tp.topic, tp.partition) for tp in cast("Any", self.consumer).held}
+        topics = cast("Any", self.app).engine.options.source_topics
+        buffered = consumer._fetcher._records.copy()  # noqa: SLF001 - the same
+        found = {}
+        for tp in assignment.tps:
+            state = assignment.state_value(tp)
+            if state is None or tp.topic not in topics:
+                continue
+            handed_out, looked_to = getattr(state, "custody", (0, 0))
+            found[TP(tp.topic, tp.partition)] = Place(
+                handed_out, looked_to, state.timestamp or 0, tp in buffered, TP(tp.topic, tp.partition) in held
+            )
+        return found
+
     async def _fetch_records(self, consumer: Any, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - Faust's
-        records = cast("dict[Any, Slice]", await super()._fetch_records(consumer, *arguments, **options))
+        try:
+            records = cast("dict[Any, Slice]", await super()._fetch_records(consumer, *arguments, **options))
+        except TopicAuthorizationFailedError as error:
+            self._give_up(explained(error, self.app.conf.id, self.app.conf.broker_session_timeout))
+            return {}
         if self.consumer.flow_active:
             return records
         for tp, fetched in records.items():

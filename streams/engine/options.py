@@ -11,7 +11,7 @@ from streams.engine.clients import Clients, LibrdkafkaClients
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from streams.engine.batch import Rows
+    from streams.engine.batch import Changes, Rows, SourceRecord
 
 EXIT_LEFT: Final = 75
 """Exit code of a worker that left because its work was fenced or could not be committed (EX_TEMPFAIL)."""
@@ -83,6 +83,10 @@ class EngineOptions:
     begin: Callable[[Collection[int]], Mapping[int, Rows]] = nothing_before
     """Gives the rows with which partitions begin of which nothing is kept, so that what was sent before their time
     is not sent again. Called in a thread."""
+    set_aside: Callable[[SourceRecord, Exception], Changes] | None = None
+    """Gives what is to be sent of a record at which the fold fails each time; None: the worker leaves."""
+    record_bytes_max: Mapping[str, int] = field(default_factory=dict)
+    """Topic -> its largest record in bytes, where it is another than Kafka's default."""
     again_header: str = "again"
     """Name of the header of records that are sent again, because a state is rebuilt; its value is `1`."""
     forget: Callable[[Rows, str], Mapping[str, Mapping[bytes, bytes | None]]] = nothing_to_forget
@@ -97,6 +101,11 @@ class EngineOptions:
     def changelog(self, table: str) -> str:
         """Return the name of a table's changelog topic, as Faust names it."""
         return f"{self.app_id}-{table}-changelog"
+
+    @property
+    def standing_changelog(self) -> str:
+        """The changelog that has the standings: the first table's."""
+        return self.changelog(self.tables[0])
 
     def transactional_id(self, partition: int) -> str:
         """Return the id whose producer alone may write for this source partition."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from streams.engine.epoch import Epoch
+from streams.engine.epoch import Epoch, size_of
 from streams.engine.errors import OutOfOrder
 from streams.engine.producer import TransactionalProducer
 from streams.engine.standing import Stand, Standing
@@ -37,10 +37,15 @@ class SourcePartition:
         """Table -> number of the last epoch that changed it."""
         self.before: dict[str, int] = {}
         """Source topic -> position up to which a state before this one had read it."""
+        self.since: dict[str, int] = {}
+        """Source topic -> offset from which on its rows have taken it in."""
+        self._bytes_max = options.record_bytes_max
         self._again = [(options.again_header, b"1")]
         self.epoch = Epoch()
         self.epochs = 0
         """Number of the last epoch that was detached."""
+        self.detached = 0
+        """How many were detached by this owner."""
         self.committing: asyncio.Task[None] | None = None
         self.urgent = asyncio.Event()
         """Set when the open epoch has something that should not wait for the calm."""
@@ -58,6 +63,9 @@ class SourcePartition:
             self.seals = dict(found.standing.seals)
             self.epochs = found.standing.epoch
             self.before = dict(found.standing.before)
+            self.since = dict(found.standing.since)
+        elif found.begins:
+            self.since = dict(positions)
 
     def admit(self, batch: RecordBatch) -> None:
         """Refuse a batch that does not follow what was folded before.
@@ -75,7 +83,13 @@ class SourcePartition:
             raise OutOfOrder(f"{where}: records between {expected} and {batch.covers_from} were fetched and lost")
 
     def note(self, changes: Changes, *, topic: str | None = None, next_offset: int = 0) -> int:
-        """Make the changes visible to the next fold and part of the open epoch; return their size in bytes."""
+        """Make the changes visible to the next fold and part of the open epoch; return their size in bytes.
+
+        Raises:
+            TooLarge: they can never be committed; nothing has changed.
+
+        """
+        size = size_of(changes, self._bytes_max)
         rows = self.rows
         for table, changed in changes.rows.items():
             target = rows[table]
@@ -84,7 +98,7 @@ class SourcePartition:
                     target.pop(key, None)
                 else:
                     target[key] = row
-        size = self.epoch.add(changes)
+        self.epoch.add(changes, size)
         if changes.outgoing:
             self.urgent.set()
         if topic is not None and self.before:
@@ -105,9 +119,12 @@ class SourcePartition:
         """Return the open epoch, to be committed with where the rows stand after it, and begin the next."""
         self.urgent.clear()
         epoch, self.epoch = self.epoch, Epoch()
+        self.detached += 1
         if epoch.rows or epoch.positions:
             self.epochs += 1
             self.seals.update(dict.fromkeys(epoch.rows, self.epochs))
             sources = {topic: Stand(at, self.topic_ids.get(topic, "")) for topic, at in self.positions.items()}
-            epoch.standing = Standing(self.epochs, sources, dict(self.seals), dict(self.before))
+            epoch.standing = Standing(
+                self.epochs, sources, dict(self.seals), before=dict(self.before), since=dict(self.since)
+            )
         return epoch

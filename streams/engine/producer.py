@@ -10,9 +10,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from streams.engine.errors import CommitFailed
+from streams.engine.errors import CommitFailed, EngineError
+from streams.engine.rights import denied_kind, not_allowed
 from streams.engine.standing import OFFSETS_MARK, SEAL_KEY, STANDING_KEY, encode_standing, seal_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ START_TIMEOUT_S: Final = 60.0
 
 CALL_TIMEOUT_S: Final = 5.0
 """Longest wait of one call before it is looked at again; librdkafka goes on where the call left off."""
+
+SEND_OFFSETS: Final = "send_offsets_to_transaction"
 
 RETRY_PAUSE_S: Final = 0.05
 
@@ -56,6 +59,8 @@ class TransactionalProducer:
             "retry.backoff.max.ms": 100,
         }
         self._producer = options.clients.producer(config)
+        self._topics: set[str] = set()
+        """What the epoch writes to."""
 
     def start(self) -> None:
         """Fence the former owner and end its open transaction.
@@ -85,7 +90,7 @@ class TransactionalProducer:
             mark = "" if epoch.standing is None else OFFSETS_MARK
             positions = [TopicPartition(topic, self._partition, at, mark) for topic, at in epoch.positions.items()]
             self._persist(
-                "send_offsets_to_transaction",
+                SEND_OFFSETS,
                 lambda timeout: self._producer.send_offsets_to_transaction(positions, group, timeout),
                 self._options.transaction_timeout_s,
             )
@@ -99,6 +104,8 @@ class TransactionalProducer:
 
     def _produce(self, epoch: Epoch) -> None:
         send = self._send
+        self._topics = {*map(self._options.changelog, epoch.rows), *epoch.latest}
+        self._topics |= {self._options.standing_changelog} | {record.topic for record in epoch.outgoing}
         for table, rows in epoch.rows.items():
             changelog = self._options.changelog(table)
             for key, row in rows.items():
@@ -106,8 +113,7 @@ class TransactionalProducer:
             if epoch.standing is not None:
                 send(changelog, seal_of(epoch.standing.epoch), SEAL_KEY, self._partition)
         if epoch.standing is not None:
-            first = self._options.changelog(self._options.tables[0])
-            send(first, encode_standing(epoch.standing), STANDING_KEY, self._partition)
+            send(self._options.standing_changelog, encode_standing(epoch.standing), STANDING_KEY, self._partition)
         for topic, values in epoch.latest.items():
             for key, value in values.items():
                 send(topic, value, key)
@@ -128,17 +134,30 @@ class TransactionalProducer:
     def _persist(self, step: str, call: Callable[[float], object], deadline_s: float) -> None:
         """Call until it succeeds: a retriable error, a time-out among them, is not the end before the deadline."""
         deadline = time.monotonic() + deadline_s
+        asked_again = False
         while True:
             try:
                 call(CALL_TIMEOUT_S)
             except KafkaException as error:
                 fault = error.args[0]
+                if fault.code() == KafkaError._STATE and step == SEND_OFFSETS and not asked_again:  # noqa: SLF001
+                    asked_again = True  # something went wrong during the call; from the next one it says what
+                    continue
                 if not fault.retriable() or fault.txn_requires_abort() or time.monotonic() > deadline:
                     raise self._failure(step, error) from error
                 time.sleep(RETRY_PAUSE_S)
             else:
                 return
 
-    def _failure(self, step: str, error: KafkaException) -> CommitFailed:
+    def _failure(self, step: str, error: KafkaException) -> EngineError:
         fault = error.args[0]
+        kind = denied_kind(error)
+        if kind == "transactional-id":
+            return not_allowed("WRITE", kind, self._options.transactional_id(self._partition))
+        if kind == "group":
+            return not_allowed("READ", kind, self._options.app_id)
+        if kind == "topic" and "offsets" in fault.str():  # an error of what was produced may come out here too
+            return not_allowed("READ", kind, " or ".join(self._options.source_topics))
+        if kind is not None:
+            return not_allowed("WRITE", kind, " or ".join(sorted(self._topics)))
         return CommitFailed(f"partition {self._partition}: {step} failed: {fault.name()}: {fault.str()}")

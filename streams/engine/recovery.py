@@ -50,7 +50,8 @@ class ChangelogRecovery(Recovery):
                 if not await engine.prepare(generation):
                     continue
                 behind = await self._behind_in_first_topic()
-                engine.resume()
+                if not engine.resume(generation):
+                    continue
                 await self._resume_streams(generation_id=generation)
                 await self._read_first(behind)
             except (RebalanceAgain, IllegalStateError):

@@ -55,6 +55,9 @@ class Standing(Struct, frozen=True):
     """Table -> number of the last epoch that changed it."""
     before: dict[str, int] = {}
     """Source topic -> position up to which a state before this one had read it: what is sent of that was sent then."""
+    since: dict[str, int] = {}
+    """Source topic -> offset from which on the rows have taken it in; absent: from 0. Below 0 where they hold records
+    of a topic that was made anew or cut short since. Whoever checks the rows must know what they cannot hold."""
 
     @property
     def positions(self) -> dict[str, int]:

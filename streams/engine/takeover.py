@@ -18,6 +18,7 @@ from msgspec import Struct
 from streams.engine.changelog import load_rows
 from streams.engine.errors import CommitFailed, StateRefused
 from streams.engine.partition import SourcePartition
+from streams.engine.progress import TALLY
 from streams.engine.standing import Found, judge
 
 if TYPE_CHECKING:
@@ -171,6 +172,11 @@ class Refusals:
     def __len__(self) -> int:
         return len(self._refused)
 
+    @property
+    def numbers(self) -> list[int]:
+        """Which they are."""
+        return sorted(self._refused.copy())
+
     def note(self, refused: dict[int, StateRefused], read_to: dict[int, int]) -> None:
         """Take the place of those before, and say which and why.
 
@@ -199,12 +205,12 @@ class Refusals:
 
     def _look(self) -> dict[int, int]:
         """Return how far the refused partitions' first changelog goes."""
-        first = self._options.changelog(self._options.tables[0])
-        return {
-            number: each.end for (_, number), each in self._cluster.logs([(first, n) for n in self._refused]).items()
-        }
+        places = [(self._options.standing_changelog, number) for number in self._refused]
+        return {number: each.end for (_, number), each in self._cluster.logs(places).items()}
 
 
 async def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - passed through
     """Run what blocks in a thread."""
-    return await asyncio.get_running_loop().run_in_executor(None, call, *arguments)
+    result = await asyncio.get_running_loop().run_in_executor(None, call, *arguments)
+    TALLY.add()
+    return result

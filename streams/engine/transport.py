@@ -43,6 +43,11 @@ class BatchConsumer(driver.Consumer):
         self._held = tps
         self.pause_partitions(tps)
 
+    @property
+    def held(self) -> set[TP]:
+        """The partitions that are held."""
+        return self._held.copy()
+
     def release(self, tps: set[TP]) -> None:
         """Fetch from these partitions again."""
         self._held -= tps
@@ -57,7 +62,9 @@ class BatchConsumer(driver.Consumer):
         super().resume_partitions(set(tps) - self._held)
 
     def _new_consumer_thread(self) -> BatchThread:
-        return BatchThread(self, loop=self.loop, beacon=self.beacon)
+        thread = BatchThread(self, loop=self.loop, beacon=self.beacon)
+        cast("Any", self.app).consumer_thread = thread
+        return thread
 
     def _to_message(self, tp: TP, record: Slice) -> ConsumerMessage:
         last = record[-1]

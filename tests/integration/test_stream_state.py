@@ -14,7 +14,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, Message, Producer, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are not in its __all__
     AdminClient,
     AlterConfigOpType,
@@ -25,11 +25,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are no
 )
 
 from models.partitioning import partition_of
-from models.topics import CLICKS, CODES, MENTOR_COUNTS, MILESTONES, REGISTRATIONS, Topic
+from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS, Topic
 from process.settings import Settings
 from proof.verify.oracle import Oracle
 from streams.app import engine_options
-from streams.beginning import beginnings
+from streams.beginning import Beginnings
 from streams.engine.deciding import rebuild
 from tests.component import environment
 from tests.crew import READY, ROOT, Crew, differences, wait_until
@@ -104,6 +104,11 @@ class Scene:
     def wait_counted(self, clicks: int) -> None:
         """Wait until so many clicks are counted, and see that they stay so and the member is counted once."""
         wait_until(lambda: self.counted() == (clicks, CONFIRMED), f"{self.counted()} counted, not {clicks}")
+
+    def wait_dead_letters(self, count: int) -> list[Message]:
+        """Wait until there are so many, and return them."""
+        wait_until(lambda: len(published(self.settings, DEAD_LETTERS)) == count, "no such number of dead letters")
+        return sorted(published(self.settings, DEAD_LETTERS), key=lambda letter: letter.offset() or 0)
 
     def changelog(self, table: str) -> str:
         """Return the name of a table's changelog."""
@@ -344,6 +349,24 @@ def test_what_was_moved_is_counted_once_after_a_rebuild(scene: Scene) -> None:
     scene.assert_exact()
 
 
+def test_an_acceptance_in_the_middle_of_a_rebuild_forgets_nothing(scene: Scene) -> None:
+    """What was read before the rebuild, and is read again after the acceptance, still says that it is sent again."""
+    name = CLICKS.full_name(scene.settings.topic_prefix)
+    producer = Producer(dict(scene.settings.kafka_client_config()))
+    producer.produce(name, b"not JSON", CODE, scene.home)
+    assert producer.flush(TIMEOUT_S) == 0
+    scene.start()
+    scene.wait_dead_letters(1)
+    scene.stop()
+    for decision in (("rebuild", "--all"), ("accept", f"--partition={scene.home}")):
+        assert scene.state(*decision).returncode == 0
+    scene.start()
+    first, again = scene.wait_dead_letters(2)
+    assert dict(again.headers() or []).get("referrals.again") == b"1"
+    assert "referrals.again" not in dict(first.headers() or [])
+    scene.assert_exact()
+
+
 def test_moves_from_a_topic_made_anew_count(scene: Scene) -> None:
     """Its offsets begin again below those that were moved before; what comes from there counts."""
     name = CLICKS.full_name(scene.settings.topic_prefix)
@@ -403,9 +426,7 @@ def test_a_rebuild_may_take_longer_than_an_epoch(scene: Scene) -> None:
             time.sleep(1.5 * BROKER_LOOKS_S)
 
     impatient = dataclasses.replace(options, transaction_timeout_s=1.0, fault_point=slow)
-    (state,) = rebuild(
-        impatient, [scene.home], begin=lambda asked: beginnings(options, scene.settings.topic_prefix, asked)
-    )
+    (state,) = rebuild(impatient, [scene.home], begin=Beginnings(options, scene.settings.topic_prefix))
     assert state.reason is None
     scene.start()
     scene.wait_counted(CLICKS_SENT)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -25,7 +24,19 @@ from proof.verify.report import (
     SUMS_TABLE,
     Report,
 )
-from tests.programme_scene import ANNA, ANNAS_CODE, BERT, ORG, OTHER_ORG, Scene, award, milestone, scene
+from tests.programme_scene import (
+    ANNA,
+    ANNAS_CODE,
+    BERT,
+    ORG,
+    OTHER_ORG,
+    Scene,
+    award,
+    change,
+    in_both,
+    milestone,
+    scene,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -52,17 +63,6 @@ def test_a_right_installation_is_clean(settings: Settings) -> None:
         "registrations.v1": {"applied": 4, "duplicate": 1, "dead letter": 1},
     }
     assert all(table.gaps == 0 for table in report.sources.values())
-
-
-def change(row: dict[str, Any], **changed: object) -> None:
-    """Change a row, as a bug would."""
-    row.update(changed)
-
-
-def in_both(the: Scene, mentor: str, **changed: object) -> None:
-    """Change a mentor's counts in the topic and in the table, as a bug of the fold would."""
-    the.counts[mentor].update(changed)
-    the.counts_table[mentor].update(changed)
 
 
 PLANTED: dict[str, tuple[Callable[[Scene], object], set[str]]] = {

@@ -218,7 +218,7 @@ def offsets_do_not_follow() -> None:
 @_bug
 def announced_again() -> None:
     """A state that begins anew does not ask what was announced before."""
-    _replace(schedule, "beginnings", lambda *_: {})
+    _replace(schedule, "Beginnings", lambda *_: lambda _: {})
 
 
 @_bug

@@ -226,6 +226,10 @@ class FakeMessage:
         """Return the value."""
         return None if self._entry is None else self._entry.value
 
+    def headers(self) -> Sequence[tuple[str, bytes | None]] | None:
+        """Return the headers."""
+        return None if self._entry is None else self._entry.headers or None
+
     def offset(self) -> int:
         """Return the offset."""
         return self._end if self._entry is None else self._entry.offset

@@ -12,7 +12,7 @@ from models.attribution import TABLES, Attribution, Changes, Rules
 from models.moves import forgotten
 from models.outgoing import AGAIN
 from models.topics import SOURCES, TOPICS
-from streams.beginning import beginnings
+from streams.beginning import Beginnings
 from streams.engine.batch import RecordBatch, Rows
 from streams.engine.deciding import accept, rebuild
 from streams.engine.errors import EngineError
@@ -213,7 +213,7 @@ class Schedule:
             if self.outcome.decide == "accept":
                 done = accept(options, numbers)
             else:
-                done = rebuild(options, numbers, begin=lambda each: beginnings(options, PREFIX, each))
+                done = rebuild(options, numbers, begin=Beginnings(options, PREFIX))
             try:
                 for state in done:
                     self._undecided.discard(state.number)
@@ -239,7 +239,7 @@ class Schedule:
         return self.attribution.fold(rows, batch, now_ms=VIRTUAL.time_ns() // 1_000_000)
 
     def _begin(self, options: EngineOptions, numbers: Collection[int]) -> Mapping[int, Rows]:
-        return beginnings(options, PREFIX, numbers)
+        return Beginnings(options, PREFIX)(numbers)
 
     def _is_done(self) -> bool:
         kafka = self.kafka

@@ -9,8 +9,8 @@ import pytest
 from tests.simulation.bugs import BUGS
 from tests.simulation.running import run_one_aside, run_side_by_side
 
-FIXED = 10_000
-OF_THE_DAY = 10_000
+FIXED = 4_000
+OF_THE_DAY = 4_000
 PROCESSES = 2
 BUDGET = 20_000
 """Schedules within which a planted bug must be found; most are in the first hundred."""

@@ -11,6 +11,7 @@ from proof.verify.compare import compare_counts, compare_milestones, compare_mov
 from proof.verify.fold import Copy, Moved
 from proof.verify.postgres import Award, Decision, Definition, compare_awards, compare_decisions
 from proof.verify.records import ChannelTally, DeadLetter, Milestone, Owner, Tally
+from proof.verify.removed import Removed
 
 OWNER = Owner("00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-000000000001")
 CODE = "ANNA0000"
@@ -106,8 +107,9 @@ def test_several_thresholds_may_be_crossed_at_once() -> None:
     """A confirmed count above the threshold is right up to the peak, and not beyond."""
     tally = tally_of({}, peak=5)
 
-    assert compare_milestones(tally, [milestone(1, 5), milestone(5)], (1, 5, 10)) == []
-    assert len(compare_milestones(tally, [milestone(1, 6), milestone(5)], (1, 5, 10))) == 1
+    home = ("milestones.v1", 0)
+    assert compare_milestones(tally, [milestone(1, 5), milestone(5)], (1, 5, 10), Removed({}), home) == []
+    assert len(compare_milestones(tally, [milestone(1, 6), milestone(5)], (1, 5, 10), Removed({}), home)) == 1
 
 
 @pytest.mark.parametrize(
@@ -126,13 +128,13 @@ def test_a_moved_record_has_one_right_copy(copies: list[Copy], differences: int)
     """In the code's partition, under its key, with the same value; one that says that it comes again is none."""
     moved = {("clicks.v1", 0, 3): Moved(1, CODE, b"d")}
 
-    assert len(compare_moved(moved, {"clicks.v1/0/3": copies} if copies else {})) == differences
+    assert len(compare_moved(moved, {"clicks.v1/0/3": copies} if copies else {}, Removed({}))) == differences
 
 
 def test_what_nothing_asks_for_is_a_difference() -> None:
     """A copy of a record that was not to be moved, a dead letter of a good record."""
-    assert len(compare_moved({}, {"clicks.v1/0/3": [Copy(("clicks.v1", 1, 7), b"", b"")]})) == 1
-    assert len(compare_unexpected({("clicks.v1", 0, 3): [DeadLetter("BadEvent", 1, b"")]})) == 1
+    assert len(compare_moved({}, {"clicks.v1/0/3": [Copy(("clicks.v1", 1, 7), b"", b"")]}, Removed({}))) == 1
+    assert len(compare_unexpected({("clicks.v1", 0, 3): [DeadLetter("BadEvent", 1, b"")]}, Removed({}))) == 1
 
 
 EVERYBODYS = Definition("badge-1", None, 1)

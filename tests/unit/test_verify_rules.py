@@ -14,6 +14,7 @@ from proof.verify.events import normalise
 from proof.verify.fold import DeadLetters, Expectation, PartitionFold
 from proof.verify.partitioning import home_of
 from proof.verify.records import ChannelTally, DeadLetter, Owner, Record, digest
+from proof.verify.removed import Removed
 from proof.verify.report import DEAD_LETTERS, WAITING
 
 ORG = "00000000-0000-4000-8000-00000000000a"
@@ -328,6 +329,16 @@ def test_an_owner_gone_by_compaction_is_taken_from_elsewhere() -> None:
     taken = {later[0].place: [letter(later[0], "CodeTaken")]}
     elsewhere = {CODE: Owner(ORG, MENTOR)}
 
-    assert owners_compacted_away(later, taken, elsewhere) == elsewhere
-    assert owners_compacted_away(later, {}, elsewhere) == {}
-    assert owners_compacted_away(records("codes.v1", issue()), {}, {"BERT0000": Owner(ORG, MENTOR)}) == {}
+    compacted = Removed({})
+    compacted.note_compacted(("codes.v1", 0), [5], 6)
+    stated = [*later, later[0]._replace(offset=6, value=records("codes.v1", issue())[0].value, stands=True)]
+
+    assert owners_compacted_away(0, later, taken, elsewhere, compacted) == ({}, elsewhere)
+    assert owners_compacted_away(0, stated, taken, {}, compacted) == (elsewhere, {})
+    assert owners_compacted_away(0, later, {}, elsewhere, compacted) == ({}, {})
+    assert owners_compacted_away(
+        0, records("codes.v1", issue()), {}, {"BERT0000": Owner(ORG, MENTOR)}, Removed({})
+    ) == (
+        {},
+        {},
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from streams.engine.engine import Engine
 from streams.engine.errors import CommitFailed, OutOfOrder
 from streams.engine.partition import SourcePartition
 from tests.factories import make_batch, make_record
-from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, Changed, make_found, make_options
+from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, Changed, Sent, make_found, make_options
 
 GENERATION = 0
 """The first: an engine begins before it."""
@@ -29,7 +30,7 @@ class Worker:
             partition = SourcePartition(self.engine.options, number)
             partition.take_over({"stock": {}, "totals": {}}, {TOPIC: 10, OTHER_TOPIC: 0}, make_found(10, committed=10))
             self.engine.partitions[number] = partition
-        self.engine.resume()
+        self.engine.resume(GENERATION)
 
     async def apply(self, *, offset: int = 10, partition: int = 0, generation: int = GENERATION) -> None:
         """Let the engine fold a batch of one record into a row that counts records."""
@@ -91,10 +92,31 @@ async def test_a_batch_is_dropped_while_partitions_are_given_away(worker: Worker
     await worker.engine.settle()
     await worker.apply()
     dropped = list(worker.folded)
-    worker.engine.resume()
-    await worker.apply()
+    worker.engine.assign({0, 1}, GENERATION + 1)
+    worker.engine.resume(GENERATION + 1)
+    await worker.apply(generation=GENERATION + 1)
 
     assert (dropped, worker.folded) == ([], [10])
+
+
+async def test_partitions_given_away_are_not_resumed(worker: Worker) -> None:
+    """A takeover that ends after they were given away opens nothing: what is folded then could not be committed."""
+    worker.engine.assign({0, 1}, GENERATION + 1)  # it is taken over ...
+    await worker.engine.settle()  # ... and given away before that is done
+    resumed = worker.engine.resume(GENERATION + 1)
+    await worker.apply(generation=GENERATION + 1)
+
+    assert (resumed, worker.folded) == (False, [])
+
+
+async def test_a_takeover_of_an_assignment_before_resumes_nothing(worker: Worker) -> None:
+    """The partitions of the present one are not loaded yet."""
+    worker.engine.assign({0, 1}, GENERATION + 1)
+    await worker.engine.settle()
+    worker.engine.assign({1, 2}, GENERATION + 2)
+
+    assert not worker.engine.resume(GENERATION + 1)
+    assert not worker.engine.is_accepting
 
 
 async def test_a_batch_that_came_before_makes_the_worker_leave(worker: Worker) -> None:
@@ -105,7 +127,26 @@ async def test_a_batch_that_came_before_makes_the_worker_leave(worker: Worker) -
     assert worker.folded == []
 
 
-async def test_a_fold_that_fails_makes_the_worker_leave(worker: Worker) -> None:
+async def test_a_record_that_fails_is_set_aside(worker: Worker) -> None:
+    """The ones beside it are folded, the position passes it, and what the application wants of it is sent."""
+
+    def fails_at_11(rows: Rows, batch: RecordBatch) -> Changed:
+        if any(batch.record(index).offset == 11 for index in range(len(batch))):
+            raise ZeroDivisionError
+        return worker.fold(rows, batch)
+
+    letters = [Sent(value=b"11")]
+    worker.engine.options = replace(worker.engine.options, set_aside=lambda _record, _error: Changed(outgoing=letters))
+    batch = make_batch(*[make_record(b"{}", topic=TOPIC, partition=0, offset=offset) for offset in (10, 11, 12)])
+    await worker.engine.apply(batch, fails_at_11)
+
+    partition = worker.engine.partitions[0]
+    assert (worker.folded, worker.left) == ([10, 12], [])
+    assert (partition.rows["stock"], partition.epoch.outgoing) == ({b"count": b"2"}, letters)
+    assert worker.engine.position(TOPIC, 0) == 13
+
+
+async def test_a_fold_that_fails_makes_a_worker_without_another_place_leave(worker: Worker) -> None:
     """Going on would lose the batch; the position stays where it was, and nothing is folded any more."""
 
     def fails(_rows: Rows, _batch: RecordBatch) -> Changed:

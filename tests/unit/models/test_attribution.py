@@ -9,8 +9,8 @@ from itertools import permutations
 
 import pytest
 
-from models.attribution import MEMBERS, MENTORS, Rules
-from models.outgoing import MOVED_FROM
+from models.attribution import MEMBERS, MENTORS, Attribution, Rules
+from models.outgoing import MOVED_FROM, TRUNCATED
 from models.partitioning import partition_of
 from streams.engine.batch import SourceRecord
 from tests.factories import (
@@ -461,6 +461,46 @@ def test_the_rows_of_a_pair_hold_no_name() -> None:
 
     ((key, row),) = stream.rows[0][MEMBERS].items()
     assert (len(key), len(row)) == (len(CODE) + 16, 9 + len("whatsapp"))
+
+
+@pytest.mark.parametrize("order", ["code first", "code last", "elsewhere"])
+@pytest.mark.parametrize("event", [make_click(), make_registration()], ids=["click", "registration"])
+def test_large_headers_and_keys_decide_nothing(order: str, event: Event) -> None:
+    """The value decides: whatever comes first, and wherever, the counts are the same (rule 3)."""
+    stream = Stream(partitions=TWELVE)
+    place = ELSEWHERE if order == "elsewhere" else HOME
+    record = make_record(event, key=b"k" * 70_000, headers=[("noise", b"x" * 140_000)], partition=place)
+    issued_there = make_record(make_code_issued(), partition=HOME)
+    for each in [record, issued_there] if order == "code last" else [issued_there, record]:
+        stream.take(each)
+    moved_on = [len(copy.headers) for copy in stream.sent_to_sources()]
+    stream.take_moved()
+    assert (sum(stream.totals), stream.dead_letters) == (1, [])
+    assert moved_on == ([2] if order == "elsewhere" else []), "its size, and where it came from"
+
+
+def test_a_dead_letter_fits_whatever_it_repeats() -> None:
+    """The text of a fault may quote 65 KB, and headers without a value take room too."""
+    many: list[tuple[str, bytes | None]] = [(f"{number}", b"") for number in range(100_000)]
+    stream = issued()
+    stream.take(make_record(make_registration(status="x" * 65_000), headers=[("noise", b"x" * 980_000)]))
+    stream.take(make_record(b"bad", headers=many))
+    whole, shortened = stream.dead_letters
+    assert len(headers_of(whole)["noise"]) == 980_000
+    assert headers_of(shortened)[TRUNCATED] == b"%d" % (
+        len(CODE) + len(b"bad") + sum(len(name) + 6 for name, _ in many)
+    )
+    assert all(len(value or b"") < 5_000 for letter in (whole, shortened) for name, value in letter.headers[1:])
+
+
+def test_a_record_that_fails_is_set_aside_with_its_coordinates() -> None:
+    """The reason names the program's fault, and the record is whole."""
+    record = make_record(make_click(), offset=42)
+    (letter,) = Attribution(Rules(), partitions=1).set_aside(record, ZeroDivisionError("division")).outgoing
+    said = headers_of(letter)
+    assert (letter.key, letter.value) == (record.key, record.value)
+    assert (said[REASON], said["__connect.errors.offset"]) == (b"Unprocessable", b"42")
+    assert b"ZeroDivisionError: division" in said["__connect.errors.exception.message"]
 
 
 def test_a_large_batch_is_folded_as_its_records_one_by_one() -> None:

@@ -52,14 +52,23 @@ def test_a_topic_made_anew_begins_anew() -> None:
     assert forgotten(rows, "clicks.v1") == {b"clicks.v1/3": None, b"clicks.v1/11": None}
 
 
+PLACE: Final = b"referrals.clicks.v1/"
+
 ORIGINS: Final[dict[str, tuple[list[tuple[str, bytes | None]], tuple[bytes, int] | None]]] = {
-    "moved": ([(MOVED_FROM, b"r.clicks.v1/3/17")], (b"r.clicks.v1/3", 17)),
-    "moved twice, the last counts": ([(MOVED_FROM, b"c/1/2"), (MOVED_FROM, b"c/3/4")], (b"c/3", 4)),
+    "moved": ([(MOVED_FROM, PLACE + b"3/17")], (PLACE + b"3", 17)),
+    "moved twice, the last counts": ([(MOVED_FROM, PLACE + b"1/2"), (MOVED_FROM, PLACE + b"3/4")], (PLACE + b"3", 4)),
+    "from another topic": ([(MOVED_FROM, b"another.clicks.v1/3/17")], None),
+    "no partition": ([(MOVED_FROM, PLACE + b"x/17")], None),
+    "more digits than a number has": ([(MOVED_FROM, PLACE + b"3/" + b"9" * 5_000)], None),
     "not moved": ([("trace", b"1")], None),
-    "a dead letter sent again": ([(MOVED_FROM, b"c/1/2"), ("__connect.errors.topic", b"c")], None),
+    "a dead letter sent again": ([(MOVED_FROM, PLACE + b"1/2"), ("__connect.errors.topic", b"c")], None),
+    "a dead letter sent again, and moved then": (
+        [(MOVED_FROM, PLACE + b"1/2"), ("__connect.errors.topic", b"c"), (MOVED_FROM, PLACE + b"3/9")],
+        (PLACE + b"3", 9),
+    ),
     "nonsense": ([(MOVED_FROM, b"nonsense")], None),
     "no value": ([(MOVED_FROM, None)], None),
-    "no number": ([(MOVED_FROM, b"c/1/-2")], None),
+    "no number": ([(MOVED_FROM, PLACE + b"1/-2")], None),
 }
 
 

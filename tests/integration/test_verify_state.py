@@ -1,0 +1,72 @@
+"""The oracle and a real worker whose cluster has lived: records removed, a topic made anew, rows rebuilt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models.topics import CLICKS
+from proof.verify.oracle import Oracle
+from proof.verify.report import Report
+from tests.crew import differences
+from tests.integration.test_stream_state import CLICKS_SENT, Scene, scene
+
+__all__ = ["scene"]
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+GONE = "clicks that are counted and gone"
+
+
+def check(the: Scene, file: Path | None = None) -> Report:
+    """Let the oracle look when the worker has caught up, and find nothing wrong."""
+    report = Oracle(the.settings, checkpoint_file=file).check(wait_s=60, with_database=False)
+    assert report.is_clean, differences(report)
+    return report
+
+
+def test_old_clicks_are_bounded_and_a_rebuild_proves_all_that_is_left(scene: Scene) -> None:
+    """After retention the old clicks are beyond proof; rows that were begun anew hold none of them, which is exact."""
+    name = CLICKS.full_name(scene.settings.topic_prefix)
+    scene.start()
+    scene.delete_records(name, CLICKS_SENT - 1)
+    assert check(scene).beyond_proof == {GONE: CLICKS_SENT - 1}
+    scene.decide("rebuild", f"--partition={scene.home}")
+    scene.click(2)
+    scene.wait_counted(3)
+    assert check(scene).beyond_proof == {}
+
+
+def test_an_earlier_check_stays_the_proof_until_the_rows_are_begun_anew(scene: Scene, tmp_path: Path) -> None:
+    """Old clicks are known from it; after a rebuild it speaks of other rows, and is left alone."""
+    name, file = CLICKS.full_name(scene.settings.topic_prefix), tmp_path / "checkpoint.json"
+    scene.start()
+    check(scene, file)
+    scene.click(2)
+    scene.wait_counted(CLICKS_SENT + 2)
+    scene.delete_records(name, CLICKS_SENT)
+    assert check(scene, file).beyond_proof == {}
+    scene.decide("rebuild", f"--partition={scene.home}")
+    scene.click(1)
+    scene.wait_counted(3)
+    assert check(scene, file).beyond_proof == {}
+
+
+def test_a_topic_made_anew_and_accepted_is_no_difference(scene: Scene) -> None:
+    """The rows hold clicks of the topic that is no more: as many as it had at most."""
+    name = CLICKS.full_name(scene.settings.topic_prefix)
+    scene.delete_topics(name)
+    scene.make(name)
+    scene.start()
+    scene.crew.wait_log(scene.worker, "partition_refused")
+    scene.decide("accept", f"--partition={scene.home}")
+    scene.click(1)
+    scene.wait_counted(CLICKS_SENT + 1)
+    assert check(scene).beyond_proof == {GONE: CLICKS_SENT}
+
+
+def test_positions_are_known_without_the_groups_offsets(scene: Scene) -> None:
+    """They expire while no worker runs; what the rows have counted is not lag."""
+    scene.forget_offsets()
+    assert check(scene).unprocessed == 0

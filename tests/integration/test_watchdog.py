@@ -1,0 +1,203 @@
+"""Workers in which something stands still, on a real broker: each ends and says what; those that are well never do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import orjson
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # they are not in its __all__
+
+from local.parts import Parts
+from streams.engine.options import EXIT_LEFT
+from tests.component import DEADLINE_S, ROOT
+from tests.crew import READY, wait_until
+from tests.shop import PARTITIONS, topics
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+SHORT_S: Final = 3.0
+"""A bound in these tests; also the least that a sign must move in."""
+STANDS: Final = "worker_stands_still"
+PAST_SESSION_S: Final = 9.0
+VIEWS: Final = 8
+"""So many seconds of the watchdog are more than its bound."""
+EVERYTHING: Final = tuple(f"{kind}={SHORT_S}" for kind in ("event_loop", "group", "fetch", "fold", "commit"))
+
+
+class Shop:
+    """Workers of the shop on topics of their own."""
+
+    def __init__(self, parts: Parts, log_dir: Path) -> None:
+        self.app_id = f"shop-{uuid4().hex[:8]}"
+        self.parts = parts
+        self._log_dir = log_dir
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.admin = AdminClient({"bootstrap.servers": parts.bootstrap_servers})
+        new = [NewTopic(topic, num_partitions=PARTITIONS) for topic in topics(self.app_id)]
+        for answer in self.admin.create_topics(new).values():
+            answer.result()
+
+    def start(self, fault: str, *bounds: str) -> subprocess.Popen[bytes]:
+        """Start a worker with a planted fault."""
+        number = len(self._processes)
+        env = {
+            **os.environ,
+            "REFERRALS_BOOTSTRAP_SERVERS": self.parts.bootstrap_servers,
+            "REFERRALS_LOG_FORMAT": "json",
+        }
+        with (self._log_dir / f"{number}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "tests.shop", self.app_id, fault, *bounds],
+                cwd=ROOT,
+                env={**env, "PYTHONPATH": str(ROOT)},
+                stdout=log,
+                stderr=log,
+            )
+        self._processes.append(process)
+        return process
+
+    def log(self, number: int = 0) -> str:
+        """Return what a worker has logged."""
+        return (self._log_dir / f"{number}.log").read_text(errors="replace")
+
+    def lines(self, event: str, number: int = 0) -> list[dict[str, object]]:
+        """Return a worker's lines of one kind."""
+        lines = (
+            line[line.index("{") :] for line in self.log(number).splitlines() if line.endswith("}")
+        )  # past a spinner's
+        return [line for line in map(orjson.loads, lines) if line["event"] == event]
+
+    def wait_log(self, text: str, *, number: int = 0, times: int = 1) -> None:
+        """Wait until a worker has logged something."""
+        wait_until(lambda: self.log(number).count(text) >= times, f"no {text!r} in {self.log(number)[-3000:]}")
+
+    def order(self, count: int = 10) -> None:
+        """Let orders come, in all partitions."""
+        producer = Producer({"bootstrap.servers": self.parts.bootstrap_servers})
+        for number in range(count):
+            producer.produce(topics(self.app_id)[0], b"{}", f"customer-{number}", number % PARTITIONS)
+        assert producer.flush(DEADLINE_S) == 0
+
+    def members(self) -> set[str]:
+        """Return the ids of the group's members, as the broker has them."""
+        (answer,) = self.admin.describe_consumer_groups([self.app_id]).values()
+        return {member.member_id for member in answer.result().members}
+
+    def close(self) -> None:
+        """Kill all workers."""
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def shop(parts: Parts, tmp_path: Path) -> Iterator[Shop]:
+    """Give a shop without workers."""
+    made = Shop(parts, tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "says"),
+    [
+        ("fold-sleeps", "event_loop", "folding"),
+        ("fold-spins", "event_loop", "folding"),
+        ("commit-hangs", "commit", "commit of partition"),
+        ("records-are-lost", "fold", "fold has made"),
+        ("fetch-hangs", "fetch", "fetch of partition"),
+        ("begin-hangs", "takeover", "takeover"),
+        ("join-hangs", "join", "join"),
+        ("assignor-hangs", "group", "group"),
+    ],
+)
+def test_a_worker_that_stands_still_ends_and_says_what(shop: Shop, fault: str, kind: str, says: str) -> None:
+    """Where the cluster answers, a start afresh is the cure; the exit code asks for it."""
+    shop.order()
+    process = shop.start(fault, f"{kind}={SHORT_S}")
+    assert process.wait(DEADLINE_S) == EXIT_LEFT, shop.log()[-3000:]
+    assert len(shop.lines(STANDS)) == 1, shop.log()[-6000:]
+    (line,) = shop.lines(STANDS)
+    assert says in str(line["reason"])
+    assert "MainThread" in line["threads"]  # type: ignore[operator]  # an object
+
+
+@pytest.mark.parametrize("fault", ["assignor-fails", "assignor-fails-later"])
+def test_an_exception_in_the_assignor_ends_the_worker(shop: Shop, fault: str) -> None:
+    """Aiokafka keeps it for who asks, or ends its task with it, and the process lived on outside the group."""
+    process = shop.start(fault)
+    assert process.wait(DEADLINE_S) == EXIT_LEFT, shop.log()[-3000:]
+    (line,) = shop.lines("worker_leaves")
+    assert (line["kind"], "ZeroDivisionError" in str(line["reason"])) == ("NotInGroup", True)
+
+
+def test_a_worker_that_leaves_is_no_member_any_more(shop: Shop) -> None:
+    """The broker knows it when the process is gone: nobody waits for its session to end."""
+    shop.start("none")
+    shop.wait_log(READY)
+    others = shop.members()
+    leaves = shop.start("fold-fails")
+    shop.wait_log(READY, number=1)
+    wait_until(lambda: len(shop.members()) > len(others), "the second is no member")
+    shop.order()
+    assert leaves.wait(DEADLINE_S) == EXIT_LEFT, shop.log(1)[-3000:]
+    assert shop.members() == others
+
+
+def test_a_worker_that_has_nothing_to_do_is_well(shop: Shop) -> None:
+    """Also one without partitions: the third of three, where there are two."""
+    for number in range(PARTITIONS + 1):
+        shop.start("none", *EVERYTHING, f"join={SHORT_S * 4}")
+        shop.wait_log(READY, number=number)
+    for number in range(PARTITIONS + 1):
+        seen = len(shop.lines("view", number))
+        wait_until(lambda n=number, s=seen: len(shop.lines("view", n)) >= s + VIEWS, "no views")  # type: ignore[misc]
+        assert STANDS not in shop.log(number)
+        assert all(line["is_well"] for line in shop.lines("view", number))
+
+
+def test_a_worker_that_slept_is_well(shop: Shop) -> None:
+    """Its clocks went on without it: past its session, and past every bound."""
+    process = shop.start("none", *EVERYTHING)
+    shop.wait_log(READY)
+    shop.order()
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(PAST_SESSION_S)
+    seen = len(shop.lines("view"))
+    process.send_signal(signal.SIGCONT)
+    wait_until(lambda: len(shop.lines("view")) >= seen + VIEWS, "it does not go on")
+    assert STANDS not in shop.log()
+
+
+def test_a_broker_that_is_away_is_said_and_waited_for(shop: Shop) -> None:
+    """Starting afresh would not bring it back; when it is, the same process goes on."""
+    process = shop.start("none", "fetch=2")
+    shop.wait_log(READY)
+    shop.parts.kafka.kill()
+    try:
+        shop.wait_log("waits_for_cluster")
+    finally:
+        shop.parts.kafka.start()
+    seen = len(shop.lines("view"))
+    shop.order()
+    wait_until(
+        lambda: (
+            any(line["phase"] == "running" and not line["stages"] for line in shop.lines("view")[seen:])
+            or len(shop.lines("view")) >= seen + 3 * VIEWS
+        ),
+        "it does not go on",
+    )
+    assert STANDS not in shop.log()
+    assert process.poll() is None
