@@ -7,7 +7,6 @@ Two stores are kept to one suite of tests: `sinks.postgres_badges.PostgresBadgeR
 from __future__ import annotations
 
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -97,7 +96,9 @@ class BadgeRepository(Protocol):
 
 
 @dataclass
-class _State:
+class MemoryState:
+    """What a repository in memory holds; nothing in it is ever changed, but what it holds."""
+
     definitions: list[BadgeDefinition]
     mentors: set[tuple[str, str]] = field(default_factory=set)
     milestones: dict[MilestoneKey, MilestoneReached] = field(default_factory=dict)
@@ -107,12 +108,25 @@ class _State:
     awards: dict[Award, MilestoneReached] = field(default_factory=dict)
     positions: dict[Place, int] = field(default_factory=dict)
 
+    def copy(self) -> MemoryState:
+        """Return a copy to be changed."""
+        return MemoryState(
+            list(self.definitions),
+            set(self.mentors),
+            dict(self.milestones),
+            set(self.awaiting),
+            set(self.due),
+            dict(self.decisions),
+            dict(self.awards),
+            dict(self.positions),
+        )
+
 
 class MemoryBadgeRepository:
     """Keeps everything in memory, for one thread; a transaction that fails leaves nothing behind."""
 
     def __init__(self, definitions: Sequence[BadgeDefinition] = SEEDED_DEFINITIONS) -> None:
-        self._state = _State(definitions=list(definitions))
+        self._state = MemoryState(definitions=list(definitions))
         self._has_news = True
 
     def define(self, definition: BadgeDefinition) -> None:
@@ -158,7 +172,7 @@ class MemoryBadgeRepository:
     @contextmanager
     def transaction(self) -> Iterator[BadgeTransaction]:
         """Run the body on a copy that becomes the state at its end."""
-        work = _MemoryTransaction(deepcopy(self._state))
+        work = MemoryBadgeTransaction(self._state.copy())
         yield work
         self._state = work.state
 
@@ -190,11 +204,14 @@ class MemoryBadgeRepository:
         """Do nothing."""
 
 
-class _MemoryTransaction:
-    def __init__(self, state: _State) -> None:
+class MemoryBadgeTransaction:
+    """Reads and changes a state; a `BadgeTransaction`."""
+
+    def __init__(self, state: MemoryState) -> None:
         self.state = state
 
     def record(self, milestones: Sequence[MilestoneReached]) -> list[MilestoneReached]:
+        """Keep those that are new, and return them."""
         new = []
         for milestone in milestones:
             key = key_of(milestone)
@@ -204,10 +221,12 @@ class _MemoryTransaction:
         return new
 
     def claim(self, limit: int) -> list[MilestoneReached]:
+        """Return what is to be decided again."""
         come = {key for key in self.state.awaiting if key[:2] in self.state.mentors}
         return [self.state.milestones[key] for key in sorted(come | self.state.due)[:limit]]
 
     def facts(self, milestones: Sequence[MilestoneReached]) -> Facts:
+        """Return what the decisions rest on."""
         mentors = {milestone.mentor_id for milestone in milestones}
         organisations: dict[str, set[str]] = {}
         for org_id, mentor_id in self.state.mentors:
@@ -220,6 +239,7 @@ class _MemoryTransaction:
         )
 
     def save(self, decisions: Sequence[Decision]) -> int:
+        """Keep decisions and awards; return how many awards are new."""
         awarded = 0
         for decision in decisions:
             milestone, badge_id, reason = decision.milestone, decision.badge_id, decision.reason
@@ -241,9 +261,11 @@ class _MemoryTransaction:
         return awarded
 
     def add_mentor(self, org_id: str, mentor_id: str) -> None:
+        """Make a mentor known."""
         self.state.mentors.add((org_id, mentor_id))
 
     def move(self, reached: Mapping[Place, int | None]) -> None:
+        """Note how far partitions have been read."""
         self.state.positions.update({place: offset for place, offset in reached.items() if offset is not None})
 
 

@@ -3,9 +3,9 @@
 Failure handling:
 
 - Effect and position are one transaction of the store. Where some of a batch are dead letters, the effect is first,
-  then the dead letters, and when these are safe the positions. Killed in between, the process that takes over gets the
-  same records again and puts them again; so `Sink.put` must make no difference the second time. Kafka's offsets come
-  last, and nothing depends on them.
+  then the dead letters, and when these are safe the effect once more, with the positions: a store that went back in
+  between has it no more. Killed in between, the process that takes over gets the same records again and puts them
+  again; so `Sink.put` must make no difference the second time. Kafka's offsets come last, and nothing depends on them.
 - A partition that comes is claimed, which fences whoever had it, and read from where the store says
   (`positions.judge`). A process that was fenced drops what it has in hand and claims anew what the group still gives
   it.
@@ -19,6 +19,7 @@ Failure handling:
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import structlog
@@ -157,9 +158,13 @@ class SinkTask:
         if records:
             letters = self._patiently(lambda: self._put(records, reached), stop)
             fault_point(self._committed)
-            if letters:
+            good = records
+            while letters:
                 self._send(letters, stop)
-                self._patiently(lambda: self._sink.positions.move(reached), stop)
+                # Once more, now with the positions: a store that went back meanwhile has the effect no more.
+                bad = {id(letter.record) for letter in letters}
+                good = [record for record in good if id(record) not in bad]
+                letters = self._patiently(partial(self._put, good, reached), stop)
             self._source.commit(records)
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + LOOK_INTERVAL_S
@@ -204,8 +209,10 @@ class SinkTask:
             return self._sink.put(records, reached)
         except (StoreUnavailable, Fenced):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a record causes must not end the others
+        except Exception as error:  # whatever a record causes must not end the others
             self._acquit_store(error)
+            if not records:  # only positions
+                raise
             first, last = records[0], records[-1]
             self._log.warning(
                 "sink.batch_failed",

@@ -5,6 +5,7 @@ agents, tables, co-partitioned assignment, timers); the engine replaces, through
 points, how records come in and how changes go out. Read in this order:
 
     options.py      what an application tells the engine
+    clients.py      Kafka's clients, as the engine asks for them
     batch.py        a Faust event is a batch of records; what a fold gives back
     standing.py     where rows stand, as part of the state, and what a new owner makes of it
     epoch.py        changes, outgoing records and positions that are committed together

@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from streams.engine.errors import BadTopic
 from streams.engine.progress import TALLY
@@ -43,6 +42,8 @@ class Loaded:
     standing: Standing | None
     seals: dict[str, int]
     """Of those tables that have one."""
+    end: int = 0
+    """Where the first table's changelog ended when it was read."""
 
 
 def load_rows(
@@ -66,14 +67,19 @@ def load_rows(
     places = {
         (options.changelog(table), number): loaded[number][table] for number in partitions for table in options.tables
     }
-    for place, message in read_to_end(options, places.keys(), cancelled=cancelled):
+    ends: dict[tuple[str, int], int] = {}
+    for place, message in read_to_end(options, places.keys(), cancelled=cancelled, ends=ends):
         key: Any = message.key()
         row: Any = message.value()
         if row is not None:
             places[place][key] = row
         else:
             places[place].pop(key, None)
-    return {number: _told_apart(rows, options.tables[0]) for number, rows in loaded.items()}
+    first = options.tables[0]
+    return {
+        number: _told_apart(rows, first, ends.get((options.changelog(first), number), 0))
+        for number, rows in loaded.items()
+    }
 
 
 def read_topics(options: EngineOptions, topics: Sequence[str], start: dict[tuple[str, int], int]) -> Iterator[Message]:
@@ -81,7 +87,7 @@ def read_topics(options: EngineOptions, topics: Sequence[str], start: dict[tuple
 
     From the offsets of `start` on, which are moved behind what was read: so another call goes on from there.
     """
-    admin = AdminClient(dict(options.client_config))
+    admin = options.clients.admin(options.client_config)
     found = admin.list_topics(timeout=METADATA_TIMEOUT_S).topics
     places = [(topic, number) for topic in topics if topic in found for number in found[topic].partitions]
     for place, message in read_to_end(options, places, start=start):
@@ -95,9 +101,13 @@ def read_to_end(
     *,
     start: Mapping[tuple[str, int], int] = MappingProxyType({}),
     cancelled: Callable[[], bool] = lambda: False,
+    ends: dict[tuple[str, int], int] | None = None,
 ) -> Iterator[tuple[tuple[str, int], Message]]:
-    """Yield each committed record of topics' partitions, with its place, to where they end now."""
-    consumer = Consumer(
+    """Yield each committed record of topics' partitions, with its place, to where they end now.
+
+    `ends` takes in where that was.
+    """
+    consumer = options.clients.consumer(
         {
             **options.client_config,
             "group.id": f"{options.app_id}-recovery",  # asked for by the client; nothing is committed
@@ -129,6 +139,8 @@ def read_to_end(
                     yield place, message
                 elif fault.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the name that the client gives it
                     unfinished.discard(place)
+                    if ends is not None:
+                        ends[place] = message.offset() or 0
                 elif fault.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
                     raise not_allowed("READ", "topic", place[0])
                 elif not fault.retriable():
@@ -144,8 +156,8 @@ def _check_seen(consumer: Consumer, topics: set[str]) -> None:
         raise BadTopic(f"topic {topic} does not exist, or this user lacks the right DESCRIBE on it")
 
 
-def _told_apart(rows: Rows, first_table: str) -> Loaded:
+def _told_apart(rows: Rows, first_table: str, end: int) -> Loaded:
     """Take the engine's own rows out of the application's."""
     standing = decode_standing(rows[first_table].pop(STANDING_KEY, None))
     seals = {table: int(seal) for table, kept in rows.items() if (seal := kept.pop(SEAL_KEY, None)) is not None}
-    return Loaded(rows, standing, seals)
+    return Loaded(rows, standing, seals, end)

@@ -294,10 +294,11 @@ class Cluster:
     def _in_group(self) -> Consumer:
         """Return a consumer that is in the group's name but not in the group: for its offsets and metadata."""
         if self._consumer is None:
-            self._consumer = Consumer({**self._options.client_config, "group.id": self._options.app_id})
+            config = {**self._options.client_config, "group.id": self._options.app_id}
+            self._consumer = self._options.clients.consumer(config)
         return self._consumer
 
     def _administering(self) -> AdminClient:
         if self._admin is None:
-            self._admin = AdminClient(dict(self._options.client_config))
+            self._admin = self._options.clients.admin(self._options.client_config)
         return self._admin

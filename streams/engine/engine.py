@@ -122,7 +122,7 @@ class Engine:
         if taken is None:
             return False
         self.partitions.update({partition.number: partition for partition in taken.partitions})
-        await self.refusals.note(taken.refused)
+        self.refusals.note(taken.refused, taken.refused_at)
         if new:
             gc.collect()
             gc.freeze()  # rows live long; the collector need not walk them
@@ -177,7 +177,8 @@ class Engine:
         self._close(partition)
 
     def _close(self, partition: SourcePartition) -> None:
-        self._closing.submit(partition.producer.close)  # joins librdkafka's threads: not on the event loop
+        close = partition.producer.close  # joins librdkafka's threads: not on the event loop
+        asyncio.get_running_loop().run_in_executor(self._closing, close)
 
     # -- folding ----------------------------------------------------------------------------------------------
 

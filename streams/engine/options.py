@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from streams.engine.clients import Clients, LibrdkafkaClients
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
@@ -65,6 +67,8 @@ class EngineOptions:
     """What the application writes to besides; they must stand, or no epoch could be committed."""
     client_config: Mapping[str, str] = field(default_factory=dict)
     """librdkafka's settings of every client: addresses and security."""
+    clients: Clients = field(default_factory=LibrdkafkaClients)
+    """Who makes the clients."""
 
     transaction_timeout_s: float = 10.0
     """The broker aborts an older open transaction. A dead worker's holds back every read_committed reader

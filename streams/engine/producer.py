@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from streams.engine.errors import CommitFailed, EngineError
 from streams.engine.rights import denied_kind, not_allowed
@@ -58,7 +58,7 @@ class TransactionalProducer:
             "retry.backoff.ms": 1,
             "retry.backoff.max.ms": 100,
         }
-        self._producer = Producer(config)
+        self._producer = options.clients.producer(config)
         self._topics: set[str] = set()
         """What the epoch writes to."""
 

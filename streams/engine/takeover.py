@@ -41,6 +41,8 @@ class TakenOver(Struct):
 
     partitions: list[SourcePartition]
     refused: dict[int, StateRefused]
+    refused_at: dict[int, int]
+    """Where the first changelog of each ended when it was read."""
     rows: int
     fencing_s: float
     loading_s: float
@@ -79,14 +81,14 @@ async def take_over(
     fenced_s = time.monotonic()
     loaded = await in_thread(lambda: load_rows(options, numbers, cancelled=lambda: not is_current()))
     found = await in_thread(find, cluster, loaded, committed, marked) if is_current() else {}
-    taken = TakenOver([], {}, sum(len(table) for each in loaded.values() for table in each.rows.values()), 0.0, 0.0)
+    taken = TakenOver([], {}, {}, sum(len(table) for each in loaded.values() for table in each.rows.values()), 0.0, 0.0)
 
     async def own(partition: SourcePartition) -> None:
         number = partition.number
         try:
             positions = judge(found[number])
         except StateRefused as error:
-            taken.refused[number] = error
+            taken.refused[number], taken.refused_at[number] = error, loaded[number].end
             await in_thread(partition.producer.close)
             return
         partition.take_over(loaded[number].rows, positions, found[number])
@@ -175,10 +177,16 @@ class Refusals:
         """Which they are."""
         return sorted(self._refused.copy())
 
-    async def note(self, refused: dict[int, StateRefused]) -> None:
-        """Take the place of those before, and say which and why."""
+    def note(self, refused: dict[int, StateRefused], read_to: dict[int, int]) -> None:
+        """Take the place of those before, and say which and why.
+
+        Args:
+            refused: why, by partition.
+            read_to: where their first changelogs ended when they were read: what is decided since is beyond.
+
+        """
         self._refused = refused
-        self._ends = await in_thread(self._cluster.ends_of_standings, self._refused)
+        self._ends = read_to
         self._say()
 
     async def decided(self) -> list[int]:

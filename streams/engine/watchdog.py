@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 from msgspec import Struct
 
 from streams.engine.errors import StandsStill
@@ -232,7 +231,7 @@ class Watchdog:
 def missing_of_the_cluster(options: EngineOptions) -> str | None:
     """Ask the cluster; return what is missing of it, None where nothing is."""
     try:
-        found = AdminClient(dict(options.client_config)).list_topics(timeout=ASK_TIMEOUT_S).topics
+        found = options.clients.admin(options.client_config).list_topics(timeout=ASK_TIMEOUT_S).topics
     except KafkaException as error:
         return f"the cluster does not answer: {error.args[0].str()}"
     names = {*options.source_topics, *map(options.changelog, options.tables), *COORDINATORS} & found.keys()

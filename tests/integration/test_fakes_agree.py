@@ -1,0 +1,47 @@
+"""A real broker, held to the suite that the simulation's Kafka is held to; see tests/simulation/test_fakes_agree.py."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from local.parts import Parts
+from streams.engine.clients import Clients, LibrdkafkaClients
+from tests.installation import wait_until
+from tests.kafka_suite import TIMEOUT_S, KafkaSuite
+
+pytestmark = pytest.mark.integration
+
+
+class TestRealKafka(KafkaSuite):
+    """The suite, by librdkafka."""
+
+    @pytest.fixture
+    def clients(self) -> Clients:
+        """Give the real ones."""
+        return LibrdkafkaClients()
+
+    @pytest.fixture
+    def client_config(self, parts: Parts) -> dict[str, str]:
+        """Give the broker's address."""
+        config = {"bootstrap.servers": parts.bootstrap_servers, "log_level": "0"}
+        self.admin = AdminClient(dict(config))
+        return config
+
+    def delete_before(self, topic: str, number: int, offset: int) -> None:
+        """Delete records."""
+        place = TopicPartition(topic, number, offset)
+        self.admin.delete_records([place], request_timeout=TIMEOUT_S)[place].result()
+
+    def delete_group(self, name: str) -> None:
+        """Delete the group."""
+        self.admin.delete_consumer_groups([name], request_timeout=TIMEOUT_S)[name].result()
+
+    def delete_topic(self, name: str) -> None:
+        """Delete it, and wait until it is gone."""
+        self.admin.delete_topics([name], operation_timeout=TIMEOUT_S)[name].result()
+        wait_until(lambda: name not in self.admin.list_topics(timeout=5).topics)
+        time.sleep(0.5)  # until every request knows it

@@ -1,0 +1,255 @@
+"""Planted bugs: each takes one step of the protocol away, as somebody might in good faith.
+
+The simulation must find all. A bug is a function that changes the program in this process, for good: a process runs
+with one at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from typing import Any, Final
+from uuid import UUID
+
+from msgspec import structs
+
+from models import milestones
+from sinks import sink_task
+from sinks.badge_awarder import BadgeAwarder
+from sinks.positions import NOWHERE
+from streams.engine import engine, takeover
+from streams.engine.batch import RecordBatch
+from streams.engine.epoch import Epoch
+from streams.engine.errors import CommitFailed
+from streams.engine.options import EngineOptions
+from streams.engine.partition import SourcePartition
+from streams.engine.producer import TransactionalProducer
+from streams.engine.standing import SEAL_KEY, Found
+from tests.simulation import schedule
+from tests.simulation.clients import FakeClients
+from tests.simulation.substitutes import VIRTUAL
+
+BUGS: Final[dict[str, Callable[[], None]]] = {}
+
+
+def _bug(plant: Callable[[], None]) -> Callable[[], None]:
+    BUGS[plant.__name__.replace("_", "-")] = plant
+    return plant
+
+
+def _replace(owner: Any, name: str, value: Any) -> Any:
+    old = getattr(owner, name)
+    setattr(owner, name, value)
+    return old
+
+
+@_bug
+def offset_before_state() -> None:
+    """Positions are committed first, in a transaction of their own, and then what they stand for."""
+
+    def commit(self: TransactionalProducer, epoch: Epoch, group: Any) -> None:
+        first = Epoch()
+        first.positions, first.standing = epoch.positions, epoch.standing
+        if first.positions:
+            original(self, first, group)
+        rest = copy(epoch)
+        rest.positions = {}
+        original(self, rest, group)
+
+    original = _replace(TransactionalProducer, "commit", commit)
+
+
+@_bug
+def row_changed_after_detach() -> None:
+    """The next epoch goes on in the dicts of the one that is being committed."""
+
+    def detach(self: SourcePartition) -> Epoch:
+        epoch: Epoch = original(self)
+        self.epoch.rows = epoch.rows
+        return epoch
+
+    original = _replace(SourcePartition, "detach", detach)
+
+
+@_bug
+def unfenced_producer() -> None:
+    """The transactional id is the process's own, not the partition's."""
+
+    def transactional_id(self: EngineOptions, partition: int) -> str:
+        return f"{self.app_id}-{partition}-{id(self.clients)}"
+
+    _replace(EngineOptions, "transactional_id", transactional_id)
+
+
+@_bug
+def skipped_partition() -> None:
+    """Off by one: the last partition is not taken over."""
+
+    async def take_over(options: Any, cluster: Any, group: Any, numbers: list[int], **more: Any) -> Any:
+        taken = [number for number in numbers if number + 1 < options.partitions]
+        return await original(options, cluster, group, taken, **more)
+
+    original = _replace(engine, "take_over", take_over)
+
+
+@_bug
+def random_milestone_id() -> None:
+    """A milestone sent again is another one to whoever reads it."""
+    _replace(milestones, "milestone_id", lambda *_: str(UUID(int=VIRTUAL.loop.random.getrandbits(128))))
+
+
+@_bug
+def seal_not_written() -> None:
+    """The changelogs do not say which epoch changed them last."""
+
+    def send(self: TransactionalProducer, *record: Any, **more: Any) -> None:
+        if record[2] != SEAL_KEY:
+            original(self, *record, **more)
+
+    original = _replace(TransactionalProducer, "_send", send)
+
+
+@_bug
+def standing_of_the_epoch_before() -> None:
+    """What is written of the positions is what they were when the epoch began."""
+
+    def detach(self: SourcePartition) -> Epoch:
+        positions = self.positions
+        self.positions = before.get(self, positions)
+        epoch: Epoch = original(self)
+        self.positions = positions
+        before[self] = dict(positions)
+        return epoch
+
+    before: dict[SourcePartition, dict[str, int]] = {}
+    original = _replace(SourcePartition, "detach", detach)
+
+
+@_bug
+def rows_of_aborted_transactions() -> None:
+    """Changelogs are read without regard to what was committed."""
+
+    def consumer(self: FakeClients, config: Any) -> Any:
+        return original(self, {**config, "isolation.level": "read_uncommitted"})
+
+    original = _replace(FakeClients, "consumer", consumer)
+
+
+@_bug
+def fenced_worker_carries_on() -> None:
+    """Whoever is fenced starts his producer again, and goes on with the rows he has."""
+
+    def commit(self: TransactionalProducer, epoch: Epoch, group: Any) -> None:
+        try:
+            original(self, epoch, group)
+        except CommitFailed as failed:
+            if "_FENCED" not in str(failed):
+                raise
+            self.__init__(self._options, self._partition)  # type: ignore[misc]  # another client under the same id
+            self.start()
+            original(self, epoch, group)
+
+    original = _replace(TransactionalProducer, "commit", commit)
+
+
+@_bug
+def epoch_retried_when_nobody_knows() -> None:
+    """A commit whose outcome is not known is done again, as another transaction."""
+
+    def commit(self: TransactionalProducer, epoch: Epoch, group: Any) -> None:
+        try:
+            original(self, epoch, group)
+        except CommitFailed as failed:
+            if "commit_transaction" not in str(failed) or "_FENCED" in str(failed):
+                raise
+            self.__init__(self._options, self._partition)  # type: ignore[misc]  # another client under the same id
+            self.start()
+            original(self, epoch, group)
+
+    original = _replace(TransactionalProducer, "commit", commit)
+
+
+@_bug
+def judge_always_heals() -> None:
+    """Whatever is found, the new owner goes on."""
+
+    def judge(found: Found) -> dict[str, int]:
+        stands = found.standing.positions if found.standing else found.committed
+        return {topic: stands.get(topic, log.first) for topic, log in found.sources.items()}
+
+    _replace(takeover, "judge", judge)
+
+
+@_bug
+def fenced_after_loading() -> None:
+    """The former owner is fenced when the rows are loaded already."""
+
+    def start(options: EngineOptions, number: int) -> SourcePartition:
+        made = SourcePartition(options, number)
+        waiting.setdefault(VIRTUAL.loop.current, []).append(made)
+        return made
+
+    def find(*arguments: Any) -> Any:
+        for made in waiting.pop(VIRTUAL.loop.current, []):
+            made.producer.start()
+        return original(*arguments)
+
+    waiting: dict[object, list[SourcePartition]] = {}
+    _replace(takeover, "_start", start)
+    original = _replace(takeover, "find", find)
+
+
+@_bug
+def holes_are_admitted() -> None:
+    """A batch is folded though records before it were lost on the way."""
+
+    def admit(self: SourcePartition, batch: RecordBatch) -> None:
+        original(self, RecordBatch(batch.topic, batch.partition, batch.fetched, 0, batch.covers_to, batch.generation))
+
+    original = _replace(SourcePartition, "admit", admit)
+
+
+@_bug
+def offsets_do_not_follow() -> None:
+    """The group's offsets stay as they are when the rows stand elsewhere, and Faust seeks to them."""
+    _replace(takeover, "_must_follow", lambda *_: False)
+
+
+@_bug
+def announced_again() -> None:
+    """A state that begins anew does not ask what was announced before."""
+    _replace(schedule, "Beginnings", lambda *_: lambda _: {})
+
+
+@_bug
+def sink_position_before_its_effect() -> None:
+    """The position is moved in a transaction of its own, and the effect comes after it."""
+
+    def put(self: BadgeAwarder, records: Any, reached: Any = NOWHERE) -> Any:
+        self.positions.move(reached)
+        return original(self, records)
+
+    original = _replace(BadgeAwarder, "put", put)
+
+
+@_bug
+def sink_goes_on_at_kafkas_offset() -> None:
+    """A database that went back in time is not noticed: the group's offset says where to go on."""
+
+    def judge(position: Any, log: Any, *, is_used: bool) -> Any:
+        if position is not None and log.committed is not None:
+            position = structs.replace(position, next=max(log.committed, position.next))
+        return original(position, log, is_used=is_used)
+
+    original = _replace(sink_task, "judge", judge)
+
+
+@_bug
+def award_without_its_mentor() -> None:
+    """A milestone that waits for its mentor is not looked at again."""
+    _replace(BadgeAwarder, "tend", lambda *_: None)
+
+
+def plant(name: str) -> None:
+    """Plant a bug."""
+    BUGS[name]()

@@ -1,0 +1,110 @@
+"""Many schedules, in one process after the other or side by side, until one goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import io
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple, cast
+
+from tests.simulation import bugs
+from tests.simulation.schedule import Schedule
+from tests.simulation.sink_schedule import SinkSchedule
+from tests.simulation.substitutes import VIRTUAL, silence
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+SINKS_EACH: Final = 3
+"""Each third schedule is one of the sinks, the others are the engine's."""
+
+COLLECT_EVERY: Final = 50
+"""Python's garbage collector runs between schedules: what a dead process has left is cleared away there."""
+
+
+class Failure(NamedTuple):
+    """A schedule that went wrong."""
+
+    seed: int
+    text: str
+
+
+class Result(NamedTuple):
+    """What came of a range of seeds."""
+
+    schedules: int
+    cpu_s: float
+    failure: Failure | None
+
+
+def run_here(seeds: Iterable[int], *, bug: str | None = None) -> Result:
+    """Run schedules in this process, which is good for nothing else afterwards; stop at the first that goes wrong."""
+    silence()
+    VIRTUAL.install()
+    if bug is not None:
+        bugs.plant(bug)
+    sys.unraisablehook = lambda _: None  # what was under way in a process that was killed
+    gc.disable()
+    gc.freeze()
+    started_s = time.process_time()
+    count = 0
+    for seed in seeds:
+        count += 1
+        failure = run_one(seed)
+        if failure is not None:
+            return Result(count, time.process_time() - started_s, failure)
+        if count % COLLECT_EVERY == 0:
+            gc.collect()
+    return Result(count, time.process_time() - started_s, None)
+
+
+def run_one(seed: int, *, trace: list[str] | None = None) -> Failure | None:
+    """Run one schedule; with a list for its trace it says what happened when."""
+    schedule = (SinkSchedule if seed % SINKS_EACH == 0 else Schedule)(seed, trace=trace)
+    asyncio._set_running_loop(cast("Any", schedule.loop))
+    try:
+        schedule.run()
+    except Exception:  # noqa: BLE001 - whatever it is, it is the verdict
+        report = io.StringIO()
+        traceback.print_exc(file=report)
+        return Failure(seed, report.getvalue())
+    finally:
+        asyncio._set_running_loop(None)
+    return None
+
+
+def command(*arguments: str) -> list[str]:
+    """Return the command that runs the simulation with these arguments."""
+    return [sys.executable, "-W", "ignore", "-m", "tests.simulation", *arguments]
+
+
+def run_side_by_side(first: int, count: int, processes: int, *, bug: str | None = None) -> tuple[int, Sequence[str]]:
+    """Run a range of seeds in several processes; return how many schedules ran, and the output of those that failed."""
+    share = -(-count // processes)
+    more = [] if bug is None else ["--bug", bug]
+    running = [
+        subprocess.Popen(
+            command("--first", str(first + at * share), "--seeds", str(min(share, count - at * share)), *more),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for at in range(processes)
+        if at * share < count
+    ]
+    ran, failed = 0, []
+    for process in running:
+        output, _ = process.communicate()
+        ran += int(output.partition(" schedules")[0].rpartition("\n")[2] or 0)
+        if process.returncode:
+            failed.append(output)
+    return ran, failed
+
+
+def run_one_aside(seed: int) -> str:
+    """Run one schedule in a process of its own, and return everything that happened in it."""
+    return subprocess.run(command("--seed", str(seed)), cwd=ROOT, capture_output=True, text=True, check=False).stdout
