@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import ConfigSource  # type: ignore[attr-defined]  # it is not in its __all__
 
 from models.partitioning import partition_of
 from tests.simulation.kafka import COMMITTED, OPEN, Data, Entry, Kafka, Log, Place
@@ -53,7 +54,8 @@ class FakeClients:
     def list_topics(self) -> SimpleNamespace:
         """Return the cluster's metadata."""
         self.pause("metadata")
-        return SimpleNamespace(topics={name: _Metadata(topic.numbers) for name, topic in self.kafka.topics.items()})
+        topics = {name: _Metadata(_PARTITIONS[len(topic.numbers)]) for name, topic in self.kafka.topics.items()}
+        return SimpleNamespace(topics=topics, brokers={0: None})
 
     def raise_drawn(self, point: str) -> None:
         """Fail where a fault is drawn."""
@@ -66,8 +68,16 @@ class FakeClients:
             self.kafka.write_marker()
 
 
+class _Partition(NamedTuple):
+    replicas: tuple[int, ...] = (0,)
+
+
 class _Metadata(NamedTuple):
-    partitions: dict[int, None]
+    partitions: dict[int, _Partition]
+
+
+_PARTITIONS: Final = [dict.fromkeys(range(count), _Partition()) for count in range(17)]
+"""By their number: of one replica each."""
 
 
 class FakeProducer:
@@ -313,6 +323,11 @@ class _Answer:
         return self._value
 
 
+class _Entry(NamedTuple):
+    value: str
+    source: ConfigSource = ConfigSource.DYNAMIC_TOPIC_CONFIG
+
+
 class FakeAdmin:
     """What the engine asks of an administrator."""
 
@@ -340,7 +355,7 @@ class FakeAdmin:
         """Return topics' configuration."""
         self._clients.pause("configs")
         return {
-            each: _Answer({key: SimpleNamespace(value=value) for key, value in self._topic(each.name).config.items()})
+            each: _Answer({key: _Entry(value) for key, value in self._topic(each.name).config.items()})
             for each in resources
         }
 

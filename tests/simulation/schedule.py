@@ -74,6 +74,7 @@ class Schedule:
         self.shared.begin = self._begin
         for topic in TOPICS:
             self.kafka.make_topic(topic.full_name(PREFIX), partitions, **topic.config())
+        self.kafka.make_topic(self.shared.options.leader_topic, 1)
         for table in TABLES:
             self.kafka.make_topic(self.shared.options.changelog(table), partitions, **{"cleanup.policy": "compact"})
         self.world = loop.start("world", lambda: None)
