@@ -16,6 +16,7 @@ import psycopg
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from edges.reconciliation.configuring import configure_source
+from edges.reconciliation.mapping import Reading
 from edges.reconciliation.reconciler import Reconciler
 from edges.reconciliation.runs import Run, Source
 from edges.reconciliation.store import RunStore
@@ -137,7 +138,13 @@ class Scene:
 
     def configure(self, url: str | None = None, *, org_id: str | None = None, **given: Any) -> None:  # noqa: ANN401  a source's
         """Say where an organisation's members are listed: the first one's, in its own membership system."""
-        source = Source(**({"kind": "odata", "url": url or f"{self.system.url}?since={{since}}"} | given))
+        reading = Reading(**{name: given.pop(name) for name in ("fields", "statuses", "marks") if name in given})
+        usual: dict[str, Any] = {
+            "kind": "odata",
+            "url": url or f"{self.system.url}?since={{since}}",
+            "reading": reading,
+        }
+        source = Source(**(usual | given))
         configure_source(self.settings.database_url, org_id or self.org_id, source, with_new_token=False)
 
     def reconcile(self, **options: Any) -> list[Run]:  # noqa: ANN401  the reconciler's

@@ -13,7 +13,7 @@ What a row says follows from the columns that the organisation has named, and fr
 
 A date without a time lasts the whole day: a withdrawal of the day of the confirmation came after it. A record that its
 source marks as deleted, merged or deactivated is unclear where it would be confirmed, unless the mapping says what the
-mark means. Nothing that a row says is quoted: a field may hold anything, a name too.
+mark means; that goes before all the rest. Nothing that a row says is quoted: a field may hold anything, a name too.
 """
 
 from __future__ import annotations
@@ -160,11 +160,14 @@ class MemberReader:
 
     # -- what the row says ----------------------------------------------------------------------------------------
 
-    def _word(  # noqa: PLR0911  a table of cases
+    def _word(
         self, row: Mapping[str, Any], names: Mapping[Field, _Name], now: datetime
     ) -> tuple[Literal["confirmed", "withdrawn"], datetime, bool] | None:
         """Return state, since when, and whether the source says when; None: neither confirmed nor withdrawn."""
-        status = self._status(row, names)
+        mark = self._mark(row, now, may_be_unknown=True)
+        if mark == "left_out":
+            return None
+        status = "withdrawn" if mark == "withdrawn" else self._status(row, names)
         if status == "pending":
             return None
         withdrawn = self._time(row, names, "withdrawn_at", now)
@@ -183,11 +186,7 @@ class MemberReader:
                     f"{self._shown('status')} says confirmed, and {self._shown('confirmed_at')} is not set"
                 )
             return None
-        match self._mark(row, now):
-            case "left_out":
-                return None
-            case "withdrawn":
-                return self._withdrawn(None, confirmed, now)
+        self._mark(row, now, may_be_unknown=False)
         return "confirmed", confirmed.at, True
 
     def _withdrawn(
@@ -237,20 +236,25 @@ class MemberReader:
         except UnclearRow:
             return None
 
-    def _mark(self, row: Mapping[str, Any], now: datetime) -> str | None:
-        """Return what it means that the source marks the record; None: it does not, or it means nothing."""
+    def _mark(self, row: Mapping[str, Any], now: datetime, *, may_be_unknown: bool) -> str | None:
+        """Return what it means that the source marks the record; None: it does not, or it means nothing.
+
+        Raises UnclearRow where nobody has said what it means, and it may not be so.
+        """
         found: str | None = None
         for path, name, value, is_twice in self._marking(row):
             if not is_twice and not self._is_marked(name, value, now):
                 continue
             meaning = self._marks.get(name)
+            if meaning is None and may_be_unknown:
+                continue
             if meaning is None:
                 raise UnclearRow(
                     f"is marked by {path}, so it may be no member any more; say what that means with "
                     f"--mark {path.rpartition('.')[2]}=withdrawn, left_out or ignored"
                 )
-            if meaning != "ignored":
-                found = "withdrawn" if "withdrawn" in {meaning, found} else meaning
+            if meaning != "ignored" and found != "left_out":
+                found = meaning
         return found
 
     def _marking(self, row: Mapping[str, Any]) -> Iterator[tuple[str, str, object, bool]]:
