@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -33,6 +34,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 CODE: Final = "ANNA000001"
 OTHER_CODE: Final = "BERT000002"
 DEADLINE_S: Final = 60.0
+DAY: Final = f"{datetime.now(UTC) - timedelta(days=3):%Y-%m-%d}"
+"""The day of the scene: times in the future are refused, and nobody knows where this machine's clock stands."""
 
 
 def member_id(number: int) -> str:
@@ -42,7 +45,7 @@ def member_id(number: int) -> str:
 
 def at(minute: int) -> str:
     """Return a time of the scene."""
-    return f"2026-11-20T10:{minute:02}:00Z"
+    return f"{DAY}T10:{minute:02}:00Z"
 
 
 def row(number: int, minute: int = 0, **changed: object) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, cast
 
 from edges.reconciliation.mapping import (
     CONTAINERS,
@@ -99,6 +99,8 @@ class MemberReader:
         self.fields_seen: set[str] = set()
         """Of our fields, those whose column some row had."""
 
+        self.keys_seen: set[str] = set()
+        """Columns that some row had, the first ones."""
         self.rows_seen = 0
         """How many rows had columns to be looked at."""
 
@@ -107,6 +109,8 @@ class MemberReader:
         for row in rows:
             if isinstance(row, Mapping) and not is_removed(row):
                 self.rows_seen += 1
+                if len(self.keys_seen) < KEYS_KEPT:
+                    self.keys_seen.update(map(str, row))
                 names = self._names(tuple(row))
                 self.fields_seen.update(field for field in FIELDS if self._has(row, names[field]))
 
@@ -152,6 +156,15 @@ class MemberReader:
         there = self.columns(columns)
         needed = [field for field in FIELDS if field in NEEDED or field in self._fields]
         return [self._shown(field) for field in needed if there.get(field) not in columns]
+
+    def likely(self, shown: str, columns: Iterable[str]) -> str:
+        """Return what an error adds about a missing field: the columns whose name ends as it does, and no other.
+
+        A file without a header has somebody's row in its place.
+        """
+        own = OWN_NAMES[cast("Field", shown.split(maxsplit=1)[0])]
+        found = sorted({column for column in columns if folded(column).endswith(own)})
+        return f" ({' or '.join(found[:3])}?)" if found else ""
 
     def never_seen(self) -> list[str]:
         """Return which of the fields that must be read no row had a column for."""

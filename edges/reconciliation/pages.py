@@ -65,6 +65,8 @@ class Page(NamedTuple):
     """How many rows the whole list has, as the page says."""
     delta_url: str | None = None
     """Where what changes from now on can be asked for."""
+    columns: tuple[str, ...] = ()
+    """Of a table; the rows of others have their own."""
 
 
 @dataclass(slots=True)
@@ -143,7 +145,7 @@ def csv_pages(lines: Iterable[str], name: str, reader: MemberReader) -> Iterator
     if missing:
         raise SourceFailed(
             f"{name} has no column for {', '.join(missing)}; say which one it is with --field {missing[0].split()[0]}"
-            f"=COLUMN{_columns_shown(columns)}"
+            f"=COLUMN{reader.likely(missing[0], columns)}"
         )
     needed = max((columns.index(column) for column in read if column in columns), default=-1) + 1
     rows: list[Row] = []
@@ -159,14 +161,9 @@ def csv_pages(lines: Iterable[str], name: str, reader: MemberReader) -> Iterator
             content = dict(zip(columns, row.cells, strict=False))
         rows.append(Row(f"{name}:{row.line}", content))
         if len(rows) == CSV_ROWS:
-            yield Page(rows, None, is_last=False)
+            yield Page(rows, None, is_last=False, columns=columns)
             rows = []
-    yield Page(rows, None, is_last=True)
-
-
-def _columns_shown(columns: tuple[str, ...]) -> str:
-    shown = ", ".join(column for column in columns if column)[:500]
-    return f" (it has {shown})" if shown else ""
+    yield Page(rows, None, is_last=True, columns=columns)
 
 
 def _what_is_said(rows: list[Any]) -> int:

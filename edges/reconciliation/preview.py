@@ -57,7 +57,7 @@ def preview(source: Source, secret: str | None) -> Preview:
     reader.look(row.content for row in page.rows)
     seen = [_seen(reader, row.place, row.content, now) for row in page.rows]
     contents = [row.content for row in page.rows if isinstance(row.content, Mapping)]
-    columns = list(dict.fromkeys(str(key) for content in contents for key in content))
+    columns = list(dict.fromkeys([*page.columns, *(str(key) for content in contents for key in content)]))
     try:
         fields = reader.columns(tuple(columns))
     except UnclearRow as fault:

@@ -185,6 +185,7 @@ class Walk:
                 return (
                     f"none of {reader.rows_seen:,} rows has a column for {', '.join(missing)}; say which it is with: "
                     f"referrals reconcile configure --field {missing[0].split()[0]}=COLUMN"
+                    f"{reader.likely(missing[0], reader.keys_seen)}"
                 )
         return None
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from edges.reconciliation.errors import BadSource
 from process.settings import Settings
@@ -41,10 +42,9 @@ def dataverse() -> Iterator[Dataverse]:
 
 
 @pytest.fixture
-def scene(settings: Settings, system: MembershipSystem, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """Give two organisations; keys that secrets are sealed with."""
-    monkeypatch.setenv("REFERRALS_SECRET_KEYS", SECRET_KEYS)
-    return Scene(settings.model_copy(update={"partitions": 2}), system)
+def scene(settings: Settings, system: MembershipSystem) -> Scene:
+    """Give two organisations, and keys that secrets are sealed with."""
+    return Scene(settings.model_copy(update={"partitions": 2, "secret_keys": SecretStr(SECRET_KEYS)}), system)
 
 
 def contact(number: int, **changed: object) -> dict[str, Any]:

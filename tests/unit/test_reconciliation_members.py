@@ -147,3 +147,10 @@ def test_no_neighbour_has_our_own_name() -> None:
     """What is taken for a confirmation without being named says that it is one."""
     assert {name for name in OWN_NAMES["confirmed_at"] if not name.startswith("confirmed")} == set()
     assert all(folded(name) == name for names in OWN_NAMES.values() for name in names)
+
+
+def test_a_missing_column_names_those_that_end_so_and_no_other() -> None:
+    """A publisher's prefix is seen through; the first row of a file without a header is quoted nowhere."""
+    reader = MemberReader(Reading())
+    assert reader.likely("referral_code", ("cr4f1_referralcode", "Anna Secret")) == " (cr4f1_referralcode?)"
+    assert reader.likely("status (state)", ("Anna Secret", ID)) == ""
