@@ -55,6 +55,9 @@ class BadRow(Exception):  # noqa: N818 - a verdict on a row, not a failure
 class UnclearRow(BadRow):
     """The row can be read, and does not say certainly what the member is; the text says why."""
 
+    member_id: str | None = None
+    """Whose it is, where that is certain: what another row says of him is not certain either."""
+
 
 class Twice(dict[str, Any]):
     """An object that has said something twice, and not the same: `names` are the columns."""
@@ -131,7 +134,11 @@ class MemberReader:
         member_id = read_uuid(self._value(row, names, "member_id"))
         if code is None:
             return "without_code" if member_id is None else self._of_uncoded(row, names, member_id, now, place)
-        word = self._word(row, names, now)
+        try:
+            word = self._word(row, names, now)
+        except UnclearRow as fault:
+            fault.member_id = member_id
+            raise
         if word is None:
             return "not_confirmed"
         if member_id is None:

@@ -86,6 +86,8 @@ class Walk:
         self._pages: Iterator[Page] | None = None
         self._pages_taken = 0
         self._trail = Trail()
+        self._doubtful: set[str] = set()
+        """Members of whom a row of this round is not clear."""
         self._total: int | None = None
         """How many rows the source says that there are."""
 
@@ -102,6 +104,7 @@ class Walk:
         """Read pages until they have so many rows, or took too long, or there are no more, or the source fails."""
         members: list[Member] = []
         self._counts, self.words, self.uncoded = Counts(), {}, []
+        self._doubtful.clear()
         self.run.ask_again_at = None
         try:
             self._take_pages(members, rows_max)
@@ -115,6 +118,7 @@ class Walk:
             self._fault = fault
         except OSError as fault:
             self._fault = SourceFailed(f"{self.job.source.url}: {fault.strerror or type(fault).__name__}")
+        members = [member for member in members if not self._is_doubtful(member)]
         coded = [member for member in members if member.code is not None]
         self.uncoded = [member for member in members if member.code is None]
         words = latest_words(coded)
@@ -260,11 +264,20 @@ class Walk:
                 member = self._reader.read(content, asked_at, place)
             except BadRow as fault:
                 self._leave("unclear" if isinstance(fault, UnclearRow) else "bad_rows", place, str(fault))
+                if isinstance(fault, UnclearRow) and fault.member_id is not None:
+                    self._doubtful.add(fault.member_id)
                 continue
             if isinstance(member, str):
                 self._counts.add(member)
             else:
                 members.append(member)
+
+    def _is_doubtful(self, member: Member) -> bool:
+        """Tell whether another row of a member who would be confirmed is not clear, and leave his."""
+        if member.status != "confirmed" or member.code is None or member.member_id not in self._doubtful:
+            return False
+        self._leave("unclear", member.place, "has another row of the same member beside it that is not clear")
+        return True
 
     def _leave(self, count: str, place: str, reason: str) -> None:
         """Count a row that somebody has to look at, and say where it is and why."""

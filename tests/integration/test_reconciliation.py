@@ -492,6 +492,23 @@ def test_a_member_without_a_code_is_confirmed_under_the_one_that_he_is_known_by(
     assert scene.counts() == {"members_read": 5, "matched": 2, "without_code": 3}
 
 
+def test_who_is_said_to_be_two_things_is_neither(scene: Scene) -> None:
+    """Rows of one member that contradict each other, or of which one is not clear, confirm nobody."""
+    scene.system.rows = [
+        row(1, status="confirmed"),
+        row(1, status="cancelled"),
+        row(2, status="confirmed"),
+        row(2, status="confirmed", deleted=True),
+        row(3, status="confirmed"),
+        row(3, status="confirmed"),
+        row(4, status="confirmed"),
+        row(4, minute=5, status="cancelled", withdrawn_at=at(5)),
+    ]
+    found = scene.counts()
+    assert found == {"members_read": 8, "back_filled": 1, "withdrawn": 1, "repeated": 3, "unclear": 3}
+    assert sorted(scene.statuses()) == [(3, "confirmed"), (4, "withdrawn")]
+
+
 def test_a_cancellation_without_its_own_time_counts(scene: Scene) -> None:
     """It is above every confirmation before it was read, also one of the same day, and is published once."""
     scene.registration(1, minute=9)
