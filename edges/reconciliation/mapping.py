@@ -34,7 +34,7 @@ OWN_NAMES: Final[dict[Field, tuple[str, ...]]] = {
 OWN_WORDS: Final[dict[str, Word]] = {
     "confirmed": "confirmed",
     **dict.fromkeys(("withdrawn", "cancelled", "canceled", "resigned", "terminated"), "withdrawn"),
-    **dict.fromkeys(("pending", "pending_signup"), "pending"),
+    **dict.fromkeys(("pending", "pending_signup", "applied", "invited"), "pending"),
 }
 """Words that can mean nothing else. What `active` or `registered` means, an organisation says."""
 
