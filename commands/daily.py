@@ -1,4 +1,4 @@
-"""What the leader of the stream workers does once a day: `referrals reconcile`, in a process of its own.
+"""What the leader of the stream workers does at REFERRALS_RECONCILE_AT: `referrals reconcile`, in its own process.
 
 So the worker's loop stays free, and whatever happens there is none of the stream app's concern. The process has the
 worker's end of a pipe as standard input: it stops when that closes, however the worker ends.
@@ -16,7 +16,8 @@ import structlog
 COMMAND: Final = (sys.executable, "-P", "-m", "commands", "reconcile", "--json", "--until-stdin-ends")
 STOP_GRACE_S: Final = 5.0
 
-SUMMED: Final = ("members_read", "matched", "back_filled", "withdrawn", "unknown_code", "bad_rows")
+SUMMED: Final = ("members_read", "matched", "back_filled", "withdrawn", "unknown_code", "unclear", "bad_rows")
+EXIT_BUSY: Final = 75
 FAILED_NAMED: Final = 10
 """Organisations that a line of the log names."""
 
@@ -35,10 +36,15 @@ async def reconcile_in_process() -> None:
             status = await process.wait()
         finally:
             await _stop(process)
-        if status:
-            log.warning("reconciliation_failed", exit_code=status, **_found(output))
+        found = _found(output)
+        if status == EXIT_BUSY:
+            log.info("reconciliation_busy", **found)
+        elif status and (not found or "failed" in found):
+            log.warning("reconciliation_failed", exit_code=status, **found)
+        elif status:
+            log.warning("reconciliation_left_rows", see="referrals reconcile status", **found)
         else:
-            log.info("reconciliation_done", **_found(output))
+            log.info("reconciliation_done", **found)
     except OSError as error:  # no memory for a process, for example
         log.warning("reconciliation_failed", reason=str(error))
 
@@ -64,9 +70,11 @@ def _found(output: bytes) -> dict[str, object]:
         return {}
     runs = report["runs"]
     failed = {run["org_id"]: run["error"] for run in runs if run["error"] is not None}
+    incomplete = {run["org_id"]: run["incomplete"] for run in runs if run["incomplete"] is not None}
     return {
         "organisations": len({run["org_id"] for run in runs}),
         **{name: sum(run[name] for run in runs) for name in SUMMED},
         "seconds": report["seconds"],
+        **({"incomplete": dict(list(incomplete.items())[:FAILED_NAMED])} if incomplete else {}),
         **({"failed": dict(list(failed.items())[:FAILED_NAMED]), "failures": len(failed)} if failed else {}),
     }

@@ -7,16 +7,17 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import rich_click as click
 
-from commands.membership import FIELD_HELP, NO_SOURCE, STATUS_HELP, configure, remove, sources
+from commands.membership import NO_SOURCE, configure, read_reading, reading_options, remove, sources
+from commands.reconcile_status import status
 from process.lines import json_line
 from process.settings import load_settings
 
@@ -31,8 +32,7 @@ MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]
 @click.option("--org", type=click.UUID, metavar="ORG", help="This organisation only; without: all that have a source.")
 @click.option("--csv", "csv_file", type=click.Path(exists=True, dir_okay=False, allow_dash=True), metavar="FILE",
               help="Take the members from a CSV file, - for standard input, instead of the source.")  # fmt: skip
-@click.option("--field", "fields", multiple=True, metavar="NAME=COLUMN", help=f"With --csv. {FIELD_HELP}")
-@click.option("--status", "statuses", multiple=True, metavar="WORD=MEANING", help=f"With --csv. {STATUS_HELP}")
+@reading_options
 @click.option("--since", type=click.DateTime(MOMENTS), metavar="TIME",
               help="Ask for members from then on (2026-11-20, in UTC), not since the last run.")  # fmt: skip
 @click.option("--batch", "batch_rows", type=click.IntRange(min=1), metavar="ROWS", default=100_000, show_default=True,
@@ -41,36 +41,38 @@ MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 @click.option("--until-stdin-ends", is_flag=True, hidden=True, help="Stop when standard input ends.")
 @click.pass_context
-def command(  # noqa: PLR0913  the options of a command
+def command(
     context: click.Context,
+    /,
     *,
     org: UUID | None,
     csv_file: str | None,
-    fields: Sequence[str],
-    statuses: Sequence[str],
     since: datetime | None,
     batch_rows: int,
     dry_run: bool,
     as_json: bool,
     until_stdin_ends: bool,
+    **reading_given: Any,  # noqa: ANN401  the reading_options
 ) -> None:
     """Ask membership systems for confirmations that never came.
 
     Members that a system lists since the last run are compared with the registrations topic; confirmations, and
     withdrawals, that are missing there are published. Running it again changes nothing, and a run that was killed is
-    gone on with. The leader of the stream workers runs it at REFERRALS_RECONCILE_AT.
+    gone on with. The leader of the stream workers runs it at REFERRALS_RECONCILE_AT. How rows are read goes with
+    --csv; a source's is said with: reconcile configure.
 
-    Exit codes: 0 done, whatever was found; 1 a source, Kafka or Postgres failed, the rest is done; 75 another process
-    is reconciling the organisation.
+    Exit codes: 0 everything was seen, and nothing is left; 1 rows are left, unclear or bad, or a source has more than
+    it gave, or a source, Kafka or Postgres failed, and the rest is done; 75 another process is reconciling the
+    organisation.
     """
     if context.invoked_subcommand is not None:
-        if any((org, csv_file, fields, statuses, since, dry_run, as_json)):
+        if any((org, csv_file, since, dry_run, as_json, *reading_given.values())):
             raise click.UsageError(f"give the options after {context.invoked_subcommand}")
         return
     if csv_file is not None and (org is None or since is not None):
         raise click.UsageError("--csv needs --org, and takes no --since: a file is read whole")
-    if csv_file is None and (fields or statuses):
-        raise click.UsageError("--field and --status go with --csv; a source's are given with: reconcile configure")
+    if csv_file is None and any(reading_given.values()):
+        raise click.UsageError("how rows are read goes with --csv; a source's is said with: reconcile configure")
     from commands.reconcile_report import exit_code, print_runs, progress  # noqa: PLC0415  the same
     from edges.reconciliation.reconciler import Reconciler  # noqa: PLC0415  the same
     from edges.reconciliation.store import RunStore  # noqa: PLC0415  the same
@@ -86,7 +88,7 @@ def command(  # noqa: PLR0913  the options of a command
         if csv_file is None:
             runs = reconciler.reconcile(_jobs(store, org, since))
         else:
-            with _csv_job(cast("UUID", org), csv_file, fields, statuses) as job:
+            with _csv_job(cast("UUID", org), csv_file, reading_given) as job:
                 runs = reconciler.reconcile([job])
     seconds = time.monotonic() - started_s
     if as_json:
@@ -104,7 +106,7 @@ def command(  # noqa: PLR0913  the options of a command
     sys.exit(exit_code(runs))
 
 
-for subcommand in (configure, sources, remove):
+for subcommand in (configure, sources, status, remove):
     command.add_command(subcommand)
 
 
@@ -122,17 +124,15 @@ def _jobs(store: RunStore, org: UUID | None, since: datetime | None) -> list[Job
 
 
 @contextmanager
-def _csv_job(org: UUID, name: str, fields: Sequence[str], statuses: Sequence[str]) -> Iterator[Job]:
+def _csv_job(org: UUID, name: str, reading_given: dict[str, Any]) -> Iterator[Job]:
     """Give the job of a file that is open for the body."""
-    from edges.reconciliation.configuring import check_fields, check_statuses, read_pairs  # noqa: PLC0415  the same
     from edges.reconciliation.runs import FILE, Source  # noqa: PLC0415  the same
     from edges.reconciliation.walk import Job  # noqa: PLC0415  the same
 
     source = Source(
         kind=FILE,
         url="standard input" if name == "-" else name,
-        fields=check_fields(read_pairs(fields, option="--field")),
-        statuses=check_statuses(read_pairs(statuses, option="--status")),
+        reading=read_reading(**reading_given),
     )
     with click.open_file(name, "rb") as file:
         lines = TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")

@@ -27,6 +27,7 @@ EXIT_BUSY = 75
 
 WIDTH_IN_FILES = 150
 """Characters a line where no terminal says how wide it is."""
+ROWS_SHOWN = 20
 ALWAYS_SHOWN = ("members_read", "matched", "back_filled", "unknown_code")
 
 
@@ -49,6 +50,9 @@ def print_runs(runs: Sequence[Run], *, dry_run: bool) -> None:
         table.add_row(run.org_id, "a file" if run.until is None and run.since is None else since, *counts)
     Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_IN_FILES).print(table)
     for run in runs:
+        show_left(run.org_id, run.rows_left, run.left)
+        if run.incomplete is not None:
+            click.echo(f"{run.org_id}: not complete: {run.incomplete}", err=True)
         if run.is_busy:
             click.echo(f"{run.org_id}: another process is reconciling it; nothing was done here", err=True)
         elif run.error is not None:
@@ -57,10 +61,21 @@ def print_runs(runs: Sequence[Run], *, dry_run: bool) -> None:
             click.echo(f"{run.org_id}: went on with a run that had not come to its end")
 
 
+def show_left(org_id: str, rows: Sequence[tuple[str, str]], left: int) -> None:
+    """Print which rows somebody has to look at, and why."""
+    if not left:
+        return
+    click.echo(f"{org_id}: {left:,} rows are left, and nothing of them was published:", err=True)
+    for place, reason in rows[:ROWS_SHOWN]:
+        click.echo(f"  {place}: {reason}", err=True)
+    if left > ROWS_SHOWN:
+        click.echo(f"  and {left - ROWS_SHOWN:,} more; see: referrals reconcile status --json", err=True)
+
+
 def exit_code(runs: Sequence[Run]) -> int:
     """Return what scripts are told; of an organisation the last run counts."""
     last = {run.org_id: run for run in runs}.values()
-    if any(run.error is not None for run in last):
+    if any(run.error or run.incomplete or run.left for run in last):
         return EXIT_FAILED
     return EXIT_BUSY if any(run.is_busy for run in last) else 0
 

@@ -15,6 +15,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from models.errors import BadCode
+from models.identifiers import trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +65,18 @@ def normalise_code(typed: str) -> str:
         msg = f"referral_code {shown!r} is not 8 to 12 characters of Crockford's base32 alphabet"
         raise BadCode(msg)
     return code
+
+
+def read_code(value: object) -> str:
+    """Return the code that a value from outside certainly is: as `normalise_code`, whatever unseen stands around it.
+
+    The tolerance of every edge. A number is not taken: what a spreadsheet or a decoder has made a number of may have
+    lost its zeros. Raises BadCode.
+    """
+    if not isinstance(value, str):
+        msg = "referral_code is not a text"
+        raise BadCode(msg)
+    return normalise_code(trimmed(value))
 
 
 def code_candidates(mentor_id: UUID, org_id: UUID, secret: bytes) -> Iterator[str]:

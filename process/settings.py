@@ -107,7 +107,8 @@ class Settings(BaseSettings):
         description="The most bytes of clicks that wait there; what comes after is not counted.",
     )
     reconcile_at: str = Field(
-        "0 3 * * *", description="When the leader reconciles, as crontab says, in UTC; off: never by itself."
+        "0 3 * * *",
+        description="When the leader reconciles, as crontab says, in UTC: */10 * * * * every ten minutes; off: never.",
     )
 
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else json.")

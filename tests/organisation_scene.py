@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from models.events import ChannelCounts, CodeIssued, MentorCounts, encode_event
 from sinks.badge_awarder import BadgeAwarder
@@ -42,6 +43,16 @@ class OrganisationScene:
                 "INSERT INTO organisations (org_id, name) VALUES (%s, %s) "
                 "ON CONFLICT (org_id) DO UPDATE SET name = excluded.name",
                 [self.org_id, name],
+            )
+
+    def reconcile(self, *, unclear: int, left: list[tuple[str, str]]) -> None:
+        """Keep a run of reconciliation that saw everything, and has left some rows."""
+        with psycopg.connect(self._database_url) as connection:
+            connection.execute(
+                "INSERT INTO reconciliation_runs "
+                "(org_id, run_id, source, finished_at, members_read, unclear, rows_left) "
+                "VALUES (%s, %s, 'json', now(), %s, %s, %s)",
+                [self.org_id, uuid.uuid4(), unclear, unclear, Jsonb(left)],
             )
 
     def issue(self, mentor_id: str | None = None) -> str:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -16,6 +17,7 @@ import psycopg
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from edges.reconciliation.configuring import configure_source
+from edges.reconciliation.mapping import Reading
 from edges.reconciliation.reconciler import Reconciler
 from edges.reconciliation.runs import Run, Source
 from edges.reconciliation.store import RunStore
@@ -32,6 +34,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 CODE: Final = "ANNA000001"
 OTHER_CODE: Final = "BERT000002"
 DEADLINE_S: Final = 60.0
+DAY: Final = f"{datetime.now(UTC) - timedelta(days=3):%Y-%m-%d}"
+"""The day of the scene: times in the future are refused, and nobody knows where this machine's clock stands."""
 
 
 def member_id(number: int) -> str:
@@ -41,7 +45,7 @@ def member_id(number: int) -> str:
 
 def at(minute: int) -> str:
     """Return a time of the scene."""
-    return f"2026-11-20T10:{minute:02}:00Z"
+    return f"{DAY}T10:{minute:02}:00Z"
 
 
 def row(number: int, minute: int = 0, **changed: object) -> dict[str, Any]:
@@ -137,7 +141,13 @@ class Scene:
 
     def configure(self, url: str | None = None, *, org_id: str | None = None, **given: Any) -> None:  # noqa: ANN401  a source's
         """Say where an organisation's members are listed: the first one's, in its own membership system."""
-        source = Source(**({"kind": "odata", "url": url or f"{self.system.url}?since={{since}}"} | given))
+        reading = Reading(**{name: given.pop(name) for name in ("fields", "statuses", "marks") if name in given})
+        usual: dict[str, Any] = {
+            "kind": "odata",
+            "url": url or f"{self.system.url}?since={{since}}",
+            "reading": reading,
+        }
+        source = Source(**(usual | given))
         configure_source(self.settings.database_url, org_id or self.org_id, source, with_new_token=False)
 
     def reconcile(self, **options: Any) -> list[Run]:  # noqa: ANN401  the reconciler's

@@ -113,6 +113,7 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
     ("GET", f"{_ORG}/export.csv"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/leaderboard"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/pipeline"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/reconciliation"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/summary"): OF_AN_ORGANISATION,
     ("GET", _MENTOR): OF_A_MENTOR,
     ("GET", f"{_MENTOR}/attribution-counts"): OF_A_MENTOR,

@@ -8,7 +8,7 @@ depend on the order or the number of the rows, and once it is published nothing 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from uuid import uuid5
 
 from msgspec import Struct, json
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from edges.reconciliation.members import Member
+
+CONTRADICTED: Final = "contradicts another row of the same member, and neither says which is the later"
 
 _encode = json.Encoder().encode
 
@@ -47,12 +49,20 @@ class _Published(Struct, frozen=True):
 
 
 def latest_words(members: Iterable[Member]) -> dict[bytes, Member]:
-    """Return the latest word on each pair, by the pair's key; at the same instant `withdrawn`."""
+    """Return the latest word on each pair, by the pair's key; at the same instant `withdrawn`.
+
+    Where one row says that a member is confirmed and another that he has withdrawn, and not when, nobody knows which is
+    the later: the word says so (`unclear`). Every member has a code.
+    """
     latest: dict[bytes, Member] = {}
     for member in members:
-        key = pair_key(member.code, member.member_id)
+        key = pair_key(member.code or "", member.member_id)
         known = latest.get(key)
-        if known is None or _rank(member) > _rank(known):
+        if known is None:
+            latest[key] = member
+        elif known.status != member.status and not (known.is_dated and member.is_dated):
+            latest[key] = member._replace(unclear=CONTRADICTED)
+        elif known.unclear is None and _rank(member) > _rank(known):
             latest[key] = member
     return latest
 
@@ -71,7 +81,7 @@ def decide(words: Mapping[bytes, Member], found: Mapping[bytes, Pair]) -> Decisi
             missing.append(member)
         else:
             superseded += 1
-    missing.sort(key=lambda member: (member.at, member.code, member.member_id))
+    missing.sort(key=lambda member: (member.at, member.code or "", member.member_id))
     return Decision(missing, matched, superseded)
 
 
@@ -79,7 +89,7 @@ def registration(member: Member, org_id: str) -> bytes:
     """Return the Registration to be published; the same word of the same member has the same `attribution_id`."""
     named = f"{org_id}:{member.code}:{member.member_id}:{member.status}:{member.at.isoformat()}"
     return _encode(
-        _Published(str(uuid5(NAMESPACE, named)), member.code, member.member_id, member.status, member.at, org_id)
+        _Published(str(uuid5(NAMESPACE, named)), member.code or "", member.member_id, member.status, member.at, org_id)
     )
 
 

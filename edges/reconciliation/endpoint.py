@@ -1,9 +1,10 @@
 """Asks an HTTP endpoint, patiently and within bounds.
 
 Failure handling: an answer 429 or 5xx, a connection that fails and a silence are tried again, after pauses that double
-and as `Retry-After` asks, `ATTEMPTS` times in all; anything else is final. The whole answer to one request is bounded
-in size and time. Redirects are followed within the origin. An error names the page by its path: what follows it may
-hold a member's id.
+and as `Retry-After` asks, `ATTEMPTS` times in all; who asks for longer peace is come back to later (SourceBusy). A
+token that is refused is renewed once, where it can be. Anything else is final. The whole answer to one request is
+bounded in size and time. Redirects are followed within the origin. An error names the page by its path: what follows
+it may hold a member's id.
 """
 
 from __future__ import annotations
@@ -12,19 +13,20 @@ import email.utils
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, Self
+from datetime import UTC
+from typing import Any, Final, NamedTuple, Protocol, Self
 from urllib.parse import urlsplit
 
 import httpx
 import structlog
 
 from edges.reconciliation.address import followed, origin_of
-from edges.reconciliation.errors import PageGone, SourceFailed
+from edges.reconciliation.errors import PageGone, SourceBusy, SourceFailed
 
 ATTEMPTS: Final = 8
 PAUSE_FIRST_S: Final = 0.5
 PAUSE_MAX_S: Final = 120.0
-"""The longest pause that `Retry-After` is granted; a source that asks for more is left to the next run."""
+"""The longest pause that is waited for here; where `Retry-After` asks for more, others are asked meanwhile."""
 
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
 """Seconds of silence."""
@@ -50,14 +52,26 @@ class Answer(NamedTuple):
     url: str
     """Where it was found, after redirects."""
     body: bytes
-    next_link: str | None
+    next_link: str | None = None
     """Of its Link header."""
+    headers: Mapping[str, str] = {}
+    """Names in lower case."""
 
 
 class _TryAgain(Exception):  # noqa: N818 - a turn of the loop, not an error
     def __init__(self, why: str, pause_s: float | None = None) -> None:
         super().__init__(why)
         self.pause_s = pause_s
+
+
+class Tokens(Protocol):
+    """Where a bearer token comes from that does not last."""
+
+    def token(self) -> str:
+        """Return the token to be sent. Raises SourceFailed."""
+
+    def forget(self) -> None:
+        """Forget a token that was refused."""
 
 
 class Endpoint:
@@ -67,7 +81,7 @@ class Endpoint:
         self,
         url: str,
         *,
-        token: str | None,
+        token: str | Tokens | None,
         headers: Mapping[str, str],
         answer_bytes_max: int = ANSWER_BYTES_MAX,
         sleep: Callable[[float], Any] = time.sleep,
@@ -76,7 +90,7 @@ class Endpoint:
 
         Args:
             url: an address at its origin.
-            token: the bearer token; None: none is sent.
+            token: the bearer token, or where it comes from; None: none is sent.
             headers: sent with every request.
             answer_bytes_max: a larger answer is an error.
             sleep: waits between attempts.
@@ -85,9 +99,9 @@ class Endpoint:
         self._origin = origin_of(url)
         self._answer_bytes_max = answer_bytes_max
         self._sleep = sleep
+        self._token = token
+        self._may_renew = True
         sent = {"User-Agent": "referral-streams", **headers}
-        if token is not None:
-            sent["Authorization"] = f"Bearer {token}"
         # A proxy of the environment is for other machines, and would be handed the token in the clear.
         self._client = httpx.Client(headers=sent, timeout=TIMEOUT, trust_env=not self._origin.is_loopback)
 
@@ -104,18 +118,21 @@ class Endpoint:
 
         Raises:
             PageGone: the address is refused as wrong or no longer there.
+            SourceBusy: it asks for more peace than is waited for here.
             SourceFailed: no answer that can be used, however often it was asked.
 
         """
+        self._may_renew = True
         for attempt in range(ATTEMPTS):
             try:
                 return self._follow(url)
             except _TryAgain as fault:
                 pause_s = PAUSE_FIRST_S * 2**attempt if fault.pause_s is None else fault.pause_s
+                if pause_s > PAUSE_MAX_S:
+                    why = f"{_place(url)}: {fault}, and asks for {pause_s:.0f} s of peace"
+                    raise SourceBusy(why, pause_s=pause_s) from None
                 if attempt + 1 == ATTEMPTS:
                     raise SourceFailed(f"{_place(url)}: {fault}, {ATTEMPTS} times") from None
-                if pause_s > PAUSE_MAX_S:
-                    raise SourceFailed(f"{_place(url)}: {fault}, and asks for {pause_s:.0f} s of peace") from None
                 log.info("source_asked_again", page=_place(url), reason=str(fault), pause_s=round(pause_s, 1))
                 self._sleep(pause_s)
         raise AssertionError  # the last attempt returns or raises
@@ -132,12 +149,19 @@ class Endpoint:
         """Return the answer, or where a redirect leads."""
         if origin_of(url) != self._origin:
             raise SourceFailed("a page is at another origin than the source's address")
+        token = self._token if self._token is None or isinstance(self._token, str) else self._token.token()
         try:
-            with self._client.stream("GET", url) as response:
+            with self._client.stream(
+                "GET", url, headers={"Authorization": f"Bearer {token}"} if token else {}
+            ) as response:
+                if response.status_code == httpx.codes.UNAUTHORIZED and self._is_renewed():
+                    raise _TryAgain("answered 401: the token is renewed", 0.0)
                 self._check(response, url)
                 if response.status_code in _REDIRECTS:
                     return str(response.headers.get("Location", ""))
-                return Answer(url, self._body(response, url), response.links.get("next", {}).get("url"))
+                body = self._body(response, url)
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(url, body, response.links.get("next", {}).get("url"), headers)
         except httpx.ConnectError as error:  # refused, no such host, a certificate that is not trusted
             raise _TryAgain(f"no connection ({error})") from None
         except httpx.HTTPError as error:
@@ -146,12 +170,20 @@ class Endpoint:
         except httpx.InvalidURL:
             raise SourceFailed(f"{_place(url)}: not an address that can be asked") from None
 
+    def _is_renewed(self) -> bool:
+        """Tell whether there will be another token; once for each page."""
+        if self._token is None or isinstance(self._token, str) or not self._may_renew:
+            return False
+        self._may_renew = False
+        self._token.forget()
+        return True
+
     def _check(self, response: httpx.Response, url: str) -> None:
         status = response.status_code
         if status in _TRY_AGAIN:
-            raise _TryAgain(f"answered {status}", _retry_after_s(response.headers.get("Retry-After")))
+            raise _TryAgain(f"answered {status}", retry_after_s(response.headers.get("Retry-After")))
         if status in {401, 403}:
-            raise SourceFailed(f"{_place(url)}: answered {status}; give a good token with `reconcile configure`")
+            raise SourceFailed(f"{_place(url)}: answered {status}; give what opens it with `reconcile configure`")
         if status in _GONE:
             raise PageGone(f"{_place(url)}: answered {status}")
         if status != httpx.codes.OK and status not in _REDIRECTS:
@@ -171,16 +203,19 @@ class Endpoint:
         return bytes(body)
 
 
-def _retry_after_s(header: str | None) -> float | None:
+def retry_after_s(header: str | None) -> float | None:
     """Return the seconds that a Retry-After asks for, given as seconds or as a date; None: it asks for nothing."""
     if header is None:
         return None
-    if header.strip().isdecimal():
-        return float(header)
+    text = header.strip()
+    if text.isascii() and text.replace(".", "", 1).isdecimal():
+        return float(text)
     try:
-        then = email.utils.parsedate_to_datetime(header)
+        then = email.utils.parsedate_to_datetime(text)
+        if then.tzinfo is None:  # -0000: in UTC, and nothing is known of where
+            then = then.replace(tzinfo=UTC)
         return max(then.timestamp() - time.time(), 0.0)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

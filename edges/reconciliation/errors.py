@@ -2,7 +2,8 @@
 
 ReconciliationError
 ├── SourceFailed        the membership system cannot be asked, or its answer not be read: tried again by the next run
-│   └── PageGone        the page that a run was to go on from is no longer there: begin from the beginning
+│   ├── PageGone        the page that a run was to go on from is no longer there: begin from the beginning
+│   └── SourceBusy      the membership system asks for peace: it is come back to
 ├── BadSource           a source, field or status that cannot be configured so
 ├── StoreFailed         the database is away, not migrated, or refuses us
 └── NotPublished        Kafka did not take what was to be back-filled, or cannot be read
@@ -25,6 +26,14 @@ class SourceFailed(ReconciliationError):  # noqa: N818 - read as what is wrong
 
 class PageGone(SourceFailed):
     """The address of a page is refused; pages are not kept for ever."""
+
+
+class SourceBusy(SourceFailed):
+    """The membership system asks not to be asked for a while."""
+
+    def __init__(self, why: str, *, pause_s: float) -> None:
+        super().__init__(why)
+        self.pause_s = pause_s
 
 
 class BadSource(ReconciliationError):  # noqa: N818 - the same

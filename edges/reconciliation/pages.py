@@ -1,28 +1,23 @@
 """A membership system's list as pages of rows: JSON over HTTP, page after page, or CSV.
 
-JSON is a list, or an object with a list under one of `LISTS`. The next page is where `@odata.nextLink`, `next` (also
-under `links` or `_links`) or the Link header says. A list that never ends is noticed: by a page that was read before,
-by one that says what the page before it said, and by their number.
+Where the next page is, `continuation.py` finds out. A list that never ends is noticed: by an address that was asked
+before, by a page that says what an earlier one said, and by their number.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
-import msgspec
-
-from edges.reconciliation.address import followed
-from edges.reconciliation.endpoint import Answer, Endpoint
+from edges.reconciliation.continuation import continuation
+from edges.reconciliation.documents import read_document
+from edges.reconciliation.endpoint import Endpoint
 from edges.reconciliation.errors import SourceFailed
-from edges.reconciliation.members import BadRow, MemberReader
-
-LISTS: Final = ("value", "items", "results", "data", "members")
-NEXT_LINKS: Final = ("@odata.nextLink", "odata.nextLink", "next", "nextLink")
+from edges.reconciliation.members import BadRow, MemberReader, UnclearRow
+from models.spreadsheets import Table
 
 SINCE: Final = "{since}"
 """In a source's address: becomes the time from which on members are asked for."""
@@ -32,6 +27,8 @@ THE_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 PAGES_MAX: Final = 100_000
 CSV_ROWS: Final = 10_000
 """Rows that are taken for a page of a CSV file."""
+PAGE_ROWS: Final = 5_000
+"""Rows that an OData source is asked for at a time: Dynamics gives no more."""
 
 ACCEPTED: Final[Mapping[str, Mapping[str, str]]] = {
     "json": {"Accept": "application/json"},
@@ -39,13 +36,11 @@ ACCEPTED: Final[Mapping[str, Mapping[str, str]]] = {
         "Accept": "application/json",
         "OData-MaxVersion": "4.0",
         "OData-Version": "4.0",
-        "Prefer": "odata.maxpagesize=5000",  # Dynamics gives no more
+        "Prefer": f"odata.maxpagesize={PAGE_ROWS}",
     },
     "csv": {"Accept": "text/csv"},
 }
 """Headers of a request, by the kind of source."""
-
-_MARK: Final = b"\xef\xbb\xbf"  # with which some servers begin UTF-8
 
 
 class Row(NamedTuple):
@@ -64,6 +59,26 @@ class Page(NamedTuple):
     next_url: str | None
     """Where the next page is; None: there is none, or this source's pages have no addresses."""
     is_last: bool
+    more: str | None = None
+    """Why it is not the end of the list though nothing can be read after it."""
+    total: int | None = None
+    """How many rows the whole list has, as the page says."""
+    delta_url: str | None = None
+    """Where what changes from now on can be asked for."""
+    columns: tuple[str, ...] = ()
+    """Of a table; the rows of others have their own."""
+
+
+@dataclass(slots=True)
+class Trail:
+    """What was read of a list, so that a circle is noticed; kept while its reading is interrupted."""
+
+    urls: set[str] = field(default_factory=set)
+    pages: dict[int, int] = field(default_factory=dict)
+    """Numbers of the pages read, by what they said."""
+    number: int = 0
+    is_guess: bool = False
+    """Some page's address was a guess."""
 
 
 def first_url(url: str, since: datetime | None) -> str:
@@ -72,93 +87,93 @@ def first_url(url: str, since: datetime | None) -> str:
     return url.replace(SINCE, quote(from_then, safe=""))
 
 
-def json_pages(endpoint: Endpoint, url: str, *, pages_max: int = PAGES_MAX) -> Iterator[Page]:
+def json_pages(
+    endpoint: Endpoint, url: str, *, trail: Trail | None = None, parameter: str = "", pages_max: int = PAGES_MAX
+) -> Iterator[Page]:
     """Yield the pages from one on, each asked for when the one before it has been dealt with.
 
     Raises SourceFailed.
     """
-    seen: set[str] = set()
-    before: list[Any] = []
+    trail = Trail() if trail is None else trail
     next_url: str | None = url
-    number = 0
     while next_url is not None:
-        number += 1
-        if next_url in seen or number > pages_max:
+        number = trail.number + 1
+        if next_url in trail.urls or number > pages_max:
             raise SourceFailed(f"page {number} was read before, or is one too many: the list does not end")
-        seen.add(next_url)
         answer = endpoint.get(next_url)
-        contents, link = _read(answer, number)
-        if contents and contents == before:
-            raise SourceFailed(f"page {number} says what page {number - 1} said: the links do not lead on")
-        before = contents
-        next_url = followed(link, page=answer.url) if link else None
-        rows = [Row(f"page {number}, row {at}", each) for at, each in enumerate(contents, start=1)]
-        yield Page(rows, next_url, is_last=next_url is None)
+        document = read_document(answer.body, number)
+        goes_on = continuation(
+            answer, len(document.rows), document.around, number=trail.number + 1, parameter=parameter
+        )
+        said = _what_is_said(document.rows)
+        if document.rows and said in trail.pages:
+            raise SourceFailed(f"page {number} says what page {trail.pages[said]} said: the links do not lead on")
+        more = goes_on.more
+        if trail.is_guess and not document.rows and goes_on.url is None:
+            more = (
+                "the page asked for last is empty, and its address was a guess; say where it goes with --next-parameter"
+            )
+        trail.is_guess = trail.is_guess or goes_on.is_guess
+        trail.urls.add(next_url)
+        trail.pages[said] = trail.number = number
+        next_url = None if goes_on.url in trail.urls and goes_on.is_end_said else goes_on.url
+        yield Page(
+            [Row(f"page {number}, row {at}", each) for at, each in enumerate(document.rows, start=1)],
+            next_url,
+            is_last=next_url is None,
+            more=more,
+            total=goes_on.total,
+            delta_url=goes_on.delta_url,
+        )
 
 
 def csv_pages(lines: Iterable[str], name: str, reader: MemberReader) -> Iterator[Page]:
-    """Yield the rows of a CSV file, separated by commas, semicolons or tabs as its header is.
+    """Yield the rows of a CSV file, separated as its header is.
 
-    Raises SourceFailed where the header lacks a column that every member needs.
+    Raises SourceFailed where the header lacks a column that must be read, or has two for it.
     """
-    lines = iter(lines)
-    header = next(lines, "")
-    separator = max(",;\t", key=header.count)
-    table = csv.reader(chain([header], lines), delimiter=separator)
-    columns = tuple(column.strip() for column in next(table, []))
-    missing = reader.missing_columns(columns)
+    table = Table(lines)
+    columns = table.columns
+    try:
+        missing = reader.missing_columns(columns)
+        read = set(reader.columns(columns).values())
+    except UnclearRow as fault:
+        raise SourceFailed(f"{name}: {fault}") from None
+    twice = sorted(column for column in read if columns.count(column) > 1)
+    if twice:
+        raise SourceFailed(f"{name} has two columns named {twice[0]}; which of them is meant is not known")
     if missing:
         raise SourceFailed(
             f"{name} has no column for {', '.join(missing)}; say which one it is with --field {missing[0].split()[0]}"
-            "=COLUMN"
+            f"=COLUMN{reader.likely(missing[0], columns)}"
         )
+    needed = max((columns.index(column) for column in read if column in columns), default=-1) + 1
     rows: list[Row] = []
-    for content in _contents(table, columns):
-        rows.append(Row(f"{name}:{table.line_num}", content))
+    for row in table.rows():
+        content: object
+        if row.fault:
+            content = BadRow(f"is no row of CSV: {row.fault}")
+        elif len(row.cells) > len(columns) and any(row.cells[len(columns) :]):
+            content = BadRow(f"has {len(row.cells)} fields, the header has {len(columns)}")
+        elif len(row.cells) < needed:
+            content = BadRow(f"ends before {columns[needed - 1]}")
+        else:
+            content = dict(zip(columns, row.cells, strict=False))
+        rows.append(Row(f"{name}:{row.line}", content))
         if len(rows) == CSV_ROWS:
-            yield Page(rows, None, is_last=False)
+            yield Page(rows, None, is_last=False, columns=columns)
             rows = []
-    yield Page(rows, None, is_last=True)
+    yield Page(rows, None, is_last=True, columns=columns)
 
 
-def _contents(table: Any, columns: tuple[str, ...]) -> Iterator[dict[str, str] | BadRow]:  # noqa: ANN401 - csv's reader has no public type
-    while True:
-        try:
-            cells = next(table)
-        except StopIteration:
-            return
-        except csv.Error as fault:  # a quote that is never closed, for example
-            yield BadRow(f"is no row of CSV: {fault}")
-            continue
-        if len(cells) > len(columns):
-            yield BadRow(f"has {len(cells)} fields, the header has {len(columns)}")
-        elif cells:
-            yield dict(zip(columns, cells, strict=False))
+def _what_is_said(rows: list[Any]) -> int:
+    """Return a number that is the same for the same rows in any order."""
+    return hash(frozenset(hash(_frozen(row)) for row in rows))
 
 
-def _read(answer: Answer, number: int) -> tuple[list[Any], str | None]:
-    """Return a page's rows, and where the next page is."""
-    try:
-        document = msgspec.json.decode(answer.body.removeprefix(_MARK))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise SourceFailed(f"page {number} is not JSON") from None
-    if isinstance(document, list):
-        return document, answer.next_link
-    if isinstance(document, dict):
-        for name in LISTS:
-            if isinstance(document.get(name), list):
-                return document[name], _next_link(document) or answer.next_link
-    raise SourceFailed(f"page {number} is neither a list nor an object with one under {', '.join(LISTS)}")
-
-
-def _next_link(document: Mapping[str, Any]) -> str | None:
-    for place in (document, document.get("links"), document.get("_links")):
-        if not isinstance(place, Mapping):
-            continue
-        for name in NEXT_LINKS:
-            link = place.get(name)
-            if isinstance(link, Mapping):
-                link = link.get("href")
-            if link and isinstance(link, str):
-                return link
-    return None
+def _frozen(value: object) -> object:
+    if isinstance(value, Mapping):
+        return frozenset((key, _frozen(each)) for key, each in value.items())
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))
+    return repr(value) if isinstance(value, float | BadRow) else value

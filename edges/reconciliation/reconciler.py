@@ -9,19 +9,22 @@ finds in the topic what was published, and nothing is published twice:
     publish   acknowledged by every in-sync replica
     save      the address of the next page, and the counts
 
-An organisation whose source fails ends there, and its next run goes on from the page that failed; the others go on.
+An organisation whose source fails ends there, and its next run goes on from the page that failed; the others go on. One
+whose source asks for peace is come back to when that is over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import KafkaException
 
 from edges.publishing.producer import SourceProducer
-from edges.reconciliation.deciding import Decision, decide, registration
+from edges.reconciliation.deciding import Decision, registration
 from edges.reconciliation.errors import NotPublished
 from edges.reconciliation.runs import Run
 from edges.reconciliation.topic import OnProgress, RegistrationsTopic
@@ -49,6 +52,7 @@ class Reconciler:
         dry_run: bool = False,
         batch_rows: int = BATCH_ROWS,
         on_progress: OnProgress = lambda _done, _all: None,
+        sleep: Callable[[float], Any] = time.sleep,
     ) -> None:
         """Prepare.
 
@@ -58,6 +62,7 @@ class Reconciler:
             dry_run: count only: publish nothing, save nothing, and keep nobody from running.
             batch_rows: members that are compared with the topic at a time.
             on_progress: told how far the registrations topic is read.
+            sleep: waits while every source that is left asks for peace.
 
         """
         self._settings = settings
@@ -65,6 +70,7 @@ class Reconciler:
         self._dry_run = dry_run
         self._batch_rows = batch_rows
         self._on_progress = on_progress
+        self._sleep = sleep
         self._topic = RegistrationsTopic(settings)
         self._topic_name = REGISTRATIONS.full_name(settings.topic_prefix)
         self._producer: SourceProducer | None = None
@@ -86,8 +92,9 @@ class Reconciler:
         with ExitStack() as opened:
             active = [walk for job in jobs if (walk := self._start(job, runs, opened))]
             while active:
-                self._round(active)
-                following = [self._start(walk.job, runs, opened) for walk in active if walk.is_to_be_followed]
+                ready = self._ready(active)
+                self._round(ready)
+                following = [self._start(walk.job, runs, opened) for walk in ready if walk.is_to_be_followed]
                 active = [walk for walk in active if not walk.is_over] + [walk for walk in following if walk]
         return runs
 
@@ -99,11 +106,23 @@ class Reconciler:
         if not is_free:
             run.is_busy = True
             return None
+        if run.ask_again_at is not None and run.ask_again_at > datetime.now(UTC):
+            run.error = f"the source asked not to be asked before {run.ask_again_at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+            return None
         if not self._dry_run:
             self._store.begin(run)
         walk = Walk(job, run, self._settings, self._store)
         opened.callback(walk.close)
         return walk
+
+    def _ready(self, active: list[Walk]) -> list[Walk]:
+        """Return those whose source may be asked; wait where there is none."""
+        ready = [walk for walk in active if walk.busy_until_s <= time.monotonic()]
+        if not ready:
+            first = min(active, key=lambda walk: walk.busy_until_s)
+            self._sleep(max(first.busy_until_s - time.monotonic(), 0.0))
+            ready = [first]
+        return ready
 
     def _round(self, active: list[Walk]) -> None:
         """Take some members of each organisation through."""
@@ -112,8 +131,9 @@ class Reconciler:
             walk.gather(share)
         asked = {key: walk.run.org_id for walk in active for key in walk.words}
         try:
-            found = self._topic.states(asked, self._on_progress)
-            decisions = {walk: decide(walk.words, found) for walk in active}
+            uncoded = {member.member_id for walk in active for member in walk.uncoded}
+            found = self._topic.states(asked, self._on_progress, members=uncoded)
+            decisions = {walk: walk.decide(found) for walk in active}
             if not self._dry_run:
                 self._publish(decisions)
         except NotPublished as fault:
@@ -138,7 +158,7 @@ class Reconciler:
             for walk, decision in decisions.items():
                 for member in decision.missing:
                     value = registration(member, walk.run.org_id)
-                    producer.send(self._topic_name, member.code.encode(), value, place=walk.run.org_id)
+                    producer.send(self._topic_name, (member.code or "").encode(), value, place=walk.run.org_id)
             while producer.flush(FLUSH_STEP_S):
                 pass
         except KafkaException as error:

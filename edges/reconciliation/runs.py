@@ -10,9 +10,16 @@ from uuid import UUID, uuid4
 import msgspec
 from msgspec import Struct
 
+from edges.reconciliation.mapping import Reading
+from edges.reconciliation.oauth import Client
+
 Kind = Literal["json", "odata", "csv"]
 FILE: Final = "file"
 """Kind of a run whose members are in a CSV file named on the command line; it covers no time."""
+
+
+ROWS_LEFT_MAX: Final = 100
+"""Rows that a run names; the others are counted."""
 
 
 class Source(Struct, frozen=True, kw_only=True):
@@ -21,8 +28,14 @@ class Source(Struct, frozen=True, kw_only=True):
     kind: Literal["json", "odata", "csv", "file"]
     url: str
     """Address, or a path; see the table membership_sources."""
-    fields: dict[str, str] = {}
-    statuses: dict[str, str] = {}
+    reading: Reading = Reading()
+    """What its columns are and its words mean."""
+    parameter: str = ""
+    """Of the query, where the number or word of the next page goes; empty: found out."""
+    client: Client | None = None
+    """Who asks for tokens; None: the secret, if there is one, is a token."""
+    is_delta: bool = False
+    """It tracks changes, and is asked for them."""
     overlap: timedelta = timedelta(days=1)
     configured_at: datetime | None = None
     """None: it is not kept."""
@@ -46,7 +59,10 @@ class Counts(Struct, kw_only=True):
     """Neither confirmed nor withdrawn yet."""
     repeated: int = 0
     """Rows of a pair that has another row; the latest word counts."""
+    unclear: int = 0
+    """They do not say certainly what the member is."""
     bad_rows: int = 0
+    """They cannot be read."""
 
     def add(self, name: str, count: int = 1) -> None:
         """Count rows."""
@@ -82,6 +98,31 @@ class Run:
     """Why it did not come to its end."""
     is_busy: bool = False
     """Nothing was done: another process is at it."""
+    incomplete: str | None = None
+    """Why the source has more than was read."""
+    rows_left: list[tuple[str, str]] = field(default_factory=list)
+    """The first rows that were unclear or bad: place and reason."""
+    delta_url: str | None = None
+    """Where what changed since can be asked for."""
+    begins_at_delta: bool = False
+    """Its first page is what changed since the last run."""
+    ask_again_at: datetime | None = None
+    """The source asked not to be asked before."""
+
+    @property
+    def left(self) -> int:
+        """Return how many rows are left for somebody to look at."""
+        return self.counts.unclear + self.counts.bad_rows
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything was seen, and nothing is left."""
+        return not (self.is_busy or self.error or self.incomplete or self.left)
+
+    def leave(self, place: str, reason: str) -> None:
+        """Note a row that is left; the first ones are kept."""
+        if len(self.rows_left) < ROWS_LEFT_MAX:
+            self.rows_left.append((place, reason))
 
     def anew(self) -> Run:
         """Return a run over the same time from its beginning."""
@@ -98,5 +139,10 @@ class Run:
             "resumed": self.is_resumed,
             **msgspec.structs.asdict(self.counts),
             "busy": self.is_busy,
+            "complete": self.error is None and self.incomplete is None and not self.is_busy,
+            "incomplete": self.incomplete,
+            "left": self.left,
+            "rows_left": [{"place": place, "reason": reason} for place, reason in self.rows_left],
+            "ask_again_at": self.ask_again_at,
             "error": self.error,
         }

@@ -10,10 +10,14 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
+import msgspec
 import psycopg
 from psycopg.rows import tuple_row
+from psycopg.types.json import Jsonb
 
 from edges.reconciliation.errors import StoreFailed
+from edges.reconciliation.mapping import Reading
+from edges.reconciliation.oauth import Client
 from edges.reconciliation.runs import COUNTS, FILE, Counts, Run, Source
 from process.postgres import session
 
@@ -32,24 +36,33 @@ WHERE org_id = %s AND run_id <> %s AND finished_at IS NULL
 
 _BEGIN: Final = """
 INSERT INTO reconciliation_runs (org_id, run_id, source, since, until) VALUES (%s, %s, %s, %s, %s)
-ON CONFLICT (org_id, run_id) DO UPDATE SET error = NULL
+ON CONFLICT (org_id, run_id) DO UPDATE SET error = NULL, incomplete = NULL, ask_again_at = NULL
 """
 
 _UNFINISHED: Final = f"""
-SELECT run_id, source, since, until, cursor, {", ".join(COUNTS)}
+SELECT run_id, source, since, until, cursor, rows_left, ask_again_at, {", ".join(COUNTS)}
 FROM reconciliation_runs
-WHERE org_id = %s AND finished_at IS NULL AND cursor IS NOT NULL AND source <> '{FILE}' AND started_at >= %s
-ORDER BY started_at DESC LIMIT 1
+WHERE org_id = %s AND finished_at IS NULL AND (cursor IS NOT NULL OR ask_again_at IS NOT NULL) AND source <> '{FILE}'
+AND started_at >= %s ORDER BY started_at DESC LIMIT 1
 """  # noqa: S608 - our own names
 
 _COVERED: Final = """
 SELECT max(until) FROM reconciliation_runs
-WHERE org_id = %s AND finished_at IS NOT NULL AND error IS NULL AND started_at >= %s
+WHERE org_id = %s AND finished_at IS NOT NULL AND error IS NULL AND incomplete IS NULL AND started_at >= %s
 """
+
+_DELTA: Final = """
+SELECT delta_url FROM reconciliation_runs
+WHERE org_id = %s AND finished_at IS NOT NULL AND error IS NULL AND incomplete IS NULL AND until IS NOT NULL
+    AND started_at >= %s
+ORDER BY until DESC LIMIT 1
+"""
+"""Of the last run that saw everything: a later one that did not has read changes that are still to be read."""
 
 _SAVE: Final = f"""
 UPDATE reconciliation_runs
-SET cursor = %s, finished_at = CASE WHEN %s THEN clock_timestamp() END, error = %s,
+SET cursor = %s, finished_at = CASE WHEN %s THEN clock_timestamp() END, error = %s, incomplete = %s, rows_left = %s,
+    delta_url = %s, ask_again_at = %s,
     {", ".join(f"{name} = %s" for name in COUNTS)}
 WHERE org_id = %s AND run_id = %s
 """  # noqa: S608 - our own names
@@ -98,14 +111,28 @@ class RunStore:
         """Return an organisation's source; None: it has none."""
         with self._acting_for(org_id) as connection:
             row = connection.execute(
-                "SELECT kind, url, fields, statuses, overlap, configured_at FROM membership_sources WHERE org_id = %s",
+                "SELECT kind, url, fields, statuses, reading, client, delta, overlap, configured_at "
+                "FROM membership_sources WHERE org_id = %s",
                 [org_id],
             ).fetchone()
         if row is None:
             return None
-        kind, url, fields, statuses, overlap, configured_at = row
+        kind, url, fields, statuses, reading, client, is_delta, overlap, configured_at = row
         return Source(
-            kind=kind, url=url, fields=fields, statuses=statuses, overlap=overlap, configured_at=configured_at
+            kind=kind,
+            url=url,
+            reading=Reading(
+                fields=fields,
+                statuses=statuses,
+                marks=reading.get("marks", {}),
+                times=reading.get("times", ""),
+                zone=reading.get("zone", ""),
+            ),
+            parameter=reading.get("parameter", ""),
+            client=None if client is None else msgspec.convert(client, Client),
+            is_delta=is_delta,
+            overlap=overlap,
+            configured_at=configured_at,
         )
 
     def has_token(self, org_id: str) -> bool:
@@ -147,26 +174,32 @@ class RunStore:
             at = [org_id, source.configured_at]
             resumable = connection.execute(_UNFINISHED, at).fetchone() if resume and since is None else None
             ((covered,),) = connection.execute(_COVERED, at).fetchall()
+            delta = connection.execute(_DELTA, at).fetchone() if source.is_delta and since is None else None
             ((now,),) = connection.execute("SELECT clock_timestamp()").fetchall()
         if resumable is not None:
-            run_id, kind, begun_since, until, cursor, *counts = resumable
+            run_id, kind, begun_since, until, cursor, rows_left, ask_again_at, *counts = resumable
             return Run(
                 org_id=org_id,
                 source=kind,
                 since=begun_since,
                 until=until,
                 cursor=cursor,
+                rows_left=[(place, reason) for place, reason in rows_left],
+                ask_again_at=ask_again_at,
                 is_resumed=True,
                 run_id=run_id,
                 counts=Counts(**dict(zip(COUNTS, counts, strict=True))),
             )
         due = None if covered is None else covered - source.overlap
         leaves_gap = since is not None and due is not None and since > due
+        delta_url = None if delta is None else delta[0]
         return Run(
             org_id=org_id,
             source=source.kind,
             since=due if since is None else since,
             until=None if leaves_gap else now,
+            cursor=delta_url,
+            begins_at_delta=delta_url is not None,
         )
 
     def begin(self, run: Run) -> None:
@@ -180,7 +213,9 @@ class RunStore:
         """Keep how far the run is, and what it found."""
         counts = [getattr(run.counts, name) for name in COUNTS]
         with self._acting_for(run.org_id) as connection:
-            connection.execute(_SAVE, [run.cursor, is_finished, run.error, *counts, run.org_id, run.run_id])
+            connection.execute(_SAVE, [
+                run.cursor, is_finished, run.error, run.incomplete, Jsonb(run.rows_left), run.delta_url,
+                run.ask_again_at, *counts, run.org_id, run.run_id])  # fmt: skip
 
     @contextmanager
     def _acting_for(self, org_id: str) -> Iterator[Connection]:

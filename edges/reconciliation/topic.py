@@ -9,8 +9,8 @@ id alone is decoded, and more of those that are asked for.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -75,6 +75,27 @@ class _OfMember(Struct, gc=False):
 _member_of: Final = json.Decoder(_OfMember).decode
 
 
+class Found(NamedTuple):
+    """What the topic says."""
+
+    states: dict[bytes, Pair]
+    """The state of each pair asked for that has an event, by `pair_key`."""
+    codes: dict[str, dict[str, dict[str | None, Pair]]]
+    """Of each member asked for the codes of his events, and of each the state by the organisation that they name."""
+
+    def under(self, member_id: str, org_id: str) -> dict[str, Pair]:
+        """Return the codes under which a member is known, and his state, as far as events name no other organisation.
+
+        Whose the codes are is not known here.
+        """
+        known: dict[str, Pair] = {}
+        for code, said in self.codes.get(member_id, {}).items():
+            pairs = [pair for names, pair in said.items() if names in {None, org_id}]
+            if pairs:
+                known[code] = max(pairs, key=lambda pair: (pair.state != PENDING, pair.decided_us, pair.state))
+        return known
+
+
 class RegistrationsTopic:
     """The registrations topic of one installation."""
 
@@ -87,35 +108,39 @@ class RegistrationsTopic:
         """Of all calls together."""
 
     def states(
-        self, organisations: Mapping[bytes, str], on_progress: OnProgress = lambda _done, _all: None
-    ) -> dict[bytes, Pair]:
+        self,
+        organisations: Mapping[bytes, str],
+        on_progress: OnProgress = lambda _done, _all: None,
+        *,
+        members: Collection[str] = (),
+    ) -> Found:
         """Return the state of each pair that the topic has a usable event of; blocks until it is read.
 
         Args:
             organisations: the pairs asked for, by `pair_key`, and the organisation of each one's code.
             on_progress: told about once a batch.
+            members: ids, in lower case, of members of whom the codes are asked for.
 
         Raises:
             NotPublished: Kafka cannot be read.
 
         """
-        if not organisations:
-            return {}
+        asked = _Asked(organisations, members)
+        if asked.is_nothing:
+            return asked.found
         consumer = Consumer(self._config)
         try:
-            return self._read(consumer, organisations, on_progress)
+            self._read(consumer, asked, on_progress)
         except KafkaException as error:
             raise NotPublished(f"{self._name} cannot be read: {error.args[0].str()}") from error
         finally:
             consumer.close()
+        return asked.found
 
-    def _read(
-        self, consumer: Consumer, organisations: Mapping[bytes, str], on_progress: OnProgress
-    ) -> dict[bytes, Pair]:
+    def _read(self, consumer: Consumer, asked: _Asked, on_progress: OnProgress) -> None:
         ends = self._ends(consumer)
         total = sum(ends.values())
         consumer.assign([TopicPartition(self._name, number, FIRST_OFFSET) for number in ends])
-        asked = _Asked(organisations)
         done = 0
         trouble = "is a transaction open?"
         heard_s = time.monotonic()
@@ -142,7 +167,6 @@ class RegistrationsTopic:
             elif time.monotonic() - heard_s > STALLED_S:
                 raise NotPublished(f"{self._name}: nothing for {STALLED_S:.0f} s before its end: {trouble}")
         self.records_read += done
-        return asked.states
 
     def _ends(self, consumer: Consumer) -> dict[int, int]:
         """Return where each partition ends now, of those that ever held a record."""
@@ -175,10 +199,16 @@ class RegistrationsTopic:
 class _Asked:
     """The pairs asked for and what was found of them."""
 
-    def __init__(self, organisations: Mapping[bytes, str]) -> None:
-        self.states: dict[bytes, Pair] = {}
+    def __init__(self, organisations: Mapping[bytes, str], members: Collection[str]) -> None:
+        self.found = Found({}, {})
         self._organisations = organisations
-        self._members = {str(UUID(bytes=key[-UUID_BYTES:])) for key in organisations}
+        self._by_member = frozenset(members)
+        self._members = {str(UUID(bytes=key[-UUID_BYTES:])) for key in organisations} | self._by_member
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing is asked for."""
+        return not self._members
 
     def take(self, value: bytes | None) -> None:
         """Follow the pair through one more event, if it is asked for and the event is one that counts."""
@@ -189,12 +219,22 @@ class _Asked:
             return
         try:
             event = decode_event(Registration, value)
-            key = pair_key(normalise_code(event.referral_code), event.new_member_id)
+            code = normalise_code(event.referral_code)
+            key = pair_key(code, event.new_member_id)
         except BadInput:
             return
+        names = None if event.org_id is None else canonical_uuid(event.org_id)
+        member_id = canonical_uuid(event.new_member_id)
+        if member_id in self._by_member:
+            codes = self.found.codes.setdefault(member_id, {})
+            said = codes.setdefault(code, {})
+            said[names] = _followed(said.get(names), event)
         org_id = self._organisations.get(key)
-        if org_id is None or (event.org_id is not None and canonical_uuid(event.org_id) != org_id):
+        if org_id is None or (names is not None and names != org_id):
             return  # another pair, or a dead letter: it names another organisation than its code's
-        pair = self.states.get(key, Pair(PENDING, 0, ""))
-        state, decided_us = next_state(pair, event.status, event.occurred_at)
-        self.states[key] = Pair(state, decided_us, "")
+        self.found.states[key] = _followed(self.found.states.get(key), event)
+
+
+def _followed(pair: Pair | None, event: Registration) -> Pair:
+    state, decided_us = next_state(pair or Pair(PENDING, 0, ""), event.status, event.occurred_at)
+    return Pair(state, decided_us, "")

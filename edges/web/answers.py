@@ -168,6 +168,48 @@ class Activity(Answer, frozen=True, kw_only=True):
     awards: list[Award]
 
 
+class RowLeft(Answer, frozen=True, kw_only=True):
+    """A row of the membership system that was left: somebody has to look at it."""
+
+    place: str
+    reason: str
+    """What is wrong with it; nothing that it says."""
+
+
+class ReconciliationRun(Answer, frozen=True, kw_only=True):
+    """A run of reconciliation; every row that was read is in one of the counts."""
+
+    source: str
+    started_at: datetime
+    finished_at: datetime | None
+    """Null: it runs, or did not come to its end."""
+    members_read: int
+    matched: int
+    """Were in the topic already."""
+    back_filled: int
+    """Confirmations that never came."""
+    withdrawn: int
+    """Withdrawals that never came."""
+    unchanged: int
+    """Nothing was to be said of them: no code, not confirmed, another organisation's code."""
+    unclear: int
+    bad_rows: int
+    complete: bool
+    """Whether everything that the membership system has was seen."""
+    incomplete: str | None
+    """Why not, where it did not fail."""
+    error: str | None
+    ask_again_at: datetime | None
+    rows_left: list[RowLeft]
+    """The first of them."""
+
+
+class Reconciliation(Answer, frozen=True, kw_only=True):
+    """The latest runs of reconciliation, the latest first."""
+
+    runs: list[ReconciliationRun]
+
+
 class Summary(Answer, frozen=True, kw_only=True):
     """An organisation's sums."""
 

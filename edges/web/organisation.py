@@ -23,6 +23,9 @@ from edges.web.answers import (
     Leaderboard,
     LeaderboardEntry,
     Milestone,
+    Reconciliation,
+    ReconciliationRun,
+    RowLeft,
     Summary,
 )
 from edges.web.counts import conversion_rate
@@ -158,6 +161,36 @@ async def activity(database: Database, org_id: str, *, limit: int) -> Activity:
         if is_award
     ]
     return Activity(milestones=milestones, awards=awards)
+
+
+async def reconciliation(database: Database, org_id: str, *, limit: int) -> Reconciliation:
+    """Return the latest runs of reconciliation, and what each has left."""
+    rows = await database.rows(org_id, statement("reconciliation"), {"org_id": org_id, "limit": limit})
+    return Reconciliation(
+        runs=[
+            ReconciliationRun(
+                source=source,
+                started_at=in_utc(started_at),
+                finished_at=finished_at and in_utc(finished_at),
+                members_read=read,
+                matched=matched,
+                back_filled=back_filled,
+                withdrawn=withdrawn,
+                unchanged=unchanged,
+                unclear=unclear,
+                bad_rows=bad,
+                complete=finished_at is not None and error is None and incomplete is None,
+                incomplete=incomplete,
+                error=error,
+                ask_again_at=ask_again_at and in_utc(ask_again_at),
+                rows_left=[RowLeft(place=place, reason=reason) for place, reason in left],
+            )
+            for (
+                source, started_at, finished_at, read, matched, back_filled, withdrawn, unchanged, unclear, bad, error,
+                incomplete, left, ask_again_at,
+            ) in rows
+        ]
+    )  # fmt: skip
 
 
 def write_cursor(place: Place) -> str:

@@ -223,3 +223,25 @@ LEFT JOIN LATERAL (
     WHERE badge_awards.org_id = %(org_id)s AND badge_awards.mentor_id = page.mentor_id
 ) AS held ON true
 ORDER BY page.mentor_id;
+
+-- name: reconciliation --
+-- The latest runs of reconciliation, the latest first.
+SELECT
+    source,
+    started_at,
+    finished_at,
+    members_read,
+    matched,
+    back_filled,
+    withdrawn,
+    members_read - matched - back_filled - withdrawn - unclear - bad_rows AS unchanged,
+    unclear,
+    bad_rows,
+    error,
+    incomplete,
+    rows_left,
+    ask_again_at
+FROM reconciliation_runs
+WHERE org_id = %(org_id)s
+ORDER BY started_at DESC
+LIMIT %(limit)s;

@@ -52,6 +52,19 @@ async def test_signs_in_by_the_address_and_shows_the_figures(visit: Visit, scene
         await expect(figure(page, "clicks")).to_have_text("1,234")
 
 
+async def test_what_reconciliation_has_left(visit: Visit, scene: OrganisationScene) -> None:
+    """The last run, in words and counts, and which rows somebody has to look at; without a run there is nothing."""
+    scene.count(scene.issue(), clicks=1)
+    async with visit("/dashboard", org_id=scene.org_id) as page:
+        await expect(page.locator("#pipeline .state")).to_have_text("Up to date")
+        await expect(page.locator("#membership")).to_be_hidden()
+        await asyncio.to_thread(scene.reconcile, unclear=2, left=[("page 1, row 3", "status is empty")])
+        await page.reload()
+        await expect(page.locator("#membership .state")).to_have_text("Rows are left")
+        await expect(page.locator("#membership .attention")).to_have_text(["2"])
+        await expect(page.locator("#membership .rows-left li")).to_have_text(["page 1, row 3 status is empty"])
+
+
 async def test_what_happens_appears_without_a_reload(visit: Visit, scene: OrganisationScene) -> None:
     """Count, milestone and award; what arrived is marked, and said to those who do not see it."""
     mentor_id = scene.issue()

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -71,7 +72,7 @@ async def send_all(settings: Settings, folder: Path) -> Sent:
         posted = {"referral_code": code, "new_member_id": MEMBERS["webhook"], "device_metadata": {"os": DEVICE}}
         for status in ("pending_signup", "confirmed"):
             assert (await sender.post(web, posted | {"status": status})).status_code == 202
-        reconcile(settings, org_id, [MEMBERS["reconciliation"], code, "2026-11-20"])
+        reconcile(settings, org_id, [MEMBERS["reconciliation"], code, f"{datetime.now(UTC):%Y-%m-%d}"])
         produce(settings, CLICKS, NOT_A_CODE)
         counts = {"totalClicks": CLICKED, "pendingAttributions": 0, "confirmedAttributions": 2}
         await until(web, f"{of_mentor}/attribution-counts", coordinator, counts)

@@ -227,6 +227,27 @@ async def test_activity(web: Web, settings: Settings) -> None:
     assert latest["awards"] == answer["awards"][:1]
 
 
+async def test_reconciliation(web: Web, settings: Settings) -> None:
+    """The latest runs, the latest first, with what they have left; another organisation's are not told."""
+    assert await ask(web, "reconciliation") == {"runs": []}
+    put_mentor(settings)
+    put_mentor(settings, org_id=OTHER_ORG)
+    insert = (
+        "INSERT INTO reconciliation_runs (org_id, run_id, source, started_at, finished_at, members_read, matched, "
+        "without_code, unclear, incomplete, rows_left) "
+        "VALUES (%s, %s, 'json', %s, %s, 10, 4, 5, 1, %s, '[[\"page 1, row 3\", \"status is empty\"]]')"
+    )
+    for number, incomplete in enumerate((None, "there is more")):
+        at = COUNTED_AT + number * HOUR
+        execute(settings, insert, [ORG, new_id(), at, at + HOUR, incomplete])
+    execute(settings, insert, [OTHER_ORG, new_id(), COUNTED_AT + 9 * HOUR, None, None])
+    latest, before = (await ask(web, "reconciliation"))["runs"]
+    assert (latest["complete"], latest["incomplete"]) == (False, "there is more")
+    assert (before["complete"], before["matched"], before["unchanged"], before["unclear"]) == (True, 4, 5, 1)
+    assert before["rowsLeft"] == [{"place": "page 1, row 3", "reason": "status is empty"}]
+    assert len((await ask(web, "reconciliation", limit=1))["runs"]) == 1
+
+
 async def test_answers_are_asked_for_again_by_their_etag(web: Web, settings: Settings) -> None:
     """What has not changed is 304; what may be kept is never shown without asking."""
     for path in ("summary", "leaderboard", "daily", "channels", "activity"):

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from edges.reconciliation.configuring import check_fields, check_statuses, check_url, read_pairs, token_from
+from edges.reconciliation.configuring import check_url, read_pairs, token_from
 from edges.reconciliation.errors import BadSource
+from edges.reconciliation.mapping import Reading
+from edges.reconciliation.oauth import Client, of_tenant
 from edges.reconciliation.runs import Kind, Source
 
 
 def test_pairs() -> None:
     """The first equals sign separates; a name of theirs may hold another."""
     assert read_pairs(["member_id = id", "status=a=b"], option="--field") == {"member_id": "id", "status": "a=b"}
-    assert check_statuses({"Aktiv": "confirmed"}) == {"aktiv": "confirmed"}
-    assert check_fields({"withdrawn_at": "endedon"}) == {"withdrawn_at": "endedon"}
+    Reading(fields={"withdrawn_at": "endedon"}, statuses={"aktiv": "confirmed"}, marks={"merged": "left_out"}).check()
 
 
 @pytest.mark.parametrize("pair", ["member_id", "member_id=", "=id", ""])
@@ -28,9 +29,40 @@ def test_what_is_no_pair(pair: str) -> None:
 def test_names_that_there_are_not() -> None:
     """A misspelt name of ours would silently be ignored."""
     with pytest.raises(BadSource, match="no such field; give one of member_id"):
-        check_fields({"memberid": "id"})
+        Reading(fields={"memberid": "id"}).check()
     with pytest.raises(BadSource, match="one of confirmed, withdrawn, pending"):
-        check_statuses({"1": "active"})
+        Reading(statuses={"1": "active"}).check()
+    with pytest.raises(BadSource, match="one of withdrawn, left_out, ignored"):
+        Reading(marks={"merged": "yes"}).check()
+
+
+@pytest.mark.parametrize(
+    ("times", "zone", "fault"),
+    [
+        ("%d.%m.%Y", "Europe/Nowhere", "no such time zone"),
+        ("", "../etc/passwd", "no such time zone"),
+        ("", "+99:99", "no such time zone"),
+        ("epoch", "", "--times epoch: give seconds"),
+        ("%c", "", "give seconds"),
+        ("%H:%M", "", "give seconds"),
+    ],
+)
+def test_times_that_cannot_be_read(times: str, zone: str, fault: str) -> None:
+    """A pattern needs day and month, and nothing that a language decides."""
+    with pytest.raises(BadSource, match=fault):
+        Reading(times=times, zone=zone).check()
+
+
+def test_whom_a_tenant_asks_for_tokens() -> None:
+    """Microsoft Entra's address, and the environment that the list is in as the scope."""
+    client = of_tenant("alder.onmicrosoft.com", "abc", "https://alder.crm4.dynamics.com/api/data/v9.2/contacts?x=1")
+    assert client == Client(
+        token_url="https://login.microsoftonline.com/alder.onmicrosoft.com/oauth2/v2.0/token",  # noqa: S106  an address
+        client_id="abc",
+        scope="https://alder.crm4.dynamics.com/.default",
+    )
+    with pytest.raises(BadSource, match="--tenant"):
+        of_tenant("../evil", "abc", "https://h/")
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def word(status: str, minute: int = 0, *, number: int = 1, code: str = CODES[0])
 
 def key_of(member: Member) -> bytes:
     """Return the pair's key."""
-    return pair_key(member.code, member.member_id)
+    return pair_key(member.code or "", member.member_id)
 
 
 def follow(found: dict[bytes, Pair], events: list[Member]) -> dict[bytes, Pair]:
@@ -80,6 +80,16 @@ def test_the_latest_word_counts() -> None:
     """Of several rows of a pair the latest is taken; at the same instant that of the withdrawal."""
     words = [word("confirmed", 1), word("withdrawn", 3), word("confirmed", 3), word("confirmed", 9, number=2)]
     assert list(latest_words(words).values()) == [words[1], words[3]]
+
+
+def test_two_rows_that_contradict_each_other_are_unclear() -> None:
+    """One says confirmed, the other withdrawn and not when: nobody knows which is the later."""
+    undated = word("withdrawn", 9)._replace(is_dated=False)
+    for rows in ([word("confirmed", 3), undated], [undated, word("confirmed", 3)]):
+        (said,) = latest_words([*rows, word("confirmed", 20)]).values()
+        assert said.unclear is not None
+    (said,) = latest_words([undated, word("withdrawn", 3)]).values()
+    assert said.unclear is None
 
 
 def test_what_is_published() -> None:

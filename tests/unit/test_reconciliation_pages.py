@@ -25,7 +25,8 @@ from cryptography.x509.oid import NameOID
 from edges.reconciliation import endpoint as endpoint_module
 from edges.reconciliation.address import origin_of
 from edges.reconciliation.endpoint import ATTEMPTS, Endpoint
-from edges.reconciliation.errors import BadSource, PageGone, SourceFailed
+from edges.reconciliation.errors import BadSource, PageGone, SourceBusy, SourceFailed
+from edges.reconciliation.mapping import Reading
 from edges.reconciliation.members import BadRow, MemberReader
 from edges.reconciliation.pages import csv_pages, first_url, json_pages
 from tests.membership_system import Answer, MembershipSystem, running_membership_system
@@ -139,11 +140,22 @@ def test_given_up_in_the_end(system: MembershipSystem) -> None:
 
 
 def test_who_wants_long_peace_gets_it(system: MembershipSystem) -> None:
-    """A system that asks for an hour is left to the next run."""
+    """A system that asks for an hour is not waited for here: it is come back to."""
     system.always = Answer(429, headers={"Retry-After": "3600"})
-    with pytest.raises(SourceFailed, match="answered 429, and asks for 3600 s"):
+    with pytest.raises(SourceBusy, match="answered 429, and asks for 3600 s") as busy:
         Asking(system).rows()
+    assert busy.value.pause_s == 3600
     assert len(system.asked) == 1
+
+
+@pytest.mark.parametrize("zone", ["+0000", "-0000", "GMT"])
+def test_peace_until_a_date(system: MembershipSystem, zone: str) -> None:
+    """A date is UTC's whatever this machine's zone is, also where nothing is known of where it is from."""
+    until = datetime.now(UTC) + timedelta(seconds=400)
+    system.always = Answer(503, headers={"Retry-After": f"{until:%a, %d %b %Y %H:%M:%S} {zone}"})
+    with pytest.raises(SourceBusy) as busy:
+        Asking(system).rows()
+    assert 390 < busy.value.pause_s <= 400
 
 
 def test_silence_and_lost_connections_are_asked_again(
@@ -211,7 +223,7 @@ def test_a_trickle_ends_too(system: MembershipSystem, monkeypatch: pytest.Monkey
     ("body", "fault"),
     [
         (b'{"value": [', "page 1 is not JSON"),
-        (b'{"value": "\xff"}', "page 1 is not JSON"),
+        (b'{"value": "\xff"}', "neither a list nor an object"),
         (b"[" * 100_000, "page 1 is not JSON"),
         (b"<html>", "page 1 is not JSON"),
         (b"17", "neither a list nor an object"),
@@ -315,7 +327,7 @@ def test_a_page_that_is_gone_is_told_apart(system: MembershipSystem, status: int
 def test_a_refused_token_is_said(system: MembershipSystem) -> None:
     """What opens the system is the first thing to look at."""
     system.token = "another"  # noqa: S105 - it opens nothing
-    with pytest.raises(SourceFailed, match="answered 401; give a good token"):
+    with pytest.raises(SourceFailed, match="answered 401; give what opens it"):
         Asking(system).rows()
 
 
@@ -331,7 +343,7 @@ def test_addresses_are_not_logged(system: MembershipSystem, caplog: pytest.LogCa
 
 def csv_rows(text: str) -> dict[str, object]:
     """Return the rows of a CSV file by their places."""
-    pages = csv_pages(iter(text.splitlines(keepends=True)), "members.csv", MemberReader({}, {}))
+    pages = csv_pages(iter(text.splitlines(keepends=True)), "members.csv", MemberReader(Reading()))
     return {row.place: row.content for each in pages for row in each.rows}
 
 
@@ -340,13 +352,16 @@ def test_csv(separator: str) -> None:
     """The header says how fields are separated; a row is named by its line."""
     lines = ["Member ID,Referral Code,Confirmed At", '1,"two\nlines",3', "", "4,5"]
     text = "\n".join(lines).replace(",", separator)
-    first = {"Member ID": "1", "Referral Code": "two\nlines", "Confirmed At": "3"}
-    assert csv_rows(text) == {"members.csv:3": first, "members.csv:5": {"Member ID": "4", "Referral Code": "5"}}
+    rows = csv_rows(text)
+    assert rows["members.csv:3"] == {"Member ID": "1", "Referral Code": "two\nlines", "Confirmed At": "3"}
+    assert str(rows["members.csv:5"]) == "ends before Confirmed At"
+    assert len(rows) == 2
 
 
 def test_csv_bad_rows_are_named_and_the_rest_goes_on() -> None:
-    """A row with too many fields would be read in the wrong columns; a quote never closed has no end."""
-    rows = csv_rows("member_id,referral_code,confirmed_at\n1,2,3,4\n5,6,7\n" + '"' + "x\n" * 100_000)
+    """A row with too many fields would be read in the wrong columns; a quote never closed costs its own line."""
+    rows = csv_rows("member_id,referral_code,confirmed_at\n1,2,3,4\n5,6,7\n" + '"' + "x\n" * 5_000 + "8,9,10\n")
+    assert rows["members.csv:5004"] == {"member_id": "8", "referral_code": "9", "confirmed_at": "10"}
     assert isinstance(rows["members.csv:2"], BadRow)
     assert rows["members.csv:3"] == {"member_id": "5", "referral_code": "6", "confirmed_at": "7"}
     assert any("no row of CSV" in str(row) for row in rows.values())
@@ -354,7 +369,9 @@ def test_csv_bad_rows_are_named_and_the_rest_goes_on() -> None:
 
 def test_csv_without_a_column_that_every_member_needs() -> None:
     """The error names the field and how to say what it is called."""
-    with pytest.raises(SourceFailed, match=r"no column for member_id, referral_code; .* --field member_id=COLUMN"):
+    with pytest.raises(
+        SourceFailed, match=r"no column for member_id, referral_code, confirmed_at; .* --field member_id=COLUMN"
+    ):
         csv_rows("name;registered_at\n")
     with pytest.raises(SourceFailed, match="no column"):
         csv_rows("")

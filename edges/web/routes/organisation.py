@@ -8,7 +8,7 @@ from litestar import Request, Response, get
 from litestar.params import FromPath, QueryParameter
 
 from edges.web import organisation
-from edges.web.answers import Activity, Channels, Daily, FieldError, Leaderboard, Summary
+from edges.web.answers import Activity, Channels, Daily, FieldError, Leaderboard, Reconciliation, Summary
 from edges.web.caching import UNCHANGED, kept
 from edges.web.identity import BEARER, coordinators_of_org
 from edges.web.organisation import BadCursor, Place
@@ -66,6 +66,14 @@ async def activity(
     return kept(request, await organisation.activity(services.database, canonical_uuid(org_id), limit=limit))
 
 
+@get(f"{_ORGANISATION}/reconciliation", summary="The latest runs of reconciliation", **_ROUTE)
+async def reconciliation(
+    request: AnyRequest, services: Opened, org_id: FromPath[str], limit: _Limit = 5
+) -> Response[Reconciliation]:
+    """Answer with the latest runs, the latest first, and what each has left for somebody to look at."""
+    return kept(request, await organisation.reconciliation(services.database, canonical_uuid(org_id), limit=limit))
+
+
 def _place(cursor: str) -> Place:
     try:
         return organisation.read_cursor(cursor)
@@ -73,4 +81,4 @@ def _place(cursor: str) -> Place:
         raise bad_fields(FieldError(field="after", message="is not the `next` of a page")) from None
 
 
-HANDLERS: Final = [summary, leaderboard, daily, channels, activity]
+HANDLERS: Final = [summary, leaderboard, daily, channels, activity, reconciliation]

@@ -14,6 +14,7 @@ import { saveExport } from "./export.js";
 import { Figures } from "./figures.js";
 import { showFirstSteps } from "./first-steps.js";
 import { Leaderboard } from "./leaderboard.js";
+import { showMembership } from "./membership.js";
 import { showPipeline } from "./pipeline.js";
 
 /**
@@ -55,6 +56,11 @@ class Dashboard {
       settle,
     });
     this.pipeline = new Panel("#pipeline", { load: () => api.get("/pipeline"), show: showPipeline, settle });
+    this.membership = new Panel("#membership", {
+      load: () => api.get("/reconciliation?limit=1"),
+      show: showMembership,
+      settle,
+    });
     this.connection = new Connection(() => this.stream.start());
     this.stream = new EventStream({
       url: `${api.organisation}/events`,
@@ -112,7 +118,7 @@ class Dashboard {
   }
 
   #loadPanels() {
-    return Promise.all([this.daily, this.channels, this.leaderboard, this.activity].map((panel) => panel.load()));
+    return Promise.all([this.daily, this.channels, this.leaderboard, this.activity, this.membership].map((panel) => panel.load()));
   }
 
   /** Bring the panels up to date; where more changes meanwhile, once more after a pause. */

@@ -53,6 +53,25 @@
  *
  * @typedef {{milestones: Milestone[], awards: Award[]}} Activity
  *
+ * @typedef {object} ReconciliationRun
+ * @property {string} source
+ * @property {string} startedAt
+ * @property {string | null} finishedAt  null: it runs, or did not come to its end
+ * @property {number} membersRead
+ * @property {number} matched
+ * @property {number} backFilled
+ * @property {number} withdrawn
+ * @property {number} unchanged
+ * @property {number} unclear
+ * @property {number} badRows
+ * @property {boolean} complete
+ * @property {string | null} incomplete
+ * @property {string | null} error
+ * @property {string | null} askAgainAt
+ * @property {{place: string, reason: string}[]} rowsLeft
+ *
+ * @typedef {{runs: ReconciliationRun[]}} Reconciliation
+ *
  * @typedef {object} Pipeline
  * @property {{name: string, lag: number}[]} components
  * @property {number} deadLetters

@@ -1,0 +1,346 @@
+"""Where a list goes on: what a page says of the next one, in any of the ways in which systems say it.
+
+Three answers: an address, the end, or "more, and where is not said". Where a page gives a number or a word instead of
+an address, it goes into the query's parameter: the one configured, one that the address has, or one of the same name.
+That is a guess, and said to be one: a server that does not know the parameter gives a page that was read before, or an
+empty one, and neither is taken for the end. Names are compared without case and signs: `has_more` is `hasMore`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+
+from edges.reconciliation.address import followed
+from edges.reconciliation.endpoint import Answer
+from edges.reconciliation.mapping import folded
+
+HOLDERS: Final = frozenset(
+    {
+        "links", "link", "paging", "pagination", "pager", "page", "pageinfo", "meta", "metadata", "cursor", "cursors",
+        "responsemetadata", "navigation", "hydraview", "view", "info", "resultinfo", "pagecontext", "pageable", "next",
+    }
+)  # fmt: skip
+"""Objects beside the list that say how it goes on."""
+LINKS: Final = (
+    "odatanextlink", "nextlink", "next", "nexturl", "nexthref", "nextrecordsurl", "nextpageurl", "nextpagelink",
+    "nextpageuri", "nexturi", "hydranext", "nextpage", "moreurl",
+)  # fmt: skip
+"""Names under which an address, a number or a word leads on."""
+CURSORS: Final = (
+    "nextpagetoken", "nexttoken", "nextcursor", "nextpagecursor", "cursor", "endcursor", "after", "nextoffset",
+    "offset",
+    "continuation", "continuationtoken", "scrollid", "nextstart", "marker", "nextmarker", "skiptoken", "bookmark",
+    "nextpageid", "vidoffset",
+)  # fmt: skip
+"""Names under which a word leads on."""
+SAID_AGAIN: Final = frozenset(
+    {"cursor", "after", "marker", "bookmark", "offset", "continuation", "skiptoken", "vidoffset"}
+)
+"""Those under which a page may also say what it was asked for."""
+INTO: Final[Mapping[str, str]] = {
+    "endcursor": "after",
+    "nexttoken": "",
+    "vidoffset": "vidOffset",
+    "skiptoken": "$skiptoken",
+}
+"""Parameters that are not called like the name without `next`; empty: called just so."""
+MORE: Final = (
+    "hasmore", "hasnext", "hasnextpage", "more", "moreitems", "morerecords", "hasmoreitems", "hasmorepages",
+    "hasmorerecords",
+    "hasmoreresults", "istruncated", "truncated", "partial", "incompleteresults", "moreavailable", "morepages",
+)  # fmt: skip
+LAST: Final = ("done", "last", "islast", "islastpage", "complete", "finished", "endofrecords", "end")
+TOTALS: Final = (
+    "odatacount", "total", "totalcount", "totalresults", "totalelements", "totalitems", "totalsize", "totalrecords",
+    "totalentries", "totalrows", "totalhits", "hydratotalitems", "recordsfiltered", "numfound", "resultcount", "count",
+)  # fmt: skip
+"""The last one may also be the page's own."""
+PAGES: Final = ("totalpages", "pages", "pagecount", "lastpage", "numpages", "pagestotal")
+NUMBERS: Final = ("page", "currentpage", "pagenumber", "number", "pageindex", "pageno")
+DELTA_LINKS: Final = ("odatadeltalink", "deltalink")
+
+SIZES: Final = frozenset(
+    {"limit", "perpage", "pagesize", "size", "top", "maxresults", "first", "count", "rows", "take", "pagelimit", "n"}
+)
+"""Parameters by which an address asks for so many rows."""
+OFFSETS: Final = frozenset({"offset", "start", "skip", "from", "startindex", "pageoffset"})
+PLACES: Final = OFFSETS | {
+    "page",
+    "p",
+    "pagenumber",
+    "pageindex",
+    "pageno",
+    "cursor",
+    "after",
+    "pagetoken",
+    "pagecursor",
+}
+"""Parameters by which an address says where a page begins."""
+
+_ADDRESS_NAME: Final = re.compile(r"link|url|uri|href", re.IGNORECASE)
+_ADDRESS: Final = re.compile(r"/|\.|\?|https?:|[A-Za-z][\w.-]*(?:/[\w.-]+)*\?|[a-z][\w-]*(?:/[a-z0-9_-]+)+$")
+_QUERY: Final = re.compile(r"[$A-Za-z][\w$\[\]]*=[^=]")
+_RANGE: Final = re.compile(r"(?:\w+[ =])?([0-9]+)-([0-9]+)/([0-9]+|\*)")
+_WORD_MAX: Final = 4_000
+
+
+class Continuation(NamedTuple):
+    """What a page says of the rest of the list."""
+
+    url: str | None = None
+    """Where the next page is."""
+    more: str | None = None
+    """Why this cannot be the end, though where it goes on is not said."""
+    total: int | None = None
+    """How many rows the whole list has, as the page says."""
+    delta_url: str | None = None
+    """Where what changes from now on can be asked for."""
+    is_end_said: bool = False
+    """The page itself says that nothing follows."""
+    is_guess: bool = False
+    """The parameter of `url` is neither configured nor in the address that was asked."""
+
+
+def continuation(
+    answer: Answer, rows: int, around: tuple[Mapping[str, Any], ...], *, number: int = 1, parameter: str = ""
+) -> Continuation:
+    """Return how the list goes on after a page with so many rows.
+
+    Args:
+        answer: the page.
+        rows: how many it has.
+        around: the objects around the list.
+        number: of the page, counted from 1.
+        parameter: what a number or a word goes into; empty: found out.
+
+    Raises SourceFailed where the next page is at another origin.
+
+    """
+    said = _Said(answer, around, number, parameter)
+    total = said.total()
+    target = said.link() or said.word()
+    if target is not None and target.url:
+        is_end_said = said.says(MORE) is False
+        return Continuation(followed(target.url, page=answer.url), None, total, None, is_end_said, target.is_guess)
+    more = target.why if target is not None else said.more()
+    if more:
+        url = said.next_by_number(rows)
+        return Continuation(url, None, total) if url else Continuation(None, more, total)
+    delta = next((value for name in DELTA_LINKS if isinstance(value := said.first(name), str) and value), None)
+    is_end_said = delta is not None or said.end()
+    if rows and not is_end_said and rows == said.rows_asked():
+        more = f"the page has the {rows:,} rows that the address asks for, and nothing says that no more follow"
+    delta_url = None if delta is None else followed(delta, page=answer.url)
+    return Continuation(None, more or None, total, delta_url, is_end_said)
+
+
+class _Target(NamedTuple):
+    """Where the list goes on, or why that is not known."""
+
+    url: str = ""
+    why: str = ""
+    is_guess: bool = False
+
+
+class _Said:
+    """All that a page says beside its rows."""
+
+    def __init__(self, answer: Answer, around: tuple[Mapping[str, Any], ...], number: int, parameter: str) -> None:
+        self._answer = answer
+        self._number = number
+        self._parameter = parameter
+        self._query = parse_qsl(urlsplit(answer.url).query, keep_blank_values=True)
+        places = [name for name, _ in self._query if folded(name) in PLACES]
+        self._place = places[0] if len(places) == 1 else ""
+        """The parameter by which the address says where its page begins; empty: none, or it is not clear which."""
+        self._values: dict[str, list[tuple[str, Any]]] = {}
+        for name, value in _beside(around):
+            self._values.setdefault(folded(name), []).append((name, value))
+
+    def first(self, *names: str) -> Any:  # noqa: ANN401  anything that JSON can be
+        """Return what stands under the first of the names that has anything."""
+        return next((value for _, value in self._all(*names) if value is not None), None)
+
+    def says(self, names: tuple[str, ...]) -> bool | None:
+        """Return whether a flag of one of the names is set; None: there is none."""
+        for _, value in self._all(*names):
+            text = str(value).strip().lower() if isinstance(value, str | int) else ""
+            if text in {"true", "1", "false", "0"}:
+                return text in {"true", "1"}
+        return None
+
+    def link(self) -> _Target | None:
+        """Return where a link leads; None: there is none."""
+        for name, value in self._all(*LINKS):
+            if (target := self._target(name, value)) is not None:
+                return target
+        for _, value in self._all("links", "link"):  # [{"rel": "next", "href": "..."}]
+            for each in value if isinstance(value, list) else ():
+                if isinstance(each, Mapping) and each.get("rel", each.get("relation")) in ("next", ["next"]):
+                    return self._target("next", each)
+        return _Target(self._answer.next_link) if self._answer.next_link else None
+
+    def word(self) -> _Target | None:
+        """Return where a cursor leads that is not under the name of a link; None: there is none."""
+        number = self._answer.headers.get("x-next-page", "").strip()
+        if number:
+            return self._into(self._parameter or self._place or "page", number)
+        if self.says(MORE) is False or self.says(LAST) is True:
+            return None
+        for name, value in self._all(*CURSORS):
+            if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
+                continue
+            if folded(name) == "offset" and isinstance(value, int):
+                continue  # where this page begins, as a rule
+            into = _parameter_of(name)
+            if folded(name) in SAID_AGAIN and (into, str(value)) in self._query:
+                continue
+            return self._into(self._parameter or into, str(value))
+        return None
+
+    def more(self) -> str:
+        """Return why there must be more; empty: nothing says so."""
+        if self.says(MORE) is True:
+            return "the page says that there is more, and not where"
+        if self.says(LAST) is False:
+            return "the page says that it is not the last, and not where the next one is"
+        number, pages = self._numbers()
+        if pages is not None and number is not None and number < pages:
+            return f"the page says that there are {pages:,}, and not where the next one is"
+        if pages is not None and number is None and pages > self._number:
+            return f"the page says that there are {pages:,}, and not where the next one is"
+        part = self._part()
+        if part is not None and part[0] + 1 < part[1]:
+            return f"the answer says that it is a part of {part[1]:,} rows"
+        return ""
+
+    def end(self) -> bool:
+        """Tell whether the page says that it is the last: by a flag, a place for a link that is empty, or a total."""
+        if self.says(MORE) is False or self.says(LAST) is True:
+            return True
+        if any(_whole(value) is not None for _, value in self._all(*TOTALS[:-1])):
+            return True  # what is missing to it is seen in the end
+        places = (*LINKS, "nextcursor", "nextpagetoken", "links", "link", "odatacontext")
+        if any(name in self._values for name in places) or "x-next-page" in self._answer.headers:
+            return True
+        number, pages = self._numbers()
+        return (pages is not None and number is not None) or "rel=" in self._answer.headers.get("link", "")
+
+    def total(self) -> int | None:
+        """Return how many rows the whole list has, as far as it is said."""
+        totals = (_whole(value) for _, value in self._all(*TOTALS))
+        headers = (_whole(self._answer.headers.get(name)) for name in ("x-total-count", "x-total"))
+        found = next((total for total in (*totals, *headers) if total is not None and total >= 0), None)
+        part = self._part()
+        return part[1] if found is None and part is not None else found
+
+    def next_by_number(self, rows: int) -> str:
+        """Return the next page's address where that is the address with a larger number; empty: it is not."""
+        place = self._parameter or self._place
+        asked = _whole(dict(self._query).get(place))
+        if not place or asked is None:
+            return ""
+        if folded(place) in OFFSETS:
+            return _with(self._answer.url, place, str(asked + rows)) if rows else ""
+        return _with(self._answer.url, place, str(asked + 1))
+
+    def rows_asked(self) -> int | None:
+        """Return how many rows the address asks for; None: it does not say."""
+        return next((_whole(value) for name, value in self._query if folded(name) in SIZES), None)
+
+    def _all(self, *names: str) -> Iterator[tuple[str, Any]]:
+        for name in names:
+            yield from self._values.get(name, ())
+
+    def _numbers(self) -> tuple[int | None, int | None]:
+        """Return the page's number, counted from 1, and how many there are."""
+        number, pages = _whole(self.first(*NUMBERS)), _whole(self.first(*PAGES))
+        headers = self._answer.headers
+        if pages is None:
+            number, pages = number or _whole(headers.get("x-page")), _whole(headers.get("x-total-pages"))
+        is_from_zero = number is not None and "number" in self._values and "totalpages" in self._values  # Spring's
+        return (number or 0) + 1 if is_from_zero else number, pages
+
+    def _part(self) -> tuple[int, int] | None:
+        """Return which row is the last, counted from 0, and how many there are, as Content-Range says."""
+        found = _RANGE.fullmatch(self._answer.headers.get("content-range", "").strip())
+        return (int(found[2]), int(found[3])) if found and found[3] != "*" else None
+
+    def _target(self, name: str, value: object) -> _Target | None:  # noqa: PLR0911  one for each form
+        """Return where a value under the name of a link leads; None: nowhere."""
+        if isinstance(value, Mapping):
+            return self._target_inside(name, value)
+        if value is True or (isinstance(value, str) and value.strip().lower() == "true"):
+            return _Target(why=f"the page says {name}: true, and not where")
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            return None
+        text = str(value).strip()
+        if text.lower() in {"", "null", "none", "false", "0"} or text.startswith("-"):
+            return None
+        if _whole(text) is not None:
+            return self._by_number(name, text)
+        if _ADDRESS_NAME.search(name) or _ADDRESS.match(text):
+            return _Target(text)
+        if _QUERY.match(text):
+            return _Target(f"?{text}")
+        is_word = folded(self._place) in PLACES - OFFSETS and not folded(self._place).startswith("p")
+        return self._into(self._parameter or (self._place if is_word else "cursor"), text[:_WORD_MAX])
+
+    def _target_inside(self, name: str, value: Mapping[str, Any]) -> _Target | None:
+        for inner in ("href", "link", "url", "uri", "@id"):
+            if isinstance(value.get(inner), str) and value[inner].strip():
+                return _Target(value[inner].strip())
+        for inner, found in value.items():
+            is_word = isinstance(found, str | int) and not isinstance(found, bool) and str(found)
+            if is_word and folded(inner) in {*CURSORS, "page", "number", "token", "pagetoken"}:
+                return self._into(self._parameter or _parameter_of(inner), str(found))
+        return _Target(why=f"the page says under {name} that more follows, in a way not known") if value else None
+
+    def _by_number(self, name: str, text: str) -> _Target:
+        if not self._parameter and not self._place and int(text) != self._number + 1:
+            return _Target(why=f"the page says {name}: and a number, and not of what")
+        return self._into(self._parameter or self._place or "page", text)
+
+    def _into(self, name: str, value: str) -> _Target:
+        is_known = bool(self._parameter) or name in dict(self._query)
+        return _Target(_with(self._answer.url, name, value), is_guess=not is_known)
+
+
+def _beside(around: tuple[Mapping[str, Any], ...]) -> Iterator[tuple[str, Any]]:
+    """Yield names and values of all that stands beside the list, those in objects that say how it goes on too."""
+    for each in around:
+        for name, value in each.items():
+            yield name, value
+            if isinstance(value, Mapping) and folded(name) in HOLDERS - {"next"}:
+                for inner_name, inner in value.items():
+                    yield inner_name, inner
+                    if isinstance(inner, Mapping) and folded(inner_name) in HOLDERS - {"next"}:
+                        yield from inner.items()
+
+
+def _parameter_of(name: str) -> str:
+    """Return the parameter that a word goes into: `next_page_token` into `page_token`."""
+    known = INTO.get(folded(name))
+    if known is not None:
+        return known or name
+    rest = re.sub(r"^next[_-]?", "", name, flags=re.IGNORECASE)
+    return rest[:1].lower() + rest[1:] if rest else name
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdecimal():
+        return int(value) if len(value) <= _WORD_MAX else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _with(url: str, name: str, value: str) -> str:
+    """Return an address with one parameter of its query set; the others stay as they stand."""
+    parts = urlsplit(url)
+    same = {name, quote(name, safe=""), quote(name, safe="$[]")}
+    kept = [each for each in parts.query.split("&") if each and each.partition("=")[0] not in same]
+    return urlunsplit(parts._replace(query="&".join([*kept, f"{quote(name, safe='$[]')}={quote(value, safe='')}"])))
