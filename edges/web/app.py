@@ -7,6 +7,7 @@ To add routes: a module in `edges/web/routes/` with a list `HANDLERS`, and a lin
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from litestar import Litestar
@@ -32,7 +33,9 @@ from edges.web.routes import (
 from edges.web.services import Services
 
 if TYPE_CHECKING:
-    from litestar.types import ControllerRouterHandler, Message
+    from collections.abc import Iterable
+
+    from litestar.types import ControllerRouterHandler, Message, Send
 
 _ROUTES: Final = (
     codes,
@@ -90,6 +93,11 @@ class Web(Litestar):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
+        method = scope["method"]
+        if method == "HEAD" and not _is_share_link(scope["path"]):
+            # As GET, of which the server sends the head: it has the scope that says HEAD. What goes on without end
+            # ends, because after the answer's head it hears that the client is gone.
+            scope, send = {**scope, "method": "GET"}, _head_alone(send)
         started_s = time.perf_counter()
         status = 0
 
@@ -98,6 +106,8 @@ class Web(Litestar):
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], *_SECURITY_HEADERS]
+                if status == HTTPStatus.METHOD_NOT_ALLOWED or method == "OPTIONS":
+                    message["headers"] = _with_head(message["headers"])
             await send(message)
 
         try:
@@ -105,5 +115,29 @@ class Web(Litestar):
         finally:
             seconds = time.perf_counter() - started_s
             route = scope.get("path_template") or UNMATCHED
-            self._metrics.observe(route, scope["method"], status, seconds)
-            self._access_log.note(scope["method"], route, status, seconds)
+            self._metrics.observe(route, method, status, seconds)
+            self._access_log.note(method, route, status, seconds)
+
+
+def _with_head(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return an answer's headers with HEAD among what an address takes, where GET is."""
+    return [
+        (name, value + b", HEAD" if name == b"allow" and b"GET" in value and b"HEAD" not in value else value)
+        for name, value in headers
+    ]
+
+
+def _is_share_link(path: str) -> bool:
+    """Tell whether HEAD is another thing than GET: of share links it is not counted."""
+    return path.lower() == "/r" or path[:3].lower() == "/r/"
+
+
+def _head_alone(send: Send) -> Send:
+    """Return what sends an answer's head, and nothing after it."""
+
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return send_head

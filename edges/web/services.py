@@ -25,6 +25,7 @@ from edges.web.access_log import AccessLog
 from edges.web.clicks.filtered import FilteredClicks
 from edges.web.clicks.landing import LandingPages
 from edges.web.clicks.recorder import ClickRecorder
+from edges.web.clicks.unsure import UnsureClicks
 from edges.web.database import ROLE, Database
 from edges.web.feed import Feed
 from edges.web.identity import TokenVerifier
@@ -50,6 +51,7 @@ class Services:
     registry: CodeRegistry
     webhook_secrets: WebhookSecrets
     clicks: ClickRecorder
+    unsure_clicks: UnsureClicks
     landings: LandingPages
     filtered: FilteredClicks
     feed: Feed
@@ -69,27 +71,32 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     Raises SettingsError where a setting cannot be used.
     """
     async with AsyncExitStack() as opened:
+        at_postgres = settings.model_copy(update={"database_url": settings.web_database_url or settings.database_url})
         access_log = await opened.enter_async_context(AccessLog(settings))
-        database = await opened.enter_async_context(Database(settings))
+        database = await opened.enter_async_context(Database(at_postgres))
         producer = await opened.enter_async_context(AcknowledgedProducer(settings))
         secrets = SecretStore(database, secret_box(settings) if settings.secret_keys else _NoKeys(settings))
-        relay = OutboxRelay(settings, role=ROLE)
+        relay = OutboxRelay(at_postgres, role=ROLE)
         relay.start()
         opened.push_async_callback(relay.stop)
         clicks = await opened.enter_async_context(ClickRecorder(settings))
+        landings = LandingPages(database)
+        unsure_clicks = await opened.enter_async_context(UnsureClicks(landings, clicks))
         filtered = await opened.enter_async_context(FilteredClicks(database))
         metrics = Metrics()
         metrics.registry.register(clicks)
+        metrics.registry.register(unsure_clicks)
         metrics.registry.register(filtered)
         stopping = asyncio.Event()
-        feed = await opened.enter_async_context(Feed(settings.database_url, partial(summary, database), stopping))
+        feed = await opened.enter_async_context(Feed(at_postgres.database_url, partial(summary, database), stopping))
         pipeline = await opened.enter_async_context(Pipeline(settings, metrics.registry))
         yield Services(
             settings=settings,
             access_log=access_log,
             metrics=metrics,
             clicks=clicks,
-            landings=LandingPages(database),
+            unsure_clicks=unsure_clicks,
+            landings=landings,
             filtered=filtered,
             tokens=TokenVerifier(settings),
             database=database,
