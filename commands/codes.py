@@ -1,4 +1,4 @@
-"""`referrals codes issue`: a mentor's referral code."""
+"""`referrals codes`: a mentor's referral code, and whether its link works."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from uuid import UUID
 
 import rich_click as click
 
+from models.errors import BadCode
+from models.typed_codes import read_code
 from process.lines import json_line
 
 if TYPE_CHECKING:
+    from edges.registry.disabling import ShareLink
     from edges.registry.issuing import Issued
 
 
 @click.group()
 def command() -> None:
-    """Issue referral codes."""
+    """Issue referral codes, and stop their links."""
 
 
 @command.command()
@@ -49,3 +52,48 @@ def issue(*, org_id: UUID, mentor_id: UUID, as_json: bool) -> None:
         "is_new": issued.is_new,
     }
     click.echo(json_line(fields | ({"share_url": link} if link else {})))
+
+
+@command.command()
+@click.argument("code", required=False)
+@click.option("--org", "org_id", type=click.UUID, metavar="UUID", help="The mentor's organisation, in place of CODE.")
+@click.option("--mentor", "mentor_id", type=click.UUID, metavar="UUID", help="The mentor, with --org.")
+@click.option("--undo", is_flag=True, help="Let the link work again.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+def disable(*, code: str | None, org_id: UUID | None, mentor_id: UUID | None, undo: bool, as_json: bool) -> None:
+    """Stop a mentor's share link: it leads to the neutral page, and its clicks are not counted any more.
+
+    The code stays his: his counts and badges stand, and confirmations that come late still count. Running servers take
+    note of it within half a minute.
+    """
+    from edges.registry.database import owner_database  # noqa: PLC0415  `--help` needs no Postgres
+    from edges.registry.disabling import set_disabled  # noqa: PLC0415  the same
+    from process.settings import load_settings  # noqa: PLC0415  the same
+
+    if (code is None) is (org_id is None) or (org_id is None) is not (mentor_id is None):
+        raise click.UsageError("give a CODE, or --org and --mentor")
+    try:
+        code = code and read_code(code)
+    except BadCode as fault:
+        raise click.UsageError(str(fault)) from None
+
+    async def run() -> ShareLink:
+        async with owner_database(load_settings().database_url) as database:
+            return await set_disabled(database, code=code, org_id=org_id, mentor_id=mentor_id, is_disabled=not undo)
+
+    link = asyncio.run(run())
+    if as_json:
+        click.echo(
+            json_line(
+                {
+                    "referral_code": link.code,
+                    "org_id": str(link.org_id),
+                    "mentor_id": str(link.mentor_id),
+                    "disabled_at": link.disabled_at and link.disabled_at.isoformat(),
+                }
+            )
+        )
+    elif link.disabled_at is None:
+        click.echo(f"{link.code}: the link works")
+    else:
+        click.echo(f"{link.code}: the link is disabled since {link.disabled_at:%Y-%m-%d %H:%M:%S} UTC")

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
+
+from process.addresses import web_address
 
 ENVIRONMENT_PREFIX = "REFERRALS_"
 DAY_S = 24 * 60 * 60
@@ -22,7 +24,11 @@ DEFAULT_PREFIX = "referrals."
 FORMER_APP_ID = "referral-streams"
 """What the stream app was called under every prefix, before each prefix had a name of its own."""
 
+_CHANNEL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_CHANNELS_MAX = 15  # a mentor has 16 with a name of their own (rule 6), and `unknown` is one of them
+
 _TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]*")  # what Kafka allows in a topic's name
+_PATH = re.compile(r"/(?![/\\])[!-~]*")  # of this server; two slashes, or a slash and a backslash, begin a host
 _ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -87,6 +93,16 @@ class Settings(BaseSettings):
         description="How people reach the HTTP side, for share links; default: where it listens.",
     )
     neutral_url: str = Field("/welcome", description="Where links with an unknown code lead.")
+    channels: Annotated[tuple[str, ...], NoDecode] = Field(
+        (
+            *("whatsapp", "sms", "email", "qr", "print", "facebook", "messenger", "instagram", "x", "linkedin"),
+            *("telegram", "signal", "snapchat", "tiktok", "viber"),
+        ),
+        description="Channels that links and webhooks may name: whatsapp,sms,email; any other is counted as `other`.",
+    )
+    landing_parameters: Literal["all", "channel", "none"] = Field(
+        "all", description="What landing pages get of a link's query beside the code: all, the channel alone, or none."
+    )
     secret_keys: SecretStr | None = Field(
         None,
         description="Keys that encrypt the organisations' secrets: VERSION:BASE64 of 32 bytes, several by commas; "
@@ -158,6 +174,40 @@ class Settings(BaseSettings):
                 message = f"{value!r} is not what crontab understands; give for example '0 3 * * *', or off"
                 raise ValueError(message) from None
         return value
+
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _split_channels(cls, value: Any) -> Any:  # noqa: ANN401  the type is what is being found out
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("channels")
+    @classmethod
+    def _check_channels(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        bad = [name for name in value if not _CHANNEL_NAME.fullmatch(name)]
+        if bad or len(set(value)) != len(value) or len(value) > _CHANNELS_MAX:
+            message = (
+                f"{','.join(bad or value)!r}: give at most {_CHANNELS_MAX} different words of 1 to 32 characters, "
+                "a-z, 0-9, '_' and '-', for example whatsapp,sms,email"
+            )
+            raise ValueError(message)
+        return value
+
+    @field_validator("public_url", "neutral_url")
+    @classmethod
+    def _check_web_address(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Let pass what people can be sent to; a host of other letters is written in ASCII."""
+        if value is None or (info.field_name == "neutral_url" and _PATH.fullmatch(value)):
+            return value
+        try:
+            address = web_address(value)
+        except ValueError as fault:
+            message = f"{value[:100]!r} is no address that people can be sent to: {fault}"
+            raise ValueError(message) from None
+        if info.field_name == "public_url" and (address.query or address.fragment):
+            message = f"{value[:100]!r}: a code is put behind it, so it has no query and no fragment"
+            raise ValueError(message)
+        query = f"?{address.query}" if address.query else ""
+        return f"{address.origin}{address.path}{query}" + (f"#{address.fragment}" if address.fragment else "")
 
     @field_validator("bootstrap_servers")
     @classmethod

@@ -33,7 +33,8 @@ BEGIN
         GRANT SELECT, INSERT, UPDATE ON filtered_clicks TO referrals_app;
         GRANT SELECT ON organisation_secrets, codes_outbox, milestone_thresholds TO referrals_app;
         GRANT INSERT ON mentors, referral_codes, codes_outbox TO referrals_app;
-        GRANT EXECUTE ON FUNCTION take_from_outbox(integer), landing_of_code(text) TO referrals_app;
+        GRANT EXECUTE ON FUNCTION take_from_outbox(integer), landing_of_code(text), codes_that_begin_with(text)
+            TO referrals_app;
     END IF;
 
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_sinks') THEN

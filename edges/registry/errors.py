@@ -10,6 +10,7 @@ RegistryError
 ├── SecretUnreadable     a stored secret cannot be decrypted
 ├── BadSecret            a secret that was handed in cannot be one
 ├── NoCodeLeft           every candidate code of a mentor is taken
+├── NoSuchCode           the code was not issued, or the mentor has none
 └── NotPublished         codes are stored, but Kafka has not got them yet
 
 A message names the culprit and the remedy and never holds a secret. The command line prints it as one line.
@@ -63,6 +64,10 @@ class BadSecret(RegistryError):  # noqa: N818 - the same
 
 class NoCodeLeft(RegistryError):  # noqa: N818 - the same
     """A mentor's code and all its suffixes are issued to others."""
+
+
+class NoSuchCode(RegistryError):  # noqa: N818 - the same
+    """There is no such code."""
 
 
 class NotPublished(RegistryError):  # noqa: N818 - the same

@@ -36,7 +36,7 @@ GIVE_WAY_S: Final = 0.05
 """How long the other has, before we begin again, to take what it waited for."""
 
 _STORED: Final = """
-SELECT mentor_id::text, referral_code, issued_at
+SELECT mentor_id::text, referral_code, issued_at, disabled_at
 FROM referral_codes
 WHERE org_id = %(org_id)s AND mentor_id = ANY(%(mentor_ids)s::uuid[])
 """
@@ -60,7 +60,7 @@ waiting AS (
     INSERT INTO codes_outbox (org_id, referral_code, mentor_id, issued_at)
     SELECT %(org_id)s, referral_code, mentor_id, issued_at FROM new_codes
 )
-SELECT mentor_id::text, referral_code, issued_at FROM new_codes
+SELECT mentor_id::text, referral_code, issued_at, NULL FROM new_codes
 """
 
 
@@ -73,6 +73,8 @@ class Issued:
     issued_at: datetime
     is_new: bool
     """False: it had been stored before, and nothing was written."""
+    disabled_at: datetime | None = None
+    """Since when its link leads nowhere; None: it works."""
 
 
 class CodeRegistry:
@@ -158,4 +160,7 @@ async def _find(connection: Connection, org_id: UUID, mentor_ids: Sequence[UUID]
 
 
 def _by_mentor(rows: Iterable[tuple[Any, ...]], *, is_new: bool) -> dict[UUID, Issued]:
-    return {UUID(mentor_id): Issued(UUID(mentor_id), code, issued_at, is_new) for mentor_id, code, issued_at in rows}
+    return {
+        UUID(mentor_id): Issued(UUID(mentor_id), code, issued_at, is_new, disabled_at)
+        for mentor_id, code, issued_at, disabled_at in rows
+    }

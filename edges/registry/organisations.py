@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from edges.registry.database import rows_of
 from edges.registry.errors import BadOrganisation, OrganisationExists, unknown_organisation
 from edges.registry.secrets import NewSecret, SecretStore
+from process.addresses import web_address
 
 if TYPE_CHECKING:
     from edges.registry.database import OwnerDatabase
@@ -136,9 +137,8 @@ def _checked_name(name: str) -> str:
 def _checked_url(url: str) -> str:
     """Return a landing page's address if people can be sent there: only http and https, never javascript:."""
     try:
-        parts = urlsplit(url)
-        is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.username is None
-        _ = parts.port
+        web_address(url)
+        is_good = urlsplit(url).username is None
     except ValueError:
         is_good = False
     if not (is_good and len(url) <= URL_LENGTH_MAX and url.isprintable() and " " not in url):

@@ -66,6 +66,8 @@ class ReferralCode(Answer, frozen=True, kw_only=True):
     issued_at: datetime
     share_url: str
     """The link to share."""
+    disabled_at: datetime | None
+    """Since when the link leads nowhere: the mentor has left, or it was misused. Null: it works."""
 
 
 class ComponentLag(Answer, frozen=True, kw_only=True):
@@ -121,6 +123,8 @@ class MentorProfile(Answer, frozen=True, kw_only=True):
     referral_code: str | None
     """Null: no code has been issued to him."""
     share_url: str | None
+    link_disabled_at: datetime | None
+    """Since when the link leads nowhere: the mentor has left, or it was misused. Null: it works."""
     next_badge: NextBadge | None
     """Null: he holds every badge there is."""
 

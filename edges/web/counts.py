@@ -13,6 +13,8 @@ from edges.web.queries import statement
 from models.events import in_utc
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from edges.web.database import Database
 
 
@@ -29,6 +31,7 @@ class Profile(NamedTuple):
 
     is_known: bool
     referral_code: str | None
+    link_disabled_at: datetime | None
     next_badge: NextBadge | None
 
 
@@ -59,9 +62,10 @@ async def attribution_counts(database: Database, org_id: str, mentor_id: str, ch
 async def profile(database: Database, org_id: str, mentor_id: str) -> Profile:
     """Return a mentor's code and next badge."""
     values = {"org_id": org_id, "mentor_id": mentor_id}
-    ((is_known, code, confirmed, name, threshold),) = await database.rows(org_id, statement("mentor"), values)
+    rows = await database.rows(org_id, statement("mentor"), values)
+    ((is_known, code, disabled_at, confirmed, name, threshold),) = rows
     badge = None if name is None else NextBadge(name=name, threshold=threshold, remaining=threshold - confirmed)
-    return Profile(is_known, code, badge)
+    return Profile(is_known, code, disabled_at and in_utc(disabled_at), badge)
 
 
 async def milestones_of(database: Database, org_id: str, mentor_id: str) -> list[Milestone] | None:

@@ -26,11 +26,12 @@ FROM (SELECT) AS once
 LEFT JOIN mentor_counts ON org_id = %(org_id)s AND mentor_id = %(mentor_id)s;
 
 -- name: mentor --
--- One row: whether he is known, his code, his confirmed count, and the badge that he earns next: the lowest above his
--- count that he does not hold, and the count at which a milestone brings it. What no milestone brings is not promised.
+-- One row: whether he is known, his code, since when its link is disabled, his confirmed count, and the badge that he
+-- earns next: the lowest above his count that he does not hold, and the count at which a milestone brings it. What no milestone brings is not promised.
 SELECT
     EXISTS (SELECT FROM mentors WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s),
     (SELECT referral_code FROM referral_codes WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s),
+    (SELECT disabled_at FROM referral_codes WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s),
     counts.confirmed,
     badge.name,
     badge.comes_at

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
@@ -17,9 +18,11 @@ from models.partitioning import partition_of
 from models.topics import CLICKS
 from operations.topics import create_topics
 from process.settings import Settings
+from tests import damaged_links
 from tests.clicks import Clicked, clicks_in_topic
+from tests.damaged_links import CASES
 from tests.factories import CODE, MENTOR, ORG, OTHER_MENTOR, OTHER_ORG, UNKNOWN_CODE
-from tests.web import Web, running_web
+from tests.web import Web, bearer, running_web
 
 pytestmark = pytest.mark.integration
 
@@ -90,7 +93,7 @@ async def test_click(web: Web) -> None:
     """The answer leads to the landing page, with its own query and fragment; the click is in the topic as agreed."""
     answer = await follow(web, f"/r/{CODE}?c=whatsapp")
     assert answer.status_code == 302
-    assert answer.headers["location"] == f"https://example.org/join?x=1&ref={CODE}#top"
+    assert answer.headers["location"] == f"https://example.org/join?x=1&ref={CODE}&c=whatsapp#top"
     assert answer.headers["cache-control"] == "no-store"
     assert answer.content == b""
     (click,) = await published(web, 1)
@@ -104,18 +107,84 @@ async def test_click(web: Web) -> None:
 
 
 async def test_channels(web: Web) -> None:
-    """A channel is cleaned as the contract says; none stays none."""
-    asked = {
+    """A channel is one of the list, or `other`; none stays none."""
+    asked: dict[str, str | None] = {
         "": None,
         "?c=": None,
         "?c=%20WhatsApp%20": "whatsapp",
-        f"?c={'x' * 40}": "x" * 32,
-        "?c=%ff": "\ufffd",
-        "?c=%ed%a0%80%00": "\ufffd" * 3,
+        "?c=sms.": "sms",
+        f"?c={'x' * 40}": "other",
+        "?c=%ff": "other",
+        "?c=%E2%80%AE%00email": "email",
     }
     for query_string in asked:
         await follow(web, f"/r/{CODE}{query_string}")
     assert Counter(click.channel for click in await published(web, len(asked))) == Counter(asked.values())
+
+
+async def test_settings_of_channels_and_of_what_landing_pages_learn(registered: Settings) -> None:
+    """The list is the installation's, and so is whether landing pages get more than the code."""
+    async with running_web(registered, channels=("church",), landing_parameters="none") as web:
+        answer = await follow(web, f"/r/{CODE}?c=church&utm_source=x")
+        assert answer.headers["location"] == f"https://example.org/join?x=1&ref={CODE}#top"
+        await follow(web, f"/r/{CODE}?c=whatsapp")
+        assert sorted(str(click.channel) for click in await published(web, 2)) == ["church", "other"]
+
+
+async def test_the_landing_page_learns_channel_and_campaign(web: Web) -> None:
+    """What the page's own address says stands, and the code is the link's."""
+    answer = await follow(web, f"/r/{CODE}?utm_campaign=spring&c=SMS&x=theirs&ref=OTHER00001")
+    assert answer.headers["location"] == f"https://example.org/join?x=1&ref={CODE}&c=sms&utm_campaign=spring#top"
+
+
+async def test_damaged_links(registered: Settings) -> None:
+    """Each of the corpus leads on and is counted for its code, or leads to the neutral page and is not."""
+    for number, code in enumerate((damaged_links.CODE, damaged_links.SHORT, damaged_links.LONG)):
+        issue(registered, code, f"0b000000-0000-4000-8000-0000000001{number:02}")
+    async with running_web(registered) as web:
+        for case in CASES:
+            answer = await follow(web, case.link)
+            led_to = parse_qs(urlsplit(answer.headers["location"]).query).get("ref", [None])
+            assert (case.link, answer.status_code, led_to) == (case.link, 302, [case.code])
+        repaired = Counter((case.code, case.channel) for case in CASES if case.code is not None)
+        clicks = await published(web, repaired.total())
+        assert Counter(((click.key or b"").decode(), click.channel) for click in clicks) == repaired
+
+
+async def test_a_damaged_link_while_postgres_is_away(web: Web, parts: Parts) -> None:
+    """What is certain is repaired; of what is not nobody can be asked, so it is not counted."""
+    await follow(web, f"/r/{CODE}?c=sms")
+    parts.postgres.stop()
+    try:
+        certain = await follow(web, f"/r/{CODE}.?c=email")
+        doubtful = await follow(web, f"/r/{CODE}%E2%80%A6")
+    finally:
+        parts.postgres.start()
+    assert certain.headers["location"] == f"https://example.org/join?x=1&ref={CODE}&c=email#top"
+    assert doubtful.headers["location"] == "/welcome"
+    assert sorted(str(click.channel) for click in await published(web, 2)) == ["email", "sms"]
+
+
+async def test_disabled(web: Web) -> None:
+    """The link of a mentor who has left leads to the neutral page and counts nothing; his page says so."""
+    settings = web.services.settings
+    await follow(web, f"/r/{CODE}?c=sms")
+    query(settings, "UPDATE referral_codes SET disabled_at = now()")
+    web.services.landings._known.clear()  # noqa: SLF001  half a minute later
+    for link in (f"/r/{CODE}", f"/r/{CODE}."):
+        assert (await follow(web, link)).headers["location"] == "/welcome"
+    path = f"/v1/orgs/{ORG}/mentors/{MENTOR}"
+    coordinator = bearer(org_id=ORG)
+    profile = (await web.get(path, headers=coordinator)).json()
+    assert profile["referralCode"] == CODE
+    assert profile["linkDisabledAt"].endswith("Z")
+    assert (await web.get(f"{path}/qr.svg", headers=coordinator)).status_code == 404
+    asked_again = await web.post(f"{path}/referral-code", headers=coordinator)
+    assert (asked_again.status_code, asked_again.json()["disabledAt"]) == (200, profile["linkDisabledAt"])
+    query(settings, "UPDATE referral_codes SET disabled_at = NULL")
+    web.services.landings._unknown.clear()  # noqa: SLF001  two seconds later
+    await follow(web, f"/r/{CODE}?c=email")
+    assert sorted(str(click.channel) for click in await published(web, 2)) == ["email", "sms"]
 
 
 async def test_typed_by_hand(web: Web) -> None:
@@ -151,8 +220,8 @@ async def test_head(web: Web) -> None:
     """HEAD gets the redirect and is not counted."""
     answer = await web.head(f"/r/{CODE}", headers={"User-Agent": PERSON})
     assert (answer.status_code, answer.headers["location"]) == (302, f"https://example.org/join?x=1&ref={CODE}#top")
-    await follow(web, f"/r/{CODE}?c=get")
-    assert [click.channel for click in await published(web, 1)] == ["get"]
+    await follow(web, f"/r/{CODE}?c=qr")
+    assert [click.channel for click in await published(web, 1)] == ["qr"]
 
 
 async def test_filtered(web: Web) -> None:
@@ -161,12 +230,16 @@ async def test_filtered(web: Web) -> None:
     for _ in range(3):
         assert (await follow(web, f"/r/{CODE}", agent=PREVIEW)).headers["location"].startswith("https://example.org/")
     await follow(web, f"/r/{CODE}", agent="Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")
-    await follow(web, f"/r/{CODE}", **{"Sec-Purpose": "prefetch;prerender"})
+    for header in ("Sec-Purpose", "Purpose", "X-Moz"):
+        ahead = await follow(web, f"/r/{CODE}", **{header: "prefetch"})
+        assert (ahead.status_code, ahead.headers["cache-control"], ahead.content) == (503, "no-store", b"")
+        assert "location" not in ahead.headers
+    await follow(web, f"/r/{CODE}", **{"Sec-Fetch-Dest": "image"})
     await follow(web, f"/r/{CODE}", agent="")
     await follow(web, f"/r/{UNKNOWN_CODE}", agent=PREVIEW)
-    await follow(web, f"/r/{CODE}?c=person")
-    assert [click.channel for click in await published(web, 1)] == ["person"]
-    expected = [("no_agent", 1), ("prefetch", 1), ("preview", 3), ("robot", 1)]
+    await follow(web, f"/r/{CODE}?c=sms")
+    assert [click.channel for click in await published(web, 1)] == ["sms"]
+    expected = [("embedded", 1), ("no_agent", 1), ("prefetch", 3), ("preview", 3), ("robot", 1)]
     rows = "SELECT reason, clicks FROM filtered_clicks WHERE org_id = %s AND day = (now() AT TIME ZONE 'UTC')::date"
     await until(lambda: query(settings, f"{rows} ORDER BY 1", ORG) == expected)
     assert 'referrals_clicks_filtered_total{reason="preview"} 3.0' in metrics(web)
@@ -234,19 +307,19 @@ async def test_code_issued_after_its_link_was_followed(web: Web) -> None:
 
 async def test_postgres_away(web: Web, parts: Parts) -> None:
     """Known codes lead on; others to the neutral page, and all are counted: it may be somebody's."""
-    await follow(web, f"/r/{CODE}?c=before")
+    await follow(web, f"/r/{CODE}?c=sms")
     parts.postgres.stop()
     try:
         web.services.landings._clock_s = lambda: float("inf")  # noqa: SLF001  what is known is not fresh any more
-        known = await follow(web, f"/r/{CODE}?c=known")
-        unknown = [await follow(web, f"/r/{UNKNOWN_CODE}?c=unknown") for _ in range(3)]
+        known = await follow(web, f"/r/{CODE}?c=email")
+        unknown = [await follow(web, f"/r/{UNKNOWN_CODE}?c=viber") for _ in range(3)]
         await follow(web, f"/r/{CODE}", agent=PREVIEW)
-        malformed = await follow(web, "/r/x?c=malformed")
+        malformed = await follow(web, "/r/x?c=qr")
     finally:
         parts.postgres.start()
-    assert known.headers["location"] == f"https://example.org/join?x=1&ref={CODE}#top"
+    assert known.headers["location"] == f"https://example.org/join?x=1&ref={CODE}&c=email#top"
     assert {answer.headers["location"] for answer in [*unknown, malformed]} == {"/welcome"}
     clicks = await published(web, 5)
-    assert sorted(str(click.channel) for click in clicks) == ["before", "known", "unknown", "unknown", "unknown"]
+    assert sorted(str(click.channel) for click in clicks) == ["email", "sms", "viber", "viber", "viber"]
     filtered = "SELECT reason, clicks FROM filtered_clicks"
     await until(lambda: query(web.services.settings, filtered) == [("preview", 1)])

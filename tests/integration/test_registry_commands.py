@@ -101,6 +101,8 @@ def test_an_organisation_from_making_to_a_new_secret(shell: Shell) -> None:
     org_id = made["org_id"]
     assert len(Webhook(made["webhook_secret"])._whsecret) == 32  # noqa: SLF001 - it tells it in no other way
 
+    refused = failed(shell.run("orgs", "set", org_id, "--landing-url", "https://☃.example/"), 1)
+    assert "is no landing page's address" in refused
     changed = shell.run("orgs", "set", org_id, "--name", "Blåveis", "--landing-url", "")
     assert changed.stdout == f"{org_id}  Blåveis; links lead to the neutral page\n"
     shown = shell.run("orgs", "list").stdout
@@ -141,6 +143,29 @@ def test_resealing_with_a_new_key(shell: Shell) -> None:
     done = shell.run("orgs", "reseal", secret_keys=f"{new},{SECRET_KEYS}")
     assert done.stdout == "2 secrets encrypted again; all are with key version 2 now\n"
     assert shell.run(*issue, secret_keys=new).returncode == 0
+
+
+def test_a_link_is_disabled_and_works_again(shell: Shell) -> None:
+    """By its code, typed in any way, or by whose it is; again changes nothing, and the code stays the mentor's."""
+    org_id = shell.new_organisation()
+    whose = (f"--org={org_id}", f"--mentor={MENTOR}")
+    code = shell.json("codes", "issue", *whose)["referral_code"]
+    disabled = shell.json("codes", "disable", f" {code.lower()} ")
+    assert disabled | {"disabled_at": None} == {
+        "referral_code": code,
+        "org_id": org_id,
+        "mentor_id": MENTOR,
+        "disabled_at": None,
+    }
+    assert disabled["disabled_at"].endswith("+00:00")
+    assert shell.json("codes", "disable", *whose) == disabled
+    assert shell.run("codes", "disable", *whose).stdout.startswith(f"{code}: the link is disabled since 20")
+    assert shell.run("codes", "issue", *whose).stdout == f"{code}\n"
+    assert shell.run("codes", "disable", code, "--undo").stdout == f"{code}: the link works\n"
+    assert "there is no code NEVER00001 here" in failed(shell.run("codes", "disable", "NEVER00001"), 1)
+    assert "there is no code of mentor" in failed(shell.run("codes", "disable", whose[0], f"--mentor={org_id}"), 1)
+    for arguments in ((), ("x",), (code, *whose), whose[:1], whose[1:]):
+        assert shell.run("codes", "disable", *arguments).returncode == 2
 
 
 def test_a_code_is_issued_once(shell: Shell, settings: Settings) -> None:

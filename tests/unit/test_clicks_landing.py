@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from edges.web.clicks import landing as landing_module
+from edges.web.clicks.damaged import Damaged
 from edges.web.clicks.landing import (
     AWAY_S,
     FRESH_S,
     UNKNOWN_FRESH_S,
-    Landing,
     LandingPages,
     LookupFailed,
-    split_landing_url,
+    read_landing_url,
 )
 from edges.web.database import Database, DatabaseUnavailable
 
@@ -35,14 +36,15 @@ from edges.web.database import Database, DatabaseUnavailable
         ("https://[::1]:8080/", "https://[::1]:8080/?ref=C"),
         ("https://example.org/bli medlem/å?q=ø", "https://example.org/bli%20medlem/%C3%A5?q=%C3%B8&ref=C"),
         ("https://blåbær.no/", "https://xn--blbr-roah.no/?ref=C"),
+        ("https://straße.example/", "https://xn--strae-oqa.example/?ref=C"),
+        ("https://faß.example:8443/", "https://xn--fa-hia.example:8443/?ref=C"),
+        ("https://例え。example/", "https://xn--r8jz45g.example/?ref=C"),
         ("https://example.org/\r\nSet-Cookie: a=b", "https://example.org/Set-Cookie:%20a=b?ref=C"),
     ],
 )
 def test_address(url: str, address: str) -> None:
     """The code is the parameter `ref`; query and fragment of the page stay, and what no header may hold is escaped."""
-    parts = split_landing_url(url)
-    assert parts is not None
-    assert Landing("org", *parts).address("C") == address
+    assert read_landing_url("org", url).address("C") == address
 
 
 @pytest.mark.parametrize(
@@ -60,23 +62,33 @@ def test_address(url: str, address: str) -> None:
         "https:///path",
         "https://[::1",
         "https://" + "å" * 70 + ".no/",
+        "https://☃.example/",
+        "https://ex\u200cample.org/",
+        "https://example.org:99999/",
     ],
 )
 def test_no_web_address(url: str) -> None:
     """Nothing but http and https with a host is redirected to."""
-    assert split_landing_url(url) is None
+    with pytest.raises(ValueError, match=r"\w"):
+        read_landing_url("org", url)
 
 
 @given(some.builds(lambda host, rest: f"https://{host}{rest}", some.sampled_from(["example.org", "å.no"]), some.text()))
 def test_any_address_fits_into_a_header(url: str) -> None:
     """Whatever stands behind the host, the address is printable ASCII, and the host stays in front."""
-    parts = split_landing_url(url)
-    if parts is not None:
-        address = Landing("org", *parts).address("C")
+    with suppress(ValueError):
+        address = read_landing_url("org", url).address("C")
         assert address.isascii()
         assert address.isprintable()
         assert " " not in address
         assert address.startswith("https://")
+
+
+def test_what_is_passed_on_stands_behind_the_code() -> None:
+    """Before the fragment; the page's own parameters are known, so that none is named twice."""
+    landing = read_landing_url("org", "https://example.org/join?X=1&ref=mine&y#top")
+    assert landing.address("C", "&c=sms") == "https://example.org/join?X=1&y&ref=C&c=sms#top"
+    assert landing.own == {"x", "y"}
 
 
 class Postgres(Database):
@@ -88,6 +100,8 @@ class Postgres(Database):
         self.held: asyncio.Event | None = None
         """If there, an answer waits for it."""
         self.landing_url: str | None = "https://example.org/"
+        self.issued: list[str] = []
+        """The codes that are looked through for those that begin alike."""
 
     async def rows(self, org_id: str | None, query: object, values: Any = None) -> list[tuple[Any, ...]]:  # noqa: ANN401, ARG002  Database's
         """Answer: codes that begin with an A were issued."""
@@ -96,6 +110,8 @@ class Postgres(Database):
             await self.held.wait()
         if self.is_away:
             raise DatabaseUnavailable("away")
+        if "begin_with" in str(query):
+            return [(code,) for code in self.issued if code.startswith(values[0])][:2]
         return [("org", self.landing_url)] if values[0].startswith("A") else []
 
 
@@ -195,6 +211,25 @@ async def test_silent(pages: LandingPages, postgres: Postgres, monkeypatch: pyte
         "https://example.org/?ref=A2",
     ]
     assert postgres.asked == ["A", "A2"]
+
+
+async def test_a_damaged_link_means_the_only_code_that_begins_so(pages: LandingPages, postgres: Postgres) -> None:
+    """What is certain is not asked for; else Postgres is, and while it is away nobody knows."""
+    doubtful = Damaged(("ABCDEFGH", "ABCDEFGHJK"), is_certain=False, query="")
+    assert await pages.mean(doubtful._replace(is_certain=True)) == "ABCDEFGH"
+    assert postgres.asked == []
+    for issued, means in (
+        (["ABCDEFGHJK"], "ABCDEFGHJK"),
+        (["ABCDEFGH"], "ABCDEFGH"),
+        (["ABCDEFGH", "ABCDEFGHJK"], None),
+        (["ABCDEFGHJKMN"], None),
+        ([], None),
+    ):
+        postgres.issued = issued
+        assert await pages.mean(doubtful) == means
+    postgres.is_away = True
+    with pytest.raises(LookupFailed):
+        await pages.mean(doubtful)
 
 
 async def test_memory_is_bounded(pages: LandingPages, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:

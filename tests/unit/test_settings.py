@@ -45,6 +45,24 @@ def test_a_prefix_from_the_environment_names_the_app_too(monkeypatch: pytest.Mon
     assert load_settings().app_id == "staging.stream"
 
 
+def test_addresses_that_people_are_sent_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of this server, or of another; a host of other letters as it was registered."""
+    monkeypatch.setenv("REFERRALS_NEUTRAL_URL", "/welcome?x=1")
+    monkeypatch.setenv("REFERRALS_PUBLIC_URL", "https://straße.example/verving")
+    settings = load_settings()
+    assert (settings.neutral_url, settings.public_url) == ("/welcome?x=1", "https://xn--strae-oqa.example/verving")
+    monkeypatch.setenv("REFERRALS_NEUTRAL_URL", "https://example.org/a b?q=ø#z")
+    assert load_settings().neutral_url == "https://example.org/a%20b?q=%C3%B8#z"
+
+
+def test_channels_are_read_as_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words separated by commas; more than a mentor's row has places for are refused."""
+    assert "whatsapp" in load_settings().channels
+    assert len(load_settings().channels) == 15
+    monkeypatch.setenv("REFERRALS_CHANNELS", "church, door_to-door ,")
+    assert load_settings().channels == ("church", "door_to-door")
+
+
 def test_an_empty_variable_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable without a value, as compose files pass it on, leaves the default."""
     monkeypatch.setenv("REFERRALS_PARTITIONS", "")
@@ -66,6 +84,17 @@ def test_an_empty_variable_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
         ("REFERRALS_TOPIC_PREFIX", "a b", "may hold only"),
         ("REFERRALS_RECONCILE_AT", "at night", "not what crontab understands"),
         ("REFERRALS_RECONCILE_AT", "0 3 30 2 *", "not what crontab understands"),
+        ("REFERRALS_PUBLIC_URL", "javascript:alert(1)", "is no address that people can be sent to"),
+        ("REFERRALS_PUBLIC_URL", "refer.example", "is no address that people can be sent to"),
+        ("REFERRALS_PUBLIC_URL", "https://refer.example/?x=1", "no query and no fragment"),
+        ("REFERRALS_NEUTRAL_URL", "javascript:alert(1)", "is no address that people can be sent to"),
+        ("REFERRALS_NEUTRAL_URL", "data:text/html,x", "is no address that people can be sent to"),
+        ("REFERRALS_NEUTRAL_URL", "//evil.example", "is no address that people can be sent to"),
+        ("REFERRALS_NEUTRAL_URL", "/\\evil.example", "is no address that people can be sent to"),
+        ("REFERRALS_CHANNELS", "sms,Two Words", "give at most 15 different words"),
+        ("REFERRALS_CHANNELS", "sms,sms", "give at most 15 different words"),
+        ("REFERRALS_CHANNELS", ",".join(f"c{number}" for number in range(16)), "give at most 15 different words"),
+        ("REFERRALS_LANDING_PARAMETERS", "some", "'all', 'channel' or 'none'"),
         ("REFERRALS_LOG_FORMAT", "xml", "'auto', 'json' or 'text'"),
         ("REFERRALS_SECURITY_PROTOCOL", "SASL_SSL", "needs REFERRALS_SASL_MECHANISM"),
     ],

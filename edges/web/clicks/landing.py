@@ -11,17 +11,17 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeVar
-from urllib.parse import quote, urlsplit
 
 import psycopg
 import structlog
 
+from edges.web.clicks.damaged import Damaged
+from edges.web.clicks.parameters import CODE
 from edges.web.database import Database, DatabaseUnavailable
+from process.addresses import web_address
 
 WELCOME: Final = "/welcome"
 """The built-in page, of organisations that have none of their own."""
-PARAMETER: Final = "ref"
-"""Names the code in the landing page's query."""
 
 FRESH_S: Final = 30.0
 """How long a changed landing page may go unnoticed."""
@@ -38,8 +38,7 @@ AWAY_S: Final = 1.0
 """While Postgres does not answer, one redirect in so long waits for it, and the others go at once."""
 
 _QUERY: Final = "SELECT org_id, landing_url FROM landing_of_code(%s)"
-_URL_CHARACTERS: Final = "!#$%&'()*+,/:;=?@[]~"
-"""What an address may have beside letters, digits and `-._`; the rest is escaped."""
+_BEGINNING: Final = "SELECT referral_code FROM codes_that_begin_with(%s)"
 
 log = structlog.get_logger("clicks")
 
@@ -53,10 +52,12 @@ class Landing(NamedTuple):
     before: str
     """The address up to where the code belongs."""
     after: str
+    own: frozenset[str]
+    """Names of the parameters that the address has itself, in lower case."""
 
-    def address(self, code: str) -> str:
-        """Return where the link with a code leads."""
-        return f"{self.before}{code}{self.after}"
+    def address(self, code: str, passed: str = "") -> str:
+        """Return where the link with a code leads; `passed` goes behind it: empty, or `&name=value...`."""
+        return f"{self.before}{code}{passed}{self.after}"
 
 
 class LookupFailed(Exception):  # noqa: N818  read as what happened
@@ -92,6 +93,25 @@ class LandingPages:
         if known is not None:
             return known[0]
         raise LookupFailed
+
+    async def mean(self, damaged: Damaged) -> str | None:
+        """Return the one code that a damaged link can mean; None where it may be another's as well.
+
+        Raises LookupFailed, after at most PATIENCE_S.
+        """
+        if damaged.is_certain:
+            return damaged.codes[0]
+        if not self._may_ask(self._clock_s()):
+            raise LookupFailed
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                rows = await self._database.rows(None, _BEGINNING, [damaged.codes[0]])
+        except (DatabaseUnavailable, TimeoutError, psycopg.Error):
+            self._is_away = True
+            raise LookupFailed from None
+        self._is_away = False
+        issued = [code for (code,) in rows]
+        return issued[0] if len(issued) == 1 and issued[0] in damaged.codes else None
 
     def _may_ask(self, now_s: float) -> bool:
         """Tell whether Postgres is worth waiting for: always while it answers, else once in AWAY_S."""
@@ -138,30 +158,27 @@ class LandingPages:
 @lru_cache(LANDINGS_MAX)
 def _landing(org_id: str, landing_url: str | None) -> Landing:
     """Return an organisation's landing page; one object for all its codes."""
-    parts = None if landing_url is None else split_landing_url(landing_url)
-    if parts is None and landing_url is not None:
-        log.warning("landing_url_unusable", org_id=org_id)  # checked where it is set, so somebody has got round that
-    return Landing(org_id, *(parts or (f"{WELCOME}?{PARAMETER}=", "")))
+    if landing_url is not None:
+        try:
+            return read_landing_url(org_id, landing_url)
+        except ValueError as fault:  # checked where it is set, so somebody has got round that
+            log.warning("landing_url_unusable", org_id=org_id, reason=str(fault))
+    return Landing(org_id, f"{WELCOME}?{CODE}=", "", frozenset())
 
 
-def split_landing_url(url: str) -> tuple[str, str] | None:
-    """Return what stands before and after the code in a landing page's address; None if it is no web address.
+def read_landing_url(org_id: str, url: str) -> Landing:
+    """Return a landing page's address around the code; raise ValueError where it is no web address.
 
     Its own query and fragment stay, but for a parameter of the code's name.
     """
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-        netloc = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode()
-    except ValueError:
-        return None
-    if parts.scheme not in {"http", "https"} or not host:
-        return None
-    kept = [each for each in parts.query.split("&") if each and each.partition("=")[0] != PARAMETER]
-    query = "&".join([*kept, f"{PARAMETER}="])
-    before = f"{parts.scheme}://{netloc}{parts.path or '/'}?{query}"
-    after = f"#{parts.fragment}" if parts.fragment else ""
-    return quote(before, safe=_URL_CHARACTERS), quote(after, safe=_URL_CHARACTERS)
+    address = web_address(url)
+    kept = [each for each in address.query.split("&") if each and each.partition("=")[0] != CODE]
+    return Landing(
+        org_id,
+        before=f"{address.origin}{address.path or '/'}?{'&'.join([*kept, CODE])}=",
+        after=f"#{address.fragment}" if address.fragment else "",
+        own=frozenset(each.partition("=")[0].lower() for each in kept),
+    )
 
 
 def _keep(remembered: dict[str, Value], code: str, value: Value, most: int) -> None:

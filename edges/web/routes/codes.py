@@ -21,6 +21,7 @@ from edges.web.identity import BEARER, mentor_or_coordinator
 from edges.web.links import share_url
 from edges.web.problems import Problem, bad_fields, problem_answers, unavailable
 from edges.web.services import Opened
+from models.events import in_utc
 from models.identifiers import is_uuid
 from process.settings import SettingsError
 
@@ -64,6 +65,7 @@ async def issue_code(
             mentor_id=str(issued.mentor_id),
             issued_at=issued.issued_at,
             share_url=share_url(request, services.settings, issued.code),
+            disabled_at=issued.disabled_at and in_utc(issued.disabled_at),
         ),
         status_code=HTTPStatus.CREATED if issued.is_new else HTTPStatus.OK,
         headers={"Cache-Control": "no-store"},

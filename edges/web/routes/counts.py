@@ -61,12 +61,19 @@ async def mentor(
 ) -> Response[MentorProfile]:
     """Answer with what he shares, and what he earns next."""
     org_id, mentor_id = canonical_uuid(org_id), _checked(mentor_id)
-    is_known, code, next_badge = await profile(services.database, org_id, mentor_id)
-    _require_known(request, is_known=is_known)
-    url = None if code is None else share_url(request, services.settings, code)
+    found = await profile(services.database, org_id, mentor_id)
+    _require_known(request, is_known=found.is_known)
+    code = found.referral_code
     return kept(
         request,
-        MentorProfile(org_id=org_id, mentor_id=mentor_id, referral_code=code, share_url=url, next_badge=next_badge),
+        MentorProfile(
+            org_id=org_id,
+            mentor_id=mentor_id,
+            referral_code=code,
+            share_url=None if code is None else share_url(request, services.settings, code),
+            link_disabled_at=found.link_disabled_at,
+            next_badge=found.next_badge,
+        ),
     )
 
 

@@ -22,7 +22,7 @@ MEDIA_TYPE: Final = "image/svg+xml"
 QUIET_ZONE: Final = 4
 """Modules of white around it, without which readers do not find it."""
 
-_CODE_OF: Final = "SELECT referral_code FROM referral_codes WHERE org_id = %s AND mentor_id = %s"
+_CODE_OF: Final = "SELECT referral_code, disabled_at FROM referral_codes WHERE org_id = %s AND mentor_id = %s"
 
 
 @get(
@@ -39,11 +39,13 @@ _CODE_OF: Final = "SELECT referral_code FROM referral_codes WHERE org_id = %s AN
 async def qr_code(
     request: Request[Any, Any, Any], services: Opened, org_id: FromPath[str], mentor_id: FromPath[UUID]
 ) -> Response[bytes]:
-    """Answer with the picture; 404 where the mentor has no code."""
+    """Answer with the picture; 404 where the mentor has no code, or his link is disabled."""
     org_id = canonical_uuid(org_id)
     rows = await services.database.rows(org_id, _CODE_OF, [org_id, mentor_id])
     if not rows:
         raise Problem(HTTPStatus.NOT_FOUND, "no code was issued to this mentor here")
+    if rows[0][1] is not None:
+        raise Problem(HTTPStatus.NOT_FOUND, "this mentor's link is disabled")
     picture = io.BytesIO()
     segno.make(share_url(request, services.settings, rows[0][0]), error="m", micro=False).save(
         picture, kind="svg", border=QUIET_ZONE, light="#fff", omitsize=True, xmldecl=False

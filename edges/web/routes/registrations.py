@@ -26,9 +26,10 @@ from edges.web.bodies import JsonAnswer, read_body
 from edges.web.problems import Problem, bad_fields, field_error, problem_answers
 from edges.web.services import Opened
 from edges.web.webhooks import BadSignature, SignedHeaders, signed_headers, verify
+from models.channels import listed_channel
 from models.codes import normalise_code
 from models.errors import BadCode
-from models.events import DeviceMetadata, Instant, Registration, Status, clean_channel, encode_event, is_too_much
+from models.events import DeviceMetadata, Instant, Registration, Status, encode_event, is_too_much
 from models.identifiers import NAMESPACE, canonical_uuid, is_uuid
 from models.topics import REGISTRATIONS
 from process.fault_points import fault_point
@@ -75,7 +76,7 @@ async def take_registration(request: Request[Any, Any, Any], services: Opened, o
         verify(signed, body, await services.webhook_secrets.good(org_id), now_s=time.time())
     except BadSignature as fault:
         raise Problem(HTTPStatus.UNAUTHORIZED, str(fault)) from None
-    registration = read_registration(body, org_id, signed)
+    registration = read_registration(body, org_id, signed, services.settings.channels)
     fault_point("ingest.verified")
     await services.producer.produce(
         REGISTRATIONS.full_name(services.settings.topic_prefix),
@@ -87,8 +88,8 @@ async def take_registration(request: Request[Any, Any, Any], services: Opened, o
     return JsonAnswer(msgspec.json.encode(answer), status=HTTPStatus.ACCEPTED)
 
 
-def read_registration(body: bytes, org_id: str, signed: SignedHeaders) -> Registration:
-    """Return the event that a verified webhook asks to publish; of the device only the channel.
+def read_registration(body: bytes, org_id: str, signed: SignedHeaders, channels: tuple[str, ...]) -> Registration:
+    """Return the event that a verified webhook asks to publish; of the device only the channel, if it is of the list.
 
     Raises Problem, 422, which names the field.
     """
@@ -113,7 +114,7 @@ def read_registration(body: bytes, org_id: str, signed: SignedHeaders) -> Regist
         status=posted.status,
         occurred_at=posted.occurred_at or datetime.fromtimestamp(signed.sent_s, UTC),
         org_id=org_id,
-        device_metadata=_channel_alone(posted.device_metadata),
+        device_metadata=_channel_alone(posted.device_metadata, channels),
     )
 
 
@@ -123,10 +124,11 @@ def _attribution_id(org_id: str, webhook_id: bytes) -> str:
     return canonical_uuid(text) if is_uuid(text) else str(uuid5(NAMESPACE, f"{org_id}:{text}"))
 
 
-def _channel_alone(device: DeviceMetadata | None) -> DeviceMetadata | None:
+def _channel_alone(device: DeviceMetadata | None, channels: tuple[str, ...]) -> DeviceMetadata | None:
     if device is None or device.share_channel is None:
         return None
-    return DeviceMetadata(share_channel=clean_channel(device.share_channel))
+    channel = listed_channel(device.share_channel, channels)
+    return None if channel is None else DeviceMetadata(share_channel=channel)
 
 
 HANDLERS: Final = [take_registration]

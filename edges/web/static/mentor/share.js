@@ -3,6 +3,7 @@
 import { ApiError } from "../shared/api.js";
 import { copyButton } from "../shared/copying.js";
 import { announce, element, fill, icon } from "../shared/dom.js";
+import { dateAndTime } from "../shared/format.js";
 import { save } from "../shared/saving.js";
 import { drawQr } from "./qr.js";
 
@@ -47,6 +48,10 @@ export function showShare(body, mentor, api) {
     return;
   }
   const { referralCode, shareUrl } = mentor;
+  if (mentor.linkDisabledAt !== null) {
+    fill(body, stopped(referralCode, mentor.linkDisabledAt));
+    return;
+  }
   const qr = element("div", { class: "qr", "aria-busy": "true" }, element("span", { class: "bone" }));
   fill(
     body,
@@ -157,6 +162,25 @@ async function showQr(place, { mentorId, referralCode }, api) {
 }
 
 /**
+ * What stands in the link's place when it leads nowhere any more.
+ *
+ * @param {string} referralCode
+ * @param {string} since
+ */
+function stopped(referralCode, since) {
+  return element(
+    "div",
+    { class: "link" },
+    element(
+      "p",
+      {},
+      `The link is disabled since ${dateAndTime(since)}: it leads nowhere, and clicks are not counted. What was counted stays.`,
+    ),
+    element("p", { class: "code-line" }, "Code: ", element("strong", { class: "id" }, referralCode)),
+  );
+}
+
+/**
  * What stands where there is no code yet: a button that gets one.
  *
  * @param {HTMLElement} body
@@ -172,7 +196,8 @@ function offer(body, mentor, api) {
     try {
       const made = await api.post(`/mentors/${encodeURIComponent(mentor.mentorId)}/referral-code`);
       announce("The link is made.");
-      showShare(body, { ...mentor, referralCode: made.referralCode, shareUrl: made.shareUrl }, api);
+      const { referralCode, shareUrl, disabledAt: linkDisabledAt } = made;
+      showShare(body, { ...mentor, referralCode, shareUrl, linkDisabledAt }, api);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       fault.textContent = error.status === 403 ? "A coordinator of your organisation has to make it." : error.message;

@@ -64,6 +64,7 @@
  * @property {string} mentorId
  * @property {string | null} referralCode
  * @property {string | null} shareUrl
+ * @property {string | null} linkDisabledAt Since when the link leads nowhere; null: it works.
  * @property {{name: string, threshold: number, remaining: number} | null} nextBadge
  *
  * @typedef {object} Counts
