@@ -209,6 +209,18 @@ class Settings(BaseSettings):
         query = f"?{address.query}" if address.query else ""
         return f"{address.origin}{address.path}{query}" + (f"#{address.fragment}" if address.fragment else "")
 
+    @field_validator("jwt_jwks_url")
+    @classmethod
+    def _check_keys_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            if not parts.hostname or not (
+                parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
+            ):
+                message = f"{value[:100]!r}: keys of tokens come by https, or by http from this machine"
+                raise ValueError(message)
+        return value
+
     @field_validator("bootstrap_servers")
     @classmethod
     def _check_addresses(cls, value: str) -> str:

@@ -32,7 +32,7 @@ from edges.web.routes import (
 from edges.web.services import Services
 
 if TYPE_CHECKING:
-    from litestar.types import ControllerRouterHandler, Message
+    from litestar.types import ControllerRouterHandler, Message, Send
 
 _ROUTES: Final = (
     codes,
@@ -90,6 +90,10 @@ class Web(Litestar):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
+        if scope["method"] == "HEAD" and not _is_share_link(scope["path"]):
+            # As GET, of which the server sends the head: it has the scope that says HEAD. What goes on without end
+            # ends, because after the answer's head it hears that the client is gone.
+            scope, send = {**scope, "method": "GET"}, _head_alone(send)
         started_s = time.perf_counter()
         status = 0
 
@@ -107,3 +111,19 @@ class Web(Litestar):
             route = scope.get("path_template") or UNMATCHED
             self._metrics.observe(route, scope["method"], status, seconds)
             self._access_log.note(scope["method"], route, status, seconds)
+
+
+def _is_share_link(path: str) -> bool:
+    """Tell whether HEAD is another thing than GET: of share links it is not counted."""
+    return path.lower() == "/r" or path[:3].lower() == "/r/"
+
+
+def _head_alone(send: Send) -> Send:
+    """Return what sends an answer's head, and nothing after it."""
+
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return send_head

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 CHANNEL: Final = "referrals_changes"
 PAGES_MAX: Final = 500
 """Pages that one process serves; each is a connection and a few kilobytes."""
+PAGES_OF_ORGANISATION_MAX: Final = 250
+"""How many of them an organisation may have. Where all places are taken, one that has fewer pages than another takes
+the place of the other's oldest."""
 PAUSE_S: Final = 1.0
 """Between two summaries of an organisation."""
 POLL_S: Final = 15.0
@@ -40,11 +43,11 @@ log = structlog.get_logger("web")
 
 
 class TooManyPages(Exception):  # noqa: N818  read as what is wrong
-    """As many pages are open as this process serves."""
+    """As many pages are open as this process serves, or serves to one organisation."""
 
 
 class FeedEnded(Exception):  # noqa: N818  read as what is wrong
-    """The server stops."""
+    """The server stops, or another organisation needs the place."""
 
 
 class Page:
@@ -58,7 +61,7 @@ class Page:
     async def next(self, timeout_s: float) -> Changed | None:
         """Return the latest change that the page has not been told; None if none comes in time.
 
-        Raises FeedEnded when the server stops.
+        Raises FeedEnded when the server stops, or another needs the place.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
@@ -114,10 +117,20 @@ class Feed:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def has_room(self, org_id: str) -> bool:
+        """Tell whether an organisation may open another page."""
+        pages = len(self._audiences[org_id].pages) if org_id in self._audiences else 0
+        if pages >= PAGES_OF_ORGANISATION_MAX:
+            return False
+        return not self._is_full or pages + 1 < len(self._largest.pages)
+
     @property
-    def is_full(self) -> bool:
-        """Whether as many pages are open as one process serves."""
+    def _is_full(self) -> bool:
         return sum(len(audience.pages) for audience in self._audiences.values()) >= PAGES_MAX
+
+    @property
+    def _largest(self) -> _Audience:
+        return max(self._audiences.values(), key=lambda audience: len(audience.pages))
 
     @contextmanager
     def open_page(self, org_id: str) -> Iterator[Page]:
@@ -127,8 +140,10 @@ class Feed:
         """
         if self._stopping.is_set():
             raise FeedEnded
-        if self.is_full:
+        if not self.has_room(org_id):
             raise TooManyPages
+        if self._is_full:
+            self._largest.end_oldest()
         audience = self._audiences.get(org_id)
         if audience is None:
             audience = self._audiences[org_id] = _Audience(org_id, self._summarise)
@@ -137,8 +152,8 @@ class Feed:
         try:
             yield page
         finally:
-            audience.pages.discard(page)
-            if not audience.pages:
+            audience.pages.pop(page, None)
+            if not audience.pages and self._audiences.get(org_id) is audience:
                 del self._audiences[org_id]
                 audience.task.cancel()
 
@@ -178,15 +193,22 @@ class _Audience:
         self._summarise = summarise
         self._is_due = asyncio.Event()
         self._last: Changed | None = None
-        self.pages: set[Page] = set()
+        self.pages: dict[Page, None] = {}
+        """The oldest first."""
         self.task = asyncio.create_task(self._keep_told())
 
     def add(self, page: Page) -> None:
         """Tell a new page what the others know, and look whether that still holds."""
-        self.pages.add(page)
+        self.pages[page] = None
         if self._last is not None:
             page.tell(self._last)
         self.wake()
+
+    def end_oldest(self) -> None:
+        """End the page that has been open longest; its place is free at once."""
+        page = next(iter(self.pages))
+        del self.pages[page]
+        page.end()
 
     def wake(self) -> None:
         """Look again, as soon as the pause allows."""

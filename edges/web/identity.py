@@ -10,6 +10,8 @@ Of what is another organisation's a caller does not learn that it exists: 404.
 from __future__ import annotations
 
 import asyncio
+import http.client
+import math
 import time
 from hashlib import sha256
 from http import HTTPStatus
@@ -69,6 +71,8 @@ class Identity(Struct, frozen=True, gc=False):
     org_id: str
     subject: str
     role: Role
+    expires_s: float = math.inf
+    """Until when the token is good, in seconds of Unix time."""
 
 
 Claims = dict[str, Any]
@@ -115,7 +119,7 @@ class TokenVerifier:
         identity = _identity(claims)
         if len(self._believed) >= BELIEVED_MAX:
             self._believed.clear()
-        self._believed[fingerprint] = (min(claims["exp"] + LEEWAY_S, time.time() + BELIEVED_S), identity)
+        self._believed[fingerprint] = (min(identity.expires_s, time.time() + BELIEVED_S), identity)
         return identity
 
     async def _verified_claims(self, token: str) -> Claims:
@@ -149,7 +153,11 @@ class TokenVerifier:
 
 
 class ProviderKeys:
-    """The keys of an identity provider (JWKS), fetched in a thread, at most one fetch at a time."""
+    """The keys of an identity provider (JWKS), fetched in a thread, at most one fetch at a time.
+
+    Whose key is known waits for no fetch: it goes on beside. Who waits, does for KEYS_TIMEOUT_S at most, however slowly
+    the provider speaks.
+    """
 
     def __init__(self, url: str) -> None:
         try:
@@ -160,7 +168,7 @@ class ProviderKeys:
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched_s: float | None = None
         self._tried_s: float | None = None
-        self._fetching = asyncio.Lock()
+        self._fetching: asyncio.Task[None] | None = None
 
     async def find(self, key_id: object) -> jwt.PyJWK:
         """Return a key by its id.
@@ -172,11 +180,11 @@ class ProviderKeys:
         """
         if not isinstance(key_id, str):
             raise BadToken
-        if self._is_due(key_id):
-            async with self._fetching:
-                if self._is_due(key_id):  # who waited for another's fetch finds its keys
-                    await self._fetch()
-        if self._fetched_s is None or time.monotonic() - self._fetched_s > KEYS_OUTLIVE_S:
+        if self._is_due(key_id) and self._fetching is None:
+            self._fetching = asyncio.create_task(self._fetch())
+        if self._fetching is not None and (key_id not in self._keys or self._is_too_old()):
+            await asyncio.wait({self._fetching}, timeout=KEYS_TIMEOUT_S)
+        if self._is_too_old():
             msg = "the identity provider's keys cannot be had: REFERRALS_JWT_JWKS_URL does not answer with any"
             raise unavailable(msg)
         try:
@@ -190,10 +198,13 @@ class ProviderKeys:
             return False
         return self._fetched_s is None or now_s - self._fetched_s > KEYS_KEPT_S or key_id not in self._keys
 
+    def _is_too_old(self) -> bool:
+        return self._fetched_s is None or time.monotonic() - self._fetched_s > KEYS_OUTLIVE_S
+
     async def _fetch(self) -> None:
         try:
             keys = await asyncio.to_thread(self._client.get_signing_keys)
-        except (jwt.PyJWTError, OSError, ValueError):
+        except (jwt.PyJWTError, OSError, ValueError, http.client.HTTPException):
             pass  # the keys that are known stay
         else:
             # A key that names another algorithm, or none of ours, is not one of ours.
@@ -201,7 +212,9 @@ class ProviderKeys:
                 key.key_id: key for key in keys if key.key_id and key.algorithm_name in _ALGORITHMS_OF_PROVIDERS
             }
             self._fetched_s = time.monotonic()
-        self._tried_s = time.monotonic()
+        finally:
+            self._tried_s = time.monotonic()
+            self._fetching = None
 
 
 def _identity(claims: Claims) -> Identity:
@@ -214,7 +227,7 @@ def _identity(claims: Claims) -> Identity:
         or any(isinstance(at, bool) or not isinstance(at, int | float) for at in times)
     ):
         raise BadToken
-    return Identity(canonical_uuid(org_id), canonical_uuid(subject), role)
+    return Identity(canonical_uuid(org_id), canonical_uuid(subject), role, float(claims["exp"]) + LEEWAY_S)
 
 
 async def coordinators_of_org(connection: Connection, handler: BaseRouteHandler) -> None:  # noqa: ARG001  a guard's signature

@@ -6,12 +6,14 @@ import asyncio
 import gc
 import signal
 import socket
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 import uvicorn
 
 from edges.web.app import create_web
+from edges.web.connections import BoundedConnection, BoundedServer, connections_max
 from edges.web.services import open_services
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class CannotListen(Exception):  # noqa: N818  read as what is wrong
     """The address is taken, or not this machine's; the message names it and the settings."""
 
 
-class WebServer(uvicorn.Server):
+class WebServer(BoundedServer):
     """Serves the application; `stop` ends it when what is under way is answered.
 
     Connections are taken from the beginning, and answered once it runs. Raises CannotListen.
@@ -65,9 +67,10 @@ class WebServer(uvicorn.Server):
 
 def server_config(app: Litestar) -> uvicorn.Config:
     """Return how an application is served here."""
+    connection: Any = partial(BoundedConnection, room=connections_max())  # uvicorn calls it as it would call a class
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=connection,
         ws="none",
         lifespan="on",
         access_log=False,

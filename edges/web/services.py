@@ -25,6 +25,7 @@ from edges.web.access_log import AccessLog
 from edges.web.clicks.filtered import FilteredClicks
 from edges.web.clicks.landing import LandingPages
 from edges.web.clicks.recorder import ClickRecorder
+from edges.web.clicks.unsure import UnsureClicks
 from edges.web.database import ROLE, Database
 from edges.web.feed import Feed
 from edges.web.identity import TokenVerifier
@@ -50,6 +51,7 @@ class Services:
     registry: CodeRegistry
     webhook_secrets: WebhookSecrets
     clicks: ClickRecorder
+    unsure_clicks: UnsureClicks
     landings: LandingPages
     filtered: FilteredClicks
     feed: Feed
@@ -77,9 +79,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         relay.start()
         opened.push_async_callback(relay.stop)
         clicks = await opened.enter_async_context(ClickRecorder(settings))
+        landings = LandingPages(database)
+        unsure_clicks = await opened.enter_async_context(UnsureClicks(landings, clicks))
         filtered = await opened.enter_async_context(FilteredClicks(database))
         metrics = Metrics()
         metrics.registry.register(clicks)
+        metrics.registry.register(unsure_clicks)
         metrics.registry.register(filtered)
         stopping = asyncio.Event()
         feed = await opened.enter_async_context(Feed(settings.database_url, partial(summary, database), stopping))
@@ -89,7 +94,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             access_log=access_log,
             metrics=metrics,
             clicks=clicks,
-            landings=LandingPages(database),
+            unsure_clicks=unsure_clicks,
+            landings=landings,
             filtered=filtered,
             tokens=TokenVerifier(settings),
             database=database,

@@ -40,7 +40,9 @@ FRESH_S: Final = 5.0
 OUTLIVE_S: Final = 3_600.0
 """They are still used for so long while Postgres is away."""
 KEPT_MAX: Final = 10_000
-"""Organisations whose secrets are kept, those that do not exist among them; about 300 bytes each."""
+"""Organisations whose secrets are kept; about 300 bytes each."""
+NOBODY_MAX: Final = 1_000
+"""The same of those that have none, or do not exist: apart, so that invented ones push nobody's secrets out."""
 READS_MAX: Final = 4
 """Organisations read at the same time: strangers who make ids up leave connections for the others."""
 
@@ -116,6 +118,7 @@ class WebhookSecrets:
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._nobody: OrderedDict[str, _Kept] = OrderedDict()
         self._reading: dict[str, asyncio.Task[list[bytes]]] = {}
         self._places = asyncio.Semaphore(READS_MAX)
 
@@ -126,10 +129,11 @@ class WebhookSecrets:
             DatabaseUnavailable: they are not known, and cannot be read.
 
         """
-        kept = self._kept.get(org_id)
+        among = self._kept if org_id in self._kept else self._nobody
+        kept = among.get(org_id)
         if kept is None:
             return await self._read_once(org_id) if is_uuid(org_id) else []
-        self._kept.move_to_end(org_id)
+        among.move_to_end(org_id)
         now_s = time.monotonic()
         if now_s - kept.tried_s < FRESH_S:
             return kept.secrets
@@ -138,7 +142,7 @@ class WebhookSecrets:
             return await self._read_once(org_id)
         except DatabaseUnavailable:
             if now_s - kept.read_s > OUTLIVE_S:
-                del self._kept[org_id]
+                among.pop(org_id, None)
                 raise
             return kept.secrets
 
@@ -159,7 +163,11 @@ class WebhookSecrets:
                 msg = "the organisation's secret cannot be decrypted here"
                 raise DatabaseUnavailable(msg) from error
         now_s = time.monotonic()
-        self._kept[org_id] = _Kept(secrets, now_s, now_s)
-        if len(self._kept) > KEPT_MAX:
-            self._kept.popitem(last=False)
+        among, others, most = (
+            (self._kept, self._nobody, KEPT_MAX) if secrets else (self._nobody, self._kept, NOBODY_MAX)
+        )
+        among[org_id] = _Kept(secrets, now_s, now_s)
+        others.pop(org_id, None)
+        if len(among) > most:
+            among.popitem(last=False)
         return secrets

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,7 +13,7 @@ import httpx
 import psycopg
 import pytest
 
-from edges.web import feed
+from edges.web import feed, identity
 from edges.web.identity import Role
 from process.settings import Settings
 from tests.organisation_scene import OrganisationScene, organisation_scene
@@ -148,10 +149,26 @@ async def test_a_page_too_many_is_refused(settings: Settings, monkeypatch: pytes
                 assert (refused.status_code, refused.headers["content-type"]) == (503, "application/problem+json")
                 assert "retry-after" in refused.headers
             async with asyncio.timeout(PATIENCE_S):
-                while web.services.feed.is_full:  # noqa: ASYNC110  until the server has seen that it is gone
+                while not web.services.feed.has_room(str(scene.org_id)):  # noqa: ASYNC110  until the server has seen that it is gone
                     await asyncio.sleep(0.05)
             async with events_of(web, scene.org_id) as events:
                 await next_of(events, "changed")
+
+
+async def test_a_stream_ends_with_its_token(settings: Settings) -> None:
+    """Who may see no more sees no more."""
+    with organisation_scene(settings.database_url) as scene:
+        token = make_token(org_id=str(scene.org_id), exp=int(time.time()) + 3 - identity.LEEWAY_S)
+        headers = {"Authorization": f"Bearer {token}"}
+        async with (
+            running_web(settings) as web,
+            web.stream("GET", f"/v1/orgs/{scene.org_id}/events", headers=headers) as answer,
+        ):
+            assert answer.status_code == 200
+            async with asyncio.timeout(PATIENCE_S):
+                async for _ in answer.aiter_bytes():
+                    pass
+            assert (await web.get(f"/v1/orgs/{scene.org_id}/summary", headers=headers)).status_code == 401
 
 
 @pytest.mark.parametrize(

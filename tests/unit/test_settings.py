@@ -55,6 +55,13 @@ def test_addresses_that_people_are_sent_to(monkeypatch: pytest.MonkeyPatch) -> N
     assert load_settings().neutral_url == "https://example.org/a%20b?q=%C3%B8#z"
 
 
+@pytest.mark.parametrize("url", ["https://id.example/keys", "http://127.0.0.1:1/keys", "http://[::1]/keys"])
+def test_where_keys_may_come_from(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """From anywhere by https, and from this machine."""
+    monkeypatch.setenv("REFERRALS_JWT_JWKS_URL", url)
+    assert load_settings().jwt_jwks_url == url
+
+
 def test_channels_are_read_as_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """Words separated by commas; more than a mentor's row has places for are refused."""
     assert "whatsapp" in load_settings().channels
@@ -91,6 +98,9 @@ def test_an_empty_variable_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
         ("REFERRALS_NEUTRAL_URL", "data:text/html,x", "is no address that people can be sent to"),
         ("REFERRALS_NEUTRAL_URL", "//evil.example", "is no address that people can be sent to"),
         ("REFERRALS_NEUTRAL_URL", "/\\evil.example", "is no address that people can be sent to"),
+        ("REFERRALS_JWT_JWKS_URL", "http://id.example/keys", "come by https, or by http from this machine"),
+        ("REFERRALS_JWT_JWKS_URL", "file:///etc/keys", "come by https, or by http from this machine"),
+        ("REFERRALS_JWT_JWKS_URL", "https://", "come by https, or by http from this machine"),
         ("REFERRALS_CHANNELS", "sms,Two Words", "give at most 15 different words"),
         ("REFERRALS_CHANNELS", "sms,sms", "give at most 15 different words"),
         ("REFERRALS_CHANNELS", ",".join(f"c{number}" for number in range(16)), "give at most 15 different words"),

@@ -45,7 +45,7 @@ def sending(monkeypatch: pytest.MonkeyPatch) -> _Sending:
 
     monkeypatch.setattr(events, "events", three)
     monkeypatch.setattr(events, "SEND_TIMEOUT_S", 0.05)
-    return _Sending(None, "")  # type: ignore[arg-type]  # no services are needed for it
+    return _Sending(None, "", 0.0)  # type: ignore[arg-type]  # no services are needed for it
 
 
 async def test_a_client_that_takes_nothing_is_dropped(sending: _Sending) -> None:

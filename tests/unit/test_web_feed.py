@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 
 import pytest
 
 from edges.web import feed
 from edges.web.answers import Summary
 from edges.web.database import DatabaseUnavailable
-from edges.web.feed import Feed
+from edges.web.feed import Feed, FeedEnded, TooManyPages
 
 ORG = "0a000000-0000-4000-8000-000000000001"
 NOWHERE = "postgresql://127.0.0.1:1/nothing"
@@ -115,3 +116,27 @@ async def test_without_the_database_pages_wait(monkeypatch: pytest.MonkeyPatch) 
             feed_._audiences[ORG].wake()  # noqa: SLF001  the same
             await run_a_little()
             assert await page.next(0) is not None
+
+
+async def test_an_organisation_leaves_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has at most its share; where all places are taken, one with fewer pages takes the place of its oldest."""
+    monkeypatch.setattr(feed, "PAGES_MAX", 4)
+    monkeypatch.setattr(feed, "PAGES_OF_ORGANISATION_MAX", 3)
+    other, third = ORG.replace("1", "2"), ORG.replace("1", "3")
+    async with Feed(NOWHERE, Sums(), asyncio.Event()) as feed_:
+        with ExitStack() as opened:
+            first, *_ = [opened.enter_context(feed_.open_page(ORG)) for _ in range(3)]
+            assert not feed_.has_room(ORG)
+            with pytest.raises(TooManyPages):
+                opened.enter_context(feed_.open_page(ORG))
+            opened.enter_context(feed_.open_page(other))
+            opened.enter_context(feed_.open_page(third))
+            with pytest.raises(FeedEnded):
+                await first.next(0)
+            assert {org_id: len(audience.pages) for org_id, audience in feed_._audiences.items()} == {  # noqa: SLF001
+                ORG: 2,
+                other: 1,
+                third: 1,
+            }
+            assert not feed_.has_room(other)
+        assert feed_._audiences == {}  # noqa: SLF001  nothing is kept of who has gone

@@ -167,7 +167,9 @@ async def test_bad_token(verifier: TokenVerifier, make: Callable[[], str]) -> No
 async def test_good_token(verifier: TokenVerifier, role: Role) -> None:
     """A good token says who asks; identifiers come in lower case, one of several audiences is enough."""
     token = signed(claims(role=role, org=ORG.upper(), sub=MENTOR.upper(), aud=["others", "referrals"]))
-    assert await verifier.verify(token) == Identity(ORG, MENTOR, role)
+    found = await verifier.verify(token)
+    assert (found.org_id, found.subject, found.role) == (ORG, MENTOR, role)
+    assert found.expires_s > time.time()
 
 
 async def test_a_token_that_was_believed_expires(verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,11 +212,14 @@ class Provider:
     def __init__(self) -> None:
         self.keys: list[dict[str, Any]] | None = [jwk("rsa", RSA_KEY, use="sig"), jwk("ec", EC_KEY)]
         self.asked = 0
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 provider.asked += 1
+                provider.may_answer.wait()
                 body = json.dumps({"keys": provider.keys}).encode()
                 self.send_response(503 if provider.keys is None else 200)
                 self.end_headers()
@@ -318,10 +323,40 @@ async def test_a_provider_that_is_away_is_503_and_its_known_keys_stay(
     provider.keys = None
     monkeypatch.setattr(identity, "KEYS_KEPT_S", 0.0)
     assert (await verifier.verify(fresh(RSA_KEY, "rsa"))).org_id == ORG
+    await fetched(verifier)
     assert provider.asked == 3
     monkeypatch.setattr(identity, "KEYS_OUTLIVE_S", 0.0)
     with pytest.raises(Problem):
         await verifier.verify(fresh(RSA_KEY, "rsa"))
+
+
+async def fetched(verifier: TokenVerifier) -> None:
+    """Wait until the provider is asked for nothing any more."""
+    assert verifier._provider is not None  # noqa: SLF001  it goes on beside
+    async with asyncio.timeout(10):
+        while verifier._provider._fetching is not None:  # noqa: SLF001, ASYNC110  the same
+            await asyncio.sleep(0.01)
+
+
+async def test_a_slow_provider_holds_nobody_whose_key_is_known(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The known keys are good while others are asked for; who names an unknown one waits, but not for ever."""
+    verifier = TokenVerifier(settings(jwt_jwks_url=provider.url))
+    await verifier.verify(fresh(RSA_KEY, "rsa"))
+    provider.may_answer.clear()
+    try:
+        monkeypatch.setattr(identity, "KEYS_RETRY_S", 0.0)
+        monkeypatch.setattr(identity, "KEYS_KEPT_S", 0.0)
+        for _ in range(3):
+            assert (await verifier.verify(fresh(RSA_KEY, "rsa"))).org_id == ORG
+        monkeypatch.setattr(identity, "KEYS_TIMEOUT_S", 0.1)
+        with pytest.raises(BadToken):
+            await verifier.verify(fresh(RSA_KEY, "unknown"))
+    finally:
+        provider.may_answer.set()
+    await fetched(verifier)
+    assert provider.asked == 2
 
 
 async def test_a_provider_changes_its_keys(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,15 +71,17 @@ async def test_what_is_no_organisation_is_not_asked_for(store: Store, secrets: W
 async def test_made_up_organisations_leave_room_for_others(
     store: Store, secrets: WebhookSecrets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Few are read at once, and few are kept; the one that is used stays."""
-    monkeypatch.setattr(webhooks, "KEPT_MAX", 10)
+    """Few are read at once, and few are kept; who has secrets stays, also unused, and also when Postgres goes away."""
+    monkeypatch.setattr(webhooks, "NOBODY_MAX", 10)
     await secrets.good(ORG)
     for _ in range(20):
         await asyncio.gather(*(secrets.good(str(uuid4())) for _ in range(9)))
-        await secrets.good(ORG)
     assert store.at_once_most <= webhooks.READS_MAX
     assert store.asked == 1 + 20 * 9
-    assert len(secrets._kept) == 10  # noqa: SLF001  the bound of its memory
+    assert (len(secrets._nobody), len(secrets._kept)) == (10, 1)  # noqa: SLF001  the bound of its memory
+    store.fault = DatabaseUnavailable("away")
+    monkeypatch.setattr(webhooks, "FRESH_S", 0.0)
+    assert await secrets.good(ORG) == [b"first"]
 
 
 async def test_read_again_after_a_while(store: Store, secrets: WebhookSecrets, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,15 +43,15 @@ class ClickRecorder(Collector):
         self._dropped: Counter[Literal["bound", "disk"]] = Counter()
         self._is_dropping = False
 
-    def record(self, code: str, channel: str | None) -> None:
-        """Record a click on a normalised code, with a cleaned channel; return without waiting for Kafka.
+    def record(self, code: str, channel: str | None, occurred_at: datetime | None = None) -> None:
+        """Record a click on a normalised code, with a cleaned channel, now unless it was before; wait for no broker.
 
         A click that there is no room for is counted as dropped, and said once.
         """
         click = Click(
             click_id=self._new_id(),
             referral_code=code,
-            occurred_at=datetime.now(UTC),
+            occurred_at=occurred_at or datetime.now(UTC),
             device_metadata=None if channel is None else DeviceMetadata(share_channel=channel),
         )
         try:

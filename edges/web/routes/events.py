@@ -4,12 +4,13 @@
 `pipeline`  the answer of `/v1/orgs/{org_id}/pipeline`: first, when it changes, and every ten seconds
 a comment   when nothing else was said for 15 s, so that whoever is between keeps the connection
 
-A stream ends after `LIFETIME_S`: the client connects again, and its token is looked at again.
+A stream ends after `LIFETIME_S`, and when the token does: the client connects again, and its token is looked at again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +21,7 @@ from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from edges.web.feed import FeedEnded, TooManyPages
-from edges.web.identity import BEARER, coordinators_of_org
+from edges.web.identity import BEARER, Identity, coordinators_of_org
 from edges.web.problems import problem_answers, unavailable
 from edges.web.services import Opened, Services
 from models.identifiers import canonical_uuid
@@ -48,7 +49,8 @@ KEEP_ALIVE: Final = b":\n\n"
 class EventStream(Response[None]):
     """An answer that goes on until the page is left, the server stops, or the client takes nothing any more."""
 
-    def __init__(self, services: Services, org_id: str) -> None:
+    def __init__(self, services: Services, org_id: str, until_s: float) -> None:
+        """Take the organisation, and until when the token is good, in seconds of Unix time."""
         super().__init__(
             None,
             media_type=MEDIA_TYPE,
@@ -56,19 +58,21 @@ class EventStream(Response[None]):
         )
         self._services = services
         self._org_id = org_id
+        self._until_s = until_s
 
     def to_asgi_response(self, app: object, request: Request[Any, Any, Any], **_: Any) -> ASGIResponse:  # noqa: ARG002, ANN401  Litestar's signature
         """Return what sends it."""
-        return _Sending(self._services, self._org_id, headers=self.headers, media_type=MEDIA_TYPE)
+        return _Sending(self._services, self._org_id, self._until_s, headers=self.headers, media_type=MEDIA_TYPE)
 
 
 class _Sending(ASGIResponse):
     _should_set_content_length = False
 
-    def __init__(self, services: Services, org_id: str, **given: Any) -> None:  # noqa: ANN401  Litestar's own
+    def __init__(self, services: Services, org_id: str, until_s: float, **given: Any) -> None:  # noqa: ANN401  Litestar's own
         super().__init__(**given)
         self._services = services
         self._org_id = org_id
+        self._until_s = until_s
 
     async def send_body(self, send: Send, receive: Receive) -> None:
         """Send events until the client is gone or the stream ends."""
@@ -85,7 +89,7 @@ class _Sending(ASGIResponse):
 
     async def _send(self, send: Send) -> None:
         try:
-            async with aclosing(events(self._services, self._org_id)) as parts:
+            async with aclosing(events(self._services, self._org_id, self._until_s)) as parts:
                 async for part in parts:
                     async with asyncio.timeout(SEND_TIMEOUT_S):
                         await send({"type": "http.response.body", "body": part, "more_body": True})
@@ -94,10 +98,10 @@ class _Sending(ASGIResponse):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def events(services: Services, org_id: str) -> AsyncGenerator[bytes]:
-    """Give what one page is sent, as it is sent."""
+async def events(services: Services, org_id: str, until_s: float) -> AsyncGenerator[bytes]:
+    """Give what one page is sent, as it is sent, until a time of Unix at most."""
     loop = asyncio.get_running_loop()
-    end_s = loop.time() + LIFETIME_S
+    end_s = loop.time() + min(LIFETIME_S, until_s - time.time())
     said_s = loop.time()
     shown: PipelineState | None = None
     shown_s = 0.0
@@ -133,11 +137,11 @@ async def events(services: Services, org_id: str) -> AsyncGenerator[bytes]:
         **problem_answers(401, 403, 404, 503),
     },
 )
-async def follow_changes(services: Opened, org_id: FromPath[str]) -> EventStream:
-    """Answer with the events of an organisation, for as long as the page is open."""
-    if services.feed.is_full:
+async def follow_changes(request: Request[Identity, Any, Any], services: Opened, org_id: FromPath[str]) -> EventStream:
+    """Answer with the events of an organisation, for as long as the page is open and the token is good."""
+    if not services.feed.has_room(canonical_uuid(org_id)):
         raise unavailable("as many pages are open as one server keeps up to date; ask for the figures instead")
-    return EventStream(services, canonical_uuid(org_id))
+    return EventStream(services, canonical_uuid(org_id), request.user.expires_s)
 
 
 async def _leave(receive: Receive) -> None:

@@ -125,7 +125,7 @@ async def _plain(services: Services, typed: str) -> Link | None:
     except BadCode:
         return None
     except LookupFailed:
-        return Link(code, None)  # it may be somebody's: the stream app keeps clicks of codes that it does not know yet
+        return Link(code, None)  # it may be somebody's
     return None if landing is None else Link(code, landing)
 
 
@@ -161,7 +161,10 @@ def _answer(services: Services, request: Request[Any, Any, Any], link: Link | No
         passed=settings.landing_parameters,
     )
     if reason is None and request.method == HttpMethod.GET:
-        services.clicks.record(link.code, said.channel)
+        if landing is None:
+            services.unsure_clicks.keep(link.code, said.channel)
+        else:
+            services.clicks.record(link.code, said.channel)
     return Redirection(settings.neutral_url if landing is None else landing.address(link.code, said.passed))
 
 
