@@ -59,6 +59,12 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "postgresql://127.0.0.1:5432/referrals", repr=False, description="Postgres: postgresql://user@host:port/name."
     )
+    web_database_url: str | None = Field(
+        None,
+        repr=False,
+        description="The same database by a login of the HTTP side's own, which has the role referrals_app and nothing "
+        "else; `db migrate` makes it. Default: REFERRALS_DATABASE_URL.",
+    )
     topic_prefix: str = Field(
         DEFAULT_PREFIX, description="First part of every topic's name; one for each installation."
     )
@@ -231,10 +237,10 @@ class Settings(BaseSettings):
                 raise ValueError(message)
         return value
 
-    @field_validator("database_url")
+    @field_validator("database_url", "web_database_url")
     @classmethod
-    def _check_database_url(cls, value: str) -> str:
-        if urlsplit(value).scheme not in {"postgresql", "postgres"}:
+    def _check_database_url(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in {"postgresql", "postgres"}:
             message = "is not a Postgres address; give postgresql://user:password@host:port/database"
             raise ValueError(message)  # without the value: it may hold a password
         return value

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 from yoyo import get_backend, read_migrations  # type: ignore[import-untyped]
 
 from process.postgres import session
+from process.settings import SettingsError
 from sinks.postgres import query
 from sinks.schema import MIGRATIONS
 
@@ -41,14 +44,19 @@ class MigrationReport:
     """What Postgres had to say about the roles: created, or missing and why."""
 
 
-def migrate(database_url: str, *, thresholds: Sequence[int] | None = None) -> MigrationReport:
+def migrate(
+    database_url: str, *, thresholds: Sequence[int] | None = None, web_database_url: str | None = None
+) -> MigrationReport:
     """Apply what is missing and return what was done; safe to run at any time, by several at once.
 
     Args:
         database_url: as the user who owns the tables, or will.
         thresholds: at which counts milestones are announced, and so badges may be defined; None: as it was.
+        web_database_url: whose user is made, or given this password: the HTTP side's login, with the role
+            referrals_app and nothing else.
 
     Raises:
+        SettingsError: the two logins are the same, or the second has no name or password.
         psycopg.Error: Postgres cannot be reached, or the user may not create tables; nothing was changed then.
 
     """
@@ -60,7 +68,41 @@ def migrate(database_url: str, *, thresholds: Sequence[int] | None = None) -> Mi
         connection.execute(ROLES.read_bytes())
         if thresholds is not None:
             query(connection, "announce_thresholds", {"thresholds": list(thresholds)})
+        if web_database_url is not None:
+            notices.append(_make_login(connection, web_database_url))
     return MigrationReport(applied=applied, applied_before=applied_before, notices=tuple(notices))
+
+
+def _make_login(connection: psycopg.Connection[tuple[object, ...]], url: str) -> str:
+    """Make the HTTP side's login, or set its password, and return what there is to say."""
+    given = conninfo_to_dict(url)
+    name, password = str(given.get("user") or ""), str(given.get("password") or "")
+    if not name or not password or name == connection.info.user:
+        msg = (
+            "REFERRALS_WEB_DATABASE_URL: give postgresql://NAME:PASSWORD@host/database, NAME another than the user of "
+            "REFERRALS_DATABASE_URL"
+        )
+        raise SettingsError(msg)
+    # So that no log of statements has the password.
+    secret = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
+    login = sql.Identifier(name)
+    is_there = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [name]).fetchone() is not None
+    try:
+        with connection.transaction():
+            connection.execute(
+                sql.SQL(
+                    "{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD {}"
+                ).format(sql.SQL("ALTER" if is_there else "CREATE"), login, sql.Literal(secret))
+            )
+            connection.execute(sql.SQL("GRANT referrals_app TO {}").format(login))
+    except psycopg.errors.InsufficientPrivilege as error:
+        return (
+            f"login {name} of REFERRALS_WEB_DATABASE_URL was not made ({error.diag.message_primary}): let somebody who "
+            f"may run CREATE ROLE {name} LOGIN PASSWORD ...; GRANT referrals_app TO {name}"
+        )
+    return (
+        f"{'set the password of' if is_there else 'created'} login {name}, with the role referrals_app and nothing else"
+    )
 
 
 def _apply_migrations(database_url: str) -> tuple[tuple[str, ...], int]:

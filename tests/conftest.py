@@ -16,6 +16,7 @@ import pytest
 from local import parts
 from process.settings import Settings, load_settings
 from sinks.migrate import migrate
+from tests.web import as_web_login
 
 TEMPLATE = "referrals_template"
 PARTITIONS = 4
@@ -47,7 +48,7 @@ def _move_away(running: parts.Parts) -> None:
 def migrated_template(parts: parts.Parts) -> str:
     """Give the name of a database with every migration, from which others are copied in 20 ms."""
     url = parts.create_database(TEMPLATE)
-    migrate(url)
+    migrate(url, web_database_url=as_web_login(url))
     return TEMPLATE
 
 

@@ -30,6 +30,7 @@ from edges.registry.tokens import Role
 from edges.web.server import WebServer
 from edges.web.services import Services, open_services
 from local.installation.starting import as_environment
+from local.parts.databases import with_user
 from process.fault_points import VARIABLE
 from process.settings import Settings
 
@@ -107,8 +108,18 @@ def web_process(settings: Settings, *, fault: str = "", **changed: object) -> It
 
 def with_tokens(settings: Settings, **changed: object) -> Settings:
     """Return the settings with a free port and the secret that the tests' tokens are signed with."""
-    ours = {"web_port": 0, "jwt_secret": SecretStr(JWT_SECRET), "secret_keys": SecretStr(SECRET_KEYS)}
+    ours = {
+        "web_port": 0,
+        "jwt_secret": SecretStr(JWT_SECRET),
+        "secret_keys": SecretStr(SECRET_KEYS),
+        "web_database_url": as_web_login(str(changed.get("database_url", settings.database_url))),
+    }
     return settings.model_copy(update=ours | changed)
+
+
+def as_web_login(database_url: str) -> str:
+    """Return the address of a database by the HTTP side's own login, which the tests' migrations make."""
+    return with_user(database_url, "referrals_web", "of-the-tests")
 
 
 def make_token(role: Role = "coordinator", *, org_id: str, subject: str | None = None, **changed: object) -> str:

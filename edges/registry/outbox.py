@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final
 import psycopg
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from psycopg import sql
 
 from edges.publishing.producer import CONFIG
 from edges.registry.database import explained, rows_of
@@ -116,6 +115,8 @@ class OutboxRelay:
     async def _publish_batch(self, connection: Connection) -> int:
         """Take codes off the outbox and publish them; return how many, 0 where none waits."""
         async with self._at_work, connection.transaction():
+            if self._role is not None:
+                await connection.execute("SELECT set_config('role', %s, true)", [self._role])
             rows = await rows_of(connection, _TAKE, [BATCH_MAX])
             if rows:
                 codes = [
@@ -133,8 +134,6 @@ class OutboxRelay:
         async with await psycopg.AsyncConnection.connect(
             self._settings.database_url, **session(self._settings.database_url, "referrals codes relay")
         ) as connection:
-            if self._role is not None:
-                await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(self._role)))
             yield connection
 
     def _say_away(self, error: Exception) -> None:

@@ -1,7 +1,10 @@
 """The HTTP side's way into Postgres: as the role `referrals_app`, for one organisation at a time.
 
 The role owns nothing, and row-level security shows it the rows of the organisation that a transaction names. So a route
-that forgets an organisation sees nothing, and one that is given a wrong query cannot see another's rows.
+that forgets an organisation sees nothing, and one that is given a wrong query cannot see another's rows. Role and
+organisation are set in each transaction, for it alone: a pooler between (PgBouncer) may give each another connection.
+What is behind the role is what the login is; one that has nothing else (`REFERRALS_WEB_DATABASE_URL`) gains nothing by
+leaving it.
 
 Failure handling: Postgres may be away at the start and at any time later; whoever asks meanwhile gets
 `DatabaseUnavailable` after at most `PATIENCE_S`, mostly at once, and the pool connects again by itself.
@@ -46,7 +49,14 @@ _SHUTDOWN: Final = "57P"
 
 _NO_CONNECTION: Final = (PoolTimeout, PoolClosed, TooManyRequests)
 
-_ACT_FOR: Final = "SELECT set_config('referrals.org_id', %s, true)"
+_AS_APP: Final = f"SELECT set_config('role', '{ROLE}', true), set_config('statement_timeout', %s, true)"
+_ACT_FOR: Final = f"{_AS_APP}, set_config('referrals.org_id', %s, true)"
+_MAY_DO_MORE: Final = """
+SELECT rolsuper OR rolbypassrls OR EXISTS (
+    SELECT FROM pg_class WHERE oid = to_regclass('organisations') AND pg_has_role(session_user, relowner, 'MEMBER')
+)
+FROM pg_roles WHERE rolname = session_user
+"""
 
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 Rows = list[tuple[Any, ...]]
@@ -80,6 +90,8 @@ class Database:
         self.reason = "Postgres does not answer"
         """Why there is no connection, where there is none."""
         self._absent_until_s = 0.0
+        self._is_said = False
+        """That the login may do more than the role."""
 
     async def __aenter__(self) -> Self:
         """Begin to connect; wait for nothing."""
@@ -102,8 +114,7 @@ class Database:
         with _translated(self):
             try:
                 async with self._pool.connection() as connection, connection.transaction():
-                    if org_id is not None:
-                        await connection.execute(_ACT_FOR, [org_id])
+                    await connection.execute(*_first(org_id))
                     yield connection
             except psycopg.OperationalError as error:
                 if _is_broken(error):
@@ -135,14 +146,11 @@ class Database:
 
     async def _rows(self, org_id: str | None, query: Query, values: Values) -> Rows:
         async with self._pool.connection() as connection:
-            if org_id is None:
-                cursor = await connection.execute(query, values, prepare=True)
-            else:
-                # Two statements sent as one are one transaction, so the organisation is set for the second alone. They
-                # are planned each time; a pipeline could prepare them, and costs 90 us of Python.
-                cursor = psycopg.AsyncClientCursor(connection)
-                await cursor.execute(*_acting_first(org_id, query, values))
-                cursor.nextset()
+            # Two statements sent as one are one transaction, so role and organisation are set for the second alone.
+            # They are planned each time; a pipeline could prepare them, and costs 90 us of Python.
+            cursor = psycopg.AsyncClientCursor(connection)
+            await cursor.execute(*_acting_first(org_id, query, values))
+            cursor.nextset()
             return await cursor.fetchall()
 
     def note_absence(self) -> None:
@@ -154,9 +162,11 @@ class Database:
         return time.monotonic() < self._absent_until_s and not self._pool.get_stats()["pool_available"]
 
     async def _configure(self, connection: Connection) -> None:
-        """Take the role on; called for every new connection."""
+        """See that the role can be taken on; called for every new connection."""
         try:
-            await connection.execute(f"SET statement_timeout = {int(STATEMENT_S * 1000)}; SET ROLE {ROLE}".encode())
+            ((may_do_more,),) = await (await connection.execute(_MAY_DO_MORE)).fetchall()
+            async with connection.transaction():
+                await connection.execute(*_first(None))
         except psycopg.Error as error:
             self.reason = (
                 f"the role {ROLE} cannot be taken on ({error.diag.message_primary}): run `referrals db migrate`, and "
@@ -165,15 +175,30 @@ class Database:
             log.error("database_unusable", reason=self.reason)  # noqa: TRY400  the reason says all
             raise
         self.reason = "Postgres does not answer"
+        if may_do_more and not self._is_said:
+            self._is_said = True
+            log.warning(
+                "database_login_may_do_more",
+                remedy="set REFERRALS_WEB_DATABASE_URL, and run `referrals db migrate`, which makes that login",
+            )
         connection.adapters.register_loader("uuid", TextLoader)
 
 
-def _acting_first(org_id: str, query: Query, values: Values) -> tuple[bytes, Values]:
-    """Return a statement that sets the organisation and then does the query, and the values of both."""
+def _first(org_id: str | None) -> tuple[LiteralString, list[str]]:
+    """Return the statement that a transaction begins with, and its values."""
+    limit_ms = str(int(STATEMENT_S * 1000))
+    return (_AS_APP, [limit_ms]) if org_id is None else (_ACT_FOR, [limit_ms, org_id])
+
+
+def _acting_first(org_id: str | None, query: Query, values: Values) -> tuple[bytes, Values]:
+    """Return a statement that sets role and organisation and then does the query, and the values of both."""
     text = query.encode() if isinstance(query, str) else query
+    first, firsts = _first(org_id)
     if isinstance(values, Mapping):
-        return b"SELECT set_config('referrals.org_id', %(acting_for)s, true);" + text, {**values, "acting_for": org_id}
-    return b"SELECT set_config('referrals.org_id', %s, true);" + text, [org_id, *(values or ())]
+        named = {f"acting_{number}": value for number, value in enumerate(firsts)}
+        first_named = first.encode() % tuple(f"%({name})s".encode() for name in named)
+        return first_named + b";" + text, {**values, **named}
+    return first.encode() + b";" + text, [*firsts, *(values or ())]
 
 
 def _is_broken(error: psycopg.OperationalError) -> bool:

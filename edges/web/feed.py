@@ -19,7 +19,7 @@ import psycopg
 import structlog
 
 from edges.web.answers import Changed
-from edges.web.database import ROLE, DatabaseUnavailable
+from edges.web.database import DatabaseUnavailable
 from process.postgres import session
 
 if TYPE_CHECKING:
@@ -164,7 +164,6 @@ class Feed:
                 async with await psycopg.AsyncConnection.connect(
                     self._database_url, **session(self._database_url, "referrals web feed")
                 ) as connection:
-                    await connection.execute(f"SET ROLE {ROLE}".encode())
                     await connection.execute(f"LISTEN {CHANNEL}".encode())
                     is_heard = True
                     for audience in self._audiences.values():

@@ -71,11 +71,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     Raises SettingsError where a setting cannot be used.
     """
     async with AsyncExitStack() as opened:
+        at_postgres = settings.model_copy(update={"database_url": settings.web_database_url or settings.database_url})
         access_log = await opened.enter_async_context(AccessLog(settings))
-        database = await opened.enter_async_context(Database(settings))
+        database = await opened.enter_async_context(Database(at_postgres))
         producer = await opened.enter_async_context(AcknowledgedProducer(settings))
         secrets = SecretStore(database, secret_box(settings) if settings.secret_keys else _NoKeys(settings))
-        relay = OutboxRelay(settings, role=ROLE)
+        relay = OutboxRelay(at_postgres, role=ROLE)
         relay.start()
         opened.push_async_callback(relay.stop)
         clicks = await opened.enter_async_context(ClickRecorder(settings))
@@ -87,7 +88,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         metrics.registry.register(unsure_clicks)
         metrics.registry.register(filtered)
         stopping = asyncio.Event()
-        feed = await opened.enter_async_context(Feed(settings.database_url, partial(summary, database), stopping))
+        feed = await opened.enter_async_context(Feed(at_postgres.database_url, partial(summary, database), stopping))
         pipeline = await opened.enter_async_context(Pipeline(settings, metrics.registry))
         yield Services(
             settings=settings,

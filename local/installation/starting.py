@@ -5,6 +5,7 @@ The order matters once: the components find their topics and tables, instead of 
 
 from __future__ import annotations
 
+import secrets
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +17,8 @@ from edges.registry.keys import load_or_make_keys
 from local import parts
 from local.installation.components import COMPONENTS, process_names
 from local.installation.holder import find_holder
-from local.installation.web import WEB, choose_port, web_url
+from local.installation.web import LOGIN, WEB, choose_port, web_url
+from local.parts.databases import with_user
 from local.parts.supervisor import Supervisor
 from process.settings import ENVIRONMENT_PREFIX, Settings, load_settings
 
@@ -103,6 +105,7 @@ def start_installation(
     """
     settings = settings or load_settings()
     port = choose_port(settings)
+    given_url = settings.database_url if settings.is_given("database_url") else None
     with (
         _holder_named(data_dir),
         parts.start(kind, data_dir=data_dir, durable=durable, settings=settings, announce=announce) as running,
@@ -113,6 +116,10 @@ def start_installation(
         settings = settings.model_copy(update={**found, "data_dir": running.data_dir, "web_port": port})
         if settings.public_url is None:
             settings = settings.model_copy(update={"public_url": web_url(settings)})
+        if settings.web_database_url is None and running.database_url != given_url:
+            # Postgres is ours, so that the login can be made; its password is another each time.
+            web = with_user(running.database_url, LOGIN, secrets.token_urlsafe(24))
+            settings = settings.model_copy(update={"web_database_url": web})
         load_or_make_keys(running.data_dir)
         former_members = _set_up(settings)
         processes = process_names(components)
@@ -171,7 +178,7 @@ def _set_up(settings: Settings) -> frozenset[str]:
 
     with ThreadPoolExecutor(3, thread_name_prefix="set-up") as pool:
         topics = pool.submit(create_topics, settings)
-        tables = pool.submit(migrate, settings.database_url)
+        tables = pool.submit(migrate, settings.database_url, web_database_url=settings.web_database_url)
         members = pool.submit(members_now, settings)
         topics.result()
         tables.result()

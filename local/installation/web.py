@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 WEB: Final = "web"
 """The command that runs it; it reads no topic, so it is none of the components that share partitions."""
 
+LOGIN: Final = "referrals_web"
+"""Its user in a Postgres of ours, with the role referrals_app and nothing else."""
+
 _ANSWER_TIMEOUT_S: Final = 2.0
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  what is recognised, not what is listened at
 

@@ -13,6 +13,12 @@ def with_database(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
+def with_user(url: str, name: str, password: str) -> str:
+    """Return the address of the same database for another user, whose name and password need no escapes."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"{name}:{password}@{parts.netloc.rpartition('@')[2]}"))
+
+
 def create_database(maintenance_url: str, name: str, template: str | None = None) -> str:
     """Create a database, from a template where one is named, unless there is one of this name; return its address.
 

@@ -82,6 +82,7 @@ WRITES: Final = {
 """All that the role may write, each in the organisation set."""
 
 MAY_CALL: Final = {
+    "codes_that_begin_with": "a share link was damaged: gives two codes at most, whether it can mean only one",
     "landing_of_code": "a share link names a code alone: gives its organisation and where its links lead",
     "take_from_outbox": "the relay publishes codes of every organisation: gives what waits to be published",
 }

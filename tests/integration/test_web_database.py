@@ -13,10 +13,15 @@ from edges.web import database as module
 from edges.web.database import CONNECTIONS_MAX, Database, DatabaseUnavailable
 from process.settings import Settings
 from tests.factories import MENTOR, ORG, OTHER_MENTOR, OTHER_ORG
+from tests.web import as_web_login
 
 pytestmark = pytest.mark.integration
 
 MENTORS = "SELECT mentor_id FROM mentors"
+LEFT = """
+SELECT current_user = session_user, current_setting('referrals.org_id', true), current_setting('statement_timeout')
+"""
+OWNED = "SELECT count(*) FROM pg_class WHERE relowner = %s::regrole"
 ACTING_FOR = "SELECT current_setting('referrals.org_id', true), current_user"
 
 
@@ -68,6 +73,36 @@ async def test_the_organisation_is_set_for_the_statement_alone(database: Databas
     for _ in range(CONNECTIONS_MAX):
         ((org_id, role),) = await database.rows(None, ACTING_FOR)
         assert (org_id or None, role) == (None, "referrals_app")
+
+
+async def test_a_login_of_its_own_has_nothing_but_the_role(settings: Settings, database: Database) -> None:
+    """RESET ROLE, and whatever else a statement may try, leads to no more than row-level security shows."""
+    url = as_web_login(settings.database_url)
+    async with Database(settings.model_copy(update={"database_url": url})) as limited:
+        assert await limited.rows(ORG, MENTORS) == await database.rows(ORG, MENTORS) == [(MENTOR,)]
+        for leave in ("RESET ROLE", "SET LOCAL ROLE NONE", "SET SESSION AUTHORIZATION DEFAULT"):
+            async with limited.acting_for(ORG) as connection:
+                await connection.execute(leave)
+                assert await (await connection.execute(MENTORS)).fetchall() == [(MENTOR,)]
+                for forbidden in ("DROP TABLE mentors", "ALTER TABLE mentors DISABLE ROW LEVEL SECURITY"):
+                    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                        async with connection.transaction():
+                            await connection.execute(forbidden)
+        for role in ("referrals_sinks", "referrals_reconciliation"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                await limited.rows(ORG, "SELECT set_config('role', %s, true)", [role])
+    with psycopg.connect(settings.database_url) as connection:
+        assert connection.execute(OWNED, ["referrals_web"]).fetchall() == [(0,)]
+
+
+async def test_nothing_is_left_on_the_connection(settings: Settings) -> None:
+    """A pooler may give the next transaction another one, or ours to somebody else."""
+    async with Database(settings) as database:
+        await database.rows(ORG, "SELECT 1")
+        async with database.acting_for(ORG) as connection:
+            await connection.execute("SELECT 1")
+        async with database._pool.connection() as connection:  # noqa: SLF001  outside of a transaction of ours
+            assert await (await connection.execute(LEFT)).fetchall() == [(True, "", "0")]
 
 
 async def test_a_transaction_is_undone_where_its_body_fails(database: Database, settings: Settings) -> None:

@@ -17,6 +17,7 @@ from edges.web import database, producer
 from local.parts import Parts
 from operations.topics import create_topics
 from process.settings import Settings, load_settings
+from tests.organisation_scene import organisation_scene
 from tests.web import DEADLINE_S, ROOT, bearer, running_web, web_process
 from tests.webhooks import new_sender, posted, registrations_in
 
@@ -223,3 +224,31 @@ async def test_metrics_count_by_route_and_never_by_person(settings: Settings) ->
         assert line in text
     assert "ABCDEFGH12" not in text
     assert "0a000000" not in text
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/openapi.json", "/dashboard", "/me", "/welcome", "/", "/metrics"])
+async def test_head_is_get_without_its_body(settings: Settings, path: str) -> None:
+    """The same status and headers, which whoever watches a site asks for."""
+    async with running_web(settings) as web:
+        got, asked = await web.get(path), await web.head(path)
+        assert (asked.status_code, asked.content) == (got.status_code, b"")
+        own = {"date", "content-encoding", "vary", "content-length", "transfer-encoding"}
+        assert {n: v for n, v in asked.headers.items() if n not in own} == {
+            n: v for n, v in got.headers.items() if n not in own
+        }
+        assert (await web.get(path)).content == got.content or path == "/metrics"  # the connection goes on
+        assert (await web.head("/v1/orgs/x/summary")).status_code == 401
+        assert (await web.head("/nothing")).status_code == 404
+
+
+async def test_head_of_what_has_no_end(settings: Settings) -> None:
+    """It ends, and leaves no page open."""
+    with organisation_scene(settings.database_url) as scene:
+        async with running_web(settings) as web, asyncio.timeout(20):
+            path, headers = f"/v1/orgs/{scene.org_id}/events", bearer(org_id=str(scene.org_id))
+            for _ in range(3):
+                answer = await web.head(path, headers=headers)
+                assert (answer.status_code, answer.content) == (200, b"")
+                assert answer.headers["content-type"].startswith("text/event-stream")
+            while web.services.feed._audiences:  # noqa: SLF001, ASYNC110  nobody else tells
+                await asyncio.sleep(0.05)
