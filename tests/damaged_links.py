@@ -95,6 +95,7 @@ CASES: Final = (
     Case("/r/%EF%BB%BF7KQ2M9XW4T", CODE, "a byte order mark, from a file"),
     Case("/r/%EF%BC%97%EF%BC%AB%EF%BC%B1%EF%BC%92%EF%BC%AD%EF%BC%99%EF%BC%B8%EF%BC%B7%EF%BC%94%EF%BC%B4", CODE,
          "a Japanese keyboard: https://github.com/nfrasser/linkifyjs/issues/460"),
+    Case("//r/7KQ2M9XW4T", CODE, "an address that ends with a slash, and a path that begins with one"),
     Case("/r//7KQ2M9XW4T", CODE, "an address that ends with a slash, and a path that begins with one"),
     Case("/r/7KQ2M9XW4T/", CODE, "what many sites do to addresses"),
     Case("/r/8WZ5H3NC6R.", SHORT, f"{ISSUE}: a full stop hides nothing"),

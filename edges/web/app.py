@@ -90,6 +90,8 @@ class Web(Litestar):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
+        if scope["path"].startswith("//"):  # an address that ended with a slash, and a path put behind it
+            scope = {**scope, "path": f"/{scope['path'].lstrip('/')}"}
         if scope["method"] == "HEAD" and not _is_share_link(scope["path"]):
             # As GET, of which the server sends the head: it has the scope that says HEAD. What goes on without end
             # ends, because after the answer's head it hears that the client is gone.

@@ -29,7 +29,7 @@ _GROUPS: Final = re.compile(r"[0-9A-Za-z]+(?:[-+ ]+[0-9A-Za-z]+)*")
 """A code in one piece or in groups; words that follow it look the same."""
 _SCHEME: Final = re.compile(r"https?$", re.IGNORECASE)
 _NOTHING_LEFT: Final = re.compile(r"(?:[^\w%=…\ufffd]|_)*$")
-_GOES_ON: Final = re.compile(r"[-+ ]*[?&#;]|://")
+_GOES_ON: Final = re.compile(r"[-+ ]*[?&#;]|:/")
 """A query or a fragment, as addresses have them, or another address."""
 _ELLIPSIS: Final = re.compile(r"\.\.|…")
 
@@ -55,7 +55,7 @@ def read_damaged(path: str) -> Damaged | None:
         return None
     rest = text[found.end() :]
     groups = re.split(r"[-+ ]+", found[0])
-    if rest.startswith("://"):  # the link was pasted twice, without a space
+    if rest.startswith(":/"):  # the link was pasted twice, without a space; two slashes have become one here
         groups[-1] = _SCHEME.sub("", groups[-1])
     codes = list(_codes(groups))
     if not codes:
