@@ -138,6 +138,9 @@ UNDESCRIBED: Final = {
     "/openapi.json": "the description itself",
     "/openapi.json/openapi.json": "the same, Litestar's other address for it",
     "/openapi.json/{path}": "404, Litestar's",
+    "/R": "a share link that was damaged on its way",
+    "/R/{rest}": "the same",
+    "/r/{code}/{rest}": "the same",
     "/static/{version}/{name}": "what the pages are made of",
     "/welcome": "the page for links that lead nowhere else",
 }

@@ -7,6 +7,7 @@ To add routes: a module in `edges/web/routes/` with a list `HANDLERS`, and a lin
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from litestar import Litestar
@@ -32,6 +33,8 @@ from edges.web.routes import (
 from edges.web.services import Services
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from litestar.types import ControllerRouterHandler, Message, Send
 
 _ROUTES: Final = (
@@ -90,9 +93,8 @@ class Web(Litestar):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
-        if scope["path"].startswith("//"):  # an address that ended with a slash, and a path put behind it
-            scope = {**scope, "path": f"/{scope['path'].lstrip('/')}"}
-        if scope["method"] == "HEAD" and not _is_share_link(scope["path"]):
+        method = scope["method"]
+        if method == "HEAD" and not _is_share_link(scope["path"]):
             # As GET, of which the server sends the head: it has the scope that says HEAD. What goes on without end
             # ends, because after the answer's head it hears that the client is gone.
             scope, send = {**scope, "method": "GET"}, _head_alone(send)
@@ -104,6 +106,8 @@ class Web(Litestar):
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], *_SECURITY_HEADERS]
+                if status == HTTPStatus.METHOD_NOT_ALLOWED or method == "OPTIONS":
+                    message["headers"] = _with_head(message["headers"])
             await send(message)
 
         try:
@@ -111,8 +115,16 @@ class Web(Litestar):
         finally:
             seconds = time.perf_counter() - started_s
             route = scope.get("path_template") or UNMATCHED
-            self._metrics.observe(route, scope["method"], status, seconds)
-            self._access_log.note(scope["method"], route, status, seconds)
+            self._metrics.observe(route, method, status, seconds)
+            self._access_log.note(method, route, status, seconds)
+
+
+def _with_head(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return an answer's headers with HEAD among what an address takes, where GET is."""
+    return [
+        (name, value + b", HEAD" if name == b"allow" and b"GET" in value and b"HEAD" not in value else value)
+        for name, value in headers
+    ]
 
 
 def _is_share_link(path: str) -> bool:

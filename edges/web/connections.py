@@ -144,6 +144,10 @@ class BoundedConnection(HttpToolsProtocol):
         """Hand the request over, or refuse it."""
         self._is_in_head = False
         self._deadline_s = self.loop.time() + BODY_S
+        if self.url.startswith(
+            b"//"
+        ):  # an address that ended with a slash, and a path put behind it; else read as a host
+            self.url = b"/" + self.url.lstrip(b"/")
         # What came may have been more than the head, so it is measured where it can have been too large.
         if len(self.headers) > HEADERS_MAX or (
             self._head_bytes > HEAD_BYTES_MAX and _size(self.url, self.headers) > HEAD_BYTES_MAX

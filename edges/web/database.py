@@ -49,7 +49,7 @@ _SHUTDOWN: Final = "57P"
 
 _NO_CONNECTION: Final = (PoolTimeout, PoolClosed, TooManyRequests)
 
-_AS_APP: Final = f"SELECT set_config('role', '{ROLE}', true), set_config('statement_timeout', %s, true)"
+_AS_APP: Final = "SELECT set_config('role', %s, true), set_config('statement_timeout', %s, true)"
 _ACT_FOR: Final = f"{_AS_APP}, set_config('referrals.org_id', %s, true)"
 _MAY_DO_MORE: Final = """
 SELECT rolsuper OR rolbypassrls OR EXISTS (
@@ -187,7 +187,7 @@ class Database:
 def _first(org_id: str | None) -> tuple[LiteralString, list[str]]:
     """Return the statement that a transaction begins with, and its values."""
     limit_ms = str(int(STATEMENT_S * 1000))
-    return (_AS_APP, [limit_ms]) if org_id is None else (_ACT_FOR, [limit_ms, org_id])
+    return (_AS_APP, [ROLE, limit_ms]) if org_id is None else (_ACT_FOR, [ROLE, limit_ms, org_id])
 
 
 def _acting_first(org_id: str | None, query: Query, values: Values) -> tuple[bytes, Values]:

@@ -274,7 +274,7 @@ async def test_nothing_of_the_visitor_is_kept(
 ) -> None:
     """Address, agent and referrer are in no topic, file, row or log."""
     async with running_web(registered) as web:
-        for agent in (f"{PERSON} marked-agent", f"{PREVIEW} marked-agent"):
+        for agent in (f"{PERSON} marked-visitor", f"{PREVIEW} marked-visitor"):
             await follow(
                 web,
                 f"/r/{CODE}",
@@ -313,10 +313,10 @@ async def test_postgres_away(web: Web, parts: Parts) -> None:
         web.services.landings._clock_s = lambda: float("inf")  # noqa: SLF001  what is known is not fresh any more
         known = await follow(web, f"/r/{CODE}?c=email")
         unknown = [await follow(web, f"/r/{code}?c=viber") for code in (UNKNOWN_CODE, "GVESS00001", "GVESS00002")]
+        await follow(web, f"/r/{CODE}", agent=PREVIEW)
         forgotten = web.services.landings._known.pop(CODE)  # noqa: SLF001  as if the server had just been started
         assert forgotten
         unknown.append(await follow(web, f"/r/{CODE}?c=print"))
-        await follow(web, f"/r/{CODE}", agent=PREVIEW)
         malformed = await follow(web, "/r/x?c=qr")
     finally:
         parts.postgres.start()

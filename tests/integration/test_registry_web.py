@@ -62,7 +62,7 @@ async def test_made_then_stored_without_kafka(web: Web, settings: Settings, org_
     made = await web.post(path(org_id), headers=bearer(org_id=org_id))
     assert made.status_code == 201, made.text
     answer = made.json()
-    assert set(answer) == {"referralCode", "orgId", "mentorId", "issuedAt", "shareUrl"}
+    assert set(answer) == {"referralCode", "orgId", "mentorId", "issuedAt", "shareUrl", "disabledAt"}
     assert (answer["orgId"], answer["mentorId"]) == (org_id, MENTOR)
     assert answer["shareUrl"] == f"https://r.example/r/{answer['referralCode']}"
     assert made.headers["cache-control"] == "no-store"

@@ -312,7 +312,7 @@ async def test_every_case_gets_its_answer_and_what_is_accepted_is_in_the_topic(w
         }  # fmt: skip
         assert is_uuid(record["attribution_id"])
     channels = [record["device_metadata"] for record in records if record["device_metadata"]]
-    assert sorted(channels, key=str) == [{"share_channel": "whatsapp"}, {"share_channel": "x" * 32}]
+    assert sorted(channels, key=str) == [{"share_channel": "other"}, {"share_channel": "whatsapp"}]
     assert {record["referral_code"] for record in records} == {CODE, "ANNA000001", "ABCDEFGH", "ABCDEFGH2345"}
 
 
