@@ -63,12 +63,26 @@ def openapi_config() -> OpenAPIConfig:
     )
 
 
+CHANNEL_PARAMETER: Final = {
+    "name": "c",
+    "in": "query",
+    "schema": {"type": "string", "default": ""},
+    "description": "The channel that the link was shared by: whatsapp, sms, ...",
+    "required": False,
+}
+"""Of share links. The route reads the query as a whole; Litestar's reading of one parameter would cost each click."""
+
+
 def put_right(document: dict[str, Any]) -> dict[str, Any]:
     """Return Litestar's description as this application is."""
     right: dict[str, Any] = _without_noise(document)
     right["paths"] = dict(sorted(right["paths"].items()))  # Litestar's order is another in each process
     for operation in _operations(right):
         _put_operation_right(operation)
+    for path, operations in right["paths"].items():
+        if path == "/r" or path.startswith("/r/"):
+            for operation in operations.values():
+                operation["parameters"] = [*operation.get("parameters", []), CHANNEL_PARAMETER]
     schemas = right["components"].setdefault("schemas", {})
     if WEBHOOK in right["paths"]:
         _describe_webhook(right["paths"][WEBHOOK]["post"], schemas)

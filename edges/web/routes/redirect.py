@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 from litestar import HttpMethod, Request, route
 from litestar.datastructures import ResponseHeader
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 from msgspec import Meta
 
@@ -94,9 +94,6 @@ async def follow(
     services: Opened,
     request: Request[Any, Any, Any],
     code: FromPath[Annotated[str, Meta(description="A referral code, also as typed by hand.")]] = "",
-    c: FromQuery[  # noqa: ARG001  read with all others; it stands here so that OpenAPI shows it
-        Annotated[str, Meta(description="The channel that the link was shared by: whatsapp, sms, ...")]
-    ] = "",
 ) -> ASGIResponse:
     """Redirect to the landing page of the code's organisation, with the code in its query, and count the click.
 
