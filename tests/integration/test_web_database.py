@@ -19,7 +19,8 @@ pytestmark = pytest.mark.integration
 
 MENTORS = "SELECT mentor_id FROM mentors"
 LEFT = """
-SELECT current_user = session_user, current_setting('referrals.org_id', true), current_setting('statement_timeout')
+SELECT current_user = session_user, coalesce(current_setting('referrals.org_id', true), ''),
+    current_setting('statement_timeout')
 """
 OWNED = "SELECT count(*) FROM pg_class WHERE relowner = %s::regrole"
 ACTING_FOR = "SELECT current_setting('referrals.org_id', true), current_user"
