@@ -231,7 +231,7 @@ async def test_reconciliation(web: Web, settings: Settings) -> None:
     """The latest runs, the latest first, with what they have left; another organisation's are not told."""
     assert await ask(web, "reconciliation") == {"runs": []}
     put_mentor(settings)
-    put_mentor(settings, org_id=OTHER_ORG)
+    put_mentor(settings, org_id=OTHER_ORG, code="ABCDEFGH99")
     insert = (
         "INSERT INTO reconciliation_runs (org_id, run_id, source, started_at, finished_at, members_read, matched, "
         "without_code, unclear, incomplete, rows_left) "
