@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from operator import methodcaller
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from confluent_kafka import Message
+
+_ask: Final[Callable[[Message], list[tuple[str, bytes | None]] | None]] = methodcaller("headers")
+"""Calls the method in a way that looks whether it has left an exception. `message.headers()` does not in a loop that
+Python has optimised: the exception comes up somewhere later then, and the list has a hole in it."""
 
 
 def headers_of(message: Message) -> list[tuple[str, bytes | None]]:
@@ -15,6 +22,6 @@ def headers_of(message: Message) -> list[tuple[str, bytes | None]]:
     ends the process. So nothing else may ask a message for its headers.
     """
     try:
-        return cast("list[tuple[str, bytes | None]]", message.headers() or [])
+        return _ask(message) or []
     except (SystemError, UnicodeDecodeError):
         return []

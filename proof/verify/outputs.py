@@ -20,6 +20,9 @@ ORIGIN_TOPIC = "__connect.errors.topic"
 AGAIN = "referrals.again"
 """Header of what is sent once more because a state was rebuilt."""
 
+TRUNCATED = "referrals.truncated"
+"""Header of what was too large to be sent whole, instead of all its own: its size in bytes."""
+
 Headers = list[tuple[str, bytes | None]]
 
 
@@ -50,6 +53,12 @@ class _MilestoneReached(msgspec.Struct, forbid_unknown_fields=True):
 _read_milestone = msgspec.json.Decoder(_MilestoneReached)
 
 
+def _truncated_from(headers: Headers) -> int:
+    """Return what the header says that stands in place of all those of a record that was too large; 0: none does."""
+    name, content = headers[0] if headers else ("", None)
+    return int(content) if name == TRUNCATED and content and content.isdigit() else 0
+
+
 def dead_letter(key: bytes | None, value: bytes | None, headers: Headers) -> Letter:
     """Read a dead letter, or raise Misshapen.
 
@@ -73,6 +82,7 @@ def dead_letter(key: bytes | None, value: bytes | None, headers: Headers) -> Let
                 records=int(texts.get("referrals.records", "1")),
                 digest=digest(key, value),
                 again=AGAIN in texts,
+                truncated_from=_truncated_from(headers),
             ),
         )
     except (KeyError, ValueError) as fault:

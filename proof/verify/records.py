@@ -46,6 +46,12 @@ class Record(NamedTuple):
         return self.topic, self.partition, self.offset
 
 
+WHOLE_BYTES = 131_072
+"""A record up to this size, key and headers included, goes whole into any other."""
+
+TRUNCATED_TO = 65_536
+
+
 def digest(key: bytes | None, value: bytes | None) -> bytes:
     """Return what tells whether the bytes of two records are the same; none and empty differ."""
     hashed = hashlib.blake2b(digest_size=12)
@@ -66,6 +72,16 @@ class DeadLetter(NamedTuple):
     """Of its own key and value, which must be the record's."""
     again: bool = False
     """Sent once more, because a state was rebuilt."""
+    truncated_from: int = 0
+    """The size in bytes of a record that was too large to be sent whole; 0: it was sent whole."""
+
+    def is_of(self, record: Record) -> bool:
+        """Tell whether it has the record's bytes, or of one that is too large what the contract leaves of it."""
+        if self.digest == digest(record.key, record.value):
+            return True
+        value = record.value or b""
+        is_too_large = self.truncated_from > max(WHOLE_BYTES, len(record.key or b"") + len(value) - 1)
+        return is_too_large and self.digest == digest(None, value[:TRUNCATED_TO])
 
 
 class Owner(NamedTuple):

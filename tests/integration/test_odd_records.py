@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 CODE: Final = "ABCDEFGH"
 AT: Final = "2026-11-20T10:00:00Z"
+ENOUGH: Final = 100
 REASON: Final = "__connect.errors.exception.class.name"
 
 
@@ -68,12 +69,14 @@ def test_a_header_name_that_is_not_utf8_stops_nobody(crew: Crew, settings: Setti
     home = partition_of(CODE.encode(), settings.partitions)
     for topic in (CLICKS, REGISTRATIONS):
         records = [(CODE.encode(), click(), []), (CODE.encode(), b"bad", odd), (CODE.encode(), click(), odd)]
+        records += [(CODE.encode(), click(), []) for _ in range(ENOUGH)]  # readers' loops are optimised by then
+        records.append((CODE.encode(), click(), odd))
         name = topic.full_name(settings.topic_prefix)
         asyncio.run(send_raw(settings.bootstrap_servers, name, home, records if topic is CLICKS else records[1:2]))
     elsewhere = (home + 1) % settings.partitions
     name = CLICKS.full_name(settings.topic_prefix)
     asyncio.run(send_raw(settings.bootstrap_servers, name, elsewhere, [(b"k", click(), odd)]))
-    wait_until(lambda: clicks_of(settings) == 3, "the clicks are not counted")
+    wait_until(lambda: clicks_of(settings) == 4 + ENOUGH, "the clicks are not counted")
     letters = published(settings, DEAD_LETTERS)
     wait_until(lambda: len(published(settings, DEAD_LETTERS)) == 2, f"{len(letters)} dead letters")
     assert [headers_of(letter)[1] for letter in published(settings, DEAD_LETTERS)] == [("x-\\xff", b"2")] * 2
@@ -100,7 +103,7 @@ def test_a_dead_letter_fits_into_its_topic(settings: Settings) -> None:
     letters = published(settings, DEAD_LETTERS)
     assert {dict(headers_of(letter))[REASON] for letter in letters} == {b"BadEvent"}
     assert all(letter.value() == value for letter in letters)
-    assert len(headers_of(letters[0])[0][1] or b"") == 980_000, "it fits whole"
+    assert max(len(headers_of(letter)[0][1] or b"") for letter in letters) == 980_000, "it fits whole"
     assert_exact(settings)
 
 
