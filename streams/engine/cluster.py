@@ -198,7 +198,14 @@ class Cluster:
         return set(self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics)
 
     def with_offsets(self, names: Collection[str]) -> set[str]:
-        """Return those of the topics, which need not be the application's, of which the group has offsets."""
+        """Return those of the topics, which need not be the application's, of which the group has offsets.
+
+        A group that this user may not see has none for him: librdkafka would look for its coordinator until the time is
+        up, so the brokers are asked first which groups there are.
+        """
+        groups = self._administering().list_consumer_groups(request_timeout=TIMEOUT_S).result(TIMEOUT_S)
+        if not groups.errors and self._options.app_id not in {group.group_id for group in groups.valid}:
+            return set()
         found = self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics
         asked = [TopicPartition(name, number) for name in names if name in found for number in found[name].partitions]
         answers = self._in_group().committed(asked, TIMEOUT_S) if asked else []

@@ -56,13 +56,15 @@ def configure(settings: Settings, name: str, key: str, value: str) -> None:
     """Set something on a topic."""
     entry = ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[entry])
-    admin_of(settings).incremental_alter_configs([resource])[resource].result(TIMEOUT_S)
+    admin = admin_of(settings)  # to be kept until it has answered
+    admin.incremental_alter_configs([resource])[resource].result(TIMEOUT_S)
 
 
 def configuration(settings: Settings, name: str) -> dict[str, str]:
     """Return a topic's configuration."""
     resource = ConfigResource(ResourceType.TOPIC, name)
-    answer = admin_of(settings).describe_configs([resource])[resource].result(TIMEOUT_S)
+    admin = admin_of(settings)
+    answer = admin.describe_configs([resource])[resource].result(TIMEOUT_S)
     return {key: str(entry.value) for key, entry in answer.items()}
 
 
@@ -104,7 +106,8 @@ def test_older_versions_are_bounded_on_topics_that_stand_too(settings: Settings)
     changelog = f"{settings.app_id}-members-changelog"
     made = {"cleanup.policy": "compact", "max.compaction.lag.ms": "7200000"}
     new = [NewTopic(name, num_partitions=settings.partitions, config=made) for name in (counts, changelog)]
-    for answer in admin_of(settings).create_topics(new).values():
+    admin = admin_of(settings)
+    for answer in admin.create_topics(new).values():
         answer.result(TIMEOUT_S)
     first, second = (run(environment(settings), "topics", "create") for _ in range(2))
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
