@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from typing import Any, Final, NoReturn
 
@@ -21,6 +22,8 @@ from process.settings import load_settings
 
 EXIT_FAILED: Final = 1
 EXIT_SETTINGS: Final = 2
+EXIT_SIGNALLED: Final = 128
+"""And the signal's number, as shells say it."""
 
 QUIET_S: Final = 30.0
 """A worker that lived this long begins again with the first pause."""
@@ -40,6 +43,17 @@ def command() -> None:
     example a missing right; 2 where the cluster refuses a setting; 75 where it was to stop and could not commit first.
     """
     start = Start()
+    worker: Any = None
+
+    def stop() -> None:
+        """Let the worker stop as its own signal handler would, or end while there is none; called by a thread."""
+        if worker is None:
+            os._exit(EXIT_SIGNALLED + (start.stopping.by or signal.SIGTERM))
+        if not worker.loop.is_closed():
+            worker.loop.call_soon_threadsafe(worker._on_sigterm)  # noqa: SLF001 - Faust has no other way
+
+    # From here on: an exception that a signal handler raises is lost where it comes while a module is being imported.
+    start.stopping.listen(stop)
     settings = load_settings()
     logs.configure(settings)
     # Imported here: half a second that `--help` need not wait for.
@@ -66,7 +80,6 @@ def command() -> None:
     worker = faust.Worker(
         app, loglevel=settings.log_level, loop=loop, quiet=True, redirect_stdouts=False, override_logging=False
     )
-    start.stopping.listen(lambda: stop(worker))
     try:
         worker.execute_from_commandline()
     except SystemExit as stopped:
@@ -113,9 +126,3 @@ def with_remedy(error: Exception) -> str:
             "REFERRALS_TOPIC_PREFIX to what they are"
         )
     return f"{error}: set REFERRALS_SESSION_TIMEOUT_S" if isinstance(error, BadSessionTimeout) else str(error)
-
-
-def stop(worker: Any) -> None:  # noqa: ANN401 - Faust's worker, imported late
-    """Let a worker stop as its own signal handler would; called from another thread."""
-    if not worker.loop.is_closed():
-        worker.loop.call_soon_threadsafe(worker._on_sigterm)  # noqa: SLF001 - Faust has no other way

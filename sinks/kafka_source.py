@@ -212,7 +212,9 @@ class KafkaSource:
             self._begun.pop(place, None)
             self._next.pop(place, None)
             self._kept.pop(place, None)
-            self._paused.pop(place, None)
+        paused = [self._paused.pop(place) for place in places if place in self._paused]
+        if paused:  # librdkafka remembers it beyond the assignment, and would never read one that comes back
+            self._joined().resume(paused)
         self._fetched = [m for m in self._fetched if (m.topic(), m.partition()) not in places]
         self._joined().incremental_unassign([TopicPartition(*place) for place in places])
 

@@ -101,5 +101,9 @@ FROM milestones INNER JOIN badge_definitions ON threshold = milestone_threshold 
 
 INSERT INTO filtered_clicks (org_id, day, reason, clicks)
 SELECT org_id, current_date - day, 'preview', 1 + day
-FROM (SELECT DISTINCT org_id FROM made) AS organisation, generate_series(0, 30) AS day
+FROM (SELECT DISTINCT org_id FROM made) AS organisation, generate_series(0, 30) AS day;
+
+INSERT INTO reconciliation_runs (org_id, run_id, source, started_at, finished_at)
+SELECT org_id, gen_random_uuid(), 'json', clock_timestamp() - day * interval '1 day', clock_timestamp()
+FROM (SELECT DISTINCT org_id FROM made) AS organisation, generate_series(0, 400) AS day
 """

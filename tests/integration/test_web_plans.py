@@ -86,6 +86,7 @@ STATEMENTS = {
     "channels": 4,
     "activity": PAGE,
     "export": PAGE,
+    "reconciliation": PAGE,
 }
 """What the HTTP side runs, and about how many rows of tables each is made of."""
 
