@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from edges.registry.importing import BadLine
 
 STANDARD_INPUT = "-"
+READ_BYTES = 1 << 16
 
 
 @click.group()
@@ -38,6 +40,7 @@ def import_file(*, file: str, org_id: UUID) -> None:
     """
     from commands.registry import open_registry, publish_waiting  # noqa: PLC0415  `--help` needs no Postgres
     from edges.registry.importing import BadHeader, Imported, import_mentors  # noqa: PLC0415  the same
+    from models.spreadsheets import text_lines  # noqa: PLC0415  the same
 
     name = "standard input" if file == STANDARD_INPUT else file
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -62,7 +65,7 @@ def import_file(*, file: str, org_id: UUID) -> None:
 
         async def run() -> int | None:
             async with open_registry() as registry:
-                lines = (line.decode("utf-8", "replace") for line in opened)
+                lines = text_lines(iter(partial(opened.read, READ_BYTES), b""))
                 await import_mentors(registry.codes, org_id, lines, done, complain=complain, progress=show)
                 return await publish_waiting(registry.settings)
 
