@@ -6,7 +6,6 @@ here: `check_event` is its own reading of a value. What depends on other records
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
@@ -15,7 +14,7 @@ import msgspec
 from msgspec import Raw, Struct, json
 
 from models.codes import normalise_code
-from models.errors import BadCode, BadInput
+from models.errors import BadCode, BadInput, without_values
 from models.events import Click, CodeIssued, Registration, decode_event
 from models.topics import CLICKS, CODES, REGISTRATIONS, Topic
 
@@ -55,7 +54,6 @@ class _Keyed(Struct, gc=False):
 
 
 _decode_envelope: Final = json.Decoder(_Envelope).decode
-_VALUE: Final = re.compile(r" (?:'(?:[^'\\\\]|\\\\.)*'|\"(?:[^\"\\\\]|\\\\.)*\")")
 _decode_keyed: Final = json.Decoder(_Keyed).decode
 
 
@@ -87,16 +85,11 @@ def check_event(line: Line, now: datetime) -> None:
     try:
         event = decode_event(EVENT_OF[line.topic], line.value)
     except BadInput as fault:
-        raise BadLine(_without_values(fault)) from None
+        raise BadLine(without_values(fault)) from None
     at = event.issued_at if isinstance(event, CodeIssued) else event.occurred_at
     if at - now > AHEAD_MAX:
         field = "issued_at" if isinstance(event, CodeIssued) else "occurred_at"
         raise BadLine(f"{type(event).__name__}: {field} is more than a day ahead of the clock here; check the sender's")
-
-
-def _without_values(fault: BadInput) -> str:
-    """Return the fault's text without what stood in the event: it may be somebody's."""
-    return _VALUE.sub("", str(fault))
 
 
 @lru_cache(CODES_REMEMBERED)
