@@ -40,6 +40,7 @@ COMMANDS = {
     "web": "Run the HTTP side: share links, webhooks, API and dashboard.",
     "reconcile": "Ask membership systems for confirmations that never came.",
     "publish": "Publish clicks, registrations and codes from JSON lines.",
+    "producers": "Check what producers have sent to the source topics.",
     "verify": "Recompute everything from the source topics and compare.",
     "schemas": "Write OpenAPI, AsyncAPI and JSON Schemas from the types.",
     "bench": "Measure throughput, latency, memory, recovery and the HTTP side.",
@@ -58,6 +59,7 @@ EXPECTED_ERRORS = {
     "cimpl.KafkaException": EXIT_FAILED,
     "streams.engine.errors.EngineError": EXIT_FAILED,
     "operations.topics.TopicMismatch": EXIT_FAILED,
+    "operations.producers.CannotCheck": EXIT_FAILED,
     "process.topics.NotAllowed": EXIT_FAILED,
 }
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -13,12 +14,14 @@ from uuid import UUID
 import rich_click as click
 from rich.console import Console
 
+from commands.complaints import Complaints
 from commands.progress import progress_on
 
 if TYPE_CHECKING:
     from edges.registry.importing import BadLine
 
 STANDARD_INPUT = "-"
+READ_BYTES = 1 << 16
 
 
 @click.group()
@@ -33,11 +36,13 @@ def import_file(*, file: str, org_id: UUID) -> None:
     """Make the mentors of a CSV file known, and issue a code to each who has none.
 
     The first line is a header with a column mentor_id; other columns are ignored. FILE can be - for standard input.
-    Doing it again changes nothing. A bad line is named on standard error with its number and skipped, and the exit code
-    is 1. Where Kafka is away the codes are stored and are published later; that is said, and is no failure.
+    Doing it again changes nothing. A bad line is named on standard error with its number and skipped (the first 50,
+    then their total), and the exit code is 1. Where Kafka is away the codes are stored and are published later; that
+    is said, and is no failure.
     """
     from commands.registry import open_registry, publish_waiting  # noqa: PLC0415  `--help` needs no Postgres
     from edges.registry.importing import BadHeader, Imported, import_mentors  # noqa: PLC0415  the same
+    from models.spreadsheets import text_lines  # noqa: PLC0415  the same
 
     name = "standard input" if file == STANDARD_INPUT else file
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -46,11 +51,12 @@ def import_file(*, file: str, org_id: UUID) -> None:
     task = progress.add_task("importing", total=total, rate="") if progress else None
     started_s = time.monotonic()
     done = Imported()
+    complaints = Complaints(console)
 
     def complain(line: BadLine) -> None:
-        console.print(f"{name}:{line.number}: {line.reason}", markup=False)
+        complaints(f"{name}:{line.number}", line.reason)
 
-    with click.open_file(file, "rb") as opened, progress or nullcontext():
+    with click.open_file(file, "rb") as opened, progress or nullcontext(), closing(complaints):
 
         def show() -> None:
             if progress is not None and task is not None:
@@ -62,7 +68,7 @@ def import_file(*, file: str, org_id: UUID) -> None:
 
         async def run() -> int | None:
             async with open_registry() as registry:
-                lines = (line.decode("utf-8", "replace") for line in opened)
+                lines = text_lines(iter(partial(opened.read, READ_BYTES), b""))
                 await import_mentors(registry.codes, org_id, lines, done, complain=complain, progress=show)
                 return await publish_waiting(registry.settings)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import rich_click as click
 from rich.console import Console
 
+from commands.complaints import Complaints
 from commands.progress import progress_on
 from edges.publishing.files import INTERRUPTED_FLUSH_S, FilePublisher, Published, Strict
 from edges.publishing.producer import TopicMissing
@@ -21,15 +22,17 @@ STANDARD_INPUT = "-"
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, allow_dash=True))
-@click.option("--strict", is_flag=True, help="Stop at the first malformed line; what was read before is published.")
-def command(files: Sequence[str], *, strict: bool) -> None:
+@click.option("--strict", is_flag=True, help="Stop at the first bad line; what was read before is published.")
+@click.option("--unchecked", is_flag=True, help="Publish what will be a dead letter too, to test what follows it.")
+def command(files: Sequence[str], *, strict: bool, unchecked: bool) -> None:
     r"""Publish clicks, registrations and codes from JSON lines.
 
     Each line is {"topic": "clicks" | "registrations" | "codes", "value": {...}}; the value goes to the topic as it
     stands, keyed by its normalised referral code. FILE can be - for standard input.
 
-    Every line is acknowledged by Kafka when the exit code is 0. A malformed line, or one that Kafka did not take, is
-    named on standard error with file and number, the others go on, and the exit code is 1.
+    Every line is acknowledged by Kafka when the exit code is 0. A malformed line, one whose value would be a dead
+    letter or is more than a day ahead, and one that Kafka did not take, are named on standard error with file and
+    number (the first 50, then their total), the others go on, and the exit code is 1.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     progress = progress_on(console) if console.is_terminal else None
@@ -43,17 +46,16 @@ def command(files: Sequence[str], *, strict: bool) -> None:
             rate = f"{done.sent.total():,} lines, {_rate(done, started_s):,}/s"
             progress.update(task, completed=done.read_bytes, rate=rate)
 
-    def complain(place: str, why: str) -> None:
-        console.print(f"{place}: {why}", markup=False)
-
-    publisher = FilePublisher(load_settings(), complain=complain, progress=show, strict=strict)
-    with progress or nullcontext():
+    complaints = Complaints(console)
+    publisher = FilePublisher(load_settings(), complain=complaints, progress=show, strict=strict, unchecked=unchecked)
+    with progress or nullcontext(), closing(complaints):
         _publish(publisher, files)
     done = publisher.published
     by_topic = ", ".join(f"{name} {count:,}" for name, count in sorted(done.sent.items()))
     click.echo(
         f"published {done.acknowledged:,} lines ({by_topic or 'none'}) in {time.monotonic() - started_s:.1f} s, "
-        f"{_rate(done, started_s):,}/s; {done.malformed:,} malformed, {done.rejected:,} not acknowledged"
+        f"{_rate(done, started_s):,}/s; {done.malformed:,} malformed, {done.refused:,} refused, "
+        f"{done.rejected:,} not acknowledged"
     )
     if not done.is_complete:
         sys.exit(1)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
@@ -128,6 +127,7 @@ def _csv_job(org: UUID, name: str, reading_given: dict[str, Any]) -> Iterator[Jo
     """Give the job of a file that is open for the body."""
     from edges.reconciliation.runs import FILE, Source  # noqa: PLC0415  the same
     from edges.reconciliation.walk import Job  # noqa: PLC0415  the same
+    from models.spreadsheets import text_lines  # noqa: PLC0415  the same
 
     source = Source(
         kind=FILE,
@@ -135,8 +135,7 @@ def _csv_job(org: UUID, name: str, reading_given: dict[str, Any]) -> Iterator[Jo
         reading=read_reading(**reading_given),
     )
     with click.open_file(name, "rb") as file:
-        lines = TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
-        yield Job(str(org), source, lines=lines)
+        yield Job(str(org), source, lines=text_lines(file))
 
 
 def _stop_at_end_of_stdin() -> None:

@@ -16,6 +16,9 @@ The class name and the message of a `BadInput` become the headers
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 
 class ReferralError(Exception):
     """Any error that the rules of the referral programme raise."""
@@ -51,3 +54,11 @@ class WaitedTooLong(BadInput):
 
 class Unprocessable(BadInput):
     """The program fails at this record, each time and at no other: the fault may be the program's."""
+
+
+_VALUE: Final = re.compile(r" (?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")")
+
+
+def without_values(fault: BadInput) -> str:
+    """Return a fault's text without what stood in the event: it may be somebody's name."""
+    return _VALUE.sub("", str(fault))

@@ -1,12 +1,14 @@
 """CSV as spreadsheets write it: rows with their lines, and one that is broken costs itself and not the rest.
 
-Taken: commas, semicolons or tabs as the header has them, `sep=;`, a byte order mark, CR, LF or both, quotes, `="CODE"`.
-A quote that is never closed would swallow every row after it; so a record that does not come out even is one bad line,
-and reading goes on with the next line.
+Taken: commas, semicolons, tabs or bars as the header has them, `sep=;`, UTF-8 and UTF-16, a byte order mark, CR, LF or
+both, quotes, `="CODE"`, blank lines, empty cells too many. A quote that is never closed would swallow every row after
+it; so a record that does not come out even is one bad line, and reading goes on with the next line. A cell too many
+means that some cell is not where the header says, and nobody knows which: that row is refused.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections import deque
@@ -17,9 +19,57 @@ SEPARATORS: Final = ",;\t|"
 RECORD_LINES_MAX: Final = 1_000
 """Lines that one record may have: a text in quotes may hold line breaks."""
 
+UNREADABLE: Final = "\ufffd"
+"""Stands in the place of bytes that are no text in the file's encoding: those of Latin-1 in what is read as UTF-8."""
+
+_MARKS: Final = (
+    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"), (codecs.BOM_UTF8, "utf-8-sig"),
+)  # fmt: skip
+_MARK_BYTES: Final = 4
+_BLANK: Final = ",;\t| \r\n\ufeff"
+_ROUNDED: Final = re.compile(r"\s*[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+][0-9]+\s*")
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _AS_TEXT: Final = re.compile(r'="([^"]*)"')
-_SEP: Final = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+_SEP: Final = re.compile(r'"?sep=(.)"?\1*\s*', re.IGNORECASE)
+
+
+def text_lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Yield the lines of a file, with their ends, from its bytes in pieces of any size.
+
+    UTF-8, or UTF-16 or UTF-32 where its first bytes say so; UNREADABLE stands for what is none of that encoding.
+    """
+    pieces = iter(chunks)
+    head = b""
+    while len(head) < _MARK_BYTES and (piece := next(pieces, None)) is not None:
+        head += piece
+    decoder = codecs.getincrementaldecoder(_encoding(head))("replace")
+    rest = decoder.decode(head)
+    for piece in pieces:
+        lines = _LINE.findall(rest)
+        rest = lines.pop() if lines else ""  # it may go on, and a CR may have its LF in the next piece
+        yield from lines
+        rest += decoder.decode(piece)
+    yield from _LINE.findall(rest + decoder.decode(b"", final=True))
+
+
+def _encoding(head: bytes) -> str:
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            return encoding
+    zeros = [byte == 0 for byte in head[:_MARK_BYTES]]
+    if zeros == [False, True, False, True]:
+        return "utf-16-le"
+    return "utf-16-be" if zeros == [True, False, True, False] else "utf-8"
+
+
+def damage_of(cell: str) -> str:
+    """Return what a spreadsheet has done to a cell whose text cannot be what was meant; empty where nothing is seen."""
+    if UNREADABLE in cell:
+        return "has letters that are not UTF-8, Latin-1 perhaps; save the file as CSV UTF-8"
+    if _ROUNDED.fullmatch(cell):
+        return "is a number that a spreadsheet has rounded; give the column the format Text and fill it anew"
+    return ""
 
 
 class TableRow(NamedTuple):
@@ -40,18 +90,20 @@ class Table:
         self._source = (line[0] for chunk in lines for line in _LINE.finditer(chunk))
         self._back: deque[str] = deque()
         self._line = 0
-        header = (self._next() or "").removeprefix("\ufeff")
+        header = self._first().removeprefix("\ufeff")
         said = _SEP.fullmatch(header)
         if said is not None:
-            header = self._next() or ""
-        outside = re.sub(r'"(?:[^"]|"")*"', "", header)
+            header = self._first()
+        outside = re.sub(r'"(?:[^"]|"")*(?:"|$)', "", header)
         self._separator = said[1] if said is not None else max(SEPARATORS, key=outside.count)
         self._back.appendleft(header)
         self._line -= 1
         self.columns: tuple[str, ...] = ()
+        """Empty where the file is, or where `fault` says what is wrong with the header."""
         first = next(iter(self.rows()), None)
         if first is not None:
             self.columns = tuple(cell.strip().removeprefix("\ufeff").strip() for cell in first.cells)
+        self.fault = first.fault if first is not None else ""
 
     def rows(self) -> Iterator[TableRow]:
         """Yield the records; blank lines are passed over."""
@@ -70,8 +122,18 @@ class Table:
                 self._line -= len(taken) - 1
                 self._back.extendleft(reversed(taken[1:]))
                 yield TableRow(self._line, [], f"{fault}; is a quote in it not closed?")
+            elif self.columns and any(cells[len(self.columns) :]):
+                count, expected = len(cells), len(self.columns)
+                yield TableRow(self._line, [], f"has {count} cells, the header has {expected}")
             elif any(cells):
                 yield TableRow(self._line, [_plain(cell) for cell in cells])
+
+    def _first(self) -> str:
+        """Return the first line that is not blank."""
+        while (line := self._next()) is not None:
+            if line.strip(_BLANK):
+                return line
+        return ""
 
     def _record(self, taken: list[str]) -> Iterator[str]:
         yield taken[0]

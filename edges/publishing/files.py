@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import IO, Final
 
-from edges.publishing.lines import BadLine, parse_line
+from edges.publishing.lines import BadLine, check_event, parse_line
 from edges.publishing.producer import SourceProducer
 from process.settings import Settings
 
@@ -29,7 +30,9 @@ class Published:
     """Lines handed to Kafka, by the topic's name without prefix."""
     read_bytes: int = 0
     malformed: int = 0
-    """Lines that could not be published."""
+    """Lines that are none: not JSON, no topic of ours."""
+    refused: int = 0
+    """Lines whose value would be a dead letter."""
     rejected: int = 0
     """Lines that Kafka did not acknowledge, and that are named."""
     unanswered: int = 0
@@ -43,11 +46,11 @@ class Published:
     @property
     def is_complete(self) -> bool:
         """Tell whether every line read is acknowledged."""
-        return not (self.malformed or self.rejected or self.unanswered)
+        return not (self.malformed or self.refused or self.rejected or self.unanswered)
 
 
 class Strict(Exception):  # noqa: N818  what ends the loop is not an error of the program
-    """A malformed line ended publishing because that was asked for."""
+    """A bad line ended publishing because that was asked for."""
 
 
 class FilePublisher:
@@ -63,11 +66,13 @@ class FilePublisher:
         complain: Callable[[str, str], None],
         progress: Callable[[], None] = lambda: None,
         strict: bool = False,
+        unchecked: bool = False,
     ) -> None:
         self.published = Published()
         self._complain = complain
         self._progress = progress
         self._strict = strict
+        self._unchecked = unchecked
         self._prefix = settings.topic_prefix
         self._producer = SourceProducer(settings, complain)
 
@@ -76,23 +81,32 @@ class FilePublisher:
         self._producer.check_topics()
 
     def publish(self, file: IO[bytes], name: str) -> None:
-        """Hand every line of the file to Kafka; raise Strict at the first malformed one if that was asked for."""
+        """Hand every line of the file to Kafka; raise Strict at the first bad one if that was asked for."""
         published, prefix, send = self.published, self._prefix, self._producer.send
         number = 0
+        unchecked = self._unchecked
         while lines := file.readlines(READ_BYTES):
+            now = datetime.now(UTC)
             for text in lines:
                 number += 1
                 place = f"{name}:{number}"
+                line = None
                 try:
-                    topic, key, value = parse_line(text)
+                    line = parse_line(text)
+                    if not unchecked:
+                        check_event(line, now)
                 except BadLine as fault:
                     if not text.strip():
                         continue
-                    published.malformed += 1
+                    if line is None:
+                        published.malformed += 1
+                    else:
+                        published.refused += 1
                     self._complain(place, str(fault))
                     if self._strict:
                         raise Strict(place) from None
                     continue
+                topic, key, value = line
                 send(prefix + topic.name, key, value, place=place)
                 published.sent[topic.name] += 1
             published.read_bytes += sum(map(len, lines))

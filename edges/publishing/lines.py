@@ -1,11 +1,12 @@
 """JSON lines `{"topic": "clicks" | "registrations" | "codes", "value": {...}}`, as `referrals publish` reads them.
 
-The value's bytes pass through untouched, and whether they are an event is not decided here: the stream app decides, and
-makes a dead letter of what is none. Only what publishing itself needs is read: topic, and the code to key by.
+The value's bytes pass through untouched. What the stream app would make a dead letter of for itself alone is refused
+here: `check_event` is its own reading of a value. What depends on other records (rule 4, a code taken) it decides.
 """
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
@@ -13,10 +14,18 @@ import msgspec
 from msgspec import Raw, Struct, json
 
 from models.codes import normalise_code
-from models.errors import BadCode
+from models.errors import BadCode, BadInput, without_values
+from models.events import Click, CodeIssued, Registration, decode_event
 from models.topics import CLICKS, CODES, REGISTRATIONS, Topic
 
 TOPIC_OF: Final = {"clicks": CLICKS, "registrations": REGISTRATIONS, "codes": CODES}
+EVENT_OF: Final[dict[Topic, type[CodeIssued | Click | Registration]]] = {
+    CODES: CodeIssued,
+    CLICKS: Click,
+    REGISTRATIONS: Registration,
+}
+AHEAD_MAX: Final = timedelta(days=1)
+"""How far ahead of our clock an event may be (rule 8)."""
 
 CODES_REMEMBERED: Final = 200_000
 """Keys kept by code, about 150 bytes each: normalising costs more than all the rest of a line."""
@@ -69,6 +78,18 @@ def parse_line(text: bytes) -> Line:
         msg = f"no usable referral_code to key by, and {topic.name}, being compacted, takes no record without a key"
         raise BadLine(msg)
     return Line(topic, key, value)
+
+
+def check_event(line: Line, now: datetime) -> None:
+    """Raise BadLine where the value would be a dead letter, or its time is more than a day ahead of `now`."""
+    try:
+        event = decode_event(EVENT_OF[line.topic], line.value)
+    except BadInput as fault:
+        raise BadLine(without_values(fault)) from None
+    at = event.issued_at if isinstance(event, CodeIssued) else event.occurred_at
+    if at - now > AHEAD_MAX:
+        field = "issued_at" if isinstance(event, CodeIssued) else "occurred_at"
+        raise BadLine(f"{type(event).__name__}: {field} is more than a day ahead of the clock here; check the sender's")
 
 
 @lru_cache(CODES_REMEMBERED)

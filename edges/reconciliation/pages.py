@@ -134,6 +134,8 @@ def csv_pages(lines: Iterable[str], name: str, reader: MemberReader) -> Iterator
     """
     table = Table(lines)
     columns = table.columns
+    if table.fault:
+        raise SourceFailed(f"{name}: the header {table.fault}")
     try:
         missing = reader.missing_columns(columns)
         read = set(reader.columns(columns).values())
@@ -153,8 +155,6 @@ def csv_pages(lines: Iterable[str], name: str, reader: MemberReader) -> Iterator
         content: object
         if row.fault:
             content = BadRow(f"is no row of CSV: {row.fault}")
-        elif len(row.cells) > len(columns) and any(row.cells[len(columns) :]):
-            content = BadRow(f"has {len(row.cells)} fields, the header has {len(columns)}")
         elif len(row.cells) < needed:
             content = BadRow(f"ends before {columns[needed - 1]}")
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ from edges.reconciliation.members import BadRow, MemberReader, UnclearRow
 from edges.reconciliation.opening import opened_endpoint
 from edges.reconciliation.pages import Page, csv_pages, first_url, json_pages
 from edges.reconciliation.runs import Source
+from models.spreadsheets import text_lines
 
 
 class Seen(NamedTuple):
@@ -80,15 +80,14 @@ def resolved(reading: Reading, shown: Preview) -> Reading:
 def _first_page(source: Source, secret: str | None, reader: MemberReader, opened: ExitStack) -> Page:
     if is_path(source.url):
         try:
-            file = Path(source.url).open(encoding="utf-8-sig", errors="replace", newline="")  # noqa: SIM115  just below
+            file = Path(source.url).open("rb")  # noqa: SIM115  just below
         except OSError as fault:
             raise SourceFailed(f"{source.url}: {fault.strerror or type(fault).__name__}") from None
-        return next(csv_pages(opened.enter_context(file), source.url, reader))
+        return next(csv_pages(text_lines(opened.enter_context(file)), source.url, reader))
     endpoint = opened.enter_context(opened_endpoint(source, secret))
     url = first_url(source.url, None)
     if source.kind == "csv":
-        text = endpoint.get(url).body.decode("utf-8-sig", "replace")
-        return next(csv_pages(io.StringIO(text, newline=""), "line", reader))
+        return next(csv_pages(text_lines([endpoint.get(url).body]), "line", reader))
     return next(json_pages(endpoint, url, parameter=source.parameter))
 
 

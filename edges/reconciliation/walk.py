@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -23,6 +22,7 @@ from edges.reconciliation.runs import Counts, Run, Source
 from edges.reconciliation.tokens import read_token
 from models.errors import ReferralError
 from models.members import WITHDRAWN, pair_key
+from models.spreadsheets import text_lines
 from process.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -243,15 +243,14 @@ class Walk:
             return csv_pages(self.job.lines, source.url, self._reader)
         if source.kind == "csv" and is_path(source.url):
             path = Path(source.url)
-            lines = self._opened.enter_context(path.open(encoding="utf-8-sig", errors="replace", newline=""))
-            return csv_pages(lines, source.url, self._reader)
+            file = self._opened.enter_context(path.open("rb"))
+            return csv_pages(text_lines(file), source.url, self._reader)
         if self._endpoint is None:
             secret = read_token(self._settings, run.org_id) if self._store.has_token(run.org_id) else None
             self._endpoint = self._opened.enter_context(opened_endpoint(source, secret))
         url = self._next_url or first_url(source.url, run.since)
         if source.kind == "csv":
-            text = self._endpoint.get(url).body.decode("utf-8-sig", "replace")
-            return csv_pages(io.StringIO(text, newline=""), "line", self._reader)
+            return csv_pages(text_lines([self._endpoint.get(url).body]), "line", self._reader)
         return json_pages(self._endpoint, url, trail=self._trail, parameter=source.parameter)
 
     def _take(self, page: Page, members: list[Member], asked_at: datetime) -> None:

@@ -1,29 +1,24 @@
 """Mentors from CSV: one column named `mentor_id`, a header first, everything else ignored; and a code for each.
 
-What spreadsheets write is taken as it comes: a byte order mark, semicolons or tabs instead of commas, blank lines,
-columns of other things in whatever encoding.
+What spreadsheets write is taken as `models.spreadsheets` takes it, and columns of other things do not matter. What is
+refused is named by its line and the reason, never by what stands there: that may be somebody's name.
 """
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
-from models.identifiers import is_uuid
+from models.identifiers import read_uuid, trimmed
+from models.spreadsheets import Table, damage_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from edges.registry.issuing import CodeRegistry
 
 COLUMN: Final = "mentor_id"
-SEPARATORS: Final = ",;\t"
-
-SHOWN_LENGTH_MAX: Final = 40
-
-
 BATCH_MENTORS: Final = 1_000
 """Mentors of one transaction. What was committed stays when an import is stopped; the next one goes on from there."""
 
@@ -36,7 +31,7 @@ class BadLine(NamedTuple):
     """A line that names no mentor."""
 
     number: int
-    """Of the record's first line, counted from 1."""
+    """Of the record's end, counted from 1."""
     reason: str
 
 
@@ -102,39 +97,19 @@ def read_mentors(lines: Iterable[str]) -> Iterator[UUID | BadLine]:
         BadHeader: there is no header, or none with the column.
 
     """
-    lines = iter(lines)
-    header = next(lines, "").removeprefix("\ufeff")
-    separator = max(SEPARATORS, key=header.count)
-    names = [name.strip().strip('"').lower() for name in header.split(separator)]
-    if names.count(COLUMN) != 1:
-        raise BadHeader(f"the first line must be a header with one column {COLUMN}; it is {_shown(header)}")
+    table = Table(lines)
+    names = [name.lower() for name in table.columns]
+    if table.fault or names.count(COLUMN) != 1:
+        found = table.fault or f"it has {len(names)} columns, and {names.count(COLUMN)} of that name"
+        raise BadHeader(f"the first line must be a header with one column {COLUMN}; {found}")
     column = names.index(COLUMN)
-    reader = csv.reader(lines, delimiter=separator, strict=True)  # strict: else a lost quote swallows the rest unseen
-    first = 2
-    while True:
-        try:
-            record = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as fault:
-            yield BadLine(first, f"{fault}; read up to line {reader.line_num + 1}")
+    for row in table.rows():
+        if row.fault:
+            yield BadLine(row.line, row.fault)
+        elif column >= len(row.cells):
+            yield BadLine(row.line, f"has {len(row.cells)} cells, and {COLUMN} is column {column + 1}")
+        elif (mentor := read_uuid(row.cells[column])) is not None:
+            yield UUID(mentor)
         else:
-            if any(record):
-                yield _mentor_of(record, column) or BadLine(first, _fault_of(record, column))
-        first = reader.line_num + 2
-
-
-def _mentor_of(record: Sequence[str], column: int) -> UUID | None:
-    text = record[column].strip() if column < len(record) else ""
-    return UUID(text) if is_uuid(text) else None
-
-
-def _fault_of(record: Sequence[str], column: int) -> str:
-    if column >= len(record):
-        return f"has {len(record)} columns, and {COLUMN} is column {column + 1}"
-    return f"{COLUMN} {_shown(record[column])} is not a UUID"
-
-
-def _shown(text: str) -> str:
-    text = text.strip()
-    return repr(text if len(text) <= SHOWN_LENGTH_MAX else f"{text[:SHOWN_LENGTH_MAX]}...")
+            damage = "is empty" if not trimmed(row.cells[column]) else damage_of(row.cells[column])
+            yield BadLine(row.line, f"{COLUMN} {damage or 'is not a UUID'}")

@@ -220,7 +220,7 @@ def test_bad_lines_are_numbered_and_skipped(shell: Shell, settings: Settings) ->
     text = f"mentor_id\n{MENTOR}\nnonsense\n\n{OTHER_MENTOR}\n"
     done = shell.run("mentors", "import", "-", f"--org={org_id}", text=text)
     assert done.returncode == 1
-    assert done.stderr == "standard input:3: mentor_id 'nonsense' is not a UUID\n"
+    assert done.stderr == "standard input:3: mentor_id is not a UUID\n"
     assert "2 codes issued, 0 had one; 2 codes published; 1 lines skipped" in done.stdout
     assert count(settings, "mentors") == 2
 

@@ -6,6 +6,7 @@ import json
 import zlib
 from itertools import islice
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner, Result
@@ -85,7 +86,10 @@ def test_published_lines_are_keyed_and_partitioned(cluster: Settings, tmp_path: 
     """Each value is in the partition where Kafka's own clients look for its normalised code, bytes untouched."""
     create_topics(cluster)
     codes = [f"ANNA000{digit}" for digit in range(8)]
-    values = [f'{{ "referral_code":"{code.lower()}" }}' for code in codes]
+    values = [
+        f'{{ "click_id": "{uuid4()}", "referral_code":"{code.lower()}", "occurred_at":"2026-11-20T10:30:00Z" }}'
+        for code in codes
+    ]
     file = tmp_path / "clicks.jsonl"
     file.write_text("".join(f'{{"topic": "clicks", "value": {value}}}\n' for value in values))
 
@@ -106,13 +110,33 @@ def test_malformed_lines_are_named_and_the_others_go_on(cluster: Settings) -> No
     create_topics(cluster)
     text = '{"topic": "clicks", "value": {}}\nx\n\n[]\n{"topic": "clicks", "value": {"a": 1}}\n'
 
-    result = run_publish("-", text=text)
+    result = run_publish("--unchecked", "-", text=text)
 
     assert result.exit_code == 1
     assert "standard input:2: not JSON" in result.stderr
     assert "standard input:4: " in result.stderr
     assert "published 2 lines (clicks.v1 2)" in result.stdout
-    assert "2 malformed, 0 not acknowledged" in result.stdout
+    assert "2 malformed, 0 refused, 0 not acknowledged" in result.stdout
+    assert len(read(cluster, CLICKS.name, 2)) == 2
+
+
+def test_what_would_be_a_dead_letter_is_refused(cluster: Settings) -> None:
+    """Refused by line and reason, counted; a wrong file names its first lines and their total, nobody's data."""
+    create_topics(cluster)
+    good = {"click_id": str(uuid4()), "referral_code": "ANNA0000", "occurred_at": "2026-11-20T10:30:00Z"}
+    bad = [{**good, "click_id": "anna@example.org"}, {**good, "occurred_at": "2062-01-01T00:00:00Z"}] + [{}] * 98
+    text = "".join(json.dumps({"topic": "clicks", "value": value}) + "\n" for value in [good, *bad, good])
+
+    result = run_publish("-", text=text)
+
+    assert result.exit_code == 1
+    assert "standard input:2: Click: click_id is not a UUID" in result.stderr
+    assert "standard input:3: Click: occurred_at is more than a day ahead" in result.stderr
+    assert "example.org" not in result.stderr
+    assert "... and 50 more; 100 in all" in result.stderr
+    assert len(result.stderr.splitlines()) == 51
+    assert "published 2 lines (clicks.v1 2)" in result.stdout
+    assert "0 malformed, 100 refused, 0 not acknowledged" in result.stdout
     assert len(read(cluster, CLICKS.name, 2)) == 2
 
 
@@ -121,7 +145,7 @@ def test_strict_stops_at_the_first_malformed_line(cluster: Settings) -> None:
     create_topics(cluster)
 
     result = run_publish(
-        "--strict", "-", text='{"topic": "clicks", "value": {}}\nx\n{"topic": "clicks", "value": {}}\n'
+        "--strict", "--unchecked", "-", text='{"topic": "clicks", "value": {}}\nx\n{"topic": "clicks", "value": {}}\n'
     )
 
     assert result.exit_code == 1
@@ -134,11 +158,11 @@ def test_a_line_that_kafka_refuses_is_named(cluster: Settings) -> None:
     create_topics(cluster)
     line = json.dumps({"topic": "clicks", "value": {"note": "x" * 1_100_000}})
 
-    result = run_publish("-", text=f'{{"topic": "clicks", "value": {{}}}}\n{line}\n')
+    result = run_publish("--unchecked", "-", text=f'{{"topic": "clicks", "value": {{}}}}\n{line}\n')
 
     assert result.exit_code == 1
     assert "standard input:2: " in result.stderr
-    assert "0 malformed, 1 not acknowledged" in result.stdout
+    assert "0 malformed, 0 refused, 1 not acknowledged" in result.stdout
 
 
 @pytest.mark.usefixtures("cluster")

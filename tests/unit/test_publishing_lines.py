@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from edges.publishing.lines import BadLine, parse_line
+from edges.publishing.lines import BadLine, check_event, parse_line
 from models.topics import CLICKS, CODES, REGISTRATIONS
 
 
@@ -19,7 +21,7 @@ def test_the_values_bytes_pass_untouched() -> None:
 
 @pytest.mark.parametrize("code", ["7", '"short"', "null", '["ANNA0000"]'])
 def test_without_a_usable_code_there_is_no_key(code: str) -> None:
-    """The stream app makes a dead letter of it; publishing does not judge events."""
+    """With `--unchecked` it is sent so, and the stream app makes a dead letter of it."""
     line = parse_line(b'{"topic": "registrations", "value": {"referral_code": %s}}' % code.encode())
 
     assert (line.topic, line.key) == (REGISTRATIONS, None)
@@ -51,3 +53,40 @@ def test_a_code_is_published_under_its_own_key() -> None:
     line = parse_line(b'{"topic": "codes", "value": {"referral_code": "ANNA0000"}}')
 
     assert (line.topic, line.key) == (CODES, b"ANNA0000")
+
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+GOOD = (
+    '{"click_id": "2f4e6d8c-1a3b-4c5d-8e7f-9a0b1c2d3e4f", "referral_code": "ANNA0000", '
+    '"occurred_at": "2026-11-20T10:30:00Z"}'
+)
+
+
+def checked(value: str) -> None:
+    """Check a click as `publish` does."""
+    check_event(parse_line(f'{{"topic": "clicks", "value": {value}}}'.encode()), NOW)
+
+
+def test_a_good_event_passes() -> None:
+    """Also a day ahead, and not a second more."""
+    checked(GOOD)
+    checked(GOOD.replace("20T10:30:00", "21T12:00:00"))
+    with pytest.raises(BadLine, match="occurred_at is more than a day ahead"):
+        checked(GOOD.replace("20T10:30:00", "21T12:00:01"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("2f4e6d8c-1a3b-4c5d-8e7f-9a0b1c2d3e4f", "it's anna@example.org", "Click: click_id is not a UUID"),
+        ("ANNA0000", "Anna Berg, anna@example.org", "code"),
+        ("referral_code", "code", "missing required field `referral_code`"),
+        ("2026-11-20T10:30:00Z", "2026-11-20T10:30:00", "occurred_at"),
+        ("2026-11-20T10:30:00Z", "yesterday", "occurred_at"),
+    ],
+)
+def test_what_would_be_a_dead_letter_is_a_bad_line(old: str, new: str, why: str) -> None:
+    """The reason names the field, and nothing of what stood there."""
+    with pytest.raises(BadLine, match=why) as refused:
+        checked(GOOD.replace(old, new))
+    assert "example.org" not in str(refused.value)
