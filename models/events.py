@@ -7,7 +7,7 @@ batch at once on the stream's hot path, one by one in `decode_event`.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal, TypeVar, cast
 
 import msgspec
@@ -28,6 +28,9 @@ Instant = Annotated[datetime, Meta(tz=True)]
 """RFC 3339 with an offset; a time without one is refused."""
 
 Status = Literal["pending_signup", "confirmed", "withdrawn"]
+
+AHEAD_MAX: Final = timedelta(days=1)
+"""How far ahead of the clock that receives it an event may be, at every edge (contract, rule 8)."""
 
 UNKNOWN_CHANNEL: Final = "unknown"
 CHANNEL_LENGTH_MAX: Final = 32

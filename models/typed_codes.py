@@ -34,7 +34,7 @@ def plain_text(text: str) -> str:
     return "".join(_plain(each, is_wide=is_wide) for each in text)
 
 
-def read_code(text: str) -> str:
+def read_typed_code(text: str) -> str:
     """Return the code that is certainly meant: white space and quotation marks around it go, and spaces within.
 
     Raises:

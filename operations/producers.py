@@ -17,10 +17,11 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, Kafka
 
 from models.codes import normalise_code
 from models.errors import BadCode, BadInput, without_values
-from models.events import Click, CodeIssued, Registration, decode_event
+from models.events import AHEAD_MAX, Click, CodeIssued, Registration, decode_event
 from models.outgoing import MOVED_FROM
 from models.partitioning import partition_of
 from models.topics import CLICKS, CODES, REGISTRATIONS, SOURCES, UNLIMITED_MS, Topic
+from process.headers import headers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,8 +34,6 @@ FIELDS: Final = "fields"
 CLOCK: Final = "clock"
 CODE: Final = "code"
 
-AHEAD_MAX: Final = timedelta(days=1)
-"""How far ahead of its record an event may be, and a record of our clock (rule 8)."""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FINDINGS_KEPT: Final = 1_000
 REQUEST_TIMEOUT_S: Final = 30.0
@@ -185,7 +184,7 @@ class ProducersCheck:
         named: dict[str, list[tuple[Finding, bool]]] = {}
         partitions = self._partitions()
         for message in self._read(self._starts(topics, partitions, last=last, since=since)):
-            if OWN_HEADERS.intersection(header[0] for header in message.headers() or ()):
+            if OWN_HEADERS.intersection(header[0] for header in headers_of(message)):
                 continue
             place = (message.topic() or "", message.partition() or 0, message.offset() or 0)
             sent = _sent(self._names[place[0]], message)

@@ -6,7 +6,7 @@ here: `check_event` is its own reading of a value. What depends on other records
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
@@ -15,7 +15,7 @@ from msgspec import Raw, Struct, json
 
 from models.codes import normalise_code
 from models.errors import BadCode, BadInput, without_values
-from models.events import Click, CodeIssued, Registration, decode_event
+from models.events import AHEAD_MAX, Click, CodeIssued, Registration, decode_event
 from models.topics import CLICKS, CODES, REGISTRATIONS, Topic
 
 TOPIC_OF: Final = {"clicks": CLICKS, "registrations": REGISTRATIONS, "codes": CODES}
@@ -24,8 +24,6 @@ EVENT_OF: Final[dict[Topic, type[CodeIssued | Click | Registration]]] = {
     CLICKS: Click,
     REGISTRATIONS: Registration,
 }
-AHEAD_MAX: Final = timedelta(days=1)
-"""How far ahead of our clock an event may be (rule 8)."""
 
 CODES_REMEMBERED: Final = 200_000
 """Keys kept by code, about 150 bytes each: normalising costs more than all the rest of a line."""

@@ -14,13 +14,12 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edges.reconciliation.errors import BadSource
+from models.events import AHEAD_MAX
 from models.identifiers import trimmed
 
 SECONDS: Final = "seconds"
 MILLISECONDS: Final = "milliseconds"
 
-AHEAD_MAX: Final = timedelta(days=1)
-"""How far ahead of our clock a time may lie (contract, rule 8)."""
 EARLIEST: Final = datetime(2000, 1, 2, tzinfo=UTC)
 """There were no referral links before; it is a birthday, or some system's zero."""
 FOR_EVER: Final = 2900

@@ -236,7 +236,7 @@ class Cluster:
         return any(not standing.sources.keys().isdisjoint(self._options.source_topics) for standing in stands)
 
     def _first_changelog(self) -> list[Place]:
-        name = self._options.changelog(self._options.tables[0])
+        name = self._options.standing_changelog
         found = self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics
         return [(name, number) for number in found[name].partitions] if name in found else []
 

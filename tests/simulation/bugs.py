@@ -135,38 +135,32 @@ def rows_of_aborted_transactions() -> None:
     original = _replace(FakeClients, "consumer", consumer)
 
 
-@_bug
-def fenced_worker_carries_on() -> None:
-    """Whoever is fenced starts his producer again, and goes on with the rows he has."""
+def _commit_again_where(is_retried: Callable[[str], bool]) -> None:
+    """Do a failed commit once more, by another client under the same transactional id."""
 
     def commit(self: TransactionalProducer, epoch: Epoch, group: Any) -> None:
         try:
             original(self, epoch, group)
         except CommitFailed as failed:
-            if "_FENCED" not in str(failed):
+            if not is_retried(str(failed)):
                 raise
             self.__init__(self._options, self._partition)  # type: ignore[misc]  # another client under the same id
             self.start()
             original(self, epoch, group)
 
     original = _replace(TransactionalProducer, "commit", commit)
+
+
+@_bug
+def fenced_worker_carries_on() -> None:
+    """Whoever is fenced starts his producer again, and goes on with the rows he has."""
+    _commit_again_where(lambda failure: "_FENCED" in failure)
 
 
 @_bug
 def epoch_retried_when_nobody_knows() -> None:
     """A commit whose outcome is not known is done again, as another transaction."""
-
-    def commit(self: TransactionalProducer, epoch: Epoch, group: Any) -> None:
-        try:
-            original(self, epoch, group)
-        except CommitFailed as failed:
-            if "commit_transaction" not in str(failed) or "_FENCED" in str(failed):
-                raise
-            self.__init__(self._options, self._partition)  # type: ignore[misc]  # another client under the same id
-            self.start()
-            original(self, epoch, group)
-
-    original = _replace(TransactionalProducer, "commit", commit)
+    _commit_again_where(lambda failure: "commit_transaction" in failure and "_FENCED" not in failure)
 
 
 @_bug

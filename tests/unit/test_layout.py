@@ -39,6 +39,19 @@ def test_the_top_has_few_doors_and_no_loose_module() -> None:
     assert list(ROOT.glob("*.py")) == []
 
 
+def test_headers_are_asked_for_in_one_place() -> None:
+    """Of confluent-kafka's messages by `process/headers.py` alone: a second look at some ends the process."""
+    asking = [
+        f"{module.relative_to(ROOT)}:{call.lineno}"
+        for folder in sorted(folders(ROOT) - NOT_PACKAGES)
+        for module in (ROOT / folder).rglob("*.py")
+        for call in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "headers"
+        if not call.args
+    ]
+    assert asking == []
+
+
 def test_design_has_the_sentence_of_each_folder() -> None:
     """Every folder stands in DESIGN.md's table with the sentence of its `__init__.py`."""
     design = (ROOT / "DESIGN.md").read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import { element, fill, find } from "../shared/dom.js";
 import { number, timeOrDate } from "../shared/format.js";
+import { line, verdictOf } from "./state.js";
 
 /**
  * @typedef {import("../shared/answers.js").Reconciliation} Reconciliation
@@ -22,21 +23,16 @@ export function showMembership(body, { runs: [run] }) {
   const [state, name, meaning] = verdict(run);
   fill(
     body,
-    element(
-      "div",
-      { class: "verdict" },
-      element("p", { class: "state", "data-state": state }, name),
-      element("p", { class: "quiet" }, meaning),
-    ),
+    verdictOf(state, name, meaning),
     element(
       "dl",
       { class: "components" },
-      line("back-filled", "confirmed there, and unknown here until then", run.backFilled),
-      line("withdrawn", "withdrawn there, and unknown here until then", run.withdrawn),
-      line("matched", "known here already", run.matched),
-      line("unchanged", "no code, or not confirmed", run.unchanged),
-      line("unclear", "not certain, so nothing was published", run.unclear, run.unclear > 0),
-      line("bad", "could not be read", run.badRows, run.badRows > 0),
+      counted("back-filled", "confirmed there, and unknown here until then", run.backFilled),
+      counted("withdrawn", "withdrawn there, and unknown here until then", run.withdrawn),
+      counted("matched", "known here already", run.matched),
+      counted("unchanged", "no code, or not confirmed", run.unchanged),
+      counted("unclear", "not certain, so nothing was published", run.unclear, run.unclear > 0),
+      counted("bad", "could not be read", run.badRows, run.badRows > 0),
     ),
     run.rowsLeft.length > 0 &&
       element(
@@ -66,10 +62,5 @@ function verdict(run) {
  * @param {number} count
  * @param {boolean} [isLeft]
  */
-const line = (name, does, count, isLeft = false) =>
-  element(
-    "div",
-    {},
-    element("dt", {}, name, element("span", { class: "quiet" }, does)),
-    element("dd", { class: isLeft ? "attention" : "idle" }, number(count)),
-  );
+const counted = (name, does, count, isLeft = false) =>
+  line(name, does, number(count), isLeft ? "attention" : "idle");

@@ -2,6 +2,7 @@
 
 import { element, fill } from "../shared/dom.js";
 import { number, timeOrDate } from "../shared/format.js";
+import { line, verdictOf } from "./state.js";
 
 /** @typedef {import("../shared/answers.js").Pipeline} Pipeline */
 
@@ -29,12 +30,7 @@ export function showPipeline(body, { components, deadLetters, state, checkedAt }
   const [name, meaning] = STATES[state];
   fill(
     body,
-    element(
-      "div",
-      { class: "verdict" },
-      element("p", { class: "state", "data-state": state }, name),
-      element("p", { class: "quiet" }, meaning),
-    ),
+    verdictOf(state, name, meaning),
     element(
       "dl",
       { class: "components" },
@@ -56,17 +52,3 @@ export function showPipeline(body, { components, deadLetters, state, checkedAt }
     element("p", { class: "quiet checked" }, `Checked at ${timeOrDate(checkedAt)}`),
   );
 }
-
-/**
- * @param {string} name
- * @param {string | undefined} does
- * @param {string} text
- * @param {string} kind
- */
-const line = (name, does, text, kind) =>
-  element(
-    "div",
-    {},
-    element("dt", {}, name, does && element("span", { class: "quiet" }, does)),
-    element("dd", { class: kind }, text),
-  );
