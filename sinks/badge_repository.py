@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 from models.badges import AWAITING_MENTOR, SEEDED_DEFINITIONS, BadgeDefinition, Decision, Facts, Reason
 from models.events import MilestoneReached
 from sinks.positions import Position
+from sinks.store import Store, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
 
     from sinks.positions import Place, Positions, Start
 
@@ -29,8 +29,8 @@ Award = tuple[str, str, str]
 _FINAL = frozenset({Reason.AWARDED, Reason.ALREADY_HELD})
 
 
-class BadgeTransaction(Protocol):
-    """Reads and writes that take effect together, or not at all."""
+class BadgeTransaction(Transaction, Protocol):
+    """What the badge logic reads and writes together."""
 
     def record(self, milestones: Sequence[MilestoneReached]) -> list[MilestoneReached]:
         """Keep the milestones and return those that had not been kept before, in the order given."""
@@ -47,40 +47,9 @@ class BadgeTransaction(Protocol):
     def add_mentor(self, org_id: str, mentor_id: str) -> None:
         """Make a mentor known; only in a trial, it is not the badge consumer that knows mentors."""
 
-    def move(self, reached: Mapping[Place, int | None]) -> None:
-        """Note how far partitions have been read; None: hold one, so that nothing is kept if it is another's now.
 
-        Raises:
-            Fenced: another process has claimed one; the transaction must end without effect.
-
-        """
-
-
-class BadgeRepository(Protocol):
+class BadgeRepository(Store[BadgeTransaction], Protocol):
     """A store of milestones, definitions, decisions and awards."""
-
-    @property
-    def positions(self) -> Positions:
-        """Where the consumer's positions are kept."""
-
-    def transaction(self) -> AbstractContextManager[BadgeTransaction]:
-        """Run the body in one transaction, committed at its end.
-
-        Raises:
-            StoreUnavailable: to be tried again; what had been committed nevertheless is not done twice then.
-
-        """
-
-    def trial(self) -> AbstractContextManager[BadgeTransaction]:
-        """Run the body in one transaction that is undone at its end: it only shows whether it can be done."""
-
-    def check_schema(self) -> str | None:
-        """See that the store is as new as this program; say what it has beyond it, None where nothing.
-
-        Raises:
-            StoreUnavailable: it is older, and the message says what to do.
-
-        """
 
     def announce(self, thresholds: Sequence[int]) -> None:
         """Note at which counts milestones are announced, and so badges can be defined."""
@@ -90,9 +59,6 @@ class BadgeRepository(Protocol):
 
     def has_news(self) -> bool:
         """Tell whether mentors or definitions may have come since this was asked last."""
-
-    def close(self) -> None:
-        """Let go of connections; the next use opens them again."""
 
 
 @dataclass
