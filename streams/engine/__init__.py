@@ -5,6 +5,7 @@ agents, tables, co-partitioned assignment, timers); the engine replaces, through
 points, how records come in and how changes go out. Read in this order:
 
     options.py      what an application tells the engine
+    errors.py       why a worker leaves
     clients.py      Kafka's clients, as the engine asks for them
     batch.py        a Faust event is a batch of records; what a fold gives back
     standing.py     where rows stand, as part of the state, and what a new owner makes of it
@@ -15,9 +16,12 @@ points, how records come in and how changes go out. Read in this order:
     cluster.py      what the cluster says of topics and offsets
     rights.py       the error that says which right is missing
     progress.py     how far threads have come
+    isolation.py    the record at which a fold fails, found and set aside
     takeover.py     fence, load, judge; and the partitions that were refused
+    idle.py         partitions about which somebody decides while their owner has nothing to commit
     engine.py       ownership, folding, committing, back-pressure, leaving
     membership.py   what a refused join means, and how to leave the group at once
+    header_names.py header names that are not UTF-8
     fetching.py     what aiokafka fetched, so that nothing is lost on the way
     transport.py    batches and epochs, as Faust is given them
     recovery.py     tables and their recovery, as Faust is given them

@@ -39,6 +39,14 @@ def test_the_top_has_few_doors_and_no_loose_module() -> None:
     assert list(ROOT.glob("*.py")) == []
 
 
+def test_the_engine_is_read_in_an_order_that_has_all_of_it() -> None:
+    """Each module stands in the list of its `__init__.py`, and each that stands there is one."""
+    engine = ROOT / "streams" / "engine"
+    listed = re.findall(r"^ {4}(\w+\.py) ", (engine / "__init__.py").read_text(encoding="utf-8"), re.MULTILINE)
+    modules = [each.name for each in engine.glob("*.py") if each.name != "__init__.py"]
+    assert sorted(listed) == sorted(modules)
+
+
 def test_headers_are_asked_for_in_one_place() -> None:
     """Of confluent-kafka's messages by `process/headers.py` alone: a second look at some ends the process."""
     asking = [
