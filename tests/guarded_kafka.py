@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are not in its __all__
@@ -16,10 +13,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are no
     ResourceType,
 )
 
-from local.parts.jars import fetch
 from local.parts.kafka import LocalKafka
 from local.parts.ports import LOOPBACK, free_ports
-from local.parts.running import Running, cache_dir
 
 USER: Final = "app"
 PASSWORD: Final = "of-the-app"  # noqa: S105  on a broker that lives for a test
@@ -52,21 +47,6 @@ class GuardedKafka(LocalKafka):
         text = text.replace("\nadvertised.listeners=", f"\nadvertised.listeners={guarded},")
         text = text.replace("protocol.map=", "protocol.map=GUARDED:SASL_PLAINTEXT,")
         file.write_text(text + _ACCESS.format(user=USER, password=PASSWORD))
-
-
-@contextmanager
-def guarded_kafka(directory: Path) -> Iterator[GuardedKafka]:
-    """Run one for the body."""
-    running = Running(temporary_dir=None)
-    jars = fetch(cache_dir() / "jars", url=None, announce=lambda _: None)
-    kafka = GuardedKafka(directory, jars, durable=False, running=running)
-    try:
-        kafka.prepare()
-        kafka.start()
-        yield kafka
-    finally:
-        kafka.close()
-        running.close()
 
 
 def allow(admin: AdminClient, resource: ResourceType, prefix: str, *operations: AclOperation) -> None:

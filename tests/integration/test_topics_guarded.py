@@ -30,8 +30,9 @@ from models.topics import CLICKS, CODES, MENTOR_COUNTS, MILESTONES
 from process.settings import Settings, load_settings
 from tests.component import environment
 from tests.crew import READY, ROOT, wait_until
-from tests.guarded_kafka import PASSWORD, TIMEOUT_S, USER, GuardedKafka, allow, guarded_kafka
+from tests.guarded_kafka import PASSWORD, TIMEOUT_S, USER, GuardedKafka, allow
 from tests.integration.test_stream_app import counts_of, published, send
+from tests.own_kafka import own_kafka
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -206,7 +207,7 @@ class Guarded:
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     """Give one: topics made, and rights to everything that begins with the prefix, but none to create."""
     directory = tmp_path_factory.mktemp("guarded")
-    with guarded_kafka(directory / "kafka") as kafka:
+    with own_kafka(GuardedKafka, directory / "kafka") as kafka:
         made = Guarded(kafka, directory)
         done = run(made.of_administrator, "topics", "create")
         assert done.returncode == 0, done.stderr
