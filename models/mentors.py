@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import json
 
 from models.events import UNKNOWN_CHANNEL, ChannelCounts, MentorCounts, clean_channel, in_utc
+from models.identifiers import UUID_LENGTH
 from models.members import CONFIRMED, PENDING
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ CHANNELS_MAX: Final = 16
 
 OTHER_CHANNEL: Final = "other"
 
+_BEGINS: Final = b'{"org_id":"'
+"""Of every row: `org_id` is the first field of MentorCounts, and a UUID."""
+
 _encode: Final = json.Encoder().encode
 _decode: Final = json.Decoder(MentorCounts).decode
 
@@ -29,6 +33,13 @@ _decode: Final = json.Decoder(MentorCounts).decode
 def decode_mentor(row: bytes) -> MentorCounts:
     """Return a private copy of the counts that a row holds."""
     return _decode(row)
+
+
+def org_of(row: bytes) -> str:
+    """Return the organisation of a row, without opening it where it begins as all do."""
+    if row.startswith(_BEGINS):
+        return row[len(_BEGINS) : len(_BEGINS) + UUID_LENGTH].decode()
+    return decode_mentor(row).org_id
 
 
 def encode_mentor(counts: MentorCounts) -> bytes:
@@ -64,14 +75,35 @@ def mentor_key(counts: MentorCounts) -> bytes:
 
 def place_of_channel(counts: MentorCounts, named: str | None) -> str:
     """Return the channel of these counts that an event's channel falls into, and make its place."""
+    return make_place(counts, channel_name(named))
+
+
+def channel_name(named: str | None) -> str:
+    """Return what the rules call a channel that an event names."""
+    return UNKNOWN_CHANNEL if named is None else clean_channel(named)
+
+
+def make_place(counts: MentorCounts, name: str) -> str:
+    """Return the channel of these counts that this one's events fall into, and make its place."""
     channels = counts.by_channel
-    name = UNKNOWN_CHANNEL if named is None else clean_channel(named)
     if name not in channels:
         if len(channels) - (OTHER_CHANNEL in channels) >= CHANNELS_MAX:
             name = OTHER_CHANNEL
         if name not in channels:
             channels[name] = ChannelCounts()
     return name
+
+
+def add_clicks(counts: MentorCounts, columns: Sequence[tuple[str, Sequence[int]]], place: int, last: datetime) -> None:
+    """Count the clicks that stand at a place of named columns, the latest of which occurred then."""
+    channels = counts.by_channel
+    for name, column in columns:
+        if clicks := column[place]:
+            channel = channels.get(name)
+            if channel is None:
+                channel = channels[make_place(counts, name)]
+            channel.clicks += clicks
+    saw_event(counts, last)
 
 
 def saw_event(counts: MentorCounts, occurred_at: datetime) -> None:

@@ -63,6 +63,8 @@ class WaitingRoom:
         self._rows = rows
         self._records_max = records_max
         self.changed: dict[bytes, bytes | None] = {}
+        self.bytes_changed = 0
+        """What `changed` holds, about; what was written again is counted again."""
 
     def add(self, code: str, record: Record, *, now_ms: int) -> None:
         """Keep the record until its code is issued.
@@ -93,6 +95,7 @@ class WaitingRoom:
             )
         queue = self._queue(code) or Queue(0, 0)
         self.changed[_record_key(code, queue.next)] = stored
+        self.bytes_changed += len(stored) + ROW_OVERHEAD_BYTES
         self.changed[code.encode()] = _encode(Queue(queue.first, queue.next + 1))
         self.changed[_TOTAL] = _encode(Total(total.records + 1, size))
 

@@ -11,14 +11,14 @@ The rules are `models.attribution`; exactness and speed are `streams.engine`. No
 from __future__ import annotations
 
 import ssl
-import time
 from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 import faust
 
-from models.attribution import MOVES, TABLES, Attribution, Rules
+from models.attribution import Attribution, Rules
+from models.changes import MOVES, TABLES
 from models.moves import forgotten
 from models.outgoing import AGAIN
 from models.topics import CODES, DEAD_LETTERS, SOURCES, TOPICS
@@ -33,8 +33,8 @@ from streams.names import check_name
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
 
-    from models.attribution import Changes
-    from streams.engine.batch import RecordBatch, Rows
+    from models.changes import Changes
+    from streams.engine.batch import Rows
 
 LOG_CRITICAL: Final = "2"
 """librdkafka's own lines on standard error: what it tries again is nobody's concern, what fails is raised."""
@@ -68,6 +68,7 @@ def create_app(
     )
     options = replace(
         engine_options(settings, on_leave=on_leave),
+        begin_work=attribution.begin,
         set_aside=attribution.set_aside,
     )
     app = EngineApp.create(
@@ -76,16 +77,13 @@ def create_app(
         **_security(settings),
     )
 
-    def fold(rows: Rows, batch: RecordBatch) -> Changes:
-        return attribution.fold(rows, batch, now_ms=_now_ms())
-
     def expire(rows: Rows, partition: int) -> Changes:
-        return attribution.expire(rows, partition=partition, now_ms=_now_ms())
+        return attribution.expire(rows, partition=partition, now_ms=options.now_ms())
 
     async def expire_waiting() -> None:
         await app.engine.revise(expire)
 
-    app.fold_with(fold, name="attribution")
+    app.fold_sources(name="attribution")
     app.timer(EXPIRY_INTERVAL_S)(expire_waiting)
     if daily is not None and settings.reconcile_at != "off":
         app.crontab(settings.reconcile_at, timezone=UTC, on_leader=True)(daily)
@@ -116,11 +114,6 @@ def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] 
         fault_point=fault_point,
     )
     return options
-
-
-def _now_ms() -> int:
-    """Read the clock: the only place of the stream app that does."""
-    return time.time_ns() // 1_000_000
 
 
 def _security(settings: Settings) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from models.attribution import MENTORS
+from models.changes import MENTORS
 from models.codes import normalise_code
 from models.errors import BadInput
 from models.events import CodeIssued, MentorCounts, MilestoneReached, decode_event, parse_event

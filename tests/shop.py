@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import faust
@@ -27,21 +26,13 @@ from streams.engine.app import EngineApp
 from streams.engine.batch import RecordBatch, Rows
 from streams.engine.options import EngineOptions
 from streams.engine.watchdog import Bounds
+from tests.folding import Changed, FunctionWork, Sent, begins
 
 PARTITIONS: Final = 2
 SESSION_TIMEOUT_S: Final = 6.0
 FOR_EVER_S: Final = 1_000_000.0
 
 log = structlog.get_logger("shop")
-
-
-@dataclass(frozen=True)
-class Changed:
-    """What a fold gives back."""
-
-    rows: dict[str, dict[bytes, bytes | None]] = field(default_factory=dict)
-    latest: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
-    outgoing: list[Any] = field(default_factory=list)
 
 
 def topics(app_id: str) -> tuple[str, str]:
@@ -78,6 +69,32 @@ def fold_spins(rows: Rows, batch: RecordBatch) -> Changed:
 def fold_fails(rows: Rows, batch: RecordBatch) -> Changed:
     """Be wrong about a record."""
     raise ZeroDivisionError((rows, batch))
+
+
+BAD: Final = b"bad"
+
+
+def fold_fails_at_bad(rows: Rows, batch: RecordBatch) -> Changed:
+    """Be wrong about some records."""
+    if BAD in batch.values():
+        raise ZeroDivisionError("planted")
+    return fold(rows, batch)
+
+
+class LateWork(FunctionWork):
+    """Is wrong about some records, and finds out only when it is to say what has changed."""
+
+    def changes(self) -> Changed:
+        """Raise where a bad record was among the batches."""
+        changed = super().changes()
+        if BAD in changed.rows.get("totals", {}):
+            raise ZeroDivisionError("planted")
+        return changed
+
+
+def aside(app_id: str) -> str:
+    """Return the name of the topic to which the shop sends what it cannot fold."""
+    return f"{app_id}-aside"
 
 
 def commit_hangs(point: str) -> None:
@@ -154,7 +171,12 @@ def records_are_lost(app: EngineApp) -> None:
     engine.apply = swallow
 
 
-FOLDS: Final = {"fold-sleeps": fold_sleeps, "fold-spins": fold_spins, "fold-fails": fold_fails}
+FOLDS: Final = {
+    "fold-sleeps": fold_sleeps,
+    "fold-spins": fold_spins,
+    "fold-fails": fold_fails,
+    "fold-fails-at-bad": fold_fails_at_bad,
+}
 PLANTED: Final[dict[str, Callable[[EngineApp], None]]] = {
     "assignor-fails": assignor_fails,
     "assignor-fails-later": assignor_fails_later,
@@ -163,7 +185,7 @@ PLANTED: Final[dict[str, Callable[[EngineApp], None]]] = {
     "fetch-hangs": fetch_hangs,
     "records-are-lost": records_are_lost,
 }
-FAULTS: Final = {"none", "commit-hangs", "begin-hangs", *FOLDS, *PLANTED}
+FAULTS: Final = {"none", "commit-hangs", "begin-hangs", "changes-fail-at-bad", *FOLDS, *PLANTED}
 
 
 def main(app_id: str, fault: str, *bounds: str) -> None:
@@ -177,6 +199,9 @@ def main(app_id: str, fault: str, *bounds: str) -> None:
         more["fault_point"] = commit_hangs
     if fault == "begin-hangs":
         more["begin"] = begin_hangs
+    if fault.endswith("at-bad"):
+        more["output_topics"] = (aside(app_id),)
+        more["set_aside"] = lambda record, _: Changed(outgoing=[Sent(aside(app_id), record.key, record.value)])
     options = EngineOptions(
         app_id=app_id,
         source_topics=(orders, customers),
@@ -184,6 +209,7 @@ def main(app_id: str, fault: str, *bounds: str) -> None:
         tables=("totals",),
         partitions=PARTITIONS,
         client_config={**settings.kafka_client_config(), "log_level": "2"},
+        begin_work=begins(FOLDS.get(fault, fold), made=LateWork if fault == "changes-fail-at-bad" else FunctionWork),
         **more,
     )
     given = {kind: float(seconds) for kind, _, seconds in (bound.partition("=") for bound in bounds)}
@@ -192,7 +218,7 @@ def main(app_id: str, fault: str, *bounds: str) -> None:
         session_timeout_s=float(os.environ.get("SHOP_SESSION_TIMEOUT_S", SESSION_TIMEOUT_S)),
         bounds=Bounds(**given),
     )
-    app.fold_with(FOLDS.get(fault, fold), name="shop")
+    app.fold_sources(name="shop")
     if fault in PLANTED:
         PLANTED[fault](app)
 

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 import psutil
 
-from models.attribution import MEMBERS, MENTORS
+from models.changes import MEMBERS, MENTORS
 from proof.bench.rows import build
 
 BYTES_REQUIRED: Final = {MENTORS: 700, MEMBERS: 250}

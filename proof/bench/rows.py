@@ -12,7 +12,8 @@ from itertools import islice
 from random import Random
 from typing import Final, NamedTuple
 
-from models.attribution import MEMBERS, MENTORS, TABLES, Attribution, Rules
+from models.attribution import Attribution, Rules
+from models.changes import MEMBERS, MENTORS, TABLES
 from models.partitioning import partition_of
 from proof.bench.load import (
     CHANNELS,

@@ -22,6 +22,7 @@ points, how records come in and how changes go out. Read in this order:
     engine.py       ownership, folding, committing, back-pressure, leaving
     membership.py   what a refused join means, and how to leave the group at once
     header_names.py header names that are not UTF-8
+    parsing.py      fetched data to records, a whole batch at a time
     fetching.py     what aiokafka fetched, so that nothing is lost on the way
     transport.py    batches and epochs, as Faust is given them
     recovery.py     tables and their recovery, as Faust is given them

@@ -14,9 +14,10 @@ from streams.engine.transport import BatchSchema, EpochTransport
 from streams.engine.watchdog import BOUNDS, Bounds, Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
-    from streams.engine.batch import Changes, RecordBatch, Rows
+    from faust.types import TP
+
     from streams.engine.fetching import BatchThread
     from streams.engine.options import EngineOptions
 
@@ -56,6 +57,11 @@ class EngineApp(faust.App):
         """Tell the group that this worker is gone."""
         if self.consumer_thread is not None:
             self.consumer_thread.leave_group()
+
+    def seek(self, positions: Mapping[TP, int]) -> None:
+        """Let source partitions be fetched again from these offsets on."""
+        if self.consumer_thread is not None:
+            self.consumer_thread.seek_back(positions)
 
     @classmethod
     def create(
@@ -101,18 +107,18 @@ class EngineApp(faust.App):
             **settings,
         )
         app.transport = EpochTransport(brokers, app)
-        app.engine = Engine(options, depart=app.leave_group)
+        app.engine = Engine(options, depart=app.leave_group, seek=app.seek)
         app.watchdog = Watchdog(app, bounds)
         for table in options.tables:
             app.Table(table, partitions=options.partitions)
         return app
 
-    def fold_with(self, fold: Callable[[Rows, RecordBatch], Changes], *, name: str) -> None:
+    def fold_sources(self, *, name: str) -> None:
         """Make an agent over the joined topics that folds each batch."""
         sources = self.topic(*self.engine.options.source_topics, schema=BatchSchema())
 
         async def agent(stream: faust.StreamT[Any]) -> None:
             async for event in stream.events():
-                await self.engine.apply(event.value, fold)
+                await self.engine.apply(event.value)
 
         self.agent(sources, name=name)(agent)

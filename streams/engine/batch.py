@@ -49,6 +49,8 @@ class RecordBatch:
     """Up to this offset, not included: the position after the batch."""
     generation: int
     """The consumer group's generation when it was fetched; a batch of an earlier one is dropped."""
+    behind: int = 0
+    """How many offsets there were behind it when it was fetched."""
 
     def __len__(self) -> int:
         return len(self.fetched)
@@ -114,6 +116,28 @@ class OutgoingRecord(Protocol):
     @property
     def timestamp_ms(self) -> int:
         """Milliseconds since 1970; 0: the time of producing."""
+
+
+class Work(Protocol):
+    """A fold that has begun over a partition's rows, which it never changes: batches in, changes out at the end."""
+
+    def fold(self, batch: RecordBatch, *, now_ms: int) -> None:
+        """Take a batch, at this time in milliseconds since 1970. If it raises, the work is of no use any more."""
+
+    def changes(self) -> Changes:
+        """Return what has come of all batches; nothing else is asked of the work afterwards."""
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether something is to be sent that somebody waits for."""
+
+    @property
+    def touched(self) -> int:
+        """How many rows `changes` may have to make: what it takes time for."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds, about, with those of the changes that it will make."""
 
 
 class Changes(Protocol):

@@ -23,9 +23,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
+from faust.types import TP
 
 from streams.engine.cluster import Cluster
 from streams.engine.errors import EngineError, StateDecided, TooLarge
@@ -35,11 +36,15 @@ from streams.engine.rights import explained
 from streams.engine.takeover import Refusals, in_thread, take_over
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from streams.engine.batch import Changes, RecordBatch, Rows
     from streams.engine.options import EngineOptions
     from streams.engine.partition import SourcePartition
+
+GC_THRESHOLDS: Final = (1_000_000, 20, 100)
+"""Each fetched record is two objects that the collector tracks: with Python's own thresholds (700, 10, 10) it walks
+those of a backlog again and again. What it is for, cycles, are made here by exceptions and assignments alone."""
 
 log = structlog.get_logger("engine")
 
@@ -58,12 +63,31 @@ def tell_nobody() -> None:
     """Leave without a word to the group."""
 
 
+def seek_nothing(positions: Mapping[TP, int]) -> None:
+    """Read nothing again."""
+    del positions
+
+
 class Engine:
     """The partitions that this worker owns and what happens to them."""
 
-    def __init__(self, options: EngineOptions, *, depart: Callable[[], None] = tell_nobody) -> None:
-        """Make an engine without partitions; `depart` tells the group that this worker leaves."""
+    def __init__(
+        self,
+        options: EngineOptions,
+        *,
+        depart: Callable[[], None] = tell_nobody,
+        seek: Callable[[Mapping[TP, int]], None] = seek_nothing,
+    ) -> None:
+        """Make an engine without partitions.
+
+        Args:
+            options: the application's wiring.
+            depart: tells the group that this worker leaves.
+            seek: lets source partitions be fetched again from these offsets on.
+
+        """
         self.options = options
+        self._seek = seek
         self.phase = Phase.JOINING
         self.does: str | None = None
         """What keeps the event loop busy now, in words; for the watchdog."""
@@ -76,7 +100,6 @@ class Engine:
         self._depart = depart
         self._left = threading.Lock()
         """Taken by the first who leaves, and never given back."""
-        self._uncommitted_bytes = 0
         self._room = asyncio.Event()
         self._hurry = asyncio.Event()
         self._commit_threads = ThreadPoolExecutor(options.commit_threads, thread_name_prefix="commit")
@@ -126,6 +149,7 @@ class Engine:
         if new:
             gc.collect()
             gc.freeze()  # rows live long; the collector need not walk them
+            gc.set_threshold(*GC_THRESHOLDS)
         log.info(
             "partitions_ready",
             generation=generation,
@@ -164,17 +188,16 @@ class Engine:
         self._hurry.set()
         for partition in self.partitions.values():
             partition.urgent.set()
+            partition.ripe.set()
         self._room.set()
         while self.phase is not Phase.LEAVING:
-            committing = [self._commit_soon(p) for p in self.partitions.values() if p.epoch or p.committing]
+            committing = [self._commit_soon(p) for p in self.partitions.values() if p.is_pending or p.committing]
             if not committing:
                 return
             await asyncio.wait(committing)  # not cancelled with who waits: a commit begun is ended
 
     def _drop(self, number: int) -> None:
-        partition = self.partitions.pop(number)
-        self._uncommitted_bytes -= partition.epoch.bytes
-        self._close(partition)
+        self._close(self.partitions.pop(number))
 
     def _close(self, partition: SourcePartition) -> None:
         close = partition.producer.close  # joins librdkafka's threads: not on the event loop
@@ -182,7 +205,7 @@ class Engine:
 
     # -- folding ----------------------------------------------------------------------------------------------
 
-    async def apply(self, batch: RecordBatch, fold: Callable[[Rows, RecordBatch], Changes]) -> None:
+    async def apply(self, batch: RecordBatch) -> None:
         """Fold the batch into its partition, and see to it that it is committed.
 
         Waits while too much is uncommitted. A batch of an assignment that has ended is dropped: whoever owns
@@ -191,26 +214,43 @@ class Engine:
         would be lost.
         """
         while not self.has_room and self.is_accepting:
+            for each in self.partitions.values():
+                each.ripe.set()
             self._room.clear()
             await self._room.wait()
         partition = self.partitions.get(batch.partition)
         if not self.is_accepting or partition is None or batch.generation != self._generation:
             return
-
-        def take(part: RecordBatch) -> None:
-            changes = fold(partition.rows, part)
-            self._uncommitted_bytes += partition.note(changes, topic=part.topic, next_offset=part.covers_to)
-
+        if partition.is_stale(batch):
+            return
         self.does = f"folding {batch.topic} partition {batch.partition} from offset {batch.first_offset}"
         try:
             partition.admit(batch)
-            self._isolation.take(batch, take)
+            if partition.is_careful:
+                self._isolation.take(batch, partition.fold_alone)
+            else:
+                self._fold(partition, batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, going on would lose the batch
             self.leave(error)
             return
         finally:
             self.does = None
-        self._commit_soon(partition)
+        if partition.is_pending:
+            self._commit_soon(partition)
+
+    def _fold(self, partition: SourcePartition, batch: RecordBatch) -> None:
+        try:
+            partition.fold(batch)
+        except MemoryError:  # no record's fault
+            raise
+        except Exception as error:  # noqa: BLE001 - some record's, or ours; the partition must not stop for it
+            self._read_again(partition, error, batch)
+
+    def _read_again(self, partition: SourcePartition, error: Exception, failed: RecordBatch | None = None) -> None:
+        """Throw away what was folded since the rows last changed, and read it again, carefully."""
+        again = partition.rewind(failed)
+        log.warning("work_failed", partition=partition.number, again=again, reason=repr(error), exc_info=error)
+        self._seek({TP(topic, partition.number): offset for topic, offset in again.items()})
 
     def _set_aside(self, part: RecordBatch, error: Exception) -> None:
         """Pass one record, and send what the application wants of it."""
@@ -221,10 +261,9 @@ class Engine:
         for kept in (record, replace(record, key=None, value=None, headers=())):
             changes = self.options.set_aside(kept, error)
             try:
-                size = partition.note(changes, topic=part.topic, next_offset=part.covers_to)
+                partition.note(changes, topic=part.topic, next_offset=part.covers_to)
             except TooLarge:  # then its coordinates must do
                 continue
-            self._uncommitted_bytes += size
             return
         raise error
 
@@ -235,7 +274,7 @@ class Engine:
         """
         partition = self.partitions.get(number)
         if self.is_accepting and partition is not None and partition.positions.get(topic) == covers_from < covers_to:
-            partition.epoch.positions[topic] = partition.positions[topic] = covers_to
+            partition.positions[topic] = covers_to
             self._commit_soon(partition)
 
     async def revise(self, step: Callable[[Rows, int], Changes]) -> None:
@@ -245,9 +284,10 @@ class Engine:
                 if self.partitions.get(partition.number) is not partition or not self.is_accepting:
                     return
                 self.does = f"revising the rows of partition {partition.number}"
-                self._uncommitted_bytes += partition.note(step(partition.rows, partition.number))
+                if self._end_work(partition):
+                    partition.note(step(partition.rows, partition.number))
                 self.does = None
-                if partition.epoch:
+                if partition.is_pending:
                     self._commit_soon(partition)
                 await asyncio.sleep(0)  # a step may look at many rows; let others have their turn
         except Exception as error:  # noqa: BLE001 - Faust would end the timer, and nothing be revised any more
@@ -261,7 +301,7 @@ class Engine:
     @property
     def has_room(self) -> bool:
         """Tell whether what is folded and not committed leaves room for more."""
-        return self._uncommitted_bytes <= self.options.uncommitted_bytes_max
+        return sum(each.size for each in self.partitions.values()) <= self.options.uncommitted_bytes_max
 
     @property
     def generation(self) -> int:
@@ -283,14 +323,16 @@ class Engine:
 
     async def _commit(self, partition: SourcePartition) -> None:
         try:
-            while partition.epoch and self.phase is not Phase.LEAVING:
+            while partition.is_pending and self.phase is not Phase.LEAVING:
+                if not self._end_work(partition):
+                    continue
                 epoch = partition.detach()
                 started = time.monotonic()
                 await asyncio.get_running_loop().run_in_executor(
                     self._commit_threads, partition.producer.commit, epoch, self._group
                 )
                 partition.committed.update(epoch.positions)
-                self._uncommitted_bytes -= epoch.bytes
+                partition.committing_bytes = 0
                 self._room.set()
                 await self._rest(partition, time.monotonic() - started)
         except Exception as error:  # noqa: BLE001 - what is not committed must not be built upon
@@ -298,11 +340,30 @@ class Engine:
         finally:
             partition.committing = None
 
+    def _end_work(self, partition: SourcePartition) -> bool:
+        """End the partition's open work; False if that failed, and it is read again."""
+        try:
+            partition.end_work()
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in `_fold`
+            self._read_again(partition, error)
+            return False
+        return True
+
     async def _rest(self, partition: SourcePartition, took_s: float) -> None:
-        """Let the epoch grow: always in proportion to what a commit costs, and longer if nobody waits for it."""
+        """Let the epoch grow: always in proportion to what a commit costs, longer if nobody waits for it.
+
+        And much longer while the partition is behind: its results are late anyway, and rows written once for many
+        events are what lets it catch up.
+        """
         rest_s = min(took_s * self.options.rest_ratio, self.options.rest_s_max)
         await _wait(self._hurry, rest_s)
-        if not self._hurry.is_set():
+        if self._hurry.is_set():
+            return
+        if partition.is_behind:
+            await _wait(partition.ripe, self.options.epoch_s_max - rest_s)
+        else:
             await _wait(partition.urgent, self.options.calm_s - rest_s)
 
     # -- leaving ----------------------------------------------------------------------------------------------

@@ -76,11 +76,12 @@ def size_of(changes: Changes, bytes_max: Mapping[str, int]) -> int:
 
 
 def _sum(records: Mapping[bytes, bytes | None], what: str, bytes_max: int) -> int:
-    size = sum(map(len, filter(None, records.values())))
-    if size + OVERHEAD_BYTES > bytes_max:  # together, which is rare: is it one of them?
+    rows = [len(row) for row in records.values() if row is not None]
+    largest_key = max(map(len, records), default=0)
+    if largest_key + max(rows, default=0) + OVERHEAD_BYTES > bytes_max:  # perhaps not of the same record
         for key, row in records.items():
             _bounded((key, row), what, bytes_max)
-    return size
+    return sum(rows)
 
 
 def _bounded(parts: Iterable[bytes | None], what: str, bytes_max: int) -> int:

@@ -12,6 +12,7 @@ them, and nothing noticed (seen: one run in ten under load, a partition's whole 
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import structlog
@@ -22,8 +23,8 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 from mode import Service
 
-from streams.engine.header_names import FetchedBatches
 from streams.engine.membership import Membership, explained
+from streams.engine.parsing import FetchedBatches, LeanRecords
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -56,13 +57,16 @@ class Slice(list["FetchedRecord"]):
 
     covers_from: int
     covers_to: int
+    end: int
+    """Where the partition ended when they were fetched, as far as a reader of what is committed sees it."""
 
     @classmethod
-    def of(cls, records: list[FetchedRecord], covers_from: int, covers_to: int) -> Slice:
+    def of(cls, records: list[FetchedRecord], covers_from: int, covers_to: int, end: int) -> Slice:
         """Return the records with what they cover."""
         made = cls(records)
         made.covers_from = covers_from
         made.covers_to = covers_to
+        made.end = end
         return made
 
     def parts(self, records_max: int) -> Iterator[Slice]:
@@ -72,33 +76,8 @@ class Slice(list["FetchedRecord"]):
             records = self[start : start + records_max]
             is_last = start + records_max >= len(self)
             covers_to = self.covers_to if is_last else records[-1].offset + 1
-            yield Slice.of(records, covers_from, covers_to)
+            yield Slice.of(records, covers_from, covers_to, self.end)
             covers_from = covers_to
-
-
-class LeanRecords(fetcher.PartitionRecords):
-    """Hands on the parser's own records: wrapping each in a ConsumerRecord was a fifth of the worker's time."""
-
-    next_fetch_offset: int
-
-    def _consumer_record(self, tp: Any, record: FetchedRecord) -> FetchedRecord:  # noqa: ANN401 - aiokafka's
-        del tp
-        return record
-
-    def _unpack_records(self) -> Iterator[FetchedRecord]:
-        """Yield the records; a batch with a header name that aiokafka cannot decode is gone through again."""
-        while True:
-            try:
-                yield from super()._unpack_records()
-            except UnicodeDecodeError:
-                batch = self._records.again()
-                for record in batch:
-                    if record.offset >= self.next_fetch_offset:
-                        self.next_fetch_offset = record.offset + 1
-                        yield record
-                self.next_fetch_offset = batch.next_offset
-            else:
-                return
 
 
 class SliceResult(fetcher.FetchResult):
@@ -108,12 +87,19 @@ class SliceResult(fetcher.FetchResult):
     position on nothing was handed out, and the position after what was looked at last.
     """
 
+    _partition_records: LeanRecords | None
+
     def getall(self, max_records: int | None = None) -> list[FetchedRecord]:
         """Return the next records as a slice; empty if there are none, or the partition is not ours any more."""
-        records = self._partition_records
-        start = None if records is None else records.next_fetch_offset
-        fetched: list[FetchedRecord] = super().getall(max_records)
-        if records is None or start is None or (end := records.next_fetch_offset) == start:
+        records = self._partition_records if self.check_assignment(self._topic_partition) else None
+        if records is None:
+            return []
+        start = records.next_fetch_offset
+        fetched = records.take(max_records or sys.maxsize)
+        self._update_position()
+        if records.is_exhausted:
+            self._partition_records = None
+        if (end := records.next_fetch_offset) == start:
             return fetched
         state = self._assignment.state_value(self._topic_partition)
         pending_from, looked_to = getattr(state, "custody", (start, start))
@@ -122,7 +108,7 @@ class SliceResult(fetcher.FetchResult):
             state.custody = (covers_from, end)
             return fetched
         state.custody = (end, end)
-        return Slice.of(fetched, covers_from, end)
+        return Slice.of(fetched, covers_from, end, state.lso or end)
 
 
 class BatchScheduler(DefaultSchedulingStrategy):
@@ -181,6 +167,17 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             asyncio.run_coroutine_threadsafe(self.membership.leave(), self.thread_loop).result(LEAVE_GROUP_S)
         except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
             log.warning("group_not_told", reason=repr(error))
+
+    def seek_back(self, positions: Mapping[TP, int]) -> None:
+        """Fetch again from these offsets on; called from another thread."""
+        self.thread_loop.call_soon_threadsafe(self._seek_back, positions)
+
+    def _seek_back(self, positions: Mapping[TP, int]) -> None:
+        for tp, offset in positions.items():
+            try:
+                cast("Any", self._consumer).seek(tp, offset)
+            except IllegalStateError:  # not ours any more: its new owner begins at the committed offset
+                continue
 
     def covered(self, topics: Collection[str]) -> dict[TP, tuple[int, int]]:
         """Return where records end in what is no record: markers, aborted ones. From the custody, see SliceResult."""

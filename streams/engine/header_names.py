@@ -1,16 +1,16 @@
 r"""Header names that are not UTF-8: Kafka takes any bytes, and aiokafka's parser raises at them, for ever.
 
 The batch with such a name is parsed again, leniently: its bytes are written as `\xff` in the name, which can be sent
-on and tells what they were. Every other batch is parsed as before.
+on and tells what they were. Every other batch is parsed as before (parsing.py).
 """
 
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, SupportsIndex, overload
 
 from aiokafka.record.default_records import _DefaultRecordBatchPy
-from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
+from aiokafka.record.memory_records import _MemoryRecordsPy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,31 +44,10 @@ class LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # final for ty
         self._buffer = LenientBytes(self._buffer)
 
 
-class FetchedBatches:
-    """aiokafka's batches of a fetched partition, each of which can be parsed again leniently."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._batches = MemoryRecords(data)
-        self._taken = 0
-
-    def size_in_bytes(self) -> int:
-        """Return how much was fetched."""
-        return int(self._batches.size_in_bytes())
-
-    def has_next(self) -> bool:
-        """Tell whether there is another batch."""
-        return bool(self._batches.has_next())
-
-    def next_batch(self) -> Any:  # noqa: ANN401 - aiokafka's, of two formats
-        """Return the next batch."""
-        self._taken += 1
-        return self._batches.next_batch()
-
-    def again(self) -> LenientBatch:
-        """Return the batch that was returned last, whatever its header names are."""
-        (raw,) = islice(_Slices(self._data), self._taken - 1, self._taken)
-        return LenientBatch(raw)
+def again(data: bytes, number: int) -> LenientBatch:
+    """Return the batch of this number in fetched data, counted from 0, whatever its header names are."""
+    (raw,) = islice(_Slices(data), number, number + 1)
+    return LenientBatch(raw)
 
 
 class _Slices(_MemoryRecordsPy):  # type: ignore[misc]  # final for type checkers

@@ -2,12 +2,17 @@
 
 The rows and the producer belong together: rows loaded under one producer are never given another, because
 between the two somebody else may have owned the partition.
+
+Batches are folded into the open work. When it ends, at the latest with `detach`, rows and epoch change together. So
+whatever goes wrong before, they are as they were when it began, and `rewind` throws it away: its records are read
+again, and until they are passed each batch is a work of its own, so that the record that is at fault is found.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, cast
 
 from streams.engine.epoch import Epoch, size_of
 from streams.engine.errors import OutOfOrder
@@ -15,7 +20,9 @@ from streams.engine.producer import TransactionalProducer
 from streams.engine.standing import Stand, Standing
 
 if TYPE_CHECKING:
-    from streams.engine.batch import Changes, RecordBatch, Rows
+    from collections.abc import Mapping
+
+    from streams.engine.batch import Changes, RecordBatch, Rows, Work
     from streams.engine.options import EngineOptions
     from streams.engine.standing import Found
 
@@ -39,9 +46,23 @@ class SourcePartition:
         """Source topic -> position up to which a state before this one had read it."""
         self.since: dict[str, int] = {}
         """Source topic -> offset from which on its rows have taken it in."""
-        self._bytes_max = options.record_bytes_max
+        self._options = options
         self._again = [(options.again_header, b"1")]
         self.epoch = Epoch()
+        self.work: Work | None = None
+        """What is folded and not in the epoch yet."""
+        self._stands_at: dict[str, int] = {}
+        """The positions that rows and epoch stand at; those of the work are ahead of them."""
+        self._detached_at: dict[str, int] = {}
+        """The positions of the last detach."""
+        self._behind_until: dict[str, float] = {}
+        """Source topic of which much follows -> monotonic time until which that is taken for true."""
+        self._careful_to: dict[str, int] = {}
+        """Source topic -> position up to which each batch is a work of its own, after a rewind."""
+        self._rewound: set[str] = set()
+        """Source topics of which batches may come that were fetched before a rewind."""
+        self.committing_bytes = 0
+        """What the epoch in flight holds."""
         self.epochs = 0
         """Number of the last epoch that was detached."""
         self.detached = 0
@@ -49,6 +70,8 @@ class SourcePartition:
         self.committing: asyncio.Task[None] | None = None
         self.urgent = asyncio.Event()
         """Set when the open epoch has something that should not wait for the calm."""
+        self.ripe = asyncio.Event()
+        """Set when the open epoch should not grow further, though more records follow."""
 
     def take_over(self, rows: Rows, positions: dict[str, int], found: Found) -> None:
         """Begin with the rows as loaded, at the positions that `judge` made of what was found.
@@ -57,6 +80,8 @@ class SourcePartition:
         """
         self.rows = rows
         self.positions = dict(positions)
+        self._stands_at = dict(positions)
+        self._detached_at = dict(positions)
         self.committed = dict(found.committed)
         self.topic_ids = {topic: log.topic_id for topic, log in found.sources.items()}
         if found.standing is not None:
@@ -82,30 +107,121 @@ class SourcePartition:
         if batch.covers_from > expected:
             raise OutOfOrder(f"{where}: records between {expected} and {batch.covers_from} were fetched and lost")
 
-    def note(self, changes: Changes, *, topic: str | None = None, next_offset: int = 0) -> int:
-        """Make the changes visible to the next fold and part of the open epoch; return their size in bytes.
+    @property
+    def size(self) -> int:
+        """Bytes of what is folded and not committed, about."""
+        return self.epoch.bytes + self.committing_bytes + (0 if self.work is None else self.work.size)
+
+    @property
+    def is_pending(self) -> bool:
+        """Tell whether there is something to commit."""
+        return self.work is not None or bool(self.epoch) or self.positions != self._detached_at
+
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether many more records follow, as the last batches told.
+
+        That expires: the rest of a topic may be markers, of which no batch comes, or it may be held.
+        """
+        now = time.monotonic()
+        return any(until > now for until in self._behind_until.values())
+
+    @property
+    def is_careful(self) -> bool:
+        """Tell whether each batch must be a work of its own: something failed here before, or is sent again."""
+        return bool(self.before or self._careful_to)
+
+    def is_stale(self, batch: RecordBatch) -> bool:
+        """Tell whether a batch was fetched before a rewind: what is before it comes once more, and then it too."""
+        if batch.topic not in self._rewound:
+            return False
+        if batch.covers_from > self.positions[batch.topic]:
+            return True
+        self._rewound.remove(batch.topic)
+        return False
+
+    def fold(self, batch: RecordBatch) -> None:
+        """Fold a batch into the open work, and move the position.
+
+        Raises:
+            Exception: whatever the fold raises; `rewind` is to follow.
+
+        """
+        if self.work is None:
+            self.work = self._options.begin_work(self.rows, self.number)
+        work = self.work
+        work.fold(batch, now_ms=self._options.now_ms())
+        self.positions[batch.topic] = batch.covers_to
+        if batch.behind > self._options.behind_records:
+            self._behind_until[batch.topic] = time.monotonic() + self._options.epoch_s_max
+        else:
+            self._behind_until.pop(batch.topic, None)
+        if work.is_urgent:
+            self.urgent.set()
+        is_full = work.touched > self._options.epoch_rows_max or work.size > self._options.epoch_bytes_max
+        if is_full or not self.is_behind:
+            self.ripe.set()
+
+    def fold_alone(self, batch: RecordBatch) -> None:
+        """Fold a batch in a work of its own, whose changes are noted at once.
+
+        Raises:
+            Exception: whatever the fold raises, or TooLarge; nothing has changed.
+
+        """
+        work = self._options.begin_work(self.rows, self.number)
+        work.fold(batch, now_ms=self._options.now_ms())
+        self.note(work.changes(), topic=batch.topic, next_offset=batch.covers_to)
+
+    def end_work(self) -> None:
+        """End the open work, if there is one: what has come of it changes the rows, and is in the epoch.
+
+        Raises:
+            Exception: whatever the fold raises, or TooLarge; nothing has changed, and `rewind` is to follow.
+
+        """
+        if self.work is not None:
+            self.note(self.work.changes())
+            self.work = None
+
+    def note(self, changes: Changes, *, topic: str | None = None, next_offset: int = 0) -> None:
+        """Let changes change the rows and be part of the open epoch, and move a position.
 
         Raises:
             TooLarge: they can never be committed; nothing has changed.
 
         """
-        size = size_of(changes, self._bytes_max)
+        size = size_of(changes, self._options.record_bytes_max)
         rows = self.rows
         for table, changed in changes.rows.items():
-            target = rows[table]
-            for key, row in changed.items():
-                if row is None:
-                    target.pop(key, None)
-                else:
-                    target[key] = row
+            if None in changed.values():
+                for key in [key for key, row in changed.items() if row is None]:
+                    rows[table].pop(key, None)
+                rows[table].update((key, row) for key, row in changed.items() if row is not None)
+            else:
+                rows[table].update(cast("Mapping[bytes, bytes]", changed))
         self.epoch.add(changes, size)
         if changes.outgoing:
             self.urgent.set()
-        if topic is not None and self.before:
-            self._read_again(changes, topic, next_offset)
         if topic is not None:
-            self.epoch.positions[topic] = self.positions[topic] = next_offset
-        return size
+            if self.before:
+                self._read_again(changes, topic, next_offset)
+            self.positions[topic] = next_offset
+            if next_offset >= self._careful_to.get(topic, next_offset):
+                self._careful_to.pop(topic, None)
+        self._stands_at = dict(self.positions)
+
+    def rewind(self, failed: RecordBatch | None = None) -> dict[str, int]:
+        """Throw the open work away, and a batch that failed; return from where each topic must be read again."""
+        ahead = dict(self.positions)
+        if failed is not None:
+            ahead[failed.topic] = failed.covers_to
+        again = {topic: at for topic, at in self._stands_at.items() if ahead[topic] != at}
+        self.work = None
+        self.positions = dict(self._stands_at)
+        self._careful_to = {topic: ahead[topic] for topic in again}
+        self._rewound |= again.keys()
+        return again
 
     def _read_again(self, changes: Changes, topic: str, next_offset: int) -> None:
         """Say of what is sent that it was sent before; in the batch in which the new begins, of some that was not."""
@@ -116,9 +232,19 @@ class SourcePartition:
             self.before.pop(topic, None)
 
     def detach(self) -> Epoch:
-        """Return the open epoch, to be committed with where the rows stand after it, and begin the next."""
+        """Return the open epoch, to be committed with where the rows stand after it, and begin the next.
+
+        Raises:
+            Exception: as `end_work`.
+
+        """
+        self.end_work()
         self.urgent.clear()
+        self.ripe.clear()
         epoch, self.epoch = self.epoch, Epoch()
+        epoch.positions.update({t: at for t, at in self.positions.items() if at != self._detached_at.get(t)})
+        self._stands_at, self._detached_at = dict(self.positions), dict(self.positions)
+        self.committing_bytes = epoch.bytes
         self.detached += 1
         if epoch.rows or epoch.positions:
             self.epochs += 1

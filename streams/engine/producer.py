@@ -17,7 +17,7 @@ from streams.engine.rights import denied_kind, not_allowed
 from streams.engine.standing import OFFSETS_MARK, SEAL_KEY, STANDING_KEY, encode_standing, seal_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from streams.engine.epoch import Epoch
     from streams.engine.options import EngineOptions
@@ -33,6 +33,9 @@ SEND_OFFSETS: Final = "send_offsets_to_transaction"
 RETRY_PAUSE_S: Final = 0.05
 
 FULL_QUEUE_POLL_S: Final = 0.05
+
+BY_KEY: Final = -1
+"""Instead of a partition: the key decides."""
 
 
 class TransactionalProducer:
@@ -108,17 +111,24 @@ class TransactionalProducer:
         self._topics |= {self._options.standing_changelog} | {record.topic for record in epoch.outgoing}
         for table, rows in epoch.rows.items():
             changelog = self._options.changelog(table)
-            for key, row in rows.items():
-                send(changelog, row, key, self._partition)
+            self._send_all(changelog, rows, self._partition)
             if epoch.standing is not None:
                 send(changelog, seal_of(epoch.standing.epoch), SEAL_KEY, self._partition)
         if epoch.standing is not None:
             send(self._options.standing_changelog, encode_standing(epoch.standing), STANDING_KEY, self._partition)
         for topic, values in epoch.latest.items():
-            for key, value in values.items():
-                send(topic, value, key)
+            self._send_all(topic, values)
         for record in epoch.outgoing:
             send(record.topic, record.value, record.key, timestamp=record.timestamp_ms, headers=record.headers)
+
+    def _send_all(self, topic: str, values: Mapping[bytes, bytes | None], partition: int = BY_KEY) -> None:
+        """Produce values by key: a bare loop, because most of what an epoch writes goes through it."""
+        produce = self._producer.produce
+        for key, value in values.items():
+            try:
+                produce(topic, value, key, partition)
+            except (BufferError, KafkaException):  # once more: it waits for room, or says what is wrong
+                self._send(topic, value, key, partition)
 
     def _send(self, *record: Any, **more: Any) -> None:  # noqa: ANN401 - the arguments of Producer.produce
         while True:

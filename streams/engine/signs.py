@@ -80,7 +80,7 @@ class Signs:
         if engine.phase is Phase.TAKING_OVER:
             yield ("takeover", None), (engine.generation, TALLY.count)
         for number, partition in engine.partitions.copy().items():
-            if partition.epoch or partition.committing is not None:
+            if partition.is_pending or partition.committing is not None:
                 yield ("commit", number), partition.detached
         if engine.phase is Phase.RUNNING and thread is not None:
             yield from _of_fetching(engine, thread)

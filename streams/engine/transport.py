@@ -31,12 +31,28 @@ if TYPE_CHECKING:
     from streams.engine.fetching import Slice
 
 
+class Folded(dict["TP", "int | None"]):
+    """What Faust drops records before, as read: what is folded. Its own note of it does not know of rewinds."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self._engine = engine
+
+    def __getitem__(self, tp: TP) -> int:
+        """Return the offset up to which the source partition is folded."""
+        return self._engine.position(tp.topic, tp.partition)
+
+    def __setitem__(self, tp: TP, offset: int | None) -> None:
+        """Take note of nothing."""
+
+
 class BatchConsumer(driver.Consumer):
     """Makes one Faust message of a batch; positions are committed by epochs, not by acknowledgements."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - Faust's
         self._held: set[TP] = set()
         super().__init__(*arguments, **options)
+        self._read_offset = Folded(engine_of(self.app))
 
     def hold(self, tps: set[TP]) -> None:
         """Fetch nothing from these partitions, whoever resumes them, until they are released."""
@@ -69,7 +85,8 @@ class BatchConsumer(driver.Consumer):
     def _to_message(self, tp: TP, record: Slice) -> ConsumerMessage:
         last = record[-1]
         generation = self.app.consumer_generation_id
-        batch = RecordBatch(tp.topic, tp.partition, record, record.covers_from, record.covers_to, generation)
+        behind = record.end - record.covers_to
+        batch = RecordBatch(tp.topic, tp.partition, record, record.covers_from, record.covers_to, generation, behind)
         return ConsumerMessage(
             tp.topic,
             tp.partition,

@@ -20,7 +20,8 @@ from confluent_kafka import Consumer, Message, TopicPartition
 
 from edges.registry.errors import NotMigrated, NotPublished
 from edges.registry.outbox import OutboxRelay
-from models.attribution import MENTORS, TABLES, Attribution, Rules
+from models.attribution import Attribution, Rules
+from models.changes import MENTORS, TABLES
 from models.events import CodeIssued, decode_event
 from models.partitioning import partition_of
 from models.topics import CODES

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from commands import publish, topics
 from local.sample.programme import Programme
 from local.sample.traffic import send
-from models.attribution import TABLES
+from models.changes import TABLES
 from models.partitioning import partition_of
 from models.topics import CLICKS, CODES, TOPICS
 from operations.topics import TopicMismatch, create_topics

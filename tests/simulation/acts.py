@@ -11,7 +11,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-from models.attribution import MOVES, Attribution
+from models.attribution import Attribution
+from models.changes import MOVES
 from streams.engine.options import EngineOptions
 from tests.simulation import oracle
 from tests.simulation.kafka import Entry, Kafka, Place

@@ -8,7 +8,8 @@ from typing import Any
 
 from msgspec import json, structs
 
-from models.attribution import MEMBERS, MENTORS, MOVES, TABLES, Attribution
+from models.attribution import Attribution
+from models.changes import MEMBERS, MENTORS, MOVES, TABLES
 from models.mentors import decode_mentor
 from models.outgoing import AGAIN, MOVED_FROM
 from streams.engine.batch import RecordBatch

@@ -8,12 +8,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from models.attribution import TABLES, Attribution, Changes, Rules
+from models.attribution import Attribution, Rules
+from models.changes import TABLES
 from models.moves import forgotten
 from models.outgoing import AGAIN
 from models.topics import SOURCES, TOPICS
 from streams.beginning import Beginnings
-from streams.engine.batch import RecordBatch, Rows
+from streams.engine.batch import Rows
 from streams.engine.deciding import accept, rebuild
 from streams.engine.errors import EngineError
 from streams.engine.options import EngineOptions
@@ -53,6 +54,8 @@ def make_options(partitions: int) -> EngineOptions:
         transaction_timeout_s=1.0,
         rest_s_max=0.02,
         calm_s=0.1,
+        behind_records=3,
+        epoch_s_max=0.4,
         again_header=AGAIN,
         forget=lambda rows, topic: {"moves": forgotten(rows["moves"], topic)},
     )
@@ -70,7 +73,13 @@ class Schedule:
         self.kafka = Kafka(now=loop.time)
         self.partitions = partitions = self.random.choice(PARTITIONS)
         self.attribution = Attribution(RULES, partitions=partitions)
-        self.shared = Cluster(loop, self.kafka, make_options(partitions), Coordinator(partitions, loop.random))
+        options = replace(
+            make_options(partitions),
+            begin_work=self.attribution.begin,
+            set_aside=self.attribution.set_aside,
+            now_ms=lambda: VIRTUAL.time_ns() // 1_000_000,
+        )
+        self.shared = Cluster(loop, self.kafka, options, Coordinator(partitions, loop.random))
         self.shared.begin = self._begin
         for topic in TOPICS:
             self.kafka.make_topic(topic.full_name(PREFIX), partitions, **topic.config())
@@ -144,7 +153,7 @@ class Schedule:
             return
 
         def begin() -> None:
-            Worker(self.shared, self._fold).run()
+            Worker(self.shared).run()
 
         self.workers[slot] = self.loop.start(f"worker-{slot}", begin)
 
@@ -234,10 +243,6 @@ class Schedule:
     def _strike(self) -> None:
         self.faults.at_turn([process for process in self.workers if process is not None and not process.is_dead])
         self.loop.alarm = self.faults.first_turn
-
-    def _fold(self, rows: Rows, batch: RecordBatch) -> Changes:
-        """Fold as `streams.app` does, by the virtual clock."""
-        return self.attribution.fold(rows, batch, now_ms=VIRTUAL.time_ns() // 1_000_000)
 
     def _begin(self, options: EngineOptions, numbers: Collection[int]) -> Mapping[int, Rows]:
         return Beginnings(options, PREFIX)(numbers)

@@ -28,7 +28,7 @@ class Virtual:
         self.time = SimpleNamespace(
             monotonic=self.monotonic, sleep=self.sleep, time=self.monotonic, time_ns=self.time_ns
         )
-        self.gc = SimpleNamespace(collect=lambda: 0, freeze=lambda: None)
+        self.gc = SimpleNamespace(collect=lambda: 0, freeze=lambda: None, set_threshold=lambda *_: None)
 
     def monotonic(self) -> float:
         """Return the virtual time."""

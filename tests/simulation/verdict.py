@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from models.attribution import MENTORS, Attribution
+from models.attribution import Attribution
+from models.changes import MENTORS
 from models.mentors import decode_mentor, mentor_key
 from streams.engine.options import EngineOptions
 from tests.simulation import oracle

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, cast
@@ -142,6 +142,16 @@ class ConsumerStandIn:
         for tp in self.positions:
             self.positions[tp] = offsets.get(tp, (self._shared.kafka.log(*tp).first, ""))[0]
 
+    def seek(self, positions: Mapping[TP, int]) -> None:
+        """Fetch again from these offsets on, a moment later: the consumer has a thread of its own."""
+        self._worker.shared.loop.call_later(POLL_S, self._seek, positions)
+
+    def _seek(self, positions: Mapping[TP, int]) -> None:
+        for tp, offset in positions.items():
+            if tp in self.positions:
+                self.positions[tp] = offset
+                self._passed.pop(tp, None)
+
     async def fetch(self) -> None:
         """Fetch for ever, and hand on to the agent."""
         randomness, topics = self._shared.loop.random, self._shared.kafka.topics
@@ -175,8 +185,9 @@ class ConsumerStandIn:
             if self._shared.loses_fetches and randomness.random() < 0.2 and log.read(end, 1)[0]:
                 self._shared.loses_fetches -= 1
                 continue
+            generation = self._worker.consumer_generation_id
             self._worker.queue.append(
-                RecordBatch(tp.topic, tp.partition, entries, position, end, self._worker.consumer_generation_id)
+                RecordBatch(tp.topic, tp.partition, entries, position, end, generation, log.stable - end)
             )
             self._worker.has_batches.set()
 
@@ -184,9 +195,8 @@ class ConsumerStandIn:
 class Worker:
     """One life of a worker's process."""
 
-    def __init__(self, shared: Cluster, fold: Callable[..., Any]) -> None:
+    def __init__(self, shared: Cluster) -> None:
         self.shared = shared
-        self.fold = fold
         self.consumer_generation_id = -1
         loop = shared.loop
         self._process = loop.current
@@ -196,8 +206,8 @@ class Worker:
             shared.options, clients=clients, on_leave=self._leave, fault_point=partial(loop.pass_by, loop.current)
         )
         options = replace(options, begin=partial(shared.begin, options))
-        self.engine = Engine(options)
         self.consumer = ConsumerStandIn(self)
+        self.engine = Engine(options, seek=self.consumer.seek)
         self.queue: deque[RecordBatch] = deque()
         self.has_batches = asyncio.Event()
         self._epochs = cast("Any", Epochs.__new__(Epochs))
@@ -218,7 +228,7 @@ class Worker:
     async def _agent(self) -> None:
         while True:
             while self.queue:
-                await self.engine.apply(self.queue.popleft(), self.fold)
+                await self.engine.apply(self.queue.popleft())
             self.has_batches.clear()
             await self.has_batches.wait()
 

@@ -18,7 +18,8 @@ from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from models.attribution import TABLES, Attribution, Rules
+from models.attribution import Attribution, Rules
+from models.changes import TABLES
 from models.errors import BadInput
 from models.events import BRACKETS_MAX, EVENT_BYTES_MAX, Click, CodeIssued, Registration, decode_event
 from models.topics import MENTOR_COUNTS, MILESTONES

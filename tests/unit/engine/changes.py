@@ -3,33 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from streams.engine.options import EngineOptions
 from streams.engine.standing import Found, Log, Stand, Standing
 
 TOPIC = "orders"
 OTHER_TOPIC = "customers"
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A record that a fold wants sent."""
-
-    topic: str = "receipts"
-    key: bytes | None = b"key"
-    value: bytes | None = b"value"
-    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
-    timestamp_ms: int = 0
-
-
-@dataclass(frozen=True)
-class Changed:
-    """What a fold gives back."""
-
-    rows: dict[str, dict[bytes, bytes | None]] = field(default_factory=dict)
-    latest: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
-    outgoing: list[Sent] = field(default_factory=list)
 
 
 def make_options(on_leave: Callable[[Exception], None] | None = None) -> EngineOptions:

@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from faust.types import TP
 
 from streams.engine.batch import RecordBatch, Rows
 from streams.engine.engine import Engine
 from streams.engine.errors import CommitFailed, OutOfOrder
 from streams.engine.partition import SourcePartition
 from tests.factories import make_batch, make_record
-from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, Changed, Sent, make_found, make_options
+from tests.folding import Changed, Fold, Sent, begins
+from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, make_found, make_options
 
 GENERATION = 0
 """The first: an engine begins before it."""
@@ -24,7 +26,10 @@ class Worker:
     def __init__(self) -> None:
         self.left: list[Exception] = []
         self.folded: list[int] = []
-        self.engine = Engine(make_options(self.left.append))
+        self.sought: dict[TP, int] = {}
+        self.does: Fold = self.count
+        options = replace(make_options(self.left.append), begin_work=begins(self.do))
+        self.engine = Engine(options, seek=self.sought.update)
         self.engine.assign({0, 1}, GENERATION)
         for number in (0, 1):
             partition = SourcePartition(self.engine.options, number)
@@ -35,13 +40,27 @@ class Worker:
     async def apply(self, *, offset: int = 10, partition: int = 0, generation: int = GENERATION) -> None:
         """Let the engine fold a batch of one record into a row that counts records."""
         record = make_record(b"{}", topic=TOPIC, partition=partition, offset=offset)
-        await self.engine.apply(make_batch(record, generation=generation), self.fold)
+        await self.engine.apply(make_batch(record, generation=generation))
 
-    def fold(self, rows: Rows, batch: RecordBatch) -> Changed:
+    def rows(self, number: int = 0) -> dict[bytes, bytes]:
+        """Return the rows of a partition with what is folded."""
+        self.engine.partitions[number].end_work()
+        return self.engine.partitions[number].rows["stock"]
+
+    def do(self, rows: Rows, batch: RecordBatch) -> Changed:
+        """Fold as it is said now."""
+        return self.does(rows, batch)
+
+    def count(self, rows: Rows, batch: RecordBatch) -> Changed:
         """Count the batch's records."""
         self.folded.append(batch.first_offset)
         count = int(rows["stock"].get(b"count", b"0")) + len(batch)
         return Changed(rows={"stock": {b"count": b"%d" % count}})
+
+
+def orders(*offsets: int) -> RecordBatch:
+    """Return a batch of the first partition."""
+    return make_batch(*[make_record(b"{}", topic=TOPIC, partition=0, offset=offset) for offset in offsets])
 
 
 @pytest.fixture
@@ -63,7 +82,7 @@ async def test_a_fold_sees_what_the_one_before_changed(worker: Worker) -> None:
     await worker.apply(offset=11)
     await worker.apply(offset=10, partition=1)
 
-    assert [worker.engine.partitions[number].rows["stock"] for number in (0, 1)] == [{b"count": b"2"}, {b"count": b"1"}]
+    assert [worker.rows(number) for number in (0, 1)] == [{b"count": b"2"}, {b"count": b"1"}]
     assert worker.engine.position(TOPIC, 0) == 12
 
 
@@ -130,20 +149,41 @@ async def test_a_batch_that_came_before_makes_the_worker_leave(worker: Worker) -
 async def test_a_record_that_fails_is_set_aside(worker: Worker) -> None:
     """The ones beside it are folded, the position passes it, and what the application wants of it is sent."""
 
-    def fails_at_11(rows: Rows, batch: RecordBatch) -> Changed:
-        if any(batch.record(index).offset == 11 for index in range(len(batch))):
+    def fails_at_12(rows: Rows, batch: RecordBatch) -> Changed:
+        if any(batch.record(index).offset == 12 for index in range(len(batch))):
             raise ZeroDivisionError
-        return worker.fold(rows, batch)
+        return worker.count(rows, batch)
 
-    letters = [Sent(value=b"11")]
+    worker.does = fails_at_12
+    letters = [Sent(value=b"12")]
     worker.engine.options = replace(worker.engine.options, set_aside=lambda _record, _error: Changed(outgoing=letters))
-    batch = make_batch(*[make_record(b"{}", topic=TOPIC, partition=0, offset=offset) for offset in (10, 11, 12)])
-    await worker.engine.apply(batch, fails_at_11)
+    first, failing, stale = orders(10), orders(11, 12, 13), orders(14)
+    for batch in (first, failing, stale):
+        await worker.engine.apply(batch)
+    assert (worker.sought, worker.engine.position(TOPIC, 0)) == ({TP(TOPIC, 0): 10}, 10)
+    for batch in (first, failing, stale):  # as they are fetched again
+        await worker.engine.apply(batch)
 
     partition = worker.engine.partitions[0]
-    assert (worker.folded, worker.left) == ([10, 12], [])
-    assert (partition.rows["stock"], partition.epoch.outgoing) == ({b"count": b"2"}, letters)
-    assert worker.engine.position(TOPIC, 0) == 13
+    assert worker.left == []
+    assert (worker.rows(), partition.epoch.outgoing) == ({b"count": b"4"}, letters)
+    assert worker.engine.position(TOPIC, 0) == 15
+
+
+async def test_other_topics_are_read_again_only_where_they_were_folded(worker: Worker) -> None:
+    """A batch of one that nothing was thrown away of is folded where it is, whenever it was fetched."""
+
+    def fails(_rows: Rows, _batch: RecordBatch) -> Changed:
+        raise ZeroDivisionError
+
+    worker.does = fails
+    worker.engine.options = replace(worker.engine.options, set_aside=lambda _record, _error: Changed())
+    await worker.apply()
+    worker.does = worker.count
+    await worker.engine.apply(make_batch(make_record(b"{}", topic=OTHER_TOPIC, partition=0, offset=0)))
+
+    assert (worker.sought, worker.left) == ({TP(TOPIC, 0): 10}, [])
+    assert (worker.engine.position(TOPIC, 0), worker.engine.position(OTHER_TOPIC, 0)) == (10, 1)
 
 
 async def test_a_fold_that_fails_makes_a_worker_without_another_place_leave(worker: Worker) -> None:
@@ -152,7 +192,10 @@ async def test_a_fold_that_fails_makes_a_worker_without_another_place_leave(work
     def fails(_rows: Rows, _batch: RecordBatch) -> Changed:
         raise ZeroDivisionError
 
-    await worker.engine.apply(make_batch(make_record(b"{}", topic=TOPIC, partition=0, offset=10)), fails)
+    worker.does = fails
+    await worker.apply(offset=10)
+    await worker.apply(offset=10)  # fetched again
+    worker.does = worker.count
     await worker.apply(offset=10)
 
     assert [type(error) for error in worker.left] == [ZeroDivisionError]

@@ -6,7 +6,7 @@ import pytest
 
 from streams.engine.epoch import RECORD_BYTES_MAX, Epoch, size_of
 from streams.engine.errors import TooLarge
-from tests.unit.engine.changes import Changed, Sent
+from tests.folding import Changed, Sent
 
 
 def add(epoch: Epoch, changes: Changed) -> int:

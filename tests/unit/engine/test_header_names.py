@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
-from streams.engine.fetching import LeanRecords
-from streams.engine.header_names import FetchedBatches
+from streams.engine.parsing import FetchedBatches, LeanRecords
 from tests.odd_headers import odd_name
 
 CODECS = {"none": 0, "gzip": 1, "lz4": 3, "zstd": 4}
@@ -29,7 +28,7 @@ def read(data: bytes, *, at: int = 0) -> list[tuple[int, bytes, list[tuple[str, 
     arguments: dict[str, Any] = dict.fromkeys(("key_deserializer", "value_deserializer", "check_crcs"))
     batches: Any = FetchedBatches(data)
     records: Any = LeanRecords(("topic", 0), batches, [], at, isolation_level=1, **arguments)
-    found = [(record.offset, record.value, list(record.headers)) for record in records]
+    found = [(record.offset, record.value, list(record.headers)) for record in records.take(1_000)]
     assert records.next_fetch_offset == found[-1][0] + 1
     return found
 

@@ -34,7 +34,7 @@ def fetched(*offsets: int) -> list[FetchedRecord]:
 @pytest.mark.parametrize("count", [1, RECORDS_PER_BATCH_MAX, RECORDS_PER_BATCH_MAX + 1, 3 * RECORDS_PER_BATCH_MAX])
 def test_what_was_fetched_is_cut_into_batches_in_order(count: int) -> None:
     """None is empty, none too large, none holds records of two partitions, and nothing is lost."""
-    many, one = Slice.of(fetched(*range(count)), 0, count), Slice.of(fetched(7), 7, 8)
+    many, one = Slice.of(fetched(*range(count)), 0, count, count), Slice.of(fetched(7), 7, 8, 8)
     scheduler = BatchScheduler()  # type: ignore[abstract]  # Faust declares its constructor abstract
 
     batches = list(scheduler.iterate({TP("orders", 0): many, TP("orders", 1): one}))
@@ -46,7 +46,7 @@ def test_what_was_fetched_is_cut_into_batches_in_order(count: int) -> None:
 
 def test_parts_cover_what_the_whole_covers() -> None:
     """Each begins where the one before ends, the first where the whole begins, the last ends where it ends."""
-    whole = Slice.of(fetched(5, 6, 9, 12, 13), 2, 20)
+    whole = Slice.of(fetched(5, 6, 9, 12, 13), 2, 20, 31)
 
     assert [(part.covers_from, [record.offset for record in part], part.covers_to) for part in whole.parts(2)] == [
         (2, [5, 6], 7),

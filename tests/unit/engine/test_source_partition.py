@@ -3,33 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
 
 import pytest
 
-from streams.engine.batch import RecordBatch
+from streams.engine.batch import RecordBatch, Rows
 from streams.engine.errors import OutOfOrder
 from streams.engine.partition import SourcePartition
 from streams.engine.standing import Stand, Standing
 from tests.factories import make_batch, make_record
-from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, Changed, Sent, make_found, make_options
+from tests.folding import Changed, Sent, begins
+from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, make_found, make_options
 
 NUMBER = 3
+
+
+BEHIND: Final = 8_001
+
+
+def count(rows: Rows, batch: RecordBatch) -> Changed:
+    """Count the batch's records; a receipt for each that asks for one."""
+    if b"bad" in batch.values():
+        raise ZeroDivisionError
+    counted = int(rows["totals"].get(b"count", b"0")) + len(batch)
+    receipts = [Sent(value=value) for value in batch.values() if value == b"receipt"]
+    return Changed(rows={"totals": {b"count": b"%d" % counted}}, outgoing=receipts)
 
 
 @pytest.fixture
 def partition() -> Iterator[SourcePartition]:
     """Give a partition that goes on at offset 10 of one topic and begins the other; no broker is there."""
-    made = SourcePartition(make_options(), NUMBER)
+    made = SourcePartition(replace(make_options(), begin_work=begins(count)), NUMBER)
     rows = {"stock": {b"a": b"1", b"b": b"1"}, "totals": {}}
     made.take_over(rows, {TOPIC: 10, OTHER_TOPIC: 0}, make_found(10, committed=10))
     yield made
     made.producer.close()
 
 
-def batch_at(*offsets: int, topic: str = TOPIC, covers_from: int | None = None) -> RecordBatch:
+def batch_at(
+    *offsets: int, topic: str = TOPIC, covers_from: int | None = None, value: bytes = b"{}", behind: int = 0
+) -> RecordBatch:
     """Return a batch of records at these offsets; it covers all from its first record on, or from further back."""
-    records = [make_record(b"{}", topic=topic, partition=NUMBER, offset=offset) for offset in offsets]
-    return make_batch(*records, covers_from=covers_from)
+    records = [make_record(value, topic=topic, partition=NUMBER, offset=offset) for offset in offsets]
+    return replace(make_batch(*records, covers_from=covers_from), behind=behind)
 
 
 def test_a_batch_at_the_position_follows(partition: SourcePartition) -> None:
@@ -94,13 +111,13 @@ def test_the_next_fold_sees_the_rows(partition: SourcePartition) -> None:
 
 def test_the_epoch_has_what_the_rows_have(partition: SourcePartition) -> None:
     """Changes, records and position are committed together; the size is told."""
-    size = partition.note(
+    partition.note(
         Changed(rows={"stock": {b"a": b"22", b"b": None}}, outgoing=[Sent(value=b"333")]),
         topic=TOPIC,
         next_offset=20,
     )
 
-    epoch = partition.epoch
+    size, epoch = partition.size, partition.detach()
     assert epoch.rows == {"stock": {b"a": b"22", b"b": None}}
     assert [record.value for record in epoch.outgoing] == [b"333"]
     assert epoch.positions == {TOPIC: 20}
@@ -111,7 +128,7 @@ def test_a_step_that_no_record_caused_moves_no_position(partition: SourcePartiti
     """Its changes are committed without one."""
     partition.note(Changed(rows={"stock": {b"a": None}}))
 
-    assert (partition.epoch.positions, partition.positions) == ({}, {TOPIC: 10, OTHER_TOPIC: 0})
+    assert (partition.detach().positions, partition.positions) == ({}, {TOPIC: 10, OTHER_TOPIC: 0})
 
 
 def test_a_detached_epoch_is_not_changed_by_later_folds(partition: SourcePartition) -> None:
@@ -121,7 +138,8 @@ def test_a_detached_epoch_is_not_changed_by_later_folds(partition: SourcePartiti
     partition.note(Changed(rows={"stock": {b"a": b"3"}}), topic=TOPIC, next_offset=12)
 
     assert (detached.rows, detached.positions) == ({"stock": {b"a": b"2"}}, {TOPIC: 11})
-    assert (partition.epoch.rows, partition.epoch.positions) == ({"stock": {b"a": b"3"}}, {TOPIC: 12})
+    following = partition.detach()
+    assert (following.rows, following.positions) == ({"stock": {b"a": b"3"}}, {TOPIC: 12})
 
 
 def test_the_committed_positions_are_not_moved_by_folding(partition: SourcePartition) -> None:
@@ -129,3 +147,96 @@ def test_the_committed_positions_are_not_moved_by_folding(partition: SourceParti
     partition.note(Changed(), topic=TOPIC, next_offset=11)
 
     assert partition.committed == {TOPIC: 10, OTHER_TOPIC: 10}
+
+
+def test_rows_change_when_the_work_ends(partition: SourcePartition) -> None:
+    """Once for all its batches, together with the epoch; the position goes ahead with each."""
+    partition.fold(batch_at(10, 11))
+    partition.fold(batch_at(0, topic=OTHER_TOPIC))
+    assert (partition.rows["totals"], partition.positions) == ({}, {TOPIC: 12, OTHER_TOPIC: 1})
+
+    epoch = partition.detach()
+    assert partition.rows["totals"] == epoch.rows["totals"] == {b"count": b"3"}
+    assert epoch.positions == {TOPIC: 12, OTHER_TOPIC: 1}
+
+
+def test_an_epoch_has_the_positions_that_moved(partition: SourcePartition) -> None:
+    """Also by what is no record."""
+    partition.positions[TOPIC] = 15
+
+    assert partition.is_pending
+    assert partition.detach().positions == {TOPIC: 15}
+    assert not partition.is_pending
+
+
+def test_what_somebody_waits_for_is_urgent(partition: SourcePartition) -> None:
+    """As soon as it is folded."""
+    partition.fold(batch_at(10))
+    assert not partition.urgent.is_set()
+    partition.fold(batch_at(11, value=b"receipt"))
+    assert partition.urgent.is_set()
+
+
+def test_a_rewind_throws_the_work_away(partition: SourcePartition) -> None:
+    """And the batch that failed: everything is as it was when the work began, and it says from where to read again."""
+    partition.fold_alone(batch_at(10))
+    partition.fold(batch_at(11, 12))
+    failing = batch_at(13, value=b"bad")
+    with pytest.raises(ZeroDivisionError):
+        partition.fold(failing)
+
+    assert partition.rewind(failing) == {TOPIC: 11}
+    assert (partition.rows["totals"], partition.positions[TOPIC]) == ({b"count": b"1"}, 11)
+    epoch = partition.detach()
+    assert (epoch.rows["totals"], epoch.positions) == ({b"count": b"1"}, {TOPIC: 11})
+
+
+def test_after_a_rewind_stale_batches_are_told_and_the_others_are_taken_with_care(partition: SourcePartition) -> None:
+    """Until what was thrown away is passed; a hole is a hole again after that."""
+    partition.fold(batch_at(10, 11))
+    partition.rewind(batch_at(12, 13))
+    assert partition.is_stale(batch_at(14))
+    assert not partition.is_stale(batch_at(0, topic=OTHER_TOPIC))  # nothing of it was thrown away
+
+    for again in (batch_at(10), batch_at(11, 12), batch_at(13)):
+        assert not partition.is_stale(again)
+        assert partition.is_careful
+        partition.fold_alone(again)
+    assert not partition.is_careful
+    assert not partition.is_stale(batch_at(15))
+    with pytest.raises(OutOfOrder):
+        partition.admit(batch_at(15))
+
+
+def test_an_epoch_is_ripe_when_the_partition_has_caught_up(partition: SourcePartition) -> None:
+    """Or where it is full; the next one begins unripe. What a topic was behind counts until it says otherwise."""
+    partition.fold(batch_at(10, behind=BEHIND))
+    assert (partition.is_behind, partition.ripe.is_set()) == (True, False)
+    partition.fold(batch_at(0, topic=OTHER_TOPIC))
+    assert (partition.is_behind, partition.ripe.is_set()) == (True, False)
+    partition.fold(batch_at(11, behind=BEHIND - 1))
+    assert (partition.is_behind, partition.ripe.is_set()) == (False, True)
+    partition.detach()
+    assert not partition.ripe.is_set()
+
+
+def test_a_full_epoch_is_ripe() -> None:
+    """However much follows."""
+    options = replace(make_options(), begin_work=begins(count), epoch_rows_max=0)
+    partition = SourcePartition(options, NUMBER)
+    partition.take_over({"stock": {}, "totals": {}}, {TOPIC: 10, OTHER_TOPIC: 0}, make_found(10, committed=10))
+    partition.fold(batch_at(10, behind=BEHIND))
+    partition.producer.close()
+
+    assert (partition.is_behind, partition.ripe.is_set()) == (True, True)
+
+
+def test_a_topic_of_which_nothing_more_comes_is_not_behind_for_long() -> None:
+    """Its rest may be markers: the clock decides."""
+    options = replace(make_options(), begin_work=begins(count), epoch_s_max=0.0)
+    partition = SourcePartition(options, NUMBER)
+    partition.take_over({"stock": {}, "totals": {}}, {TOPIC: 10, OTHER_TOPIC: 0}, make_found(10, committed=10))
+    partition.fold(batch_at(10, behind=BEHIND))
+    partition.producer.close()
+
+    assert not partition.is_behind

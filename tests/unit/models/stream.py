@@ -10,7 +10,8 @@ from typing import Any
 
 from msgspec import msgpack
 
-from models.attribution import TABLES, WAITING, Attribution, Changes, Rules
+from models.attribution import Attribution, Rules
+from models.changes import MENTORS, TABLES, WAITING, Changes
 from models.outgoing import Outgoing
 from models.partitioning import partition_of
 from models.waiting import Total
@@ -47,13 +48,23 @@ class Stream:
 
     def take_runs(self, records: Iterable[SourceRecord]) -> None:
         """Fold in the largest batches there are: consecutive records of the same topic and partition."""
-        for _, run in itertools.groupby(records, key=lambda record: (record.topic, record.partition)):
+        for run in runs_of(records):
             self.take(*run)
+
+    def take_as_one(self, records: Iterable[SourceRecord]) -> None:
+        """Fold records of partition 0 in one go: in runs as above, and their changes are taken only at the end."""
+        work = self.attribution.begin(self.rows[0], 0)
+        for run in runs_of(records):
+            work.fold(make_batch(*run), now_ms=self.now_ms)
+        self._apply(0, work.changes())
 
     def expire(self, *, partition: int = 0) -> None:
         """Let waiting records that are too old go."""
-        changes = self.attribution.expire(self.rows[partition], partition=partition, now_ms=self.now_ms)
-        self._apply(partition, changes)
+        self._apply(partition, self.expired(partition=partition))
+
+    def expired(self, *, partition: int = 0) -> Changes:
+        """Return what becomes of waiting records that are too old; nothing is changed."""
+        return self.attribution.expire(self.rows[partition], partition=partition, now_ms=self.now_ms)
 
     def take_moved(self) -> None:
         """Fold the moved copies at the partitions that their keys lead to, until none is left."""
@@ -145,6 +156,15 @@ def outcome(stream: Stream) -> tuple[dict[str, dict[str, Any]], Counter[str]]:
     return stream.all_counts, Counter(json.dumps(each, sort_keys=True) for each in stream.milestones)
 
 
-def everything(stream: Stream) -> tuple[list[Rows], dict[bytes, bytes], list[Outgoing]]:
-    """Return all that a stream keeps and has sent, byte by byte."""
-    return stream.rows, stream.published, stream.outgoing
+def runs_of(records: Iterable[SourceRecord]) -> list[list[SourceRecord]]:
+    """Return consecutive records of the same topic and partition together."""
+    grouped = itertools.groupby(records, key=lambda record: (record.topic, record.partition))
+    return [list(run) for _, run in grouped]
+
+
+def everything(stream: Stream) -> tuple[list[Rows], list[dict[bytes, Any]], dict[bytes, Any], list[Outgoing]]:
+    """Return all that a stream keeps and has sent, byte by byte but for the order of channels in a mentor's counts."""
+    rows = [{table: each for table, each in tables.items() if table != MENTORS} for tables in stream.rows]
+    mentors = [{code: json.loads(row) for code, row in tables[MENTORS].items()} for tables in stream.rows]
+    published = {key: json.loads(value) for key, value in stream.published.items()}
+    return rows, mentors, published, stream.outgoing

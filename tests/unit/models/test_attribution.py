@@ -9,7 +9,9 @@ from itertools import permutations
 
 import pytest
 
-from models.attribution import MEMBERS, MENTORS, Attribution, Rules
+from models.attribution import Attribution, Rules
+from models.changes import MEMBERS, MENTORS
+from models.mentors import CHANNELS_MAX
 from models.outgoing import MOVED_FROM, TRUNCATED
 from models.partitioning import partition_of
 from streams.engine.batch import SourceRecord
@@ -526,3 +528,25 @@ def test_a_large_batch_is_folded_as_its_records_one_by_one() -> None:
     assert at_once.totals == (4, 0, 0)
     assert at_once.reasons == ["BadEvent", "BadCode", "BadEvent", "BadEvent", "OtherOrganisation", "BadEvent"]
     assert json.loads(at_once.publications[-1][1])["total_clicks"] == 4
+
+
+def test_more_channels_than_columns_are_counted_too() -> None:
+    """Strangers name channels, and some hundred in one batch must cost nobody his clicks."""
+    clicks = [make_record(make_click(**by_channel(f"channel-{number}")), offset=number) for number in range(300)]
+    stream = issued()
+    stream.take(*clicks)
+
+    assert stream.totals == (300, 0, 0)
+    assert len(stream.counts["by_channel"]) == CHANNELS_MAX + 1
+
+
+def test_clicks_of_the_first_instant_there_is_count() -> None:
+    """And of two that come in one batch the later one is the mentor's last event, whichever comes first."""
+    stream = issued()
+    stream.take(
+        make_record(make_click(occurred_at="0001-01-01T00:00:00+14:00"), offset=0),
+        make_record(make_click(occurred_at="0001-01-01T00:00:00Z"), offset=1),
+    )
+
+    assert stream.totals == (2, 0, 0)
+    assert stream.counts["last_event_at"] == "0001-01-01T00:00:00Z"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from datetime import datetime
 from typing import Any
@@ -80,7 +81,7 @@ def test_no_interleaving_of_the_topics_matters(happened: Traffic, data: st.DataO
 @bounded
 @given(traffic, st.lists(corrupt_records, max_size=4), st.data())
 def test_no_split_into_batches_matters(happened: Traffic, corrupt: list[SourceRecord], data: st.DataObject) -> None:
-    """The fast gear and the slow one agree byte by byte, corrupt records between the others or not."""
+    """The fast gear and the slow one agree, corrupt records between the others or not."""
     mixed = data.draw(interleaved([*happened.records(), corrupt]))
     one_by_one, in_runs, cut = after(mixed), Stream(RULES), Stream(RULES)
     in_runs.take_runs(mixed)
@@ -91,6 +92,20 @@ def test_no_split_into_batches_matters(happened: Traffic, corrupt: list[SourceRe
     assert everything(one_by_one) == everything(in_runs) == everything(cut)
     for value in corrupt:
         assert value.value in [letter.value for letter in one_by_one.dead_letters]
+
+
+@bounded
+@given(traffic, st.lists(corrupt_records, max_size=4), st.data())
+def test_no_cut_into_folds_matters(happened: Traffic, corrupt: list[SourceRecord], data: st.DataObject) -> None:
+    """Changes taken after each record, after all of them, or anywhere between: the same rows, the same records sent."""
+    mixed = data.draw(interleaved([*happened.records(), corrupt]))
+    one_by_one, as_one, cut = after(mixed), Stream(RULES), Stream(RULES)
+    as_one.take_as_one(mixed)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(mixed)), max_size=5)))
+    for start, end in itertools.pairwise([0, *cuts, len(mixed)]):
+        cut.take_as_one(mixed[start:end])
+
+    assert everything(one_by_one) == everything(as_one) == everything(cut)
 
 
 @bounded
@@ -152,7 +167,8 @@ def test_folding_changes_none_of_its_inputs(
         batch = make_batch(record)
         rows_before, batch_before = copy.deepcopy(stream.rows), copy.deepcopy(batch)
         stream.attribution.fold(stream.rows[0], batch, now_ms=0)
-        stream.attribution.expire(stream.rows[0], partition=0, now_ms=1)
+        stream.now_ms += 1
+        stream.expired()
         assert (stream.rows, batch) == (rows_before, batch_before)
         stream.take(record)
 

@@ -15,6 +15,7 @@ from models.mentors import (
     mentor_key,
     move_pair,
     newly_reached,
+    org_of,
     place_of_channel,
     saw_event,
 )
@@ -51,6 +52,14 @@ def named(count: int) -> MentorCounts:
 def test_the_conversion_rate_is_between_0_and_1(clicks: int, confirmed: int, rate: float) -> None:
     """Confirmed by clicks, 0.0 without clicks, 1.0 at most."""
     assert json.loads(encode_mentor(make_counts(clicks=clicks, confirmed=confirmed)))["conversion_rate"] == rate
+
+
+def test_a_row_tells_its_organisation_without_being_opened() -> None:
+    """Also one that somebody else has written, with its fields in another order or spaces between them."""
+    row = encode_mentor(make_counts())
+    assert org_of(row) == ORG
+    assert org_of(json.dumps(json.loads(row)).encode()) == ORG
+    assert org_of(json.dumps(dict(sorted(json.loads(row).items()))).encode()) == ORG
 
 
 def test_a_row_is_read_as_it_was_written() -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from models.attribution import MOVES
+from models.changes import MOVES
 from models.moves import forgotten, origin_of
 from models.outgoing import MOVED_FROM
 from models.partitioning import partition_of

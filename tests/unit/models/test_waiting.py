@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from models.attribution import WAITING, Rules
+from models.attribution import Rules
+from models.changes import WAITING
 from models.outgoing import RECORDS
 from models.waiting import WaitingRoom
 from streams.engine.batch import SourceRecord
@@ -243,7 +244,7 @@ def test_expiring_nothing_changes_nothing() -> None:
     """No row is written while all that waits is young enough."""
     stream = Stream()
     stream.take_each(clicks(2))
-    changes = stream.attribution.expire(stream.rows[0], partition=0, now_ms=0)
+    changes = stream.expired()
 
     assert (changes.rows, changes.latest, changes.outgoing) == ({}, {}, [])
 
