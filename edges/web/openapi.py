@@ -37,7 +37,7 @@ _NOISE: Final = {"deprecated": False, "allowEmptyValue": False, "allowReserved":
 _WEBHOOK_HEADERS: Final = {
     "webhook-id": "1 to 255 printable characters; the same when it is sent again.",
     "webhook-timestamp": "Seconds of Unix time, at most 300 from ours.",
-    "webhook-signature": "`v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`; several by spaces.",
+    "webhook-signature": "`v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`; there may be several.",
 }
 
 
