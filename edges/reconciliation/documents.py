@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from edges.reconciliation.errors import SourceFailed
-from edges.reconciliation.members import BadRow, Twice
+from edges.reconciliation.members import BadRow
+from models.received import Twice
 
 LISTS: Final = (
     "value", "items", "results", "data", "members", "records", "contacts", "entries", "rows", "list", "content",

@@ -38,10 +38,10 @@ from edges.reconciliation.mapping import (
     folded,
     truth,
 )
-from edges.reconciliation.times import BadTime, Time, TimeReader
-from models.codes import read_code
+from edges.reconciliation.times import Time, TimeReader
 from models.errors import BadCode
-from models.identifiers import read_uuid, trimmed
+from models.received import Twice
+from models.tolerance import BadTime, read_code, read_uuid, trimmed
 
 Verdict = Literal["without_code", "not_confirmed"]
 NEEDED: Final[tuple[Field, ...]] = ("member_id", "referral_code", "confirmed_at")
@@ -57,14 +57,6 @@ class UnclearRow(BadRow):
 
     member_id: str | None = None
     """Whose it is, where that is certain: what another row says of him is not certain either."""
-
-
-class Twice(dict[str, Any]):
-    """An object that has said something twice, and not the same: `names` are the columns."""
-
-    def __init__(self, pairs: list[tuple[str, Any]], names: frozenset[str]) -> None:
-        super().__init__(pairs)
-        self.names = names
 
 
 class Member(NamedTuple):

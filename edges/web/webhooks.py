@@ -100,8 +100,11 @@ def signed_headers(headers: Iterable[tuple[bytes, bytes]]) -> SignedHeaders:
     if not _ID.fullmatch(webhook_id):
         raise BadSignature("webhook-id is not 1 to 255 printable characters without spaces")
     if not _TIMESTAMP.fullmatch(timestamp):
-        raise BadSignature("webhook-timestamp is not a whole number of seconds")
-    return SignedHeaders(webhook_id, timestamp, _SIGNATURE.findall(signatures))
+        raise BadSignature("webhook-timestamp is not a whole number of seconds of Unix time; milliseconds are not")
+    found_signatures = _SIGNATURE.findall(signatures)
+    if not found_signatures:
+        raise BadSignature("webhook-signature has no `v1,` and base64 of 32 bytes behind it")
+    return SignedHeaders(webhook_id, timestamp, found_signatures)
 
 
 def verify(headers: SignedHeaders, body: bytes, secrets: Sequence[bytes], *, now_s: float) -> None:

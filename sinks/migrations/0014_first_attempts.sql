@@ -1,17 +1,17 @@
--- Webhooks that do not say when it happened: the time of the first attempt is the event's, however often it is sent again.
+-- What is posted without a time: that of the first attempt is the event's, however often it is sent again.
 
 CREATE TABLE first_attempts (
-    org_id uuid NOT NULL REFERENCES organisations,
+    org_id uuid NOT NULL,
     event_id uuid NOT NULL,
     sent_at timestamptz NOT NULL,
     PRIMARY KEY (org_id, event_id)
 );
 CREATE INDEX first_attempts_oldest ON first_attempts (org_id, sent_at);
 COMMENT ON TABLE first_attempts IS
-    'When a webhook without occurred_at was first sent; kept for 400 days. Written by `referrals web`.';
+    'When what has no occurred_at was first posted; kept for 400 days. Written by `referrals web`.';
 COMMENT ON COLUMN first_attempts.event_id IS
-    'The attribution id that follows from the webhook''s id: that id if it is a UUID, else a UUIDv5 of it.';
-COMMENT ON COLUMN first_attempts.sent_at IS 'The webhook-timestamp of the attempt that came first.';
+    'What is the same when it is posted again: of a webhook its id if that is a UUID, else a UUIDv5 of it.';
+COMMENT ON COLUMN first_attempts.sent_at IS 'The time of the attempt that came first; of a webhook its webhook-timestamp.';
 
 ALTER TABLE first_attempts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE first_attempts FORCE ROW LEVEL SECURITY;

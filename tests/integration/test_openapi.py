@@ -27,8 +27,8 @@ from edges.registry.tokens import Role
 from edges.web import organisation
 from edges.web.answers import Channels
 from edges.web.openapi import WEBHOOK
+from edges.web.posted import PostedRegistration
 from edges.web.routes import events
-from edges.web.routes.registrations import PostedRegistration
 from operations.topics import create_topics
 from process.settings import Settings
 from schemas.openapi import openapi_document
