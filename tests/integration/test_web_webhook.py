@@ -15,11 +15,12 @@ import psycopg
 import pytest
 
 from edges.web import webhooks
+from edges.web.database import PATIENCE_S
 from local.parts import Parts
 from local.parts.kafka import LocalKafka
 from operations.topics import create_topics
 from process.settings import Settings
-from tests.web import Web, running_web, web_process
+from tests.web import Web, bearer, running_web, web_process
 from tests.webhooks import Sender, new_sender, posted, registrations_in, rotate
 
 pytestmark = pytest.mark.integration
@@ -46,6 +47,22 @@ async def test_many_at_once_are_all_there(web: Web, sender: Sender, settings: Se
     acknowledged = sorted(answer.json()["attributionId"] for answer in answers)
     found = await asyncio.to_thread(registrations_in, settings)
     assert sorted(record["attribution_id"] for record in found) == acknowledged
+
+
+async def test_a_burst_leaves_connections_for_others(web: Web, sender: Sender, settings: Settings) -> None:
+    """Two hundred without a time, while Postgres takes longer than anybody waits for a connection: all are taken.
+
+    And who asks for something else meanwhile is answered.
+    """
+    await sender.post(web, posted())  # the secret is known
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute("LOCK TABLE first_attempts")
+        burst = [asyncio.create_task(sender.post(web, posted(new_member_id=str(uuid4())))) for _ in range(200)]
+        await asyncio.sleep(PATIENCE_S + 1)
+        summary = await web.get(f"/v1/orgs/{sender.org_id}/summary", headers=bearer(org_id=sender.org_id))
+    answers = await asyncio.gather(*burst)
+    assert summary.status_code == 200
+    assert {answer.status_code for answer in answers} == {202}
 
 
 @pytest.mark.parametrize(("fault", "in_topic"), [("ingest.verified", 0), ("ingest.acknowledged", 1)])
