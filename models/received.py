@@ -8,7 +8,6 @@ remedy: everything else, and a field that is there twice and not the same. Nothi
 from __future__ import annotations
 
 import json
-import re
 from codecs import BOM_UTF8
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -24,9 +23,9 @@ TIMES: Final = frozenset({"occurred_at", "issued_at"})
 ENVELOPES: Final = ("data", "event", "payload", "object", "body", "record")
 """Where others put what we expect at the top."""
 
-_NAMES: Final = re.compile(
-    rb'"(attribution_id|click_id|referral_code|new_member_id|status|occurred_at|issued_at|org_id|mentor_id'
-    rb'|device_metadata|share_channel)"\s*:'
+_NAMES: Final = tuple(
+    f'"{name}"'.encode()
+    for name in (*sorted(IDS | TIMES), "referral_code", "status", "device_metadata", "share_channel")
 )
 
 
@@ -51,8 +50,10 @@ def may_say_twice(value: bytes) -> bool:
     """Tell whether a value may have a field twice, of which decoders show the last; quick, and never wrong in no."""
     if b"\\" in value:
         return True  # a name may be written with escapes
-    names = _NAMES.findall(value)
-    return len(set(names)) != len(names)
+    for name in _NAMES:  # noqa: SIM110  a generator costs half as much again
+        if value.count(name) > 1:
+            return True
+    return False
 
 
 def read_object(value: bytes) -> dict[str, Any]:

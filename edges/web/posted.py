@@ -20,7 +20,7 @@ from models.codes import CANONICAL_CODE
 from models.events import AHEAD_MAX, DeviceMetadata, Instant, Registration, Status, is_too_much
 from models.identifiers import canonical_uuid
 from models.received import BadField, may_say_twice, read_object, repaired
-from models.tolerance import EARLIEST, read_uuid
+from models.tolerance import EARLIEST
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -79,6 +79,7 @@ SIGNUP: Final = Reading(PostedSignup, msgspec.json.Decoder(_ExactSignup), "pendi
 
 _FIELDS: Final = PostedRegistration.__struct_fields__
 _IDS: Final = ("new_member_id", "attribution_id")
+_NO_IDS: Final = (UUID(int=0), UUID(int=(1 << 128) - 1))
 
 
 def read_posted(reading: Reading, body: bytes, org_id: str, *, now: datetime) -> PostedRegistration | PostedSignup:
@@ -93,7 +94,7 @@ def read_posted(reading: Reading, body: bytes, org_id: str, *, now: datetime) ->
         raise bad_fields(field_error(fault)) from None
     for name in _IDS:
         found = getattr(posted, name)
-        if found is not None and read_uuid(str(found)) is None:
+        if found in _NO_IDS:
             raise bad_fields(FieldError(field=name, message="stands for an id that is not set"))
     if posted.org_id is not None and str(posted.org_id) != org_id:
         raise bad_fields(FieldError(field="org_id", message="is not the organisation of the address"))
