@@ -124,7 +124,7 @@ def _id(name: str, value: object) -> str:
     found = read_uuid(value)
     if found is None:
         is_unset = isinstance(value, str) and not value.strip("{}()- 0fF")
-        raise BadField(name, "stands for an id that is not set" if is_unset else "is not a UUID as a text")
+        raise BadField(name, "stands for an id that is not set; send the id" if is_unset else "is not a UUID as a text")
     return found
 
 
@@ -145,9 +145,12 @@ def _status(_: str, value: object) -> str:
 def _device(_: str, value: object) -> object:
     if value == []:
         return {}
-    if isinstance(value, Twice) and "share_channel" in value.names:
-        raise BadField("device_metadata.share_channel", "is there twice, and not the same; send it once")
-    return value
+    if not isinstance(value, dict):
+        return value
+    try:
+        return _by_name(value, ("share_channel",))
+    except BadField as fault:
+        raise BadField(f"device_metadata.{fault.field}", fault.message) from None
 
 
 _REPAIRS: Final[dict[str, Callable[[str, object], object]]] = {

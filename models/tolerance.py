@@ -60,6 +60,11 @@ def plain_text(text: str) -> str:
     return "".join(_plain(each, is_wide=is_wide) for each in text)
 
 
+def _plain_signs(text: str) -> str:
+    """Return the text as `plain_text` does, its letters and digits as they are."""
+    return text if text.isascii() else "".join(_plain(each, is_wide=False) for each in text)
+
+
 def _plain(character: str, *, is_wide: bool) -> str:
     """Return what a character stands for, nothing where nobody sees it."""
     if character.isascii():
@@ -136,13 +141,13 @@ _NO_IDS: Final = ("0" * 32, "f" * 32)
 def read_uuid(value: object) -> str | None:
     """Return the one id that a value from outside certainly is, in lower case; None where it is none.
 
-    Taken: space around it, either case, `{...}`, `(...)`, `urn:uuid:...`, and 32 digits without hyphens. Not taken is
-    what `uuid.UUID` takes beyond that, because it takes what `int()` does: underscores, a sign, hyphens anywhere,
+    Taken: space around it, either case, other hyphens, `{...}`, `(...)`, `urn:uuid:...`, and 32 digits alone. Not taken
+    is what `uuid.UUID` takes beyond that, because it takes what `int()` does: underscores, a sign, hyphens anywhere,
     digits of other scripts. Nor the ids of zeros and of ones alone: they stand for "not set".
     """
     if not isinstance(value, str):
         return None
-    found = _WRITTEN_UUID.fullmatch(trimmed(value))
+    found = _WRITTEN_UUID.fullmatch(_plain_signs(trimmed(value)))
     if found is None:
         return None
     digits = (found["plain"] or found["braced"] or found["round"]).replace("-", "").lower()
@@ -157,7 +162,7 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME: Final = re.compile(
     r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})"
     r"(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,12}))?)?"
-    r" ?(?P<offset>Z|z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)?"
+    r"(?: ?(?P<offset>Z|z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)(?:\[[A-Za-z][\w+/-]{0,63}\])?)?"
 )
 _DOTNET: Final = re.compile(r"/Date\((-?[0-9]{1,17})(?:[+-][0-9]{4})?\)/")
 _MINUTES: Final = 60
@@ -172,8 +177,10 @@ def written_time(text: str) -> datetime | date | None:
     """Return the time or the date that a text is; None where it is neither. A time without an offset has no zone.
 
     RFC 3339, and what ISO 8601 and libraries write beside it: `+0000`, `+00`, a comma, no seconds, more digits than
-    anybody counts, 24:00 for the end of a day, a leap second (the next one), `/Date(1700000000000)/`.
+    anybody counts, 24:00 for the end of a day, a leap second (the next one), the name of a zone behind the offset,
+    `/Date(1700000000000)/`.
     """
+    text = _plain_signs(text)
     try:
         if _DATE.fullmatch(text):
             return date.fromisoformat(text)

@@ -41,7 +41,7 @@ async def read_body(request: Request[Any, Any, Any]) -> bytes:
 async def read_plain_body(request: Request[Any, Any, Any]) -> bytes:
     """Return the body as `read_body`; raise Problem, 415, where it is compressed, before it is read."""
     for name, value in request.scope["headers"]:
-        if name == b"content-encoding" and value.strip().lower() not in _NO_ENCODING:
+        if name == b"content-encoding" and not {part.strip() for part in value.lower().split(b",")} <= _NO_ENCODING:
             raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body as it is, without Content-Encoding")
     return await read_body(request)
 

@@ -7,7 +7,7 @@ usual body is decoded once and pays for none of that.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -57,6 +57,9 @@ class PostedSignup(Struct, frozen=True, gc=False, kw_only=True):
     device_metadata: DeviceMetadata | None = None
 
 
+Posted: TypeAlias = PostedRegistration | PostedSignup
+
+
 class _ExactRegistration(PostedRegistration, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
     """As described, and nothing beside it that might say otherwise."""
 
@@ -68,7 +71,7 @@ class _ExactSignup(PostedSignup, frozen=True, gc=False, kw_only=True, forbid_unk
 class Reading(NamedTuple):
     """How bodies of one kind are read."""
 
-    kind: type[PostedRegistration | PostedSignup]
+    kind: type[Posted]
     exact: msgspec.json.Decoder[Any]
     alone: Status
     """What code and member alone mean."""
@@ -82,7 +85,7 @@ _IDS: Final = ("new_member_id", "attribution_id")
 _NO_IDS: Final = (UUID(int=0), UUID(int=(1 << 128) - 1))
 
 
-def read_posted(reading: Reading, body: bytes, org_id: str, *, now: datetime) -> PostedRegistration | PostedSignup:
+def read_posted(reading: Reading, body: bytes, org_id: str, *, now: datetime) -> Posted:
     """Return what a body says, its code normalised; raise Problem, 422, which names the field."""
     if is_too_much(body):
         raise bad_fields(FieldError(field="body", message="is nested too deep"))
@@ -95,7 +98,7 @@ def read_posted(reading: Reading, body: bytes, org_id: str, *, now: datetime) ->
     for name in _IDS:
         found = getattr(posted, name)
         if found in _NO_IDS:
-            raise bad_fields(FieldError(field=name, message="stands for an id that is not set"))
+            raise bad_fields(FieldError(field=name, message="stands for an id that is not set; send the id"))
     if posted.org_id is not None and str(posted.org_id) != org_id:
         raise bad_fields(FieldError(field="org_id", message="is not the organisation of the address"))
     if posted.occurred_at is not None and not EARLIEST <= posted.occurred_at <= now + AHEAD_MAX:
@@ -110,7 +113,7 @@ def read_posted(reading: Reading, body: bytes, org_id: str, *, now: datetime) ->
 
 
 def to_registration(
-    posted: PostedRegistration | PostedSignup,
+    posted: Posted,
     org_id: str,
     *,
     attribution_id: str,
@@ -129,10 +132,10 @@ def to_registration(
     )
 
 
-def _read(reading: Reading, body: bytes) -> PostedRegistration | PostedSignup:
+def _read(reading: Reading, body: bytes) -> Posted:
     """Return a body as described, or one that certainly means the same; raise BadField or msgspec's ValidationError."""
     try:
-        posted: PostedRegistration | PostedSignup = reading.exact.decode(body)
+        posted: Posted = reading.exact.decode(body)
         if CANONICAL_CODE.fullmatch(posted.referral_code) and not may_say_twice(body):
             return posted
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -50,7 +50,7 @@ READS_MAX: Final = 4
 
 _ID: Final = re.compile(rb"[!-~]{1,255}")
 _TIMESTAMP: Final = re.compile(rb"[0-9]{1,12}")
-_SIGNATURE: Final = re.compile(rb"(?<![\w+/=-])v1,([A-Za-z0-9+/]{43}=)(?![\w+/=-])")
+_SIGNATURE: Final = re.compile(rb"(?<![\w+/=-])v1, ?([A-Za-z0-9+/]{43}=)(?![\w+/=-])")
 """In a list of any form; base64 of 32 bytes has 44 characters."""
 _STANDARD: Final = (b"webhook-id", b"webhook-timestamp", b"webhook-signature")
 _SVIX: Final = (b"svix-id", b"svix-timestamp", b"svix-signature")

@@ -10,7 +10,7 @@ CREATE INDEX first_attempts_oldest ON first_attempts (org_id, sent_at);
 COMMENT ON TABLE first_attempts IS
     'When what has no occurred_at was first posted; kept for 400 days. Written by `referrals web`.';
 COMMENT ON COLUMN first_attempts.event_id IS
-    'What is the same when it is posted again: of a webhook its id if that is a UUID, else a UUIDv5 of it.';
+    'A UUIDv5 of what is the same when it is posted again: id of the webhook, code, member and status.';
 COMMENT ON COLUMN first_attempts.sent_at IS 'The time of the attempt that came first; of a webhook its webhook-timestamp.';
 
 ALTER TABLE first_attempts ENABLE ROW LEVEL SECURITY;

@@ -27,6 +27,7 @@ from tests.webhooks import Sender, new_sender, posted, registrations_in, rotate
 pytestmark = pytest.mark.integration
 
 MEMBER = posted()["new_member_id"]
+STATUSES = ("confirmed", "withdrawn")
 
 
 @pytest.fixture
@@ -186,12 +187,15 @@ async def test_sent_again_it_has_the_time_of_the_first_attempt(
 
 
 async def test_many_first_attempts_at_once_agree(web: Web, sender: Sender, settings: Settings) -> None:
-    """Twenty attempts at the same time, each with its own: they are one event with one time."""
+    """Twenty attempts at once, each with its own time: one event, one time. Another event of that id has another."""
     attempts = [sender.post(web, posted(), webhook_id="msg_1", late_s=late_s) for late_s in range(20)]
     assert {answer.status_code for answer in await asyncio.gather(*attempts)} == {202}
+    assert (await sender.post(web, posted(status="withdrawn"), webhook_id="msg_1", late_s=-60)).status_code == 202
     found = await asyncio.to_thread(registrations_in, settings)
-    assert len(found) == 20
-    assert len({record["occurred_at"] for record in found}) == 1
+    times = {status: {each["occurred_at"] for each in found if each["status"] == status} for status in STATUSES}
+    assert len(found) == 21
+    assert [len(times[status]) for status in STATUSES] == [1, 1]
+    assert max(times["confirmed"]) < max(times["withdrawn"])
 
 
 async def test_the_onboarding_screen_says_who_is_coming(web: Web, sender: Sender, settings: Settings) -> None:

@@ -243,6 +243,10 @@ async def test_bodies_that_httpx_would_not_send(web: Web, settings: Settings) ->
     assert await raw(web, sender, head + "Transfer-Encoding: chunked\r\n", chunk + b"0\r\n\r\n") == 202
     assert await raw(web, sender, head + "Transfer-Encoding: chunked\r\n", huge) == 413
     assert await raw(web, sender, head + "Content-Length: 9999999999\r\n", b"") == 413
+    # Java's HttpClient with its defaults: it would rather speak HTTP/2.
+    h2c = "Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAAAAUAAEAAAAYABgAA\r\n"
+    java = f"{head}{h2c}Upgrade: h2c\r\nContent-Length: {len(right)}\r\n"
+    assert await raw(web, sender, java, right) == 202
     assert await raw(web, sender, "Content-Length: 9999999999\r\nExpect: 100-continue\r\n", b"") == 413
 
     no_text = b'{"referral_code": "\xff\xfe"}'

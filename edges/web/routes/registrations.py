@@ -22,7 +22,7 @@ from litestar.params import FromPath
 
 from edges.web.answers import Accepted
 from edges.web.bodies import JsonAnswer, read_plain_body
-from edges.web.posted import REGISTRATION, read_posted, to_registration
+from edges.web.posted import REGISTRATION, Posted, read_posted, to_registration
 from edges.web.problems import Problem, problem_answers
 from edges.web.services import Opened
 from edges.web.webhooks import BadSignature, signed_headers, verify
@@ -57,7 +57,8 @@ async def take_registration(request: Request[Any, Any, Any], services: Opened, o
         posted,
         org_id,
         attribution_id=str(posted.attribution_id or event_id),
-        occurred_at=posted.occurred_at or await services.first_attempts.sent_at(org_id, event_id, signed.sent_s),
+        occurred_at=posted.occurred_at
+        or await services.first_attempts.sent_at(org_id, _attempted(event_id, posted), signed.sent_s),
         channels=services.settings.channels,
     )
     fault_point("ingest.verified")
@@ -75,6 +76,12 @@ def _event_id(org_id: str, webhook_id: bytes) -> str:
     """Return the event's id that follows from the webhook's, so that a retry has the same."""
     text = webhook_id.decode("ascii")
     return canonical_uuid(text) if is_uuid(text) else str(uuid5(NAMESPACE, f"{org_id}:{text}"))
+
+
+def _attempted(event_id: str, posted: Posted) -> str:
+    """Return what is the same of two attempts, and of no others: some senders give everything one id."""
+    text = f"{event_id}:{posted.referral_code}:{posted.new_member_id}:{posted.status}"
+    return str(uuid5(NAMESPACE, text))
 
 
 HANDLERS: Final = [take_registration]
