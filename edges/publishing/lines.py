@@ -62,6 +62,9 @@ class _Keyed(Struct, gc=False):
     referral_code: Any = None
 
 
+_NO_ID: Final = b"00000000-0000-0000-0000-000000000000"
+"""What stands for an id that is not set; the stream would count it as somebody."""
+
 _decode_envelope: Final = json.Decoder(_Envelope).decode
 _decode_keyed: Final = json.Decoder(_Keyed).decode
 
@@ -120,7 +123,7 @@ def _certain(kind: type[_Event], value: bytes) -> tuple[bytes, _Event]:
     event: _Event | None = None
     try:
         event = decode_event(kind, value)
-        if not may_say_twice(value):
+        if not may_say_twice(value) and _NO_ID not in value:
             return value, event
     except BadInput:
         if is_too_much(value):

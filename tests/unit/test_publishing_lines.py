@@ -84,6 +84,7 @@ def test_a_good_event_passes() -> None:
         ("referral_code", "code", "missing required field `referral_code`"),
         ("2026-11-20T10:30:00Z", "2026-11-20T10:30:00", "occurred_at"),
         ("2026-11-20T10:30:00Z", "yesterday", "occurred_at"),
+        ("2f4e6d8c-1a3b-4c5d-8e7f-9a0b1c2d3e4f", "00000000-0000-0000-0000-000000000000", "click_id stands for an id"),
         ("2026-11-20T10:30:00Z", "0001-01-01T00:00:00Z", "occurred_at lies before"),
         ('"ANNA0000"', '"ANNA0000", "referral_code": "BERT0000"', "referral_code is there twice"),
         ("ANNA0000", "example.org, ANNA0000", "referral_code has spaces in it"),
