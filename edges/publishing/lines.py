@@ -18,7 +18,7 @@ from msgspec import Raw, Struct, json
 from models.codes import normalise_code
 from models.errors import BadCode, BadEvent, BadInput, without_values
 from models.events import AHEAD_MAX, Click, CodeIssued, Registration, decode_event, is_too_much
-from models.received import BadField, may_say_twice, read_object, repaired
+from models.received import BadField, may_say_twice, quoted, read_object, repaired
 from models.tolerance import EARLIEST
 from models.topics import CLICKS, CODES, REGISTRATIONS, Topic
 
@@ -62,6 +62,9 @@ class _Keyed(Struct, gc=False):
     referral_code: Any = None
 
 
+_QUOTED: Final[dict[Any, tuple[bytes, ...]]] = {
+    kind: quoted([name for name in kind.__struct_fields__ if name != "device_metadata"]) for kind in EVENT_OF.values()
+}
 _NO_ID: Final = b"00000000-0000-0000-0000-000000000000"
 """What stands for an id that is not set; the stream would count it as somebody."""
 
@@ -123,7 +126,7 @@ def _certain(kind: type[_Event], value: bytes) -> tuple[bytes, _Event]:
     event: _Event | None = None
     try:
         event = decode_event(kind, value)
-        if not may_say_twice(value) and _NO_ID not in value:
+        if not may_say_twice(value, _QUOTED[kind]) and _NO_ID not in value:
             return value, event
     except BadInput:
         if is_too_much(value):

@@ -19,7 +19,7 @@ from models.channels import listed_channel
 from models.codes import CANONICAL_CODE
 from models.events import AHEAD_MAX, DeviceMetadata, Instant, Registration, Status, is_too_much
 from models.identifiers import canonical_uuid
-from models.received import BadField, may_say_twice, read_object, repaired
+from models.received import BadField, may_say_twice, quoted, read_object, repaired
 from models.tolerance import EARLIEST
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ REGISTRATION: Final = Reading(PostedRegistration, msgspec.json.Decoder(_ExactReg
 SIGNUP: Final = Reading(PostedSignup, msgspec.json.Decoder(_ExactSignup), "pending_signup")
 
 _FIELDS: Final = PostedRegistration.__struct_fields__
+_QUOTED: Final = quoted((*_FIELDS, "share_channel"))
 _IDS: Final = ("new_member_id", "attribution_id")
 _NO_IDS: Final = (UUID(int=0), UUID(int=(1 << 128) - 1))
 
@@ -136,7 +137,7 @@ def _read(reading: Reading, body: bytes) -> Posted:
     """Return a body as described, or one that certainly means the same; raise BadField or msgspec's ValidationError."""
     try:
         posted: Posted = reading.exact.decode(body)
-        if CANONICAL_CODE.fullmatch(posted.referral_code) and not may_say_twice(body):
+        if CANONICAL_CODE.fullmatch(posted.referral_code) and not may_say_twice(body, _QUOTED):
             return posted
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
