@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from edges.reconciliation.errors import SourceFailed
-from edges.reconciliation.members import BadRow, Twice
+from edges.reconciliation.members import BadRow, twice_or_once
 
 LISTS: Final = (
     "value", "items", "results", "data", "members", "records", "contacts", "entries", "rows", "list", "content",
     "hydra:member",
-    "member", "resources", "Resources", "elements", "objects",
+    "member", "resources", "elements", "objects", "values", "users", "people", "persons", "customers", "accounts",
+    "memberships", "nodes",
 )  # fmt: skip
 WRAPPERS: Final = ("d", "data", "result", "response", "_embedded", "payload", "body")
 """Objects in which the list may stand."""
@@ -67,7 +68,7 @@ def read_document(body: bytes, number: int) -> Document:
 
 
 def _lists(document: Mapping[str, Any]) -> list[str]:
-    return [name for name in LISTS if isinstance(document.get(name), list)]
+    return [name for name, value in document.items() if isinstance(value, list) and name.lower() in LISTS]
 
 
 def _is_list_of_one(document: Mapping[str, Any]) -> bool:
@@ -130,8 +131,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> Any:  # noqa: ANN401  an object, or 
     found = dict(pairs)
     if len(found) == len(pairs):
         return BadRow("is no JSON") if _BROKEN in found else found
-    names = [name for name, value in pairs if value != found[name]]
-    return Twice(pairs, frozenset(names)) if names else found
+    return twice_or_once(pairs)
 
 
 def _whole_number(digits: str) -> int | float:
