@@ -239,7 +239,9 @@ class _Said:
         for name, value in self._all(*CURSORS):
             if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
                 continue
-            if folded(name) == "offset" and isinstance(value, int):
+            if str(value).strip().lower() in _NOTHING:
+                continue
+            if folded(name) == "offset" and _whole(value) is not None:
                 continue  # where this page begins, as a rule
             into = _parameter_of(name)
             if folded(name) in SAID_AGAIN and (into, str(value)) in self._query:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from edges.reconciliation.errors import SourceFailed
+from edges.reconciliation.mapping import folded, truth
 from edges.reconciliation.members import BadRow, twice_or_once
 
 LISTS: Final = (
@@ -23,7 +24,14 @@ LISTS: Final = (
 )  # fmt: skip
 WRAPPERS: Final = ("d", "data", "result", "response", "_embedded", "payload", "body")
 """Objects in which the list may stand."""
-ERRORS: Final = ("error", "errors", "Error", "Errors", "fault", "odata.error", "@odata.error")
+_ERRORS: Final = frozenset({"error", "errors", "fault", "faults", "odataerror", "exception"})
+"""Names under which a page says what went wrong."""
+_WELL: Final = frozenset({"success", "ok", "issuccess", "successful", "succeeded"})
+_ILL: Final = frozenset({"iserror", "haserror", "haserrors", "failed", "isfailure"})
+_STATES: Final = frozenset({"status", "state", "result", "outcome"})
+_STATES_ILL: Final = frozenset(
+    {"error", "fail", "failed", "failure", "partial", "partialsuccess", "incomplete", "timeout"}
+)
 
 BROKEN_MAX: Final = 10_000
 DIGITS_MAX: Final = 400
@@ -56,8 +64,8 @@ def read_document(body: bytes, number: int) -> Document:
                 document = inner if found else document
         if len(found) == 1:
             rows = document[found[0]]
-            fault = next((name for name in ERRORS if around[0].get(name)), None)
-            if fault is not None and not rows:
+            fault = trouble(around)
+            if fault and not rows:
                 raise SourceFailed(f"page {number} holds no rows, and says under {fault} that something went wrong")
             return Document(rows, around)
         if found:
@@ -65,6 +73,20 @@ def read_document(body: bytes, number: int) -> Document:
                 f"page {number} has lists under {' and '.join(found)}; which of them is meant is not known"
             )
     raise SourceFailed(f"page {number} is neither a list nor an object with one under {_SHOWN}")
+
+
+def trouble(around: tuple[Mapping[str, Any], ...]) -> str:
+    """Return the name under which a page says that something went wrong; empty: it does not."""
+    for each in around:
+        for key, value in each.items():
+            name = folded(key)
+            if name in _ERRORS and value not in (None, False, 0, "", [], {}):
+                return str(key)
+            if (name in _WELL and truth(value) is False) or (name in _ILL and truth(value) is True):
+                return str(key)
+            if name in _STATES and isinstance(value, str) and folded(value) in _STATES_ILL:
+                return str(key)
+    return ""
 
 
 def _lists(document: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from edges.reconciliation.continuation import continuation
-from edges.reconciliation.documents import read_document
+from edges.reconciliation.documents import read_document, trouble
 from edges.reconciliation.endpoint import Endpoint
 from edges.reconciliation.errors import PageGone, SourceFailed
 from edges.reconciliation.members import BadRow, MemberReader, UnclearRow, twice_or_once
@@ -83,6 +83,8 @@ class Trail:
     """The next page's address was not said."""
     rows: int = 0
     """How many rows the pages had."""
+    trouble: str | None = None
+    """Which page said that something went wrong, beside its rows."""
 
 
 def first_url(url: str, since: datetime | None) -> str:
@@ -121,7 +123,9 @@ def json_pages(
                 yield _nowhere(f"page {number} says what page {trail.pages[said]} said")
                 return
             raise SourceFailed(f"page {number} says what page {trail.pages[said]} said: the links do not lead on")
-        more = goes_on.more
+        if fault := trouble(document.around):
+            trail.trouble = f"page {number} says under {fault} that something went wrong"
+        more = goes_on.more or trail.trouble
         if trail.is_guess and not document.rows and goes_on.url is None:
             more = (
                 "the page asked for last is empty, and its address was a guess; say where it goes with --next-parameter"
