@@ -17,103 +17,34 @@ from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 from edges.reconciliation.address import followed
 from edges.reconciliation.endpoint import Answer
 from edges.reconciliation.mapping import folded, truth
-
-HOLDERS: Final = frozenset(
-    {
-        "links", "link", "paging", "pagination", "pager", "page", "pageinfo", "meta", "metadata", "cursor", "cursors",
-        "responsemetadata", "navigation", "hydraview", "view", "info", "resultinfo", "pagecontext", "pageable", "next",
-        "pages", "listinfo", "paginginfo", "paginationinfo", "pagemetadata", "xpagination",
-    }
-)  # fmt: skip
-"""Objects beside the list that say how it goes on."""
-LINKS: Final = (
-    "odatanextlink", "nextlink", "next", "nexturl", "nexthref", "nextrecordsurl", "nextpageurl", "nextpagelink",
-    "nextpageuri", "nexturi", "hydranext", "nextpage", "moreurl",
-)  # fmt: skip
-"""Names under which an address, a number or a word leads on."""
-CURSORS: Final = (
-    "nextpagetoken", "nexttoken", "nextcursor", "nextpagecursor", "cursor", "endcursor", "after", "nextoffset",
-    "offset",
-    "continuation", "continuationtoken", "scrollid", "nextstart", "marker", "nextmarker", "skiptoken", "bookmark",
-    "nextpageid", "vidoffset", "startingafter", "continue",
-)  # fmt: skip
-"""Names under which a word leads on."""
-SAID_AGAIN: Final = frozenset(
-    {"cursor", "after", "marker", "bookmark", "offset", "continuation", "skiptoken", "vidoffset"}
+from edges.reconciliation.paging_names import (
+    COUNTED_FROM_ONE,
+    CURSORS,
+    DELTA_LINKS,
+    HEADER_PREFIX,
+    HOLDERS,
+    IN_HEADERS,
+    INTO,
+    LAST,
+    LEADS_ON,
+    LEFT,
+    LINKS,
+    MORE,
+    NO_FLAGS,
+    NOTHING,
+    NUMBERS,
+    NUMBERS_TOO,
+    OFFSETS,
+    PAGES,
+    PLACES,
+    SAID_AGAIN,
+    SIZES,
+    TOTALS,
 )
-"""Those under which a page may also say what it was asked for."""
-INTO: Final[Mapping[str, str]] = {
-    "endcursor": "after",
-    "nexttoken": "",
-    "vidoffset": "vidOffset",
-    "skiptoken": "$skiptoken",
-}
-"""Parameters that are not called like the name without `next`; empty: called just so."""
-_MORE: Final = re.compile(
-    r"(?:has|is|are|thereis|thereare|get)?(?:any)?(?:(?:more|next)(?:pages?|items?|records?|results?|rows?|data|entries"
-    r"|members|available|exists?|remaining)*|(?:results?|list)?(?:truncated|limited|partial|incomplete)(?:results?)?"
-    r"|(?:row|result|page|size|record)?limit(?:exceeded|reached))"
-)
-"""Names of flags that are set where more follows. `next` alone is a link's."""
-_LAST: Final = re.compile(
-    r"(?:is)?(?:the)?(?:last|final)(?:page|batch|chunk|results?)?|(?:is|all)?(?:done|complete|completed|finished|exhausted)"
-    r"|eof|end|(?:is)?end(?:of)?(?:records|list|results?|data|reached)|(?:reached|at)end|nomore(?:data|pages?|results?)?"
-)
-"""Names of flags that are set where nothing follows."""
-_LEFT: Final = re.compile(
-    r"(?:remaining|left)(?:items?|records?|rows?|results?|members|pages)?(?:count)?"
-    r"|(?:items?|records?|rows?|results?|members|pages)(?:remaining|left)"
-)
-"""Names of how many follow."""
-_LEADS_ON: Final = re.compile(
-    r"next(?!(?:sync|delta|update|run|poll|refresh|retry|check|billing|payment|meeting|renewal|due|date|time|at$)).*"
-    r"|(?:x?ms)?continu.*|resum.*|.*lastevaluatedkey|pagingstate|searchafter|startingafter|after(?:cursor|key|id)"
-    r"|exclusivestartkey|scroll(?:id|token)|endcursor"
-)
-"""Names of what nobody knows how to follow, and which still say that there is more."""
-TOTALS: Final = (
-    "odatacount", "total", "totalcount", "totalresults", "totalelements", "totalitems", "totalsize", "totalrecords",
-    "totalentries", "totalrows", "totalhits", "hydratotalitems", "recordsfiltered", "numfound", "itemcount",
-    "totalrecordcount", "totalitemcount", "totalresultcount", "resultcount", "count",
-)  # fmt: skip
-"""The last one may also be the page's own."""
-PAGES: Final = ("totalpages", "pages", "pagecount", "lastpage", "numpages", "pagestotal")
-NUMBERS: Final = ("page", "currentpage", "pagenumber", "number", "pageindex", "pageno", "pagenum")
-DELTA_LINKS: Final = ("odatadeltalink", "deltalink")
-
-SIZES: Final = frozenset(
-    {
-        "limit", "perpage", "pagesize", "size", "top", "maxresults", "first", "count", "rows", "take", "pagelimit", "n",
-        "itemsperpage",
-    }
-)  # fmt: skip
-"""Parameters by which an address asks for so many rows."""
-OFFSETS: Final = frozenset({"offset", "start", "skip", "from", "startindex", "startat", "startposition", "pageoffset"})
-PLACES: Final = OFFSETS | {
-    "page",
-    "p",
-    "pagenumber",
-    "pageindex",
-    "pageno",
-    "pagenum",
-    "cursor",
-    "after",
-    "pagetoken",
-    "pagecursor",
-}
-"""Parameters by which an address says where a page begins."""
 
 _ADDRESS_NAME: Final = re.compile(r"link|url|uri|href", re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"/|\.|\?|https?:|[A-Za-z][\w.-]*(?:/[\w.-]+)*\?|[a-z][\w-]*(?:/[a-z0-9_-]+)+$")
 _QUERY: Final = re.compile(r"[$A-Za-z][\w$\[\]]*=[^=]")
-_NO_FLAGS: Final = frozenset({*LINKS, *CURSORS})
-_NUMBERS_TOO: Final = frozenset({"last", "lastpage", "end", "final"})
-"""Flags whose names numbers have too: of the last page, of the last row."""
-_NOTHING: Final = frozenset({"null", "none", "false", "0"})
-COUNTED_FROM_ONE: Final = frozenset({"startindex", "startposition"})
-"""SCIM's (RFC 7644, 3.4.2.4), OpenSearch's and QuickBooks' first row is 1."""
-_HEADER_PREFIX: Final = re.compile(r"(?:x-)?(?:wp-|ms-|pagination-|paging-)?")
-_IN_HEADERS: Final = frozenset({*LINKS, *CURSORS, *TOTALS, *PAGES, *NUMBERS}) - {"after", "continue"}
 _RANGE: Final = re.compile(r"(?:\w+[ =])?([0-9]+)-([0-9]+)/([0-9]+|\*)")
 _WORD_MAX: Final = 4_000
 
@@ -163,7 +94,7 @@ def continuation(
     total = said.total()
     target = said.link() or said.word()
     if target is not None and target.url:
-        is_end_said = said.says(_MORE) is False
+        is_end_said = said.says(MORE) is False
         return Continuation(followed(target.url, page=answer.url), None, total, None, is_end_said, target.is_guess)
     more = target.why if target is not None else said.more()
     delta = next((value for name in DELTA_LINKS if isinstance(value := said.first(name), str) and value), None)
@@ -211,10 +142,10 @@ class _Said:
     def says(self, names: re.Pattern[str]) -> bool | None:
         """Return whether a flag of one of the names is set; None: there is none."""
         for folded_name, found in self._values.items():
-            if folded_name in _NO_FLAGS or not names.fullmatch(folded_name):
+            if folded_name in NO_FLAGS or not names.fullmatch(folded_name):
                 continue
             for _, value in found:
-                if isinstance(value, int) and not isinstance(value, bool) and folded_name in _NUMBERS_TOO:
+                if isinstance(value, int) and not isinstance(value, bool) and folded_name in NUMBERS_TOO:
                     continue
                 says = value > 0 if isinstance(value, int) else truth(value)
                 if says is not None:
@@ -234,12 +165,12 @@ class _Said:
 
     def word(self) -> _Target | None:
         """Return where a cursor leads that is not under the name of a link; None: there is none."""
-        if self.says(_MORE) is False or self.says(_LAST) is True:
+        if self.says(MORE) is False or self.says(LAST) is True:
             return None
         for name, value in self._all(*CURSORS):
             if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
                 continue
-            if str(value).strip().lower() in _NOTHING:
+            if str(value).strip().lower() in NOTHING:
                 continue
             if folded(name) == "offset" and _whole(value) is not None:
                 continue  # where this page begins, as a rule
@@ -251,9 +182,9 @@ class _Said:
 
     def more(self) -> str:
         """Return why there must be more; empty: nothing says so."""
-        if self.says(_MORE) is True:
+        if self.says(MORE) is True:
             return "the page says that there is more, and not where"
-        if self.says(_LAST) is False:
+        if self.says(LAST) is False:
             return "the page says that it is not the last, and not where the next one is"
         number, pages = self._numbers()
         if pages is not None and number is not None and number < pages:
@@ -263,22 +194,22 @@ class _Said:
         part = self._part()
         if part is not None and part[0] + 1 < part[1]:
             return f"the answer says that it is a part of {part[1]:,} rows"
-        return "" if self.says(_MORE) is False or self.says(_LAST) is True else self._hint()
+        return "" if self.says(MORE) is False or self.says(LAST) is True else self._hint()
 
     def _hint(self) -> str:
         """Return what says that there is more, in a way that nobody follows; empty: nothing."""
         for folded_name, found in self._values.items():
             for name, value in found:
-                if _LEFT.fullmatch(folded_name) and (left := _whole(value)):
+                if LEFT.fullmatch(folded_name) and (left := _whole(value)):
                     return f"the page says under {name} that {left:,} are left, and not where"
-                is_known = folded_name in _NO_FLAGS or not _LEADS_ON.fullmatch(folded_name)
-                if not is_known and value not in (None, False, 0, "", [], {}) and str(value).lower() not in _NOTHING:
+                is_known = folded_name in NO_FLAGS or not LEADS_ON.fullmatch(folded_name)
+                if not is_known and value not in (None, False, 0, "", [], {}) and str(value).lower() not in NOTHING:
                     return f"the page says under {name} that more follows, in a way not known"
         return ""
 
     def end(self) -> bool:
         """Tell whether the page says that it is the last: by a flag, a place for a link that is empty, or a total."""
-        if self.says(_MORE) is False or self.says(_LAST) is True:
+        if self.says(MORE) is False or self.says(LAST) is True:
             return True
         if any(_whole(value) is not None for _, value in self._all(*TOTALS[:-1])):
             return True  # what is missing to it is seen in the end
@@ -297,7 +228,7 @@ class _Said:
 
     def is_short(self, total: int | None, rows: int, seen: int) -> bool:
         """Tell whether rows are missing to the total behind this page's, by the place where it begins."""
-        if total is None or not rows or self.says(_MORE) is False or self.says(_LAST) is True:
+        if total is None or not rows or self.says(MORE) is False or self.says(LAST) is True:
             return False
         place, asked, _ = self._position()
         if not place:
@@ -407,7 +338,7 @@ def _beside(around: tuple[Mapping[str, Any], ...]) -> Iterator[tuple[str, Any]]:
 def _of_headers(headers: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     """Yield names and values of the headers that say how a list goes on, without their prefixes."""
     for name, text in headers.items():
-        bare = _HEADER_PREFIX.sub("", name.lower())
+        bare = HEADER_PREFIX.sub("", name.lower())
         value: Any = int(text) if text.strip().isascii() and text.strip().isdecimal() else text.strip()
         if "pagination" in name.lower() and text.lstrip().startswith("{"):
             try:
@@ -415,7 +346,7 @@ def _of_headers(headers: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
             except ValueError:
                 continue
             yield from inside.items() if isinstance(inside, dict) else ()
-        elif folded(bare) in _IN_HEADERS or any(each.fullmatch(folded(bare)) for each in (_MORE, _LEADS_ON)):
+        elif folded(bare) in IN_HEADERS or any(each.fullmatch(folded(bare)) for each in (MORE, LEADS_ON)):
             yield bare, value
 
 
