@@ -116,7 +116,7 @@ class Table:
         self.fault = first.fault if first is not None else ""
 
     def rows(self) -> Iterator[TableRow]:
-        """Yield the records; blank lines are passed over."""
+        """Yield the records; blank lines are passed over, and rows of spaces alone."""
         while (first := self._next()) is not None:
             taken = [first]
             try:
