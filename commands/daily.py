@@ -36,7 +36,7 @@ async def reconcile_due(database_url: str) -> None:
         log.warning("reconciliation_not_planned", reason=str(fault))
         return
     if due:
-        await reconcile_in_process("interval")
+        await _reconcile("interval")
 
 
 def _due(database_url: str) -> list[str]:
@@ -46,7 +46,12 @@ def _due(database_url: str) -> list[str]:
         return store.due(by_own_interval=True)
 
 
-async def reconcile_in_process(due: Literal["interval", "crontab"] = "crontab") -> None:
+async def reconcile_in_process() -> None:
+    """Run it for the organisations without an interval of their own; takes nothing, or Faust would give it the app."""
+    await _reconcile("crontab")
+
+
+async def _reconcile(due: Literal["interval", "crontab"]) -> None:
     """Run it and log what it found; a failure is logged and not raised. Cancelled, it stops the process."""
     try:
         log.info("reconciliation_started")

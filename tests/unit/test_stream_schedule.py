@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import pytest
 
+from commands.daily import reconcile_in_process
 from process.settings import load_settings
 from streams.app import create_app
 from streams.engine.app import EngineApp
@@ -17,6 +19,11 @@ async def daily() -> None:
 
 async def minutely() -> None:
     """Do nothing either."""
+
+
+def test_what_is_done_takes_nothing() -> None:
+    """Faust gives its app to who takes an argument, also one that has a default."""
+    assert not signature(reconcile_in_process).parameters
 
 
 @pytest.mark.parametrize(
