@@ -1,5 +1,7 @@
-"""What the leader of the stream workers does at REFERRALS_RECONCILE_AT: `referrals reconcile`, in its own process.
+"""What the leader of the stream workers does at REFERRALS_RECONCILE_AT and each minute: `referrals reconcile`.
 
+At that time for the organisations without an interval of their own; each minute for those whose interval is over, if
+there are any. It is a process of its own.
 So the worker's loop stays free, and whatever happens there is none of the stream app's concern. The process has the
 worker's end of a pipe as standard input: it stops when that closes, however the worker ends.
 """
@@ -8,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Final
+from typing import Final, Literal
 
 import orjson
 import structlog
 
-COMMAND: Final = (sys.executable, "-P", "-m", "commands", "reconcile", "--json", "--until-stdin-ends")
+from edges.reconciliation.errors import StoreFailed
+
+COMMAND: Final = (sys.executable, "-P", "-m", "commands", "reconcile", "--json", "--until-stdin-ends", "--due")
 STOP_GRACE_S: Final = 5.0
 
 SUMMED: Final = ("members_read", "matched", "back_filled", "withdrawn", "unknown_code", "unclear", "bad_rows")
@@ -24,12 +28,35 @@ FAILED_NAMED: Final = 10
 log = structlog.get_logger("stream")
 
 
+async def reconcile_due(database_url: str) -> None:
+    """Run it for the organisations whose own interval is over; nothing is started where there are none."""
+    try:
+        due = await asyncio.to_thread(_due, database_url)
+    except StoreFailed as fault:
+        log.warning("reconciliation_not_planned", reason=str(fault))
+        return
+    if due:
+        await _reconcile("interval")
+
+
+def _due(database_url: str) -> list[str]:
+    from edges.reconciliation.store import RunStore  # noqa: PLC0415  a worker without a database needs no Postgres
+
+    with RunStore(database_url) as store:
+        return store.due(by_own_interval=True)
+
+
 async def reconcile_in_process() -> None:
+    """Run it for the organisations without an interval of their own; takes nothing, or Faust would give it the app."""
+    await _reconcile("crontab")
+
+
+async def _reconcile(due: Literal["interval", "crontab"]) -> None:
     """Run it and log what it found; a failure is logged and not raised. Cancelled, it stops the process."""
     try:
         log.info("reconciliation_started")
         process = await asyncio.create_subprocess_exec(
-            *COMMAND, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            *COMMAND, due, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
         )
         try:
             output = await process.stdout.read() if process.stdout is not None else b""

@@ -97,6 +97,9 @@ def read_reading(
 @reading_options
 @click.option("--overlap", "overlap_h", type=click.FloatRange(min=0), default=DAY_H, show_default=True, metavar="HOURS",
               help="How far before the last run the next one asks again: members are entered late.")  # fmt: skip
+@click.option("--every", default="", metavar="TIME",
+              help="Reconcile so long after the last run began: 15m, 6h, 2d; at least 1m. Not given: at "
+              "REFERRALS_RECONCILE_AT.")  # fmt: skip
 @click.option("--next-parameter", "parameter", default="", metavar="NAME",
               help="Of the query: where number or word of the next page goes; found out if not given.")  # fmt: skip
 @click.option("--delta", is_flag=True, help="With odata: have changes tracked, and ask for them alone.")
@@ -119,6 +122,7 @@ def configure(  # noqa: PLR0913  the options of a command
     url: str,
     kind: Literal["json", "odata", "csv"],
     overlap_h: float,
+    every: str,
     parameter: str,
     delta: bool,
     token_from_env: str | None,
@@ -144,8 +148,7 @@ def configure(  # noqa: PLR0913  the options of a command
         check_organisation,
         check_url,
         configure_source,
-        secret_from,
-        token_from,
+        read_interval,
     )
     from edges.reconciliation.errors import BadSource  # noqa: PLC0415  the same
     from edges.reconciliation.pages import SINCE  # noqa: PLC0415  the same
@@ -164,17 +167,14 @@ def configure(  # noqa: PLR0913  the options of a command
         client=client,
         is_delta=delta,
         overlap=timedelta(hours=overlap_h),
+        run_every=read_interval(every) if every else None,
     )
     check_url(source)
     if delta and (kind != "odata" or SINCE in url or "$filter" in url):
         raise BadSource("--delta is OData's, and takes neither {since} nor $filter: changes cannot be tracked with one")
     settings = load_settings()
     check_organisation(settings.database_url, str(org))
-    given = None
-    if token_from_env is not None:
-        given = token_from(token_from_env)
-    elif client_secret_from_env is not None:
-        given = secret_from(client_secret_from_env, option="--client-secret-from-env")
+    given = _given_secret(token_from_env, client_secret_from_env)
     if not unseen:
         shown = preview(source, given or _kept_secret(settings, str(org), source))
         _show(shown)
@@ -187,6 +187,8 @@ def configure(  # noqa: PLR0913  the options of a command
         keep_token(settings, str(org), given)
     configure_source(settings.database_url, str(org), source, with_new_token=given is not None)
     click.echo(f"{org}: members come from {url.partition('?')[0]} ({kind})")
+    if source.run_every is not None:
+        click.echo(f"the leader of the stream workers reconciles it every {every}")
     if SINCE not in url and not delta:
         click.echo(f"each run reads the whole list: the address has no {SINCE}")
 
@@ -205,6 +207,17 @@ def _client(url: str, client_id: str | None, tenant: str | None, token_url: str 
     if tenant is not None:
         return of_tenant(tenant, client_id, url)
     return Client(token_url=token_url or "", client_id=client_id, scope=scope)
+
+
+def _given_secret(token_from_env: str | None, client_secret_from_env: str | None) -> str | None:
+    """Return the token or the client's secret that an environment variable holds; None: none was named."""
+    from edges.reconciliation.configuring import secret_from, token_from  # noqa: PLC0415  the same
+
+    if token_from_env is not None:
+        return token_from(token_from_env)
+    if client_secret_from_env is not None:
+        return secret_from(client_secret_from_env, option="--client-secret-from-env")
+    return None
 
 
 def _kept_secret(settings: Settings, org_id: str, source: Any) -> str | None:  # noqa: ANN401  a Source

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 from uuid import UUID
 
 import rich_click as click
@@ -38,9 +38,11 @@ MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]
               help="Members compared at a time; after each batch it is saved how far the run is.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Publish and save nothing; count what would be done.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@click.option("--due", type=click.Choice(["interval", "crontab"]), hidden=True,
+              help="Only those whose own interval is over, or that have none: what the leader asks for.")  # fmt: skip
 @click.option("--until-stdin-ends", is_flag=True, hidden=True, help="Stop when standard input ends.")
 @click.pass_context
-def command(
+def command(  # noqa: PLR0913  the options of a command
     context: click.Context,
     /,
     *,
@@ -50,6 +52,7 @@ def command(
     batch_rows: int,
     dry_run: bool,
     as_json: bool,
+    due: Literal["interval", "crontab"] | None,
     until_stdin_ends: bool,
     **reading_given: Any,  # noqa: ANN401  the reading_options
 ) -> None:
@@ -57,8 +60,9 @@ def command(
 
     Members that a system lists since the last run are compared with the registrations topic; confirmations, and
     withdrawals, that are missing there are published. Running it again changes nothing, and a run that was killed is
-    gone on with. The leader of the stream workers runs it at REFERRALS_RECONCILE_AT. How rows are read goes with
-    --csv; a source's is said with: reconcile configure.
+    gone on with. The leader of the stream workers runs it at REFERRALS_RECONCILE_AT, or for an organisation that has
+    an interval of its own when that is over (reconcile configure --every). How rows are read goes with --csv; a
+    source's is said with: reconcile configure.
 
     Exit codes: 0 everything was seen, and nothing is left; 1 rows are left, unclear or bad, or a source has more than
     it gave, or a source, Kafka or Postgres failed, and the rest is done; 75 another process is reconciling the
@@ -85,7 +89,7 @@ def command(
     with RunStore(settings.database_url) as store, progress(hidden=as_json) as on_progress:
         reconciler = Reconciler(settings, store, dry_run=dry_run, batch_rows=batch_rows, on_progress=on_progress)
         if csv_file is None:
-            runs = reconciler.reconcile(_jobs(store, org, since))
+            runs = reconciler.reconcile(_jobs(store, org, since, due))
         else:
             with _csv_job(cast("UUID", org), csv_file, reading_given) as job:
                 runs = reconciler.reconcile([job])
@@ -109,13 +113,21 @@ for subcommand in (configure, sources, status, remove):
     command.add_command(subcommand)
 
 
-def _jobs(store: RunStore, org: UUID | None, since: datetime | None) -> list[Job]:
-    """Return what is to be done: the organisation's source, or all there are."""
+def _jobs(
+    store: RunStore, org: UUID | None, since: datetime | None, due: Literal["interval", "crontab"] | None
+) -> list[Job]:
+    """Return what is to be done: the organisation's source, all there are, or those whose time has come."""
     from edges.reconciliation.walk import Job  # noqa: PLC0415  the same
 
     if since is not None and since.tzinfo is None:
         since = since.replace(tzinfo=UTC)
-    found = [(each, store.source(each)) for each in ([str(org)] if org else store.organisations())]
+    if org is not None:
+        asked = [str(org)]
+    elif due is not None:
+        asked = store.due(by_own_interval=due == "interval")
+    else:
+        asked = store.organisations()
+    found = [(each, store.source(each)) for each in asked]
     jobs = [Job(each, source, since) for each, source in found if source is not None]
     if org is not None and not jobs:
         raise click.ClickException(f"organisation {org} has no membership source; {NO_SOURCE}")

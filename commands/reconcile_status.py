@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,32 +20,65 @@ from process.settings import load_settings
               help="How many runs of each organisation.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 def status(*, org: UUID | None, last: int, as_json: bool) -> None:
-    """Show the last runs of each organisation, and what is left.
+    """Show the last runs of each organisation, what is left, and when the next is due.
 
     Exit codes: 0 the last run of each organisation saw everything and left nothing; 1 one did not.
     """
-    from edges.reconciliation.history import last_runs  # noqa: PLC0415  `--help` needs no Postgres
+    from edges.reconciliation.history import last_runs, schedules  # noqa: PLC0415  `--help` needs no Postgres
 
-    found = last_runs(load_settings().database_url, None if org is None else str(org), last)
+    settings = load_settings()
+    asked = None if org is None else str(org)
+    found = last_runs(settings.database_url, asked, last)
+    planned = schedules(settings.database_url, asked)
     newest: dict[str, Any] = {}
     for run in found:
         newest.setdefault(run.org_id, run)
     if as_json:
-        click.echo(json_line({"runs": [run.as_json() for run in found]}))
+        told = [
+            {
+                "org_id": each.org_id,
+                "every_s": None if each.run_every is None else each.run_every.total_seconds(),
+                "due_at": each.due_at,
+            }
+            for each in planned
+        ]
+        click.echo(json_line({"runs": [run.as_json() for run in found], "schedules": told}))
     else:
-        _show(found)
+        _show(found, {each.org_id: _planned(each, settings.reconcile_at) for each in planned})
     if not all(run.is_done for run in newest.values()):
         sys.exit(1)
 
 
-def _show(runs: list[Any]) -> None:
+def _planned(schedule: Any, reconcile_at: str) -> str:  # noqa: ANN401  a Schedule
+    """Return when an organisation is reconciled, for a person."""
+    if reconcile_at == "off":
+        return "never, REFERRALS_RECONCILE_AT is off"
+    how = f"at {reconcile_at} (REFERRALS_RECONCILE_AT)"
+    if schedule.run_every is not None:
+        how = f"every {_interval(schedule.run_every)}"
+    if schedule.due_at is not None:
+        how += f", next at {schedule.due_at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+    return how
+
+
+def _interval(every: timedelta) -> str:
+    minutes = every // timedelta(minutes=1)
+    for unit, size in (("d", 24 * 60), ("h", 60)):
+        if minutes % size == 0:
+            return f"{minutes // size}{unit}"
+    return f"{minutes}m"
+
+
+def _show(runs: list[Any], planned: dict[str, str]) -> None:
     if not runs:
         click.echo("there was no run")
+    for org_id in planned.keys() - {run.org_id for run in runs}:
+        click.echo(f"{org_id}: {planned[org_id]}\n  never run")
     shown = ""
     for run in runs:
         if run.org_id != shown:
             shown = run.org_id
-            click.echo(run.org_id)
+            click.echo(f"{run.org_id}: {planned.get(run.org_id, 'has no source any more')}")
             is_newest = True
         counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in run.counts.items() if count)
         click.echo(f"  {run.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ} {run.state}: {counts or 'no rows'}")

@@ -37,7 +37,7 @@ def command() -> None:
 
     It joins the consumer group REFERRALS_APP_ID. Ctrl-C and SIGTERM commit what is done and leave the group. At
     REFERRALS_RECONCILE_AT one of the workers runs `referrals reconcile`, in a process of its own, if
-    REFERRALS_DATABASE_URL is given.
+    REFERRALS_DATABASE_URL is given; for organisations with an interval of their own, when that is over.
 
     It starts itself afresh, in the same process, where that puts things right. Exit codes: 1 where it does not, for
     example a missing right; 2 where the cluster refuses a setting; 75 where it was to stop and could not commit first.
@@ -60,13 +60,22 @@ def command() -> None:
     import faust  # noqa: PLC0415
     from confluent_kafka import KafkaException  # noqa: PLC0415
 
-    from commands.daily import reconcile_in_process  # noqa: PLC0415
+    from commands.daily import reconcile_due, reconcile_in_process  # noqa: PLC0415
     from streams.app import create_app  # noqa: PLC0415
     from streams.engine.errors import CannotWork, NotCoPartitioned  # noqa: PLC0415
 
     # A worker that was not told of a database has nobody to ask.
-    daily = reconcile_in_process if settings.is_given("database_url") else None
-    app = create_app(settings, on_leave=start.leave, daily=daily)
+
+    async def minutely() -> None:
+        await reconcile_due(settings.database_url)
+
+    is_told = settings.is_given("database_url")
+    app = create_app(
+        settings,
+        on_leave=start.leave,
+        daily=reconcile_in_process if is_told else None,
+        minutely=minutely if is_told else None,
+    )
     try:
         app.engine.cluster.check_topics()
         app.engine.cluster.check_changelogs()

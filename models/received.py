@@ -165,7 +165,8 @@ _REPAIRS: Final[dict[str, Callable[[str, object], object]]] = {
 }
 
 
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def twice_or_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return names and values as an object: a `Twice` where a name has two values."""
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
@@ -177,4 +178,4 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)  # NaN and Infinity are no JSON
 
 
-_decoder: Final = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_no_constant)
+_decoder: Final = json.JSONDecoder(object_pairs_hook=twice_or_once, parse_constant=_no_constant)

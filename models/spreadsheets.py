@@ -26,7 +26,13 @@ _MARKS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"), (codecs.BOM_UTF8, "utf-8-sig"),
 )  # fmt: skip
-_MARK_BYTES: Final = 4
+_HEAD_BYTES: Final = 256
+"""So many are looked at for the zeros that UTF-16 and UTF-32 have between letters."""
+_ZEROS: Final = (
+    ("utf-32-le", {1, 2, 3}), ("utf-32-be", {0, 1, 2}), ("utf-16-le", {1, 3}), ("utf-16-be", {0, 2}),
+)  # fmt: skip
+"""Which bytes of four are zero, of letters that Latin has: most of a header's."""
+_MOST: Final = 0.5
 _BLANK: Final = ",;\t| \r\n\ufeff"
 _ROUNDED: Final = re.compile(r"\s*[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+][0-9]+\s*")
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
@@ -41,7 +47,7 @@ def text_lines(chunks: Iterable[bytes]) -> Iterator[str]:
     """
     pieces = iter(chunks)
     head = b""
-    while len(head) < _MARK_BYTES and (piece := next(pieces, None)) is not None:
+    while len(head) < _HEAD_BYTES and (piece := next(pieces, None)) is not None:
         head += piece
     decoder = codecs.getincrementaldecoder(_encoding(head))("replace")
     rest = decoder.decode(head)
@@ -57,10 +63,14 @@ def _encoding(head: bytes) -> str:
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding
-    zeros = [byte == 0 for byte in head[:_MARK_BYTES]]
-    if zeros == [False, True, False, True]:
-        return "utf-16-le"
-    return "utf-16-be" if zeros == [True, False, True, False] else "utf-8"
+    count = len(head) // 4
+    if count == 0:
+        return "utf-8"
+    zeros = [head[at : 4 * count : 4].count(0) / count for at in range(4)]
+    for encoding, is_zero in _ZEROS:
+        if all(share > _MOST if at in is_zero else share < 1 - _MOST for at, share in enumerate(zeros)):
+            return encoding
+    return "utf-8"
 
 
 def damage_of(cell: str) -> str:
@@ -106,7 +116,7 @@ class Table:
         self.fault = first.fault if first is not None else ""
 
     def rows(self) -> Iterator[TableRow]:
-        """Yield the records; blank lines are passed over."""
+        """Yield the records; blank lines are passed over, and rows of spaces alone."""
         while (first := self._next()) is not None:
             taken = [first]
             try:
@@ -125,7 +135,7 @@ class Table:
             elif self.columns and any(cells[len(self.columns) :]):
                 count, expected = len(cells), len(self.columns)
                 yield TableRow(self._line, [], f"has {count} cells, the header has {expected}")
-            elif any(cells):
+            elif any(map(str.strip, cells)):
                 yield TableRow(self._line, [_plain(cell) for cell in cells])
 
     def _first(self) -> str:

@@ -87,8 +87,8 @@ def _plain(character: str, *, is_wide: bool) -> str:
 def read_code(value: object) -> str:
     """Return the code that a value from outside certainly is, normalised.
 
-    White space and quotation marks around it go, other hyphens are hyphens, and it may be written in groups as codes
-    are printed: of one length, the last one at most as long, with a digit somewhere. Other words that would make a
+    White space, NULs and quotation marks around it go, other hyphens are hyphens, and it may be written in groups as
+    codes are printed: of one length, the last one at most as long, with a digit somewhere. Other words that would make a
     code together are words, a name and a number for example; and where one of the groups is a code by itself, what
     stands beside it may be anything. Nor is a number certain: it may have lost its zeros.
 
@@ -102,7 +102,7 @@ def read_code(value: object) -> str:
     try:
         return normalise_code(value)
     except BadCode:
-        if len(value) > TEXT_LENGTH_MAX:
+        if len(value) > TEXT_LENGTH_MAX or _has_control(value.strip("\0")):
             raise
     groups = [group for group in plain_text(value).strip(f" -{_QUOTES}").split() if group.strip("-")]
     if len(groups) > 1:
@@ -111,6 +111,11 @@ def read_code(value: object) -> str:
         return normalise_code("".join(groups))
     except BadCode:
         return normalise_code(value)  # again, so that the error shows what was given
+
+
+def _has_control(text: str) -> bool:
+    """Tell whether there are control characters in a text, in whose place something may have stood."""
+    return any(unicodedata.category(each) == "Cc" and not each.isspace() for each in text)
 
 
 def _check_groups(groups: list[str]) -> None:

@@ -130,7 +130,8 @@ class Settings(BaseSettings):
     )
     reconcile_at: str = Field(
         "0 3 * * *",
-        description="When the leader reconciles, as crontab says, in UTC: */10 * * * * every ten minutes; off: never.",
+        description="When the leader reconciles, as crontab says, in UTC: */10 * * * * every ten minutes; off: never. "
+        "Organisations with an interval of their own (reconcile configure --every) have theirs.",
     )
 
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else json.")

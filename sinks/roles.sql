@@ -65,7 +65,7 @@ BEGIN
         GRANT SELECT ON organisations, referral_codes, organisation_secrets, membership_sources
             TO referrals_reconciliation;
         GRANT SELECT, INSERT, UPDATE ON reconciliation_runs TO referrals_reconciliation;
-        GRANT EXECUTE ON FUNCTION organisations_to_reconcile() TO referrals_reconciliation;
+        GRANT EXECUTE ON FUNCTION organisations_to_reconcile(), reconciliation_schedule() TO referrals_reconciliation;
     END IF;
 END
 $$;

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 LOG_CRITICAL: Final = "2"
 """librdkafka's own lines on standard error: what it tries again is nobody's concern, what fails is raised."""
 
+EACH_MINUTE: Final = "* * * * *"
 EXPIRY_INTERVAL_S: Final = 60.0
 """How often records that wait for their code are looked at for their age: days, so a minute is exact enough."""
 
@@ -48,6 +49,7 @@ def create_app(
     *,
     on_leave: Callable[[Exception], None] = leave_process,
     daily: Callable[[], Awaitable[None]] | None = None,
+    minutely: Callable[[], Awaitable[None]] | None = None,
 ) -> EngineApp:
     """Return the stream app under these settings.
 
@@ -55,6 +57,7 @@ def create_app(
         settings: the installation's.
         on_leave: what this worker does when it must not go on; see `EngineOptions.on_leave`.
         daily: what one of the workers does at `reconcile_at`; it must raise nothing, and ends when it is cancelled.
+        minutely: what one of them does each minute, unless `reconcile_at` is off; the same.
 
     """
     attribution = Attribution(
@@ -85,8 +88,9 @@ def create_app(
 
     app.fold_sources(name="attribution")
     app.timer(EXPIRY_INTERVAL_S)(expire_waiting)
-    if daily is not None and settings.reconcile_at != "off":
-        app.crontab(settings.reconcile_at, timezone=UTC, on_leader=True)(daily)
+    for at, done in ((settings.reconcile_at, daily), (EACH_MINUTE, minutely)):
+        if done is not None and settings.reconcile_at != "off":
+            app.crontab(at, timezone=UTC, on_leader=True)(done)
     return app
 
 

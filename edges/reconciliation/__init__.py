@@ -9,6 +9,7 @@ address.py        which addresses may be asked
 endpoint.py       HTTP with bounds: retries, size, one origin
 oauth.py          tokens by OAuth 2.0's client credentials
 documents.py      a page of JSON as rows, broken ones among them
+paging_names.py   what systems call that which says how a list goes on
 continuation.py   where a list goes on, and whether it has ended
 pages.py          a source as pages of rows: JSON, OData, CSV
 opening.py        a source's endpoint with what it asks for

@@ -7,10 +7,11 @@ token goes to the origin that it was given for, and no other.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -25,13 +26,16 @@ from edges.reconciliation.errors import BadSource, StoreFailed
 from edges.reconciliation.runs import Source
 from process.postgres import session
 
+INTERVAL_MAX: Final = timedelta(days=365)
+
 # Only a change makes the next run begin with the first member again.
 _CONFIGURE: Final = """
-INSERT INTO membership_sources (org_id, kind, url, fields, statuses, reading, client, delta, overlap)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO membership_sources (org_id, kind, url, fields, statuses, reading, client, delta, overlap, run_every)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (org_id) DO UPDATE
 SET kind = excluded.kind, url = excluded.url, fields = excluded.fields, statuses = excluded.statuses,
     reading = excluded.reading, client = excluded.client, delta = excluded.delta, overlap = excluded.overlap,
+    run_every = excluded.run_every,
     configured_at = CASE
         WHEN (membership_sources.kind, membership_sources.url, membership_sources.fields, membership_sources.statuses,
               membership_sources.reading, membership_sources.delta)
@@ -87,6 +91,15 @@ def read_pairs(pairs: Iterable[str], *, option: str) -> dict[str, str]:
             raise BadSource(f"{option} {pair!r}: give NAME=VALUE")
         found[name.strip()] = value.strip()
     return found
+
+
+def read_interval(text: str) -> timedelta:
+    """Return the interval that `15m`, `6h` or `2d` says; raise BadSource."""
+    found = re.fullmatch(r"([0-9]{1,6})([mhd])", text.strip().lower())
+    minutes = int(found[1]) * {"m": 1, "h": 60, "d": 24 * 60}[found[2]] if found else 0
+    if not 1 <= minutes <= INTERVAL_MAX // timedelta(minutes=1):
+        raise BadSource(f"--every {text}: give minutes, hours or days, 15m, 6h or 2d; at least 1m, at most 365d")
+    return timedelta(minutes=minutes)
 
 
 def check_url(source: Source) -> None:
@@ -148,7 +161,7 @@ def configure_source(database_url: str, org_id: str, source: Source, *, with_new
     client = None if source.client is None else msgspec.to_builtins(source.client)
     values = [
         UUID(org_id), source.kind, source.url, Jsonb(source.reading.fields), Jsonb(statuses), Jsonb(reading),
-        None if client is None else Jsonb(client), source.is_delta, source.overlap,
+        None if client is None else Jsonb(client), source.is_delta, source.overlap, source.run_every,
     ]  # fmt: skip
     with as_owner(database_url) as connection:
         before = connection.execute(_ASKED_SO_FAR, [org_id]).fetchone()

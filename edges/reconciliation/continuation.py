@@ -8,6 +8,7 @@ empty one, and neither is taken for the end. Names are compared without case and
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -15,70 +16,31 @@ from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from edges.reconciliation.address import followed
 from edges.reconciliation.endpoint import Answer
-from edges.reconciliation.mapping import folded
-
-HOLDERS: Final = frozenset(
-    {
-        "links", "link", "paging", "pagination", "pager", "page", "pageinfo", "meta", "metadata", "cursor", "cursors",
-        "responsemetadata", "navigation", "hydraview", "view", "info", "resultinfo", "pagecontext", "pageable", "next",
-    }
-)  # fmt: skip
-"""Objects beside the list that say how it goes on."""
-LINKS: Final = (
-    "odatanextlink", "nextlink", "next", "nexturl", "nexthref", "nextrecordsurl", "nextpageurl", "nextpagelink",
-    "nextpageuri", "nexturi", "hydranext", "nextpage", "moreurl",
-)  # fmt: skip
-"""Names under which an address, a number or a word leads on."""
-CURSORS: Final = (
-    "nextpagetoken", "nexttoken", "nextcursor", "nextpagecursor", "cursor", "endcursor", "after", "nextoffset",
-    "offset",
-    "continuation", "continuationtoken", "scrollid", "nextstart", "marker", "nextmarker", "skiptoken", "bookmark",
-    "nextpageid", "vidoffset",
-)  # fmt: skip
-"""Names under which a word leads on."""
-SAID_AGAIN: Final = frozenset(
-    {"cursor", "after", "marker", "bookmark", "offset", "continuation", "skiptoken", "vidoffset"}
+from edges.reconciliation.mapping import folded, truth
+from edges.reconciliation.paging_names import (
+    COUNTED_FROM_ONE,
+    CURSORS,
+    DELTA_LINKS,
+    HEADER_PREFIX,
+    HOLDERS,
+    IN_HEADERS,
+    INTO,
+    LAST,
+    LEADS_ON,
+    LEFT,
+    LINKS,
+    MORE,
+    NO_FLAGS,
+    NOTHING,
+    NUMBERS,
+    NUMBERS_TOO,
+    OFFSETS,
+    PAGES,
+    PLACES,
+    SAID_AGAIN,
+    SIZES,
+    TOTALS,
 )
-"""Those under which a page may also say what it was asked for."""
-INTO: Final[Mapping[str, str]] = {
-    "endcursor": "after",
-    "nexttoken": "",
-    "vidoffset": "vidOffset",
-    "skiptoken": "$skiptoken",
-}
-"""Parameters that are not called like the name without `next`; empty: called just so."""
-MORE: Final = (
-    "hasmore", "hasnext", "hasnextpage", "more", "moreitems", "morerecords", "hasmoreitems", "hasmorepages",
-    "hasmorerecords",
-    "hasmoreresults", "istruncated", "truncated", "partial", "incompleteresults", "moreavailable", "morepages",
-)  # fmt: skip
-LAST: Final = ("done", "last", "islast", "islastpage", "complete", "finished", "endofrecords", "end")
-TOTALS: Final = (
-    "odatacount", "total", "totalcount", "totalresults", "totalelements", "totalitems", "totalsize", "totalrecords",
-    "totalentries", "totalrows", "totalhits", "hydratotalitems", "recordsfiltered", "numfound", "resultcount", "count",
-)  # fmt: skip
-"""The last one may also be the page's own."""
-PAGES: Final = ("totalpages", "pages", "pagecount", "lastpage", "numpages", "pagestotal")
-NUMBERS: Final = ("page", "currentpage", "pagenumber", "number", "pageindex", "pageno")
-DELTA_LINKS: Final = ("odatadeltalink", "deltalink")
-
-SIZES: Final = frozenset(
-    {"limit", "perpage", "pagesize", "size", "top", "maxresults", "first", "count", "rows", "take", "pagelimit", "n"}
-)
-"""Parameters by which an address asks for so many rows."""
-OFFSETS: Final = frozenset({"offset", "start", "skip", "from", "startindex", "pageoffset"})
-PLACES: Final = OFFSETS | {
-    "page",
-    "p",
-    "pagenumber",
-    "pageindex",
-    "pageno",
-    "cursor",
-    "after",
-    "pagetoken",
-    "pagecursor",
-}
-"""Parameters by which an address says where a page begins."""
 
 _ADDRESS_NAME: Final = re.compile(r"link|url|uri|href", re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"/|\.|\?|https?:|[A-Za-z][\w.-]*(?:/[\w.-]+)*\?|[a-z][\w-]*(?:/[a-z0-9_-]+)+$")
@@ -102,10 +64,18 @@ class Continuation(NamedTuple):
     """The page itself says that nothing follows."""
     is_guess: bool = False
     """The parameter of `url` is neither configured nor in the address that was asked."""
+    is_step: bool = False
+    """`url` is the address that was asked with a larger number: the page did not say it."""
 
 
 def continuation(
-    answer: Answer, rows: int, around: tuple[Mapping[str, Any], ...], *, number: int = 1, parameter: str = ""
+    answer: Answer,
+    rows: int,
+    around: tuple[Mapping[str, Any], ...],
+    *,
+    number: int = 1,
+    parameter: str = "",
+    seen: int = 0,
 ) -> Continuation:
     """Return how the list goes on after a page with so many rows.
 
@@ -115,6 +85,7 @@ def continuation(
         around: the objects around the list.
         number: of the page, counted from 1.
         parameter: what a number or a word goes into; empty: found out.
+        seen: how many rows the pages before it had.
 
     Raises SourceFailed where the next page is at another origin.
 
@@ -126,15 +97,19 @@ def continuation(
         is_end_said = said.says(MORE) is False
         return Continuation(followed(target.url, page=answer.url), None, total, None, is_end_said, target.is_guess)
     more = target.why if target is not None else said.more()
-    if more:
-        url = said.next_by_number(rows)
-        return Continuation(url, None, total) if url else Continuation(None, more, total)
     delta = next((value for name in DELTA_LINKS if isinstance(value := said.first(name), str) and value), None)
     is_end_said = delta is not None or said.end()
-    if rows and not is_end_said and rows == said.rows_asked():
+    if not more and rows and not is_end_said and rows == said.rows_asked():
         more = f"the page has the {rows:,} rows that the address asks for, and nothing says that no more follow"
+    if more or said.is_short(total, rows, seen):
+        step = said.step(rows)
+        if step is not None:
+            url = followed(step.url, page=answer.url)
+            return Continuation(url, total=total, is_guess=step.is_guess, is_step=True)
+    if more:
+        return Continuation(None, more, total)
     delta_url = None if delta is None else followed(delta, page=answer.url)
-    return Continuation(None, more or None, total, delta_url, is_end_said)
+    return Continuation(None, None, total, delta_url, is_end_said)
 
 
 class _Target(NamedTuple):
@@ -157,19 +132,24 @@ class _Said:
         self._place = places[0] if len(places) == 1 else ""
         """The parameter by which the address says where its page begins; empty: none, or it is not clear which."""
         self._values: dict[str, list[tuple[str, Any]]] = {}
-        for name, value in _beside(around):
+        for name, value in (*_beside(around), *_of_headers(answer.headers)):
             self._values.setdefault(folded(name), []).append((name, value))
 
     def first(self, *names: str) -> Any:  # noqa: ANN401  anything that JSON can be
         """Return what stands under the first of the names that has anything."""
         return next((value for _, value in self._all(*names) if value is not None), None)
 
-    def says(self, names: tuple[str, ...]) -> bool | None:
+    def says(self, names: re.Pattern[str]) -> bool | None:
         """Return whether a flag of one of the names is set; None: there is none."""
-        for _, value in self._all(*names):
-            text = str(value).strip().lower() if isinstance(value, str | int) else ""
-            if text in {"true", "1", "false", "0"}:
-                return text in {"true", "1"}
+        for folded_name, found in self._values.items():
+            if folded_name in NO_FLAGS or not names.fullmatch(folded_name):
+                continue
+            for _, value in found:
+                if isinstance(value, int) and not isinstance(value, bool) and folded_name in NUMBERS_TOO:
+                    continue
+                says = value > 0 if isinstance(value, int) else truth(value)
+                if says is not None:
+                    return says
         return None
 
     def link(self) -> _Target | None:
@@ -185,15 +165,14 @@ class _Said:
 
     def word(self) -> _Target | None:
         """Return where a cursor leads that is not under the name of a link; None: there is none."""
-        number = self._answer.headers.get("x-next-page", "").strip()
-        if number:
-            return self._into(self._parameter or self._place or "page", number)
         if self.says(MORE) is False or self.says(LAST) is True:
             return None
         for name, value in self._all(*CURSORS):
             if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
                 continue
-            if folded(name) == "offset" and isinstance(value, int):
+            if str(value).strip().lower() in NOTHING:
+                continue
+            if folded(name) == "offset" and _whole(value) is not None:
                 continue  # where this page begins, as a rule
             into = _parameter_of(name)
             if folded(name) in SAID_AGAIN and (into, str(value)) in self._query:
@@ -215,6 +194,17 @@ class _Said:
         part = self._part()
         if part is not None and part[0] + 1 < part[1]:
             return f"the answer says that it is a part of {part[1]:,} rows"
+        return "" if self.says(MORE) is False or self.says(LAST) is True else self._hint()
+
+    def _hint(self) -> str:
+        """Return what says that there is more, in a way that nobody follows; empty: nothing."""
+        for folded_name, found in self._values.items():
+            for name, value in found:
+                if LEFT.fullmatch(folded_name) and (left := _whole(value)):
+                    return f"the page says under {name} that {left:,} are left, and not where"
+                is_known = folded_name in NO_FLAGS or not LEADS_ON.fullmatch(folded_name)
+                if not is_known and value not in (None, False, 0, "", [], {}) and str(value).lower() not in NOTHING:
+                    return f"the page says under {name} that more follows, in a way not known"
         return ""
 
     def end(self) -> bool:
@@ -224,7 +214,7 @@ class _Said:
         if any(_whole(value) is not None for _, value in self._all(*TOTALS[:-1])):
             return True  # what is missing to it is seen in the end
         places = (*LINKS, "nextcursor", "nextpagetoken", "links", "link", "odatacontext")
-        if any(name in self._values for name in places) or "x-next-page" in self._answer.headers:
+        if any(name in self._values for name in places):
             return True
         number, pages = self._numbers()
         return (pages is not None and number is not None) or "rel=" in self._answer.headers.get("link", "")
@@ -232,20 +222,43 @@ class _Said:
     def total(self) -> int | None:
         """Return how many rows the whole list has, as far as it is said."""
         totals = (_whole(value) for _, value in self._all(*TOTALS))
-        headers = (_whole(self._answer.headers.get(name)) for name in ("x-total-count", "x-total"))
-        found = next((total for total in (*totals, *headers) if total is not None and total >= 0), None)
+        found = next((total for total in totals if total is not None and total >= 0), None)
         part = self._part()
         return part[1] if found is None and part is not None else found
 
-    def next_by_number(self, rows: int) -> str:
-        """Return the next page's address where that is the address with a larger number; empty: it is not."""
+    def is_short(self, total: int | None, rows: int, seen: int) -> bool:
+        """Tell whether rows are missing to the total behind this page's, by the place where it begins."""
+        if total is None or not rows or self.says(MORE) is False or self.says(LAST) is True:
+            return False
+        place, asked, _ = self._position()
+        if not place:
+            return False
+        if folded(place) in OFFSETS:
+            return asked + rows - (folded(place) in COUNTED_FROM_ONE and asked > 0) < total
+        size = self.rows_asked()
+        return seen + rows < total and (size is None or asked * size < total)
+
+    def step(self, rows: int) -> _Target | None:
+        """Return the next page's address where that is this one's with a larger number; None: it is not known."""
+        place, asked, is_guess = self._position()
+        if not place or (not rows and folded(place) in OFFSETS):
+            return None
+        following = asked + (rows if folded(place) in OFFSETS else 1)
+        return _Target(_with(self._answer.url, place, str(following)), is_guess=is_guess)
+
+    def _position(self) -> tuple[str, int, bool]:
+        """Return the parameter by which a page is found, its number on this page, and whether that is a guess."""
         place = self._parameter or self._place
         asked = _whole(dict(self._query).get(place))
-        if not place or asked is None:
-            return ""
-        if folded(place) in OFFSETS:
-            return _with(self._answer.url, place, str(asked + rows)) if rows else ""
-        return _with(self._answer.url, place, str(asked + 1))
+        if place and asked is not None:
+            return place, asked, False
+        for name, value in self._all(*NUMBERS, *sorted(OFFSETS - {"from"})):
+            if folded(name) in {folded(each) for each, _ in self._query}:
+                continue
+            if (number := _whole(value)) is not None:
+                into = "page" if folded(name) in {"number", "currentpage"} else name
+                return place or into, number, not self._parameter
+        return "", 0, False
 
     def rows_asked(self) -> int | None:
         """Return how many rows the address asks for; None: it does not say."""
@@ -258,9 +271,8 @@ class _Said:
     def _numbers(self) -> tuple[int | None, int | None]:
         """Return the page's number, counted from 1, and how many there are."""
         number, pages = _whole(self.first(*NUMBERS)), _whole(self.first(*PAGES))
-        headers = self._answer.headers
-        if pages is None:
-            number, pages = number or _whole(headers.get("x-page")), _whole(headers.get("x-total-pages"))
+        if number is None and not self._parameter and folded(self._place) in NUMBERS:
+            number = _whole(dict(self._query).get(self._place))
         is_from_zero = number is not None and "number" in self._values and "totalpages" in self._values  # Spring's
         return (number or 0) + 1 if is_from_zero else number, pages
 
@@ -295,7 +307,7 @@ class _Said:
         for inner in ("href", "link", "url", "uri", "@id"):
             if isinstance(value.get(inner), str) and value[inner].strip():
                 return _Target(value[inner].strip())
-        for inner, found in value.items():
+        for inner, found in sorted(value.items(), key=lambda each: folded(each[0]) not in CURSORS):
             is_word = isinstance(found, str | int) and not isinstance(found, bool) and str(found)
             if is_word and folded(inner) in {*CURSORS, "page", "number", "token", "pagetoken"}:
                 return self._into(self._parameter or _parameter_of(inner), str(found))
@@ -321,6 +333,21 @@ def _beside(around: tuple[Mapping[str, Any], ...]) -> Iterator[tuple[str, Any]]:
                     yield inner_name, inner
                     if isinstance(inner, Mapping) and folded(inner_name) in HOLDERS - {"next"}:
                         yield from inner.items()
+
+
+def _of_headers(headers: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """Yield names and values of the headers that say how a list goes on, without their prefixes."""
+    for name, text in headers.items():
+        bare = HEADER_PREFIX.sub("", name.lower())
+        value: Any = int(text) if text.strip().isascii() and text.strip().isdecimal() else text.strip()
+        if "pagination" in name.lower() and text.lstrip().startswith("{"):
+            try:
+                inside = json.loads(text)
+            except ValueError:
+                continue
+            yield from inside.items() if isinstance(inside, dict) else ()
+        elif folded(bare) in IN_HEADERS or any(each.fullmatch(folded(bare)) for each in (MORE, LEADS_ON)):
+            yield bare, value
 
 
 def _parameter_of(name: str) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edges.reconciliation.members import Member
 
 CONTRADICTED: Final = "contradicts another row of the same member, and neither says which is the later"
+TWO_CODES: Final = "has another row of the same member beside it that is confirmed under another code"
 
 _encode = json.Encoder().encode
 
@@ -65,6 +66,18 @@ def latest_words(members: Iterable[Member]) -> dict[bytes, Member]:
         elif known.unclear is None and _rank(member) > _rank(known):
             latest[key] = member
     return latest
+
+
+def under_two_codes(words: Mapping[bytes, Member]) -> list[bytes]:
+    """Return the keys of the words that confirm a member whom another word confirms under another code.
+
+    He came once, so at most one of them is right, and each would count for another mentor.
+    """
+    keys: dict[str, list[bytes]] = {}
+    for key, member in words.items():
+        if member.status == "confirmed":
+            keys.setdefault(member.member_id, []).append(key)
+    return [key for found in keys.values() if len(found) > 1 for key in found]
 
 
 def decide(words: Mapping[bytes, Member], found: Mapping[bytes, Pair]) -> Decision:

@@ -13,17 +13,27 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from edges.reconciliation.errors import SourceFailed
+from edges.reconciliation.mapping import folded, truth
 from edges.reconciliation.members import BadRow
-from models.received import Twice
+from models.received import twice_or_once
 
 LISTS: Final = (
     "value", "items", "results", "data", "members", "records", "contacts", "entries", "rows", "list", "content",
     "hydra:member",
-    "member", "resources", "Resources", "elements", "objects",
+    "member", "resources", "elements", "objects", "values", "users", "people", "persons", "customers", "accounts",
+    "memberships", "nodes",
 )  # fmt: skip
 WRAPPERS: Final = ("d", "data", "result", "response", "_embedded", "payload", "body")
 """Objects in which the list may stand."""
-ERRORS: Final = ("error", "errors", "Error", "Errors", "fault", "odata.error", "@odata.error")
+_ERRORS: Final = frozenset({"error", "errors", "fault", "faults", "odataerror", "exception"})
+"""Names under which a page says what went wrong."""
+_WELL: Final = frozenset({"success", "ok", "issuccess", "successful", "succeeded"})
+_ILL: Final = frozenset({"iserror", "haserror", "haserrors", "failed", "isfailure"})
+_NONE: Final = frozenset({"", "0", "none", "null", "nil", "false", "no", "ok"})
+_STATES: Final = frozenset({"status", "state", "result", "outcome"})
+_STATES_ILL: Final = frozenset(
+    {"error", "fail", "failed", "failure", "partial", "partialsuccess", "incomplete", "timeout"}
+)
 
 BROKEN_MAX: Final = 10_000
 DIGITS_MAX: Final = 400
@@ -56,8 +66,8 @@ def read_document(body: bytes, number: int) -> Document:
                 document = inner if found else document
         if len(found) == 1:
             rows = document[found[0]]
-            fault = next((name for name in ERRORS if around[0].get(name)), None)
-            if fault is not None and not rows:
+            fault = trouble(around)
+            if fault and not rows:
                 raise SourceFailed(f"page {number} holds no rows, and says under {fault} that something went wrong")
             return Document(rows, around)
         if found:
@@ -67,8 +77,22 @@ def read_document(body: bytes, number: int) -> Document:
     raise SourceFailed(f"page {number} is neither a list nor an object with one under {_SHOWN}")
 
 
+def trouble(around: tuple[Mapping[str, Any], ...]) -> str:
+    """Return the name under which a page says that something went wrong; empty: it does not."""
+    for each in around:
+        for key, value in each.items():
+            name = folded(key)
+            if name in _ERRORS and value and str(value).strip().lower() not in _NONE:
+                return str(key)
+            if (name in _WELL and truth(value) is False) or (name in _ILL and truth(value) is True):
+                return str(key)
+            if name in _STATES and isinstance(value, str) and folded(value) in _STATES_ILL:
+                return str(key)
+    return ""
+
+
 def _lists(document: Mapping[str, Any]) -> list[str]:
-    return [name for name in LISTS if isinstance(document.get(name), list)]
+    return [name for name, value in document.items() if isinstance(value, list) and name.lower() in LISTS]
 
 
 def _is_list_of_one(document: Mapping[str, Any]) -> bool:
@@ -131,8 +155,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> Any:  # noqa: ANN401  an object, or 
     found = dict(pairs)
     if len(found) == len(pairs):
         return BadRow("is no JSON") if _BROKEN in found else found
-    names = [name for name, value in pairs if value != found[name]]
-    return Twice(pairs, frozenset(names)) if names else found
+    return twice_or_once(pairs)
 
 
 def _whole_number(digits: str) -> int | float:

@@ -161,7 +161,7 @@ class Endpoint:
                     return str(response.headers.get("Location", ""))
                 body = self._body(response, url)
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(url, body, response.links.get("next", {}).get("url"), headers)
+                return Answer(url, body, next_link(response), headers)
         except httpx.ConnectError as error:  # refused, no such host, a certificate that is not trusted
             raise _TryAgain(f"no connection ({error})") from None
         except httpx.HTTPError as error:
@@ -201,6 +201,15 @@ class Endpoint:
             if time.monotonic() > deadline_s:
                 raise SourceFailed(f"{_place(url)}: the answer took longer than {ANSWER_S_MAX:.0f} s")
         return bytes(body)
+
+
+def next_link(response: httpx.Response) -> str | None:
+    """Return where a Link header leads next: one of a link's relations, in any case (RFC 8288, 3.3)."""
+    for link in response.links.values():
+        said = {name.lower(): value for name, value in link.items()}
+        if "next" in said.get("rel", "").lower().split():
+            return said.get("url")
+    return None
 
 
 def retry_after_s(header: str | None) -> float | None:

@@ -1,4 +1,4 @@
-"""The runs that were: what each found, what it left, and whether it saw everything."""
+"""The runs that were: what each found, what it left, and whether it saw everything; and when the next ones are due."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from psycopg.rows import dict_row
 
 from edges.reconciliation.configuring import as_owner
-from edges.reconciliation.runs import COUNTS
+from edges.reconciliation.runs import COUNTS, Schedule
 
 _LAST: Final = """
 SELECT run.* FROM organisations
@@ -85,6 +85,13 @@ def last_runs(database_url: str, org_id: str | None, last: int) -> list[PastRun]
     with as_owner(database_url) as connection, connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(_LAST, {"org_id": org_id, "last": last}).fetchall()
     return [_past(row) for row in rows]
+
+
+def schedules(database_url: str, org_id: str | None) -> list[Schedule]:
+    """Return when each organisation that has a source is reconciled, or one of them. Raises StoreFailed."""
+    with as_owner(database_url) as connection:
+        rows = connection.execute("SELECT org_id::text, run_every, last_at, due_at FROM reconciliation_schedule()")
+        return [each for each in map(Schedule._make, rows.fetchall()) if org_id in (None, each.org_id)]
 
 
 def _past(row: dict[str, Any]) -> PastRun:

@@ -25,22 +25,23 @@ from typing import Any, Final, Literal, NamedTuple, cast
 
 from edges.reconciliation.mapping import (
     CONTAINERS,
-    FALSE_IS_GONE,
     FIELDS,
-    FILLED_IS_GONE,
-    MARKING,
     OWN_NAMES,
     OWN_WORDS,
     REMOVED,
-    STATE_CODE,
     Field,
+    Marking,
     Reading,
     folded,
+    is_gone,
+    marking,
+    spoken,
     truth,
 )
 from edges.reconciliation.times import Time, TimeReader
 from models.errors import BadCode
 from models.received import Twice
+from models.spreadsheets import damage_of
 from models.tolerance import BadTime, read_code, read_uuid, trimmed
 
 Verdict = Literal["without_code", "not_confirmed"]
@@ -85,7 +86,10 @@ class MemberReader:
         """Take what the source is configured with."""
         self._reading = reading
         self._fields = dict(reading.fields)
-        self._words: dict[str, str] = {**OWN_WORDS, **reading.statuses}
+        self._words: dict[str, str] = {
+            **OWN_WORDS,
+            **{spoken(theirs): ours for theirs, ours in reading.statuses.items()},
+        }
         self._marks = {folded(name): meaning for name, meaning in reading.marks.items()}
         self._times = TimeReader(reading.times, reading.zone)
         self._names = lru_cache(KEYS_KEPT)(self._find_names)
@@ -134,10 +138,10 @@ class MemberReader:
         if word is None:
             return "not_confirmed"
         if member_id is None:
-            is_there = self._value(row, names, "member_id") is not None
-            raise BadRow(
-                f"{self._shown('member_id')} is not a UUID" if is_there else f"has no {self._shown('member_id')}"
-            )
+            value = self._value(row, names, "member_id")
+            if value is None:
+                raise BadRow(f"has no {self._shown('member_id')}")
+            raise BadRow(f"{self._shown('member_id')} {_damage(value) or 'is not a UUID'}")
         return Member(self._code(code), member_id, *word, place)
 
     def columns(self, keys: tuple[str, ...]) -> dict[Field, str]:
@@ -226,19 +230,19 @@ class MemberReader:
         if isinstance(status, float) and status.is_integer():
             status = int(status)
         if isinstance(status, str | int | float):  # true, false and numbers are words too
-            text = trimmed(str(status)).lower()
+            text = spoken(str(status))
         meaning = self._words.get(text)
         if meaning is None:
-            raise UnclearRow(
-                f"{self._shown('status')} is no word known; say what it means with --status WORD=confirmed"
-            )
+            why = _damage(status) or "is no word known; say what it means with --status WORD=confirmed"
+            raise UnclearRow(f"{self._shown('status')} {why}")
         return meaning
 
     def _time(self, row: Mapping[str, Any], names: Mapping[Field, _Name], field: Field, now: datetime) -> Time | None:
+        value = self._value(row, names, field)
         try:
-            return self._times.read(self._value(row, names, field), now)
+            return self._times.read(value, now)
         except BadTime as fault:
-            raise UnclearRow(f"{self._shown(field)} {fault}") from None
+            raise UnclearRow(f"{self._shown(field)} {_damage(value) or fault}") from None
 
     def _time_or_none(
         self, row: Mapping[str, Any], names: Mapping[Field, _Name], field: Field, now: datetime
@@ -254,10 +258,10 @@ class MemberReader:
         Raises UnclearRow where nobody has said what it means, and it may not be so.
         """
         found: str | None = None
-        for path, name, value, is_twice in self._marking(row):
-            if not is_twice and not self._is_marked(name, value, now):
+        for path, value, kind, is_twice in self._marking(row):
+            if not is_twice and not self._is_marked(kind, value, now):
                 continue
-            meaning = self._marks.get(name)
+            meaning = self._marks.get(folded(path.rpartition(".")[2]))
             if meaning is None and may_be_unknown:
                 continue
             if meaning is None:
@@ -269,8 +273,8 @@ class MemberReader:
                 found = meaning
         return found
 
-    def _marking(self, row: Mapping[str, Any]) -> Iterator[tuple[str, str, object, bool]]:
-        """Yield what may mark a record: its path and name, its value, and whether the row says it twice."""
+    def _marking(self, row: Mapping[str, Any]) -> Iterator[tuple[str, object, Marking, bool]]:
+        """Yield what may mark a record: its path, its value, how, and whether the row says it twice."""
         inside = [
             key for key, value in row.items()
             if isinstance(value, Mapping) and (key in self._containers or folded(key) in CONTAINERS)
@@ -278,21 +282,23 @@ class MemberReader:
         read = {str(name) for name in self._names(tuple(row)).values()}
         for prefix, each in (("", row), *((f"{key}.", row[key]) for key in inside)):
             twice = each.names if isinstance(each, Twice) else ()
-            for key, name in self._marks_among(tuple(each)):
+            for key, kind in self._marks_among(tuple(each)):
                 if prefix + key not in read:
-                    yield prefix + key, name, each[key], key in twice
+                    yield prefix + key, each[key], kind, key in twice
 
-    def _is_marked(self, name: str, value: object, now: datetime) -> bool:  # noqa: PLR0911  the same
+    def _is_marked(self, kind: Marking, value: object, now: datetime) -> bool:  # noqa: PLR0911  one for each form
         if value is None or value in ("", [], {}) or (isinstance(value, str) and not trimmed(value)):
             return False
-        if name == STATE_CODE:
-            return str(value).strip().lower() not in {"0", "active", "0.0"}
+        if kind == "state":
+            return is_gone(str(value))
+        if kind == "statecode":  # a number, or its label; letters are a state of a country
+            return is_gone(str(value)) or not (str(value).strip().isalpha() or truth(value) is False)
         says = truth(value)
-        if name in FALSE_IS_GONE:
+        if kind == "active":
             return says is not True
         if says is not None:
             return says
-        if name in FILLED_IS_GONE:
+        if kind == "master":
             return True
         try:  # a time: one that has come
             at = self._times.read(value, now)
@@ -340,9 +346,10 @@ class MemberReader:
             found[field] = None if not there else there[0] if len(there) == 1 else _Two(there[0])
         return found
 
-    def _find_marks(self, keys: tuple[Any, ...]) -> list[tuple[str, str]]:
-        """Return the columns that may mark a record, as they are and folded."""
-        return [(str(key), name) for key in keys if (name := folded(key)) in MARKING or name in self._marks]
+    def _find_marks(self, keys: tuple[Any, ...]) -> list[tuple[str, Marking]]:
+        """Return the columns that may mark a record, and how; one that was configured marks it as `gone` does."""
+        found = ((key, marking(key) or ("gone" if folded(key) in self._marks else None)) for key in map(str, keys))
+        return [(key, kind) for key, kind in found if kind is not None]
 
     def _has(self, row: Mapping[str, Any], name: _Name) -> bool:
         if name is None:
@@ -371,7 +378,7 @@ class MemberReader:
         try:
             return read_code(typed)
         except BadCode:
-            raise BadRow(f"{self._shown('referral_code')} cannot be a referral code") from None
+            raise BadRow(f"{self._shown('referral_code')} {_damage(typed) or 'cannot be a referral code'}") from None
 
     def _two_of(self, field: Field) -> str:
         return f"there are two columns for {field}; say which one it is with --field {field}=COLUMN"
@@ -391,6 +398,10 @@ class _Two(str):
 _Name = str | None
 _NOWHERE: Final = object()
 _EMPTY_WORDS: Final = ("NULL", "null", "\\N", "None", "nil", "undefined")
+
+
+def _damage(value: object) -> str:
+    return damage_of(value) if isinstance(value, str) else ""
 
 
 def is_removed(row: Mapping[str, Any]) -> bool:

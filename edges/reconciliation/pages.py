@@ -13,10 +13,11 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from edges.reconciliation.continuation import continuation
-from edges.reconciliation.documents import read_document
+from edges.reconciliation.documents import read_document, trouble
 from edges.reconciliation.endpoint import Endpoint
-from edges.reconciliation.errors import SourceFailed
+from edges.reconciliation.errors import PageGone, SourceFailed
 from edges.reconciliation.members import BadRow, MemberReader, UnclearRow
+from models.received import twice_or_once
 from models.spreadsheets import Table
 
 SINCE: Final = "{since}"
@@ -79,6 +80,12 @@ class Trail:
     number: int = 0
     is_guess: bool = False
     """Some page's address was a guess."""
+    is_step: bool = False
+    """The next page's address was not said."""
+    rows: int = 0
+    """How many rows the pages had."""
+    trouble: str | None = None
+    """Which page said that something went wrong, beside its rows."""
 
 
 def first_url(url: str, since: datetime | None) -> str:
@@ -100,20 +107,32 @@ def json_pages(
         number = trail.number + 1
         if next_url in trail.urls or number > pages_max:
             raise SourceFailed(f"page {number} was read before, or is one too many: the list does not end")
-        answer = endpoint.get(next_url)
+        try:
+            answer = endpoint.get(next_url)
+        except PageGone:
+            if not (trail.is_guess or trail.is_step) or not trail.number:
+                raise
+            yield _nowhere(f"page {number} does not exist")
+            return
         document = read_document(answer.body, number)
         goes_on = continuation(
-            answer, len(document.rows), document.around, number=trail.number + 1, parameter=parameter
+            answer, len(document.rows), document.around, number=number, parameter=parameter, seen=trail.rows
         )
         said = _what_is_said(document.rows)
         if document.rows and said in trail.pages:
+            if trail.is_guess:
+                yield _nowhere(f"page {number} says what page {trail.pages[said]} said")
+                return
             raise SourceFailed(f"page {number} says what page {trail.pages[said]} said: the links do not lead on")
-        more = goes_on.more
+        if fault := trouble(document.around):
+            trail.trouble = f"page {number} says under {fault} that something went wrong"
+        more = goes_on.more or trail.trouble
         if trail.is_guess and not document.rows and goes_on.url is None:
             more = (
                 "the page asked for last is empty, and its address was a guess; say where it goes with --next-parameter"
             )
-        trail.is_guess = trail.is_guess or goes_on.is_guess
+        trail.is_guess, trail.is_step = trail.is_guess or goes_on.is_guess, goes_on.is_step
+        trail.rows += len(document.rows)
         trail.urls.add(next_url)
         trail.pages[said] = trail.number = number
         next_url = None if goes_on.url in trail.urls and goes_on.is_end_said else goes_on.url
@@ -125,6 +144,13 @@ def json_pages(
             total=goes_on.total,
             delta_url=goes_on.delta_url,
         )
+
+
+def _nowhere(what: str) -> Page:
+    """Return the end of a list whose next page was asked for at an address that nobody had said."""
+    return Page(
+        [], None, is_last=True, more=f"{what}, and its address was a guess; say where it goes with --next-parameter"
+    )
 
 
 def csv_pages(lines: Iterable[str], name: str, reader: MemberReader) -> Iterator[Page]:
@@ -158,12 +184,20 @@ def csv_pages(lines: Iterable[str], name: str, reader: MemberReader) -> Iterator
         elif len(row.cells) < needed:
             content = BadRow(f"ends before {columns[needed - 1]}")
         else:
-            content = dict(zip(columns, row.cells, strict=False))
+            content = _named(columns, row.cells)
         rows.append(Row(f"{name}:{row.line}", content))
         if len(rows) == CSV_ROWS:
             yield Page(rows, None, is_last=False, columns=columns)
             rows = []
     yield Page(rows, None, is_last=True, columns=columns)
+
+
+def _named(columns: tuple[str, ...], cells: list[str]) -> dict[str, str]:
+    """Return the cells by their columns; where two columns have one name and say two things, that is noted."""
+    found = dict(zip(columns, cells, strict=False))
+    if len(found) == min(len(columns), len(cells)):
+        return found
+    return twice_or_once(list(zip(columns, cells, strict=False)))
 
 
 def _what_is_said(rows: list[Any]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID, uuid4
 
 import msgspec
@@ -37,8 +37,22 @@ class Source(Struct, frozen=True, kw_only=True):
     is_delta: bool = False
     """It tracks changes, and is asked for them."""
     overlap: timedelta = timedelta(days=1)
+    run_every: timedelta | None = None
+    """How long after the beginning of its last run the leader begins the next; None: as its crontab says."""
     configured_at: datetime | None = None
     """None: it is not kept."""
+
+
+class Schedule(NamedTuple):
+    """When an organisation is reconciled by the leader of the stream workers."""
+
+    org_id: str
+    run_every: timedelta | None
+    """None: at REFERRALS_RECONCILE_AT."""
+    last_at: datetime | None
+    """When a run last began or was gone on with, since the source was configured; None: none was."""
+    due_at: datetime | None
+    """When the next begins; None: at REFERRALS_RECONCILE_AT. A source that asked for peace is due when that is over."""
 
 
 class Counts(Struct, kw_only=True):

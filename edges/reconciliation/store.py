@@ -36,7 +36,8 @@ WHERE org_id = %s AND run_id <> %s AND finished_at IS NULL
 
 _BEGIN: Final = """
 INSERT INTO reconciliation_runs (org_id, run_id, source, since, until) VALUES (%s, %s, %s, %s, %s)
-ON CONFLICT (org_id, run_id) DO UPDATE SET error = NULL, incomplete = NULL, ask_again_at = NULL
+ON CONFLICT (org_id, run_id) DO UPDATE
+SET error = NULL, incomplete = NULL, ask_again_at = NULL, begun_at = clock_timestamp()
 """
 
 _UNFINISHED: Final = f"""
@@ -105,6 +106,19 @@ class RunStore:
         """Return the organisations that have a source."""
         with _explained():
             rows = self._connection.execute("SELECT organisations_to_reconcile()").fetchall()
+        return [str(org_id) for (org_id,) in rows]
+
+    def due(self, *, by_own_interval: bool) -> list[str]:
+        """Return the organisations whose time has come, or those whose time the leader's crontab says.
+
+        The former have an interval of their own, or a source that has asked for peace until now.
+        """
+        with _explained():
+            rows = self._connection.execute(
+                "SELECT org_id FROM reconciliation_schedule() "
+                "WHERE CASE WHEN %s THEN due_at <= clock_timestamp() ELSE run_every IS NULL END",
+                [by_own_interval],
+            ).fetchall()
         return [str(org_id) for (org_id,) in rows]
 
     def source(self, org_id: str) -> Source | None:

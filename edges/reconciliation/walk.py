@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from edges.reconciliation.address import is_path
-from edges.reconciliation.deciding import Decision, decide, latest_words
+from edges.reconciliation.deciding import TWO_CODES, Decision, decide, latest_words, under_two_codes
 from edges.reconciliation.errors import PageGone, SourceBusy, SourceFailed
 from edges.reconciliation.members import BadRow, Member, MemberReader, UnclearRow
 from edges.reconciliation.opening import opened_endpoint
@@ -126,6 +126,8 @@ class Walk:
         issued = self._issued(member.code for member in words.values())
         self.words = {key: member for key, member in words.items() if member.code in issued}
         self._counts.add("unknown_code", len(words) - len(self.words))
+        for key in under_two_codes(self.words):
+            self._leave("unclear", self.words.pop(key).place, TWO_CODES)
 
     def decide(self, found: Found) -> Decision:
         """Compare what was gathered with what the topic says; count what is not to be compared."""

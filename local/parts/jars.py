@@ -1,4 +1,4 @@
-"""Kafka's jars: fetched once into the cache directory, and checked against the committed SHA-256 at each start."""
+"""Jars, Kafka's first of all: fetched once into the cache directory, checked against their SHA-256 at each start."""
 
 from __future__ import annotations
 
@@ -39,21 +39,29 @@ def listed() -> list[Jar]:
     return [Jar(*line.replace(":", " ").split()) for line in lines]
 
 
-def fetch(store: Path, *, url: str | None, announce: Callable[[str], None]) -> list[Path]:
-    """Return the paths of all jars in `store`, each with the right hash, after fetching those that are not.
+def fetch(
+    store: Path,
+    jars: list[Jar] | None = None,
+    *,
+    url: str | None,
+    announce: Callable[[str], None],
+    name: str = f"Apache Kafka {KAFKA_VERSION}",
+) -> list[Path]:
+    """Return the paths of jars in `store`, each with the right hash, after fetching those that are not.
 
-    `url` names a mirror of Maven Central. Several processes may call this at once.
+    `jars` are Kafka's unless given, and `name` says what they are. `url` names a mirror of Maven Central. Several
+    processes may call this at once.
     """
     store.mkdir(parents=True, exist_ok=True)
-    jars = listed()
+    jars = listed() if jars is None else jars
     if _missing(jars, store):
         with (store / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                announce("waiting for another start that is fetching Kafka")
+                announce("waiting for another start that is fetching jars")
                 fcntl.flock(lock, fcntl.LOCK_EX)
-            _fetch(_missing(jars, store), store, url=url, announce=announce)
+            _fetch(_missing(jars, store), store, url=url, announce=announce, name=name)
     return [jar.path(store) for jar in jars]
 
 
@@ -74,7 +82,7 @@ def _is_right(jar: Jar, store: Path) -> bool:
         return False
 
 
-def _fetch(jars: list[Jar], store: Path, *, url: str | None, announce: Callable[[str], None]) -> None:
+def _fetch(jars: list[Jar], store: Path, *, url: str | None, announce: Callable[[str], None], name: str) -> None:
     if not jars:
         return
     from jgo.maven import MavenContext  # noqa: PLC0415  only a first start needs it, and it is slow to import
@@ -92,18 +100,18 @@ def _fetch(jars: list[Jar], store: Path, *, url: str | None, announce: Callable[
             if _is_right(jar, store):
                 return
         message = (
-            f"Could not fetch {jar.group}:{jar.artifact}:{jar.version}, which Kafka needs: {fault}. "
+            f"Could not fetch {jar.group}:{jar.artifact}:{jar.version} of {name}: {fault}. "
             "Check the connection to Maven Central, name a mirror of it in REFERRALS_MAVEN_URL, "
             "or use a Kafka of yours by REFERRALS_BOOTSTRAP_SERVERS."
         )
         raise PartsError(message)
 
-    announce(f"fetching Apache Kafka {KAFKA_VERSION}: {len(jars)} jars, once")
+    announce(f"fetching {name}: {len(jars)} jars, once")
     with ThreadPoolExecutor(_THREADS) as pool:
         try:
             for done, _ in enumerate(pool.map(fetch_one, jars), start=1):
                 if done % 10 == 0 and done < len(jars):
-                    announce(f"fetching Apache Kafka {KAFKA_VERSION}: {done} of {len(jars)} jars")
+                    announce(f"fetching {name}: {done} of {len(jars)} jars")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)  # the first fault, or Ctrl-C, is enough
             raise

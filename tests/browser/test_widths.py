@@ -68,6 +68,12 @@ def crowded(scene: OrganisationScene) -> OrganisationScene:
     mentor_id = scene.issue()
     scene.count(mentor_id, clicks=98_765_432, pending=1_000_000, confirmed=7_654_321, **{"w" * 32: 1_000_000})
     scene.reach(mentor_id, 25)
+    why = "confirmed_at is neither a time with offset (2026-11-20T10:00:00Z) nor a date; say how times are written"
+    columns = f"is marked by {'m' * 64}, so it may be no member any more"
+    scene.reconcile(
+        unclear=9_876_543,
+        left=[("page 12,345, row 4,999", why), (f"/home/{'m' * 60}/members.csv:1234567", columns)] * 6,
+    )
     for confirmed in range(11):
         scene.count(scene.issue(), clicks=1_234_567, confirmed=confirmed)
     return scene
@@ -80,6 +86,7 @@ async def test_the_dashboard_fits(visit: Visit, crowded: OrganisationScene, scre
     async with visit("/dashboard", org_id=crowded.org_id, **screen_of(screen)) as page:
         await expect(page.locator("#daily canvas")).to_have_count(2)
         await expect(page.locator("#pipeline .state")).to_be_visible()
+        await expect(page.locator("#membership .rows-left li").first).to_be_visible()
         await use_font(page, advance)
         await assert_fits(page)
         await page.get_by_role("button", name="Show as table").click()

@@ -232,31 +232,29 @@ def test_a_process_that_got_the_number_later_is_left_alone(tmp_path: Path, monke
         process.kill()
 
 
-def test_a_corrupt_jar_is_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_corrupt_jar_is_fetched_again(tmp_path: Path) -> None:
     """A jar that was cut short or changed is replaced by the right one; the others are left as they are."""
     store = tmp_path / "jars"
     shutil.copytree(running.cache_dir() / "jars", store)
     small = {"slf4j-simple", "jopt-simple", "jspecify"}
     three = [jar for jar in jars.listed() if jar.artifact in small]
-    monkeypatch.setattr(jars, "listed", lambda: three)
-    paths = jars.fetch(store, url=None, announce=quiet)
+    paths = jars.fetch(store, three, url=None, announce=quiet)
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
     cut, changed, whole = paths
     cut.write_bytes(before[cut][0][:1000])
     changed.write_bytes(b"x" + before[changed][0][1:])
 
-    assert jars.fetch(store, url=None, announce=quiet) == paths
+    assert jars.fetch(store, three, url=None, announce=quiet) == paths
 
     assert [path.read_bytes() for path in paths] == [before[path][0] for path in paths]
     assert whole.stat().st_mtime_ns == before[whole][1]
 
 
-def test_a_wrong_jar_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_jar_is_refused(tmp_path: Path) -> None:
     """A jar whose hash is not the committed one is not used, and the error names it."""
     jar = next(jar for jar in jars.listed() if jar.artifact == "jspecify")._replace(sha256="0" * 64)
-    monkeypatch.setattr(jars, "listed", lambda: [jar])
     with pytest.raises(PartsError, match=r"org\.jspecify:jspecify:1\.0\.0.*SHA-256"):
-        jars.fetch(tmp_path, url=None, announce=quiet)
+        jars.fetch(tmp_path, [jar], url=None, announce=quiet)
 
 
 def test_given_addresses_come_first(parts: Parts) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 from confluent_kafka import Producer
 from psycopg.errors import InsufficientPrivilege
 
+from commands.daily import reconcile_due
 from edges.reconciliation.configuring import list_sources
 from edges.reconciliation.errors import BadSource, StoreFailed
 from edges.reconciliation.reconciler import Reconciler
@@ -493,7 +495,7 @@ def test_a_member_without_a_code_is_confirmed_under_the_one_that_he_is_known_by(
 
 
 def test_who_is_said_to_be_two_things_is_neither(scene: Scene) -> None:
-    """Rows of one member that contradict each other, or of which one is not clear, confirm nobody."""
+    """Rows of one member that contradict each other, of which one is not clear, or with two codes, confirm nobody."""
     scene.system.rows = [
         row(1, status="confirmed"),
         row(1, status="cancelled"),
@@ -503,9 +505,16 @@ def test_who_is_said_to_be_two_things_is_neither(scene: Scene) -> None:
         row(3, status="confirmed"),
         row(4, status="confirmed"),
         row(4, minute=5, status="cancelled", withdrawn_at=at(5)),
+        row(5, status="confirmed"),
+        row(5, status="confirmed", referral_code="CARA000003"),
     ]
+    scene.query("INSERT INTO mentors VALUES (%s, '0d000000-0000-4000-8000-000000000003')", scene.org_id)
+    scene.query(
+        "INSERT INTO referral_codes VALUES ('CARA000003', %s, '0d000000-0000-4000-8000-000000000003', %s)",
+        scene.org_id, at(0),
+    )  # fmt: skip
     found = scene.counts()
-    assert found == {"members_read": 8, "back_filled": 1, "withdrawn": 1, "repeated": 3, "unclear": 3}
+    assert found == {"members_read": 10, "back_filled": 1, "withdrawn": 1, "repeated": 3, "unclear": 5}
     assert sorted(scene.statuses()) == [(3, "confirmed"), (4, "withdrawn")]
 
 
@@ -635,3 +644,52 @@ def test_who_asks_for_more_than_an_hour_is_left_to_a_later_run(scene: Scene) -> 
     scene.query("UPDATE reconciliation_runs SET ask_again_at = now()")
     resumed, following = scene.reconcile()
     assert (resumed.is_resumed, resumed.counts.back_filled, following.counts.matched) == (True, 1, 1)
+
+
+def test_an_organisation_has_an_interval_of_its_own(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each minute the leader asks whose is over: only theirs are run, failed or not, and `status` says when."""
+    settings = scene.settings
+    monkeypatch.setenv("REFERRALS_BOOTSTRAP_SERVERS", settings.bootstrap_servers)
+    monkeypatch.setenv("REFERRALS_DATABASE_URL", settings.database_url)
+    monkeypatch.setenv("REFERRALS_TOPIC_PREFIX", settings.topic_prefix)
+    monkeypatch.setenv("REFERRALS_PARTITIONS", str(settings.partitions))
+    scene.system.rows = [row(1)]
+    scene.configure(f"{scene.system.url}?of=other", org_id=scene.other_org_id)
+    scene.configure(run_every=timedelta(minutes=15))
+
+    def due() -> list[list[str]]:
+        with RunStore(settings.database_url) as store:
+            return [store.due(by_own_interval=True), store.due(by_own_interval=False)]
+
+    def minute() -> int:
+        """Do what the leader does, and return how often a membership system was asked."""
+        before = len(scene.system.asked)
+        asyncio.run(reconcile_due(settings.database_url))
+        return len(scene.system.asked) - before
+
+    assert due() == [[scene.org_id], [scene.other_org_id]]
+    assert minute() == 1
+    assert scene.statuses() == [(1, "confirmed")]
+    assert due() == [[], [scene.other_org_id]]
+    assert minute() == 0
+
+    scene.query("UPDATE reconciliation_runs SET begun_at = begun_at - interval '15 minutes'")
+    scene.system.always = Answer(410)
+    assert minute() == 1
+    assert due() == [[], [scene.other_org_id]]  # it failed, and its time comes again as if it had not
+
+    status, output, _ = scene.run("status")
+    assert status == 1
+    assert f"{scene.org_id}: every 15m, next at 20" in output
+    assert f"{scene.other_org_id}: at 0 3 * * * (REFERRALS_RECONCILE_AT)\n  never run" in output
+    schedules = {each["org_id"]: each for each in json.loads(scene.run("status", "--json")[1])["schedules"]}
+    assert schedules[scene.org_id]["every_s"] == 900
+    assert schedules[scene.other_org_id] == {"org_id": scene.other_org_id, "every_s": None, "due_at": None}
+
+    scene.system.always = None
+    scene.system.script_from = len(scene.system.asked)
+    scene.system.script = [Answer(503, headers={"Retry-After": "7200"})]
+    assert "7200" in str(scene.run("--org", scene.other_org_id))
+    assert due()[0] == []
+    scene.query("UPDATE reconciliation_runs SET ask_again_at = now() WHERE ask_again_at IS NOT NULL")
+    assert due()[0] == [scene.other_org_id]  # who asked for peace is come back to when it is over

@@ -10,7 +10,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDERS_MAX: Final = 12
-NOT_PACKAGES: Final = {"docs", "requirements", "tests"}
+NOT_PACKAGES: Final = {"docs", "examples", "requirements", "tests"}
+ONLY_READ: Final = {"docs", "examples"}
 HALLS: Final = ("edges", "local", "proof")
 """Folders that hold folders only; each of those has its own sentence."""
 
@@ -35,7 +36,7 @@ def sentence(package: str) -> str:
 
 def test_the_top_has_few_doors_and_no_loose_module() -> None:
     """At most twelve folders beside what is only read, and no module."""
-    assert len(folders(ROOT) - {"docs"}) <= FOLDERS_MAX, sorted(folders(ROOT))
+    assert len(folders(ROOT) - ONLY_READ) <= FOLDERS_MAX, sorted(folders(ROOT))
     assert list(ROOT.glob("*.py")) == []
 
 
@@ -83,4 +84,4 @@ def test_the_layers_know_every_package() -> None:
 def test_the_image_gets_every_package() -> None:
     """What the container image is built of is everything but the tests and what is only read."""
     allowed = re.findall(r"^!(\w+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE)
-    assert set(allowed) == folders(ROOT) - {"docs", "tests"}
+    assert set(allowed) == folders(ROOT) - ONLY_READ - {"tests"}

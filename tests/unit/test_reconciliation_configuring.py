@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from edges.reconciliation.configuring import check_url, read_pairs, token_from
+from edges.reconciliation.configuring import check_url, read_interval, read_pairs, token_from
 from edges.reconciliation.errors import BadSource
 from edges.reconciliation.mapping import Reading
 from edges.reconciliation.oauth import Client, of_tenant
@@ -17,6 +18,20 @@ def test_pairs() -> None:
     """The first equals sign separates; a name of theirs may hold another."""
     assert read_pairs(["member_id = id", "status=a=b"], option="--field") == {"member_id": "id", "status": "a=b"}
     Reading(fields={"withdrawn_at": "endedon"}, statuses={"aktiv": "confirmed"}, marks={"merged": "left_out"}).check()
+
+
+def test_intervals() -> None:
+    """Minutes, hours, days."""
+    assert [read_interval(each) for each in ("1m", "90m", " 6H", "2d", "365d")] == [
+        timedelta(minutes=1), timedelta(minutes=90), timedelta(hours=6), timedelta(days=2), timedelta(days=365),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["0m", "15", "m", "-5m", "1.5h", "15 m", "366d", "999999d", "15min", "*/10"])
+def test_what_is_no_interval(text: str) -> None:
+    """Said with an example; less than a minute is none."""
+    with pytest.raises(BadSource, match="give minutes, hours or days, 15m, 6h or 2d; at least 1m"):
+        read_interval(text)
 
 
 @pytest.mark.parametrize("pair", ["member_id", "member_id=", "=id", ""])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edges.reconciliation.deciding import decide, latest_words, registration
+from edges.reconciliation.deciding import decide, latest_words, registration, under_two_codes
 from edges.reconciliation.members import Member
 from models.events import Registration, decode_event
 from models.members import PENDING, Pair, next_state, pair_key
@@ -80,6 +80,14 @@ def test_the_latest_word_counts() -> None:
     """Of several rows of a pair the latest is taken; at the same instant that of the withdrawal."""
     words = [word("confirmed", 1), word("withdrawn", 3), word("confirmed", 3), word("confirmed", 9, number=2)]
     assert list(latest_words(words).values()) == [words[1], words[3]]
+
+
+def test_a_member_who_is_confirmed_under_two_codes_is_nobodys() -> None:
+    """Each would count for another mentor; who has left one and is confirmed under the other is clear."""
+    two = [word("confirmed", 1), word("confirmed", 2, code=CODES[1])]
+    left = [word("withdrawn", 1, number=2), word("confirmed", 2, number=2, code=CODES[1])]
+    words = latest_words([*two, *left, word("confirmed", 1, number=3), word("confirmed", 2, number=3)])
+    assert set(under_two_codes(words)) == {key_of(member) for member in two}
 
 
 def test_two_rows_that_contradict_each_other_are_unclear() -> None:

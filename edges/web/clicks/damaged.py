@@ -22,8 +22,12 @@ _ENCODED_TIMES_MAX: Final = 3
 """Gateways that rewrite links encode what was encoded before."""
 
 _ROUTE: Final = re.compile(r"^/*r/", re.IGNORECASE)
+_AGAIN: Final = re.compile(
+    r"^(?:(?:https?:/+[^/\s?#]{1,255})?/*r/+|(?:ref|code|referral_code) *[=:] *)+", re.IGNORECASE
+)
+"""A link, a route or a parameter that was put where the code belongs: `/r/https://a.example/r/CODE`."""
 _ENTITY: Final = re.compile(r"&#?\w{1,10};")
-_BEFORE: Final = re.compile(r"^(?:[^\w%=?&#.+…\ufffd]|_)+")
+_BEFORE: Final = re.compile(r"^(?:[^\w%=?&#.…\ufffd]|_)+")
 """What may stand before a code: brackets, quotes, spaces, pictures. Not what may have taken its beginning away."""
 _GROUPS: Final = re.compile(r"[0-9A-Za-z]+(?:[-+ ]+[0-9A-Za-z]+)*")
 """A code in one piece or in groups; words that follow it look the same."""
@@ -49,7 +53,10 @@ def read_damaged(path: str) -> Damaged | None:
     """Return what a link's path, decoded once, may mean; None where no code can be made out."""
     if len(path) > TEXT_LENGTH_MAX:
         return None
-    text = _BEFORE.sub("", _decoded(_ROUTE.sub("", path, count=1)), count=1) if _ROUTE.match(path) else ""
+    if not _ROUTE.match(path):
+        return None
+    text = _BEFORE.sub("", _decoded(_ROUTE.sub("", path, count=1)), count=1)
+    text = _BEFORE.sub("", _AGAIN.sub("", text, count=1), count=1)
     found = _GROUPS.match(text)
     if found is None:
         return None

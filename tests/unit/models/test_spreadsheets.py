@@ -13,11 +13,12 @@ from models.spreadsheets import Table
 CELLS = st.text(alphabet=st.sampled_from('ab";,\n\r\t '), max_size=6)
 
 
-@given(
-    rows=st.lists(st.lists(CELLS, min_size=3, max_size=3).filter(any), max_size=8), separator=st.sampled_from(",;\t")
-)
+ROWS = st.lists(CELLS, min_size=3, max_size=3).filter(lambda cells: any(map(str.strip, cells)))
+
+
+@given(rows=st.lists(ROWS, max_size=8), separator=st.sampled_from(",;\t"))
 def test_what_is_written_is_read(rows: list[list[str]], separator: str) -> None:
-    """Whatever a cell holds, a table that is written right comes back whole."""
+    """Whatever a cell holds, a table that is written right comes back whole, but for rows of spaces alone."""
     text = io.StringIO()
     csv.writer(text, delimiter=separator, quoting=csv.QUOTE_ALL).writerows([["one", "two", "three"], *rows])
     table = Table(text.getvalue().splitlines(keepends=True))
