@@ -88,8 +88,8 @@ def read_code(value: object) -> str:
     """Return the code that a value from outside certainly is, normalised.
 
     White space, NULs and quotation marks around it go, other hyphens are hyphens, and it may be written in groups as
-    codes are printed: of one length, the last one at most as long, with a digit somewhere. Other words that would make a
-    code together are words, a name and a number for example; and where one of the groups is a code by itself, what
+    codes are printed: of one length, the last one at most as long, with a digit somewhere. Other words that would make
+    a code together are words, a name and a number for example; and where one of the groups is a code by itself, what
     stands beside it may be anything. Nor is a number certain: it may have lost its zeros.
 
     Raises:
