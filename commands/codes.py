@@ -9,7 +9,7 @@ from uuid import UUID
 import rich_click as click
 
 from models.errors import BadCode
-from models.typed_codes import read_typed_code
+from models.tolerance import read_code
 from process.lines import json_line
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def disable(*, code: str | None, org_id: UUID | None, mentor_id: UUID | None, un
     if (code is None) is (org_id is None) or (org_id is None) is not (mentor_id is None):
         raise click.UsageError("give a CODE, or --org and --mentor")
     try:
-        code = code and read_typed_code(code)
+        code = code and read_code(code)
     except BadCode as fault:
         raise click.UsageError(str(fault)) from None
 

@@ -28,7 +28,8 @@ def command(files: Sequence[str], *, strict: bool, unchecked: bool) -> None:
     r"""Publish clicks, registrations and codes from JSON lines.
 
     Each line is {"topic": "clicks" | "registrations" | "codes", "value": {...}}; the value goes to the topic as it
-    stands, keyed by its normalised referral code. FILE can be - for standard input.
+    stands, keyed by its normalised referral code; one that is not as described is repaired where its meaning is
+    certain. FILE can be - for standard input.
 
     Every line is acknowledged by Kafka when the exit code is 0. A malformed line, one whose value would be a dead
     letter or is more than a day ahead, and one that Kafka did not take, are named on standard error with file and

@@ -33,13 +33,14 @@ class TimeToLive(click.ParamType):
 
 @click.command()
 @click.option("--org", "org_id", type=click.UUID, required=True, metavar="UUID", help="The organisation.")
-@click.option("--role", type=click.Choice(["mentor", "coordinator", "org_admin"]), required=True,
-              help="A mentor sees himself; the others see everybody in the organisation.")  # fmt: skip
-@click.option("--subject", type=click.UUID, required=True, metavar="UUID",
-              help="Who he is; of a mentor the mentor id.")  # fmt: skip
+@click.option("--role", type=click.Choice(["mentor", "coordinator", "org_admin", "onboarding"]), required=True,
+              help="A mentor sees himself; coordinator and org_admin see everybody in the organisation; onboarding may "
+              "post who is coming, and see nothing.")  # fmt: skip
+@click.option("--subject", type=click.UUID, metavar="UUID",
+              help="Who he is; of a mentor the mentor id. Of onboarding it may be left out.")  # fmt: skip
 @click.option("--ttl", "good_for", type=TimeToLive(), default="12h", show_default=True, metavar="TIME",
               help="How long it is good: 90s, 30m, 12h, 7d.")  # fmt: skip
-def command(*, org_id: UUID, role: Role, subject: UUID, good_for: timedelta) -> None:
+def command(*, org_id: UUID, role: Role, subject: UUID | None, good_for: timedelta) -> None:
     """Print a bearer token (JWT) for the HTTP side.
 
     It is signed with REFERRALS_JWT_SECRET, or, beside a running `referrals up`, with the secret in its data directory.
@@ -48,5 +49,7 @@ def command(*, org_id: UUID, role: Role, subject: UUID, good_for: timedelta) -> 
     from edges.registry.keys import with_keys  # noqa: PLC0415  `--help` needs none of it
     from edges.registry.tokens import make_token  # noqa: PLC0415  the same
 
+    if subject is None and role != "onboarding":
+        raise click.UsageError("Missing option '--subject'.")
     settings = with_keys(load_settings())
-    click.echo(make_token(settings, org_id=org_id, subject=subject, role=role, good_for=good_for))
+    click.echo(make_token(settings, org_id=org_id, subject=subject or org_id, role=role, good_for=good_for))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from models.events import UNKNOWN_CHANNEL
 from models.mentors import OTHER_CHANNEL
-from models.typed_codes import plain_text
+from models.tolerance import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -15,7 +15,6 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from models.errors import BadCode
-from models.identifiers import trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +36,7 @@ TYPED_CODE_PATTERN: Final = "^-*([0-9A-TV-Za-tv-z]-*){8,12}$"
 
 _DIGEST_BYTES: Final = 8
 _BITS_PER_CHARACTER: Final = 5
-_CODE: Final = re.compile(rf"[{ALPHABET}]{{8,12}}")
+CANONICAL_CODE: Final = re.compile(rf"[{ALPHABET}]{{8,12}}")
 
 # Only ASCII is mapped: str.upper() would turn a dotless i into an I and let a foreign letter pass.
 _TYPED_BY_HAND: Final = str.maketrans(
@@ -57,26 +56,23 @@ def normalise_code(typed: str) -> str:
         BadCode: what is left is not 8 to 12 characters of the alphabet.
 
     """
-    if _CODE.fullmatch(typed) is not None:
+    if CANONICAL_CODE.fullmatch(typed) is not None:
         return typed  # nearly always, and translating costs a microsecond
     code = typed.translate(_TYPED_BY_HAND)
-    if _CODE.fullmatch(code) is None:
+    if CANONICAL_CODE.fullmatch(code) is None:
         shown = typed if len(typed) <= 40 else f"{typed[:40]}..."  # noqa: PLR2004 - a message, not a rule
         msg = f"referral_code {shown!r} is not 8 to 12 characters of Crockford's base32 alphabet"
         raise BadCode(msg)
     return code
 
 
-def read_code(value: object) -> str:
-    """Return the code that a value from outside certainly is: as `normalise_code`, whatever unseen stands around it.
-
-    The tolerance of every edge. A number is not taken: what a spreadsheet or a decoder has made a number of may have
-    lost its zeros. Raises BadCode.
-    """
-    if not isinstance(value, str):
-        msg = "referral_code is not a text"
-        raise BadCode(msg)
-    return normalise_code(trimmed(value))
+def is_code(typed: str) -> bool:
+    """Tell whether a text is a code as it was typed by hand."""
+    try:
+        normalise_code(typed)
+    except BadCode:
+        return False
+    return True
 
 
 def code_candidates(mentor_id: UUID, org_id: UUID, secret: bytes) -> Iterator[str]:

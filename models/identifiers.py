@@ -16,41 +16,11 @@ UUID_LENGTH: Final = 36
 _HYPHENS_AT: Final = (8, 13, 18, 23)
 _HEX: Final = b"0123456789abcdefABCDEF"
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_WRITTEN: Final = r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-_WRITTEN_UUID: Final = re.compile(
-    rf"(?:[uU][rR][nN]:[uU][uU][iI][dD]:)?(?P<plain>{_WRITTEN})|\{{(?P<braced>{_WRITTEN})\}}|\((?P<round>{_WRITTEN})\)"
-)
-_NO_IDS: Final = ("0" * 32, "f" * 32)
-_UNSEEN: Final = "".join(map(chr, (*range(0x09, 0x0E), *range(0x1C, 0x21), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200E),
-                                   0x2028, 0x2029, 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF)))  # fmt: skip
 
 
 def is_uuid(text: str) -> bool:
     """Tell whether the text is a UUID in its usual form: 8-4-4-4-12 hexadecimal digits of either case."""
     return _UUID.fullmatch(text) is not None
-
-
-def read_uuid(value: object) -> str | None:
-    """Return the one id that a value from outside certainly is, in lower case; None where it is none.
-
-    The tolerance of every edge. Taken: space around it, either case, `{...}`, `(...)`, `urn:uuid:...`, and 32 digits
-    without hyphens. Not taken is what `uuid.UUID` takes beyond that, because it takes what `int()` does: underscores, a
-    sign, hyphens anywhere, digits of other scripts. Nor the ids of zeros and of ones alone: they stand for "not set".
-    """
-    if not isinstance(value, str):
-        return None
-    found = _WRITTEN_UUID.fullmatch(trimmed(value))
-    if found is None:
-        return None
-    digits = (found["plain"] or found["braced"] or found["round"]).replace("-", "").lower()
-    if digits in _NO_IDS:
-        return None
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-
-
-def trimmed(text: str) -> str:
-    """Return a text without what nobody sees around it: spaces, a byte order mark, zero-width characters."""
-    return text.strip(_UNSEEN)
 
 
 def all_uuids(texts: Sequence[str]) -> bool:

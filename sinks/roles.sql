@@ -31,6 +31,7 @@ BEGIN
         GRANT SELECT ON organisation_counts, organisation_channels, organisation_days, organisation_totals
             TO referrals_app;
         GRANT SELECT, INSERT, UPDATE ON filtered_clicks TO referrals_app;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON first_attempts TO referrals_app;
         -- Not where the pages are: an address may hold anything.
         GRANT SELECT (
             org_id, source, started_at, finished_at, members_read, matched, back_filled, withdrawn, superseded, unknown_code,

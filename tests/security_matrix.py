@@ -39,9 +39,11 @@ OF_A_MENTOR: Final = table("""
     mentor             200  403        403      403       404     404
     coordinator        200  200        404      404       404     404
     org_admin          200  200        404      404       404     404
+    onboarding         403  403        403      403       404     404
     their mentor       404  404        404      404       200     404
     their coordinator  404  404        404      404       200     404
     their org_admin    404  404        404      404       200     404
+    their onboarding   404  404        404      404       403     404
 """)
 
 ISSUING: Final = table("""
@@ -51,9 +53,11 @@ ISSUING: Final = table("""
     mentor             200  403        403      403       404     404
     coordinator        200  200        201      201       404     404
     org_admin          200  200        201      201       404     404
+    onboarding         403  403        403      403       404     404
     their mentor       404  404        404      404       200     404
     their coordinator  404  404        404      404       200     404
     their org_admin    404  404        404      404       200     404
+    their onboarding   404  404        404      404       403     404
 """)
 """A coordinator makes codes for mentors who have none; a mentor's id means another mentor in another organisation."""
 
@@ -64,9 +68,11 @@ OF_AN_ORGANISATION: Final = table("""
     mentor             403   404     404
     coordinator        200   404     404
     org_admin          200   404     404
+    onboarding         403   404     404
     their mentor       404   403     404
     their coordinator  404   200     404
     their org_admin    404   200     404
+    their onboarding   404   403     404
 """)
 
 WEBHOOK: Final = table("""
@@ -76,14 +82,33 @@ WEBHOOK: Final = table("""
     mentor             401   401     401
     coordinator        401   401     401
     org_admin          401   401     401
+    onboarding         401   401     401
     their mentor       401   401     401
     their coordinator  401   401     401
     their org_admin    401   401     401
+    their onboarding   401   401     401
     sender             202   401     401
     their sender       401   202     401
     forging sender     401   401     401
 """)
 """Tokens open nothing here, and an organisation's secret its own door. `forging sender` signs with another secret."""
+
+SIGNUPS: Final = table("""
+    who                ours  theirs  nowhere
+    nobody             401   401     401
+    forged             401   401     401
+    mentor             403   404     404
+    coordinator        403   404     404
+    org_admin          403   404     404
+    onboarding         202   404     404
+    their mentor       404   403     404
+    their coordinator  404   403     404
+    their org_admin    404   403     404
+    their onboarding   404   202     404
+    sender             401   401     401
+    their sender       401   401     401
+""")
+"""A right of its own: who has it can do nothing else, and who has others has not this one."""
 
 FOR_EVERYBODY: Final = table("""
     who                any
@@ -92,9 +117,11 @@ FOR_EVERYBODY: Final = table("""
     mentor             200
     coordinator        200
     org_admin          200
+    onboarding         200
     their mentor       200
     their coordinator  200
     their org_admin    200
+    their onboarding   200
 """)
 """What holds nothing about anybody."""
 
@@ -122,6 +149,7 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
     ("GET", f"{_MENTOR}/qr.svg"): OF_A_MENTOR,
     ("POST", f"{_MENTOR}/referral-code"): ISSUING,
     ("POST", f"{_ORG}/registrations"): WEBHOOK,
+    ("POST", f"{_ORG}/signups"): SIGNUPS,
     ("GET", "/r/{code}"): SHARE_LINK,
     ("HEAD", "/r/{code}"): SHARE_LINK,
     ("GET", "/r"): EMPTY_LINK,

@@ -47,11 +47,17 @@ class Sender:
         }
 
     async def post(
-        self, web: httpx.AsyncClient, registration: dict[str, Any], *, webhook_id: str | None = None
+        self,
+        web: httpx.AsyncClient,
+        registration: dict[str, Any],
+        *,
+        webhook_id: str | None = None,
+        late_s: float = 0.0,
     ) -> httpx.Response:
-        """Post a registration."""
+        """Post a registration, sent `late_s` seconds ago."""
         body = json.dumps(registration).encode()
-        return await web.post(self.path, content=body, headers=self.sign(body, webhook_id=webhook_id or str(uuid4())))
+        headers = self.sign(body, webhook_id=webhook_id or str(uuid4()), late_s=late_s)
+        return await web.post(self.path, content=body, headers=headers)
 
 
 async def new_sender(settings: Settings) -> Sender:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import IO, Final
 
-from edges.publishing.lines import BadLine, check_event, parse_line
+from edges.publishing.lines import BadLine, Refused, checked_line, parse_line
 from edges.publishing.producer import SourceProducer
 from process.settings import Settings
 
@@ -90,23 +90,19 @@ class FilePublisher:
             for text in lines:
                 number += 1
                 place = f"{name}:{number}"
-                line = None
                 try:
-                    line = parse_line(text)
-                    if not unchecked:
-                        check_event(line, now)
+                    topic, key, value = parse_line(text) if unchecked else checked_line(text, now)
                 except BadLine as fault:
                     if not text.strip():
                         continue
-                    if line is None:
-                        published.malformed += 1
-                    else:
+                    if isinstance(fault, Refused):
                         published.refused += 1
+                    else:
+                        published.malformed += 1
                     self._complain(place, str(fault))
                     if self._strict:
                         raise Strict(place) from None
                     continue
-                topic, key, value = line
                 send(prefix + topic.name, key, value, place=place)
                 published.sent[topic.name] += 1
             published.read_bytes += sum(map(len, lines))

@@ -1,21 +1,25 @@
 """JSON lines `{"topic": "clicks" | "registrations" | "codes", "value": {...}}`, as `referrals publish` reads them.
 
-The value's bytes pass through untouched. What the stream app would make a dead letter of for itself alone is refused
-here: `check_event` is its own reading of a value. What depends on other records (rule 4, a code taken) it decides.
+The value's bytes pass through untouched where they are right. What is certain and written otherwise is repaired, and
+what the stream app would make a dead letter of for itself alone is refused: `decode_event` is its own reading of a
+value. What depends on other records (rule 4, a code taken) it decides.
 """
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct, json
 
 from models.codes import normalise_code
-from models.errors import BadCode, BadInput, without_values
-from models.events import AHEAD_MAX, Click, CodeIssued, Registration, decode_event
+from models.errors import BadCode, BadEvent, BadInput, without_values
+from models.events import AHEAD_MAX, Click, CodeIssued, Registration, decode_event, is_too_much
+from models.received import BadField, may_say_twice, quoted, read_object, repaired
+from models.tolerance import EARLIEST
 from models.topics import CLICKS, CODES, REGISTRATIONS, Topic
 
 TOPIC_OF: Final = {"clicks": CLICKS, "registrations": REGISTRATIONS, "codes": CODES}
@@ -29,8 +33,15 @@ CODES_REMEMBERED: Final = 200_000
 """Keys kept by code, about 150 bytes each: normalising costs more than all the rest of a line."""
 
 
+_Event = TypeVar("_Event", bound=CodeIssued | Click | Registration)
+
+
 class BadLine(Exception):  # noqa: N818  read as what it is: a bad line
     """A line that cannot be published; the message says why."""
+
+
+class Refused(BadLine):
+    """A line whose record would be a dead letter, or count at a time that is none."""
 
 
 class Line(NamedTuple):
@@ -51,26 +62,19 @@ class _Keyed(Struct, gc=False):
     referral_code: Any = None
 
 
+_QUOTED: Final[dict[Any, tuple[bytes, ...]]] = {
+    kind: quoted([name for name in kind.__struct_fields__ if name != "device_metadata"]) for kind in EVENT_OF.values()
+}
+_NO_ID: Final = b"00000000-0000-0000-0000-000000000000"
+"""What stands for an id that is not set; the stream would count it as somebody."""
+
 _decode_envelope: Final = json.Decoder(_Envelope).decode
 _decode_keyed: Final = json.Decoder(_Keyed).decode
 
 
 def parse_line(text: bytes) -> Line:
-    """Return the record that a line describes, or raise BadLine."""
-    try:
-        envelope = _decode_envelope(text)
-        value = bytes(envelope.value)
-        if not value.startswith(b"{"):
-            msg = "value must be a JSON object"
-            raise BadLine(msg)
-        code = _decode_keyed(value).referral_code
-    except msgspec.ValidationError as fault:
-        msg = f'{fault}; a line is {{"topic": "clicks" | "registrations" | "codes", "value": {{...}}}}'
-        raise BadLine(msg) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-        msg = f"not JSON: {fault}"
-        raise BadLine(msg) from None
-    topic = TOPIC_OF[envelope.topic]
+    """Return the record that a line describes, its value untouched, or raise BadLine."""
+    topic, value, code = _parse(text)
     key = key_of(code) if isinstance(code, str) else None
     if key is None and topic.compacted:
         msg = f"no usable referral_code to key by, and {topic.name}, being compacted, takes no record without a key"
@@ -78,16 +82,64 @@ def parse_line(text: bytes) -> Line:
     return Line(topic, key, value)
 
 
-def check_event(line: Line, now: datetime) -> None:
-    """Raise BadLine where the value would be a dead letter, or its time is more than a day ahead of `now`."""
+def checked_line(text: bytes, now: datetime) -> Line:
+    """Return the record that a line describes, repaired where that is certain (rule 9).
+
+    Raises:
+        Refused: it would be a dead letter, or its time is more than a day ahead of `now`, or none.
+        BadLine: it is no line.
+
+    """
+    topic, value, _ = _parse(text)
+    kind = EVENT_OF[topic]
     try:
-        event = decode_event(EVENT_OF[line.topic], line.value)
+        value, event = _certain(kind, value)
     except BadInput as fault:
-        raise BadLine(without_values(fault)) from None
-    at = event.issued_at if isinstance(event, CodeIssued) else event.occurred_at
+        raise Refused(without_values(fault)) from None
+    field, at = ("issued_at", event.issued_at) if isinstance(event, CodeIssued) else ("occurred_at", event.occurred_at)
     if at - now > AHEAD_MAX:
-        field = "issued_at" if isinstance(event, CodeIssued) else "occurred_at"
-        raise BadLine(f"{type(event).__name__}: {field} is more than a day ahead of the clock here; check the sender's")
+        raise Refused(f"{kind.__name__}: {field} is more than a day ahead of the clock here; check the sender's")
+    if at < EARLIEST:
+        raise Refused(f"{kind.__name__}: {field} lies before there were referral links; say when it happened")
+    return Line(topic, key_of(event.referral_code), value)
+
+
+def _parse(text: bytes) -> tuple[Topic, bytes, Any]:
+    """Return a line's topic, value and code; raise BadLine."""
+    try:
+        envelope = _decode_envelope(text.removeprefix(BOM_UTF8))
+        value = bytes(envelope.value)
+        if not value.startswith(b"{"):
+            msg = "value must be a JSON object"
+            raise BadLine(msg)
+        return TOPIC_OF[envelope.topic], value, _decode_keyed(value).referral_code
+    except msgspec.ValidationError as fault:
+        msg = f'{fault}; a line is {{"topic": "clicks" | "registrations" | "codes", "value": {{...}}}}'
+        raise BadLine(msg) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        msg = f"not JSON: {fault}"
+        raise BadLine(msg) from None
+
+
+def _certain(kind: type[_Event], value: bytes) -> tuple[bytes, _Event]:
+    """Return a value and its event: the value as it stands where that is right, else repaired; raise BadInput."""
+    event: _Event | None = None
+    try:
+        event = decode_event(kind, value)
+        if not may_say_twice(value, _QUOTED[kind]) and _NO_ID not in value:
+            return value, event
+    except BadInput:
+        if is_too_much(value):
+            raise
+    try:
+        fields = repaired(read_object(value), kind.__struct_fields__)
+    except BadField as fault:
+        msg = f"{kind.__name__}: {fault}"
+        raise BadEvent(msg) from None
+    if event is not None:  # nothing in it says otherwise
+        return value, event
+    value = json.encode(fields)
+    return value, decode_event(kind, value)
 
 
 @lru_cache(CODES_REMEMBERED)

@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple
 
 from edges.reconciliation.errors import SourceFailed
 from edges.reconciliation.mapping import folded, truth
-from edges.reconciliation.members import BadRow, twice_or_once
+from edges.reconciliation.members import BadRow
+from models.received import twice_or_once
 
 LISTS: Final = (
     "value", "items", "results", "data", "members", "records", "contacts", "entries", "rows", "list", "content",

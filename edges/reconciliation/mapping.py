@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from edges.reconciliation.errors import BadSource
 from edges.reconciliation.times import TimeReader
-from models.identifiers import trimmed
+from models.tolerance import STATUS_WORDS, trimmed
 
 Field = Literal["member_id", "referral_code", "confirmed_at", "withdrawn_at", "status"]
 Word = Literal["confirmed", "withdrawn", "pending"]
@@ -38,9 +38,7 @@ OWN_NAMES: Final[dict[Field, tuple[str, ...]]] = {
 """Names that can mean nothing else, for each field, the first that is there; in lower case, letters and digits only."""
 
 OWN_WORDS: Final[dict[str, Word]] = {
-    "confirmed": "confirmed",
-    **dict.fromkeys(("withdrawn", "cancelled", "canceled", "resigned", "terminated"), "withdrawn"),
-    **dict.fromkeys(("pending", "pending_signup", "applied", "invited"), "pending"),
+    word: "pending" if meaning == "pending_signup" else meaning for word, meaning in STATUS_WORDS.items()
 }
 """Words that can mean nothing else. What `active` or `registered` means, an organisation says."""
 

@@ -38,11 +38,11 @@ from edges.reconciliation.mapping import (
     spoken,
     truth,
 )
-from edges.reconciliation.times import BadTime, Time, TimeReader
-from models.codes import read_code
+from edges.reconciliation.times import Time, TimeReader
 from models.errors import BadCode
-from models.identifiers import read_uuid, trimmed
+from models.received import Twice
 from models.spreadsheets import damage_of
+from models.tolerance import BadTime, read_code, read_uuid, trimmed
 
 Verdict = Literal["without_code", "not_confirmed"]
 NEEDED: Final[tuple[Field, ...]] = ("member_id", "referral_code", "confirmed_at")
@@ -58,21 +58,6 @@ class UnclearRow(BadRow):
 
     member_id: str | None = None
     """Whose it is, where that is certain: what another row says of him is not certain either."""
-
-
-class Twice(dict[str, Any]):
-    """An object that has said something twice, and not the same: `names` are the columns."""
-
-    def __init__(self, pairs: list[tuple[str, Any]], names: frozenset[str]) -> None:
-        super().__init__(pairs)
-        self.names = names
-
-
-def twice_or_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return names and values as an object: a Twice where a name has two values."""
-    found = dict(pairs)
-    names = frozenset(name for name, value in pairs if value != found[name])
-    return Twice(pairs, names) if names else found
 
 
 class Member(NamedTuple):

@@ -16,7 +16,8 @@ from edges.reconciliation.continuation import continuation
 from edges.reconciliation.documents import read_document, trouble
 from edges.reconciliation.endpoint import Endpoint
 from edges.reconciliation.errors import PageGone, SourceFailed
-from edges.reconciliation.members import BadRow, MemberReader, UnclearRow, twice_or_once
+from edges.reconciliation.members import BadRow, MemberReader, UnclearRow
+from models.received import twice_or_once
 from models.spreadsheets import Table
 
 SINCE: Final = "{since}"

@@ -8,20 +8,18 @@ often written as a time, the smallest or largest that some library knows: that i
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edges.reconciliation.errors import BadSource
 from models.events import AHEAD_MAX
-from models.identifiers import trimmed
+from models.tolerance import EARLIEST, BadTime, read_offset, trimmed, written_time
 
 SECONDS: Final = "seconds"
 MILLISECONDS: Final = "milliseconds"
 
-EARLIEST: Final = datetime(2000, 1, 2, tzinfo=UTC)
-"""There were no referral links before; it is a birthday, or some system's zero."""
 FOR_EVER: Final = 2900
 """A year from which on a time means "never"."""
 
@@ -48,20 +46,10 @@ _ZEROS: Final = tuple(
 _ZONE_MAX: Final = timedelta(hours=14)
 _DAY: Final = timedelta(days=1)
 
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TIME: Final = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,12}))?)?"
-    r" ?(Z|z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)?"
-)
-_DOTNET: Final = re.compile(r"/Date\((-?[0-9]{1,17})(?:[+-][0-9]{4})?\)/")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,17}(?:\.[0-9]{1,9})?")
 _OFFSET: Final = re.compile(r"([+-])([0-9]{2}):([0-9]{2})")
 _DIRECTIVES: Final = frozenset("dmYyHMSIpfzj%")
 """Of strptime's: what reads the same in every language but a.m. and p.m."""
-
-
-class BadTime(Exception):  # noqa: N818 - a verdict on a value, not a failure
-    """A value that is no certain time; the text says what it must be, and quotes nothing."""
 
 
 class Time(NamedTuple):
@@ -120,8 +108,8 @@ class TimeReader:
         text = trimmed(value) if isinstance(value, str) else repr(value)
         if text.lower() in _NOT_SET or text.startswith("0000-00-00") or value == 0:
             return None
-        if dotnet := _DOTNET.fullmatch(text):
-            return _of_unix(float(dotnet[1]) / 1000)
+        if text.startswith("/Date("):
+            return self._by_rfc(text)
         if self._form in {SECONDS, MILLISECONDS}:
             if not _NUMBER.fullmatch(text):
                 raise BadTime(f"is no number of {self._form} since 1970")
@@ -131,24 +119,17 @@ class TimeReader:
         return self._by_rfc(text)
 
     def _by_rfc(self, text: str) -> tuple[datetime, datetime]:
-        try:
-            if _DATE.fullmatch(text):
-                return _whole(date.fromisoformat(text))
-            if found := _TIME.fullmatch(text):
-                *parts, fraction, offset = found.groups(default="0")
-                year, month, day, hour, minute, second = map(int, parts)
-                micro = int(fraction[:6].ljust(6, "0"))
-                zone = None if found[8] is None else _of_offset(offset)
-                at = datetime(year, month, day, hour, minute, second, micro, zone)
-                if zone is None:
-                    self._need_zone(at)
-                return at, at
-        except ValueError:
-            pass
-        raise BadTime(
-            "is neither a time with offset (2026-11-20T10:00:00Z) nor a date (2026-11-20); say how times are written "
-            "with --times"
-        )
+        at = written_time(text)
+        if at is None:
+            raise BadTime(
+                "is neither a time with offset (2026-11-20T10:00:00Z) nor a date (2026-11-20); say how times are "
+                "written with --times"
+            )
+        if not isinstance(at, datetime):
+            return _whole(at)
+        if at.tzinfo is None:
+            self._need_zone(at)
+        return at, at
 
     def _by_pattern(self, text: str) -> tuple[datetime, datetime]:
         try:
@@ -173,7 +154,7 @@ def zone_of(name: str) -> tzinfo:
     """Return a time zone by its name or offset; raise BadSource."""
     try:
         if _OFFSET.fullmatch(name):
-            return _of_offset(name)
+            return read_offset(name)
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise BadSource(
@@ -188,16 +169,6 @@ def _check_pattern(form: str) -> None:
             f"--times {form}: give seconds, milliseconds, or a pattern of day and month as strptime has it, "
             "%d.%m.%Y for example"
         )
-
-
-def _of_offset(text: str) -> tzinfo:
-    if text in {"Z", "z", "UTC"}:
-        return UTC
-    digits = text[1:].replace(":", "").ljust(4, "0")
-    if int(digits[2:]) > 59:  # noqa: PLR2004  minutes
-        raise ValueError(text)
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return timezone(-offset if text[0] == "-" else offset)
 
 
 def _of_unix(seconds: float) -> tuple[datetime, datetime]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
-from models.identifiers import read_uuid, trimmed
 from models.spreadsheets import Table, damage_of
+from models.tolerance import read_uuid, trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from process.settings import Settings
 
-Role = Literal["mentor", "coordinator", "org_admin"]
+Role = Literal["mentor", "coordinator", "org_admin", "onboarding"]
+"""`onboarding` is no person: the screen on which somebody registers. It may say that he is coming, and nothing else."""
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 GOOD_FOR: Final = timedelta(hours=12)

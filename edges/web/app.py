@@ -29,6 +29,7 @@ from edges.web.routes import (
     qr,
     redirect,
     registrations,
+    signups,
 )
 from edges.web.services import Services
 
@@ -49,6 +50,7 @@ _ROUTES: Final = (
     qr,
     redirect,
     registrations,
+    signups,
 )
 
 _SECURITY_HEADERS: Final = (

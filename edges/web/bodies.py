@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BODY_BYTES_MAX: Final = 32 * 1024
 """No route takes a larger body."""
+_NO_ENCODING: Final = frozenset((b"", b"identity"))
 
 
 async def read_body(request: Request[Any, Any, Any]) -> bytes:
@@ -35,6 +36,14 @@ async def read_body(request: Request[Any, Any, Any]) -> bytes:
             raise _too_large()
         if not message["more_body"]:
             return body
+
+
+async def read_plain_body(request: Request[Any, Any, Any]) -> bytes:
+    """Return the body as `read_body`; raise Problem, 415, where it is compressed, before it is read."""
+    for name, value in request.scope["headers"]:
+        if name == b"content-encoding" and not {part.strip() for part in value.lower().split(b",")} <= _NO_ENCODING:
+            raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body as it is, without Content-Encoding")
+    return await read_body(request)
 
 
 def _too_large() -> Problem:

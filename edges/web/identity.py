@@ -37,6 +37,7 @@ __all__ = [
     "TokenVerifier",
     "coordinators_of_org",
     "mentor_or_coordinator",
+    "onboarding_of_org",
 ]
 
 BEARER: Final[list[dict[str, list[str]]]] = [{"bearer": []}]
@@ -77,6 +78,8 @@ class Identity(Struct, frozen=True, gc=False):
 
 Claims = dict[str, Any]
 
+_WHOLE_ORGANISATION: Final = frozenset({"coordinator", "org_admin"})
+"""Roles that may see everybody in their organisation; whatever other role comes may not."""
 _NOBODY: Final = (0.0, Identity("", "", "mentor"))
 
 
@@ -234,16 +237,28 @@ async def coordinators_of_org(connection: Connection, handler: BaseRouteHandler)
     """Guard: coordinators and administrators of the organisation in the path."""
     identity = await _authenticate(connection)
     _require_own_organisation(connection, identity)
-    if identity.role == "mentor":
-        raise Problem(HTTPStatus.FORBIDDEN, "a mentor may not see this; a coordinator may")
+    if identity.role not in _WHOLE_ORGANISATION:
+        raise Problem(HTTPStatus.FORBIDDEN, f"a token of the role {identity.role} may not see this; a coordinator may")
 
 
 async def mentor_or_coordinator(connection: Connection, handler: BaseRouteHandler) -> None:  # noqa: ARG001  a guard's signature
     """Guard: the mentor in the path himself, coordinators and administrators of the organisation in the path."""
     identity = await _authenticate(connection)
     _require_own_organisation(connection, identity)
-    if identity.role == "mentor" and str(connection.path_params["mentor_id"]).lower() != identity.subject:
+    if identity.role in _WHOLE_ORGANISATION:
+        return
+    if identity.role != "mentor":
+        raise Problem(HTTPStatus.FORBIDDEN, f"a token of the role {identity.role} may not see this")
+    if str(connection.path_params["mentor_id"]).lower() != identity.subject:
         raise Problem(HTTPStatus.FORBIDDEN, "a mentor may only see what is his own")
+
+
+async def onboarding_of_org(connection: Connection, handler: BaseRouteHandler) -> None:  # noqa: ARG001  a guard's signature
+    """Guard: the onboarding screen of the organisation in the path, and nobody else."""
+    identity = await _authenticate(connection)
+    _require_own_organisation(connection, identity)
+    if identity.role != "onboarding":
+        raise Problem(HTTPStatus.FORBIDDEN, "only a token of the role onboarding may post here")
 
 
 async def _authenticate(connection: Connection) -> Identity:

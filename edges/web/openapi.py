@@ -16,7 +16,7 @@ from msgspec import Struct
 
 import edges.web.answers
 from edges.web.docstrings import field_descriptions
-from edges.web.routes.registrations import PostedRegistration
+from edges.web.posted import PostedRegistration, PostedSignup
 from models.codes import TYPED_CODE_PATTERN
 from process.version import VERSION
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from litestar.types.internal_types import PathParameterDefinition
 
 WEBHOOK: Final = "/v1/orgs/{org_id}/registrations"
+SIGNUPS: Final = "/v1/orgs/{org_id}/signups"
 
 _SCHEMAS: Final = "#/components/schemas/{name}"
 _NOISE: Final = {"deprecated": False, "allowEmptyValue": False, "allowReserved": False, "headers": {}}
@@ -37,7 +38,7 @@ _NOISE: Final = {"deprecated": False, "allowEmptyValue": False, "allowReserved":
 _WEBHOOK_HEADERS: Final = {
     "webhook-id": "1 to 255 printable characters; the same when it is sent again.",
     "webhook-timestamp": "Seconds of Unix time, at most 300 from ours.",
-    "webhook-signature": "`v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`; several by spaces.",
+    "webhook-signature": "`v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`; there may be several.",
 }
 
 
@@ -86,6 +87,8 @@ def put_right(document: dict[str, Any]) -> dict[str, Any]:
     schemas = right["components"].setdefault("schemas", {})
     if WEBHOOK in right["paths"]:
         _describe_webhook(right["paths"][WEBHOOK]["post"], schemas)
+    if SIGNUPS in right["paths"]:
+        _describe_body(right["paths"][SIGNUPS]["post"], schemas, PostedSignup)
     for name, schema in schemas.items():
         _describe_fields(name, schema)
     return right
@@ -156,19 +159,24 @@ def _content(content: dict[str, Any]) -> dict[str, Any]:
 
 def _describe_webhook(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Say what the handler reads by itself, because it has to verify the body's bytes: the body and the headers."""
-    _, parts = msgspec.json.schema_components([PostedRegistration], ref_template=_SCHEMAS)
-    for name, schema in parts.items():
-        schemas.setdefault(name, schema)
-    fields = schemas["PostedRegistration"]["properties"]
-    fields["referral_code"]["pattern"] = TYPED_CODE_PATTERN
-    for name, text in field_descriptions(PostedRegistration).items():
-        fields[name]["description"] = text
+    _describe_body(operation, schemas, PostedRegistration)
     operation["security"] = [{"webhook": []}]
     operation["parameters"] += [
         {"name": name, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}
         for name, text in _WEBHOOK_HEADERS.items()
     ]
-    schema = {"$ref": _SCHEMAS.format(name="PostedRegistration")}
+
+
+def _describe_body(operation: dict[str, Any], schemas: dict[str, Any], kind: type[Struct]) -> None:
+    """Say what a body holds that the handler reads by itself."""
+    _, parts = msgspec.json.schema_components([kind], ref_template=_SCHEMAS)
+    for name, schema in parts.items():
+        schemas.setdefault(name, schema)
+    posted = schemas[kind.__name__]
+    posted["properties"]["referral_code"]["pattern"] = TYPED_CODE_PATTERN
+    for name, text in field_descriptions(kind).items():
+        posted["properties"][name]["description"] = text
+    schema = {"$ref": _SCHEMAS.format(name=kind.__name__)}
     operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
 
 

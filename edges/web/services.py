@@ -28,6 +28,7 @@ from edges.web.clicks.recorder import ClickRecorder
 from edges.web.clicks.unsure import UnsureClicks
 from edges.web.database import ROLE, Database
 from edges.web.feed import Feed
+from edges.web.first_attempts import FirstAttempts
 from edges.web.identity import TokenVerifier
 from edges.web.metrics import Metrics
 from edges.web.organisation import summary
@@ -50,6 +51,7 @@ class Services:
     secrets: SecretStore
     registry: CodeRegistry
     webhook_secrets: WebhookSecrets
+    first_attempts: FirstAttempts
     clicks: ClickRecorder
     unsure_clicks: UnsureClicks
     landings: LandingPages
@@ -104,6 +106,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             secrets=secrets,
             registry=CodeRegistry(database, secrets),
             webhook_secrets=WebhookSecrets(secrets),
+            first_attempts=FirstAttempts(database),
             feed=feed,
             pipeline=pipeline,
             stopping=stopping,

@@ -1,8 +1,10 @@
 """Signatures of webhooks, as Standard Webhooks has them, and the secrets that they are checked with.
 
-The headers are `webhook-id`, `webhook-timestamp` and `webhook-signature`; signed is `id.timestamp.body`, the body as it
-came. A signature is `v1,` and base64 of HMAC-SHA256; there may be several by spaces, and one of them has to be right by
-one of the organisation's secrets, so that sender and receiver can change over to a new secret at different times.
+The headers are `webhook-id`, `webhook-timestamp` and `webhook-signature`, or the same of `svix-`, as the standard's
+forerunner has them; signed is `id.timestamp.body`, the body as it came. A signature is `v1,` and base64 of HMAC-SHA256.
+There may be several, whatever stands between them, also in several headers: one has to be right by one of the
+organisation's secrets, so that sender and receiver can change over to a new secret at different times. Of id and time
+there is one each: which of two is meant is not certain.
 
 Not by the library `standardwebhooks`, which decodes the body to text first (bytes that are no UTF-8 cannot be
 verified), takes times like `1.7e9`, overlooks a right signature behind one that it cannot parse, and takes twice as
@@ -48,7 +50,12 @@ READS_MAX: Final = 4
 
 _ID: Final = re.compile(rb"[!-~]{1,255}")
 _TIMESTAMP: Final = re.compile(rb"[0-9]{1,12}")
-_HEADERS: Final = (b"webhook-id", b"webhook-timestamp", b"webhook-signature")
+_SIGNATURE: Final = re.compile(rb"(?<![\w+/=-])v1, ?([A-Za-z0-9+/]{43}=)(?![\w+/=-])")
+"""In a list of any form; base64 of 32 bytes has 44 characters."""
+_STANDARD: Final = (b"webhook-id", b"webhook-timestamp", b"webhook-signature")
+_SVIX: Final = (b"svix-id", b"svix-timestamp", b"svix-signature")
+_HEADERS: Final = frozenset(_STANDARD + _SVIX)
+_SIGNATURES: Final = frozenset((_STANDARD[2], _SVIX[2]))
 
 log = structlog.get_logger("web")
 
@@ -63,6 +70,7 @@ class SignedHeaders(NamedTuple):
     id: bytes
     timestamp: bytes
     signatures: list[bytes]
+    """Base64, without the version."""
 
     @property
     def sent_s(self) -> int:
@@ -71,17 +79,32 @@ class SignedHeaders(NamedTuple):
 
 
 def signed_headers(headers: Iterable[tuple[bytes, bytes]]) -> SignedHeaders:
-    """Return the headers of a signature, names in lower case; raise BadSignature where they are not all there, once."""
-    found = [(name, value) for name, value in headers if name in _HEADERS]
-    by_name = dict(found)
-    if len(found) != len(_HEADERS) or len(by_name) != len(_HEADERS):
-        raise BadSignature("webhook-id, webhook-timestamp and webhook-signature are needed, each once")
-    webhook_id, timestamp, signature = (by_name[name] for name in _HEADERS)
+    """Return the headers of a signature, names in lower case; raise BadSignature where they are not all there, once.
+
+    Where a sender has both families, as Svix does, the standard's are read.
+    """
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in _HEADERS:
+            if name not in found:
+                found[name] = value
+            elif name in _SIGNATURES:
+                found[name] += b" " + value
+            else:
+                raise BadSignature(f"{name.decode()} came twice")
+    names = _SVIX if found and found.keys().isdisjoint(_STANDARD) else _STANDARD
+    missing = [name.decode() for name in names if name not in found]
+    if missing:
+        raise BadSignature(f"{', '.join(missing)}: needed, beside the others of webhook-id, -timestamp and -signature")
+    webhook_id, timestamp, signatures = (found[name] for name in names)
     if not _ID.fullmatch(webhook_id):
         raise BadSignature("webhook-id is not 1 to 255 printable characters without spaces")
     if not _TIMESTAMP.fullmatch(timestamp):
-        raise BadSignature("webhook-timestamp is not a whole number of seconds")
-    return SignedHeaders(webhook_id, timestamp, signature.split(b" "))
+        raise BadSignature("webhook-timestamp is not a whole number of seconds of Unix time; milliseconds are not")
+    found_signatures = _SIGNATURE.findall(signatures)
+    if not found_signatures:
+        raise BadSignature("webhook-signature has no `v1,` and base64 of 32 bytes behind it")
+    return SignedHeaders(webhook_id, timestamp, found_signatures)
 
 
 def verify(headers: SignedHeaders, body: bytes, secrets: Sequence[bytes], *, now_s: float) -> None:
@@ -92,7 +115,7 @@ def verify(headers: SignedHeaders, body: bytes, secrets: Sequence[bytes], *, now
     # Every pair is compared, each in constant time: how long it takes tells nothing of a secret.
     is_right = False
     for secret in secrets:
-        expected = b"v1," + base64.b64encode(hmac.digest(secret, signed, "sha256"))
+        expected = base64.b64encode(hmac.digest(secret, signed, "sha256"))
         for signature in headers.signatures:
             is_right |= hmac.compare_digest(signature, expected)
     if not is_right:

@@ -27,8 +27,8 @@ from edges.registry.tokens import Role
 from edges.web import organisation
 from edges.web.answers import Channels
 from edges.web.openapi import WEBHOOK
+from edges.web.posted import PostedRegistration
 from edges.web.routes import events
-from edges.web.routes.registrations import PostedRegistration
 from operations.topics import create_topics
 from process.settings import Settings
 from schemas.openapi import openapi_document
@@ -139,7 +139,7 @@ async def test_nothing_breaks_and_all_is_as_described(
     answered = await statuses(web)
     assert max(status for found in answered.values() for status in found) < 500
     for method, path, operation in operations(description):
-        if role == "mentor" and operation["tags"] == ["organisation"]:
+        if operation["tags"] == ["onboarding"] or (role == "mentor" and operation["tags"] == ["organisation"]):
             assert 403 in answered[f"{method} {path}"]
         elif operation["tags"] != ["webhooks"]:
             assert answered[f"{method} {path}"] & {200, 302}, (method, path)
@@ -198,7 +198,11 @@ async def test_signed_webhooks_are_answered_as_described(web: Web, scene: TwoOrg
     @hypothesis.settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
     @given(described.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE), spoilt_fields)
     def post(case: schemathesis.Case[Any], spoilt: dict[str, Any]) -> None:
-        posted = {**cast("dict[str, Any]", case.body), "org_id": scene.ours.org_id, **spoilt}
+        posted = {**cast("dict[str, Any]", case.body), "org_id": scene.ours.org_id}
+        if posted.get("occurred_at"):
+            # Not ahead of us, and not before there were links.
+            posted["occurred_at"] = max("2000-01-03T10:00:00Z", min(posted["occurred_at"], "2026-11-20T10:00:00Z"))
+        posted |= spoilt
         content = json.dumps(posted).encode()
         answer = client.post(sender.path, content=content, headers=sender.sign(content))
         counts[answer.status_code] += 1

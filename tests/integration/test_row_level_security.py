@@ -54,6 +54,7 @@ PLANTED: Final = (
     "INSERT INTO organisation_secrets VALUES (%(org)s, %(badge)s, 'code', 1, 'sealed')",
     "INSERT INTO codes_outbox VALUES (DEFAULT, %(org)s, %(code)s, %(mentor)s, now())",
     "INSERT INTO filtered_clicks VALUES (%(org)s, '2026-11-20', 'robot', 1)",
+    "INSERT INTO first_attempts VALUES (%(org)s, %(badge)s, now())",
     "INSERT INTO membership_sources (org_id, kind, url) VALUES (%(org)s, 'csv', '/members.csv')",
     "INSERT INTO reconciliation_runs (org_id, run_id, source) VALUES (%(org)s, %(badge)s, 'csv')",
 )
@@ -61,8 +62,9 @@ PLANTED: Final = (
 
 READS: Final = frozenset(
     {
-        *("badge_awards", "badge_decisions", "badge_definitions", "codes_outbox", "filtered_clicks", "mentor_counts"),
+        *("badge_awards", "badge_decisions", "badge_definitions", "codes_outbox", "filtered_clicks", "first_attempts"),
         *(
+            "mentor_counts",
             "mentors",
             "milestone_thresholds",
             "milestones",
@@ -78,6 +80,7 @@ WRITES: Final = {
     "referral_codes": {"INSERT"},
     "codes_outbox": {"INSERT"},
     "filtered_clicks": {"INSERT", "UPDATE"},  # share links
+    "first_attempts": {"INSERT", "UPDATE", "DELETE"},  # a webhook does not say when it happened; old ones go
 }
 """All that the role may write, each in the organisation set."""
 

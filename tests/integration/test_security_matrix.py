@@ -179,7 +179,7 @@ async def walk_through(settings: Settings) -> Walk:
             for who, column in cells:
                 place = asking.place(column)
                 whose = scene.theirs if column == "theirs" else scene.ours
-                body = registration(whose) if path.endswith("/registrations") else b""
+                body = registration(whose) if path.endswith(("/registrations", "/signups")) else b""
                 status, headers, content = await ask(
                     web, method, path.format(**place), asking.headers(who, place, body), body
                 )

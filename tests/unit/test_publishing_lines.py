@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from edges.publishing.lines import BadLine, check_event, parse_line
+from edges.publishing.lines import BadLine, Line, Refused, checked_line, parse_line
+from models.events import Click, decode_event
 from models.topics import CLICKS, CODES, REGISTRATIONS
 
 
@@ -62,16 +63,16 @@ GOOD = (
 )
 
 
-def checked(value: str) -> None:
+def checked(value: str) -> Line:
     """Check a click as `publish` does."""
-    check_event(parse_line(f'{{"topic": "clicks", "value": {value}}}'.encode()), NOW)
+    return checked_line(f'{{"topic": "clicks", "value": {value}}}'.encode(), NOW)
 
 
 def test_a_good_event_passes() -> None:
     """Also a day ahead, and not a second more."""
-    checked(GOOD)
+    assert checked(GOOD) == (CLICKS, b"ANNA0000", GOOD.encode())
     checked(GOOD.replace("20T10:30:00", "21T12:00:00"))
-    with pytest.raises(BadLine, match="occurred_at is more than a day ahead"):
+    with pytest.raises(Refused, match="occurred_at is more than a day ahead"):
         checked(GOOD.replace("20T10:30:00", "21T12:00:01"))
 
 
@@ -83,10 +84,37 @@ def test_a_good_event_passes() -> None:
         ("referral_code", "code", "missing required field `referral_code`"),
         ("2026-11-20T10:30:00Z", "2026-11-20T10:30:00", "occurred_at"),
         ("2026-11-20T10:30:00Z", "yesterday", "occurred_at"),
+        ("2f4e6d8c-1a3b-4c5d-8e7f-9a0b1c2d3e4f", "00000000-0000-0000-0000-000000000000", "click_id stands for an id"),
+        ("2026-11-20T10:30:00Z", "0001-01-01T00:00:00Z", "occurred_at lies before"),
+        ('"ANNA0000"', '"ANNA0000", "referral_code": "BERT0000"', "referral_code is there twice"),
+        ("ANNA0000", "example.org, ANNA0000", "referral_code has spaces in it"),
     ],
 )
 def test_what_would_be_a_dead_letter_is_a_bad_line(old: str, new: str, why: str) -> None:
     """The reason names the field, and nothing of what stood there."""
-    with pytest.raises(BadLine, match=why) as refused:
+    with pytest.raises(Refused, match=why) as refused:
         checked(GOOD.replace(old, new))
     assert "example.org" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("ANNA0000", " anna-0000\\u200b"),
+        ("2f4e6d8c-1a3b-4c5d-8e7f-9a0b1c2d3e4f", "{2F4E6D8C-1A3B-4C5D-8E7F-9A0B1C2D3E4F}"),
+        ("2026-11-20T10:30:00Z", "2026-11-20T11:30+01"),
+        ("referral_code", "referralCode"),
+        ("click_id", "\\u0063lick_id"),
+    ],
+)
+def test_what_is_certain_is_repaired(old: str, new: str) -> None:
+    """With the tolerance of every edge: what is published is what the stream takes, under its key."""
+    line = checked(GOOD.replace(old, new))
+    expected = decode_event(Click, GOOD.encode())
+    assert (line.key, decode_event(Click, line.value)) == (b"ANNA0000", expected)
+
+
+def test_a_byte_order_mark_before_the_first_line() -> None:
+    """Editors on Windows write it."""
+    text = b'\xef\xbb\xbf{"topic": "clicks", "value": %b}' % GOOD.encode()
+    assert checked_line(text, NOW) == parse_line(text) == (CLICKS, b"ANNA0000", GOOD.encode())

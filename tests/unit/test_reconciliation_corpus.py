@@ -19,8 +19,8 @@ from edges.reconciliation.errors import SourceFailed
 from edges.reconciliation.mapping import Reading
 from edges.reconciliation.members import BadRow, Member, MemberReader, UnclearRow
 from edges.reconciliation.pages import Page, csv_pages, json_pages
-from models.identifiers import read_uuid
 from models.spreadsheets import text_lines
+from models.tolerance import read_uuid
 from tests.membership_system import Answer, running_membership_system
 
 CORPUS: Final = Path(__file__).resolve().parents[1] / "corpus"

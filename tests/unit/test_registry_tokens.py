@@ -70,3 +70,14 @@ def test_the_command_refuses_other_times(ttl: str) -> None:
     done = run_token(ttl)
     assert done.exit_code == 2
     assert "is no time" in done.stderr
+
+
+def test_a_screen_is_nobody() -> None:
+    """It needs no subject; people do."""
+    env = {"REFERRALS_JWT_SECRET": SECRET}
+    done = CliRunner().invoke(command, [f"--org={ORG}", "--role=onboarding"], env=env)
+    claims = jwt.decode(done.stdout.strip(), options={"verify_signature": False})
+    assert (claims["role"], claims["org"], claims["sub"]) == ("onboarding", str(ORG), str(ORG))
+    refused = CliRunner().invoke(command, [f"--org={ORG}", "--role=mentor"], env=env)
+    assert refused.exit_code == 2
+    assert "--subject" in refused.stderr

@@ -25,7 +25,15 @@ from litestar.testing import AsyncTestClient
 from pydantic import SecretStr
 
 from edges.web import identity
-from edges.web.identity import BadToken, Identity, Role, TokenVerifier, coordinators_of_org, mentor_or_coordinator
+from edges.web.identity import (
+    BadToken,
+    Identity,
+    Role,
+    TokenVerifier,
+    coordinators_of_org,
+    mentor_or_coordinator,
+    onboarding_of_org,
+)
 from edges.web.problems import Problem, problem_handlers
 from process.settings import Settings, SettingsError, load_settings
 
@@ -397,10 +405,18 @@ async def one(org_id: FromPath[str], mentor_id: FromPath[str]) -> str:  # noqa: 
     return "his"
 
 
+@get("/{org_id:str}/signups", guards=[onboarding_of_org])
+async def coming(org_id: FromPath[str]) -> str:  # noqa: ARG001  the guard's
+    """Answer the onboarding screen."""
+    return "pending"
+
+
 @pytest.fixture
 async def client(verifier: TokenVerifier) -> AsyncIterator[AsyncTestClient[Litestar]]:
     """Give a client of an application with two guarded routes."""
-    app = Litestar([everybody, one], exception_handlers=problem_handlers(), logging_config=None, openapi_config=None)
+    app = Litestar(
+        [everybody, one, coming], exception_handlers=problem_handlers(), logging_config=None, openapi_config=None
+    )
     app.state.services = SimpleNamespace(tokens=verifier)
     async with AsyncTestClient(app) as client:
         yield client
@@ -421,6 +437,13 @@ MATRIX = [
     ("coordinator", ORG, OTHER_MENTOR, 200),
     ("coordinator", ORG.upper(), OTHER_MENTOR, 200),
     ("org_admin", OTHER_ORG, OTHER_MENTOR, 404),
+    ("onboarding", ORG, "all", 403),
+    ("onboarding", ORG, MENTOR, 403),  # though it is his id in the token
+    ("onboarding", OTHER_ORG, "all", 404),
+    ("onboarding", ORG, "signups", 200),
+    ("onboarding", OTHER_ORG, "signups", 404),
+    ("org_admin", ORG, "signups", 403),
+    ("mentor", ORG, "signups", 403),
 ]
 
 

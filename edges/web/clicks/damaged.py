@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from models.codes import normalise_code
 from models.errors import BadCode
-from models.typed_codes import TEXT_LENGTH_MAX, plain_text
+from models.tolerance import TEXT_LENGTH_MAX, plain_text
 
 _ENCODED_TIMES_MAX: Final = 3
 """Gateways that rewrite links encode what was encoded before."""

@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple
 from urllib.parse import parse_qsl, quote
 
 from models.channels import listed_channel
-from models.typed_codes import plain_text
+from models.tolerance import plain_text
 
 CHANNEL: Final = "c"
 """Names the channel, in the link's query and in the landing page's."""

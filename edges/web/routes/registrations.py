@@ -1,7 +1,7 @@
 """`POST /v1/orgs/{org_id}/registrations`: the webhook of whoever knows of registrations.
 
 What is answered 202 is in the registrations topic, acknowledged by the brokers. A webhook sent again changes nothing:
-it has the same attribution id, and counted is the pair of code and member.
+it has the same attribution id and the same time, and counted is the pair of code and member.
 
 The checks, in this order: nothing compressed (415), not too large (413), signed (401; also for an organisation that
 does not exist), and then what it says (422).
@@ -13,44 +13,23 @@ import time
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
-from uuid import UUID, uuid5
+from uuid import uuid5
 
 import msgspec
 from litestar import Request, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
-from msgspec import Struct
 
-from edges.web.answers import Accepted, FieldError
-from edges.web.bodies import JsonAnswer, read_body
-from edges.web.problems import Problem, bad_fields, field_error, problem_answers
+from edges.web.answers import Accepted
+from edges.web.bodies import JsonAnswer, read_plain_body
+from edges.web.posted import REGISTRATION, Posted, read_posted, to_registration
+from edges.web.problems import Problem, problem_answers
 from edges.web.services import Opened
-from edges.web.webhooks import BadSignature, SignedHeaders, signed_headers, verify
-from models.channels import listed_channel
-from models.codes import normalise_code
-from models.errors import BadCode
-from models.events import DeviceMetadata, Instant, Registration, Status, encode_event, is_too_much
+from edges.web.webhooks import BadSignature, signed_headers, verify
+from models.events import encode_event
 from models.identifiers import NAMESPACE, canonical_uuid, is_uuid
 from models.topics import REGISTRATIONS
 from process.fault_points import fault_point
-
-
-class PostedRegistration(Struct, frozen=True, gc=False, kw_only=True):
-    """A Registration as it is posted: what the webhook itself says may be left out."""
-
-    referral_code: str
-    new_member_id: UUID
-    status: Status
-    attribution_id: UUID | None = None
-    """Without it: the webhook's id if that is a UUID, else derived from it."""
-    occurred_at: Instant | None = None
-    """Without it: the webhook's time."""
-    org_id: UUID | None = None
-    """If it is given, the organisation of the address."""
-    device_metadata: DeviceMetadata | None = None
-
-
-_decode: Final = msgspec.json.Decoder(PostedRegistration).decode
 
 
 @post(
@@ -65,18 +44,23 @@ _decode: Final = msgspec.json.Decoder(PostedRegistration).decode
 )
 async def take_registration(request: Request[Any, Any, Any], services: Opened, org_id: FromPath[str]) -> JsonAnswer:
     """Verify, publish, and answer when the brokers have it."""
-    headers = request.scope["headers"]
-    for name, _ in headers:
-        if name == b"content-encoding":
-            raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body as it is, without Content-Encoding")
-    body = await read_body(request)
+    body = await read_plain_body(request)
     org_id = canonical_uuid(org_id)
     try:
-        signed = signed_headers(headers)
+        signed = signed_headers(request.scope["headers"])
         verify(signed, body, await services.webhook_secrets.good(org_id), now_s=time.time())
     except BadSignature as fault:
         raise Problem(HTTPStatus.UNAUTHORIZED, str(fault)) from None
-    registration = read_registration(body, org_id, signed, services.settings.channels)
+    posted = read_posted(REGISTRATION, body, org_id, now=datetime.now(UTC))
+    event_id = _event_id(org_id, signed.id)
+    registration = to_registration(
+        posted,
+        org_id,
+        attribution_id=str(posted.attribution_id or event_id),
+        occurred_at=posted.occurred_at
+        or await services.first_attempts.sent_at(org_id, _attempted(event_id, posted), signed.sent_s),
+        channels=services.settings.channels,
+    )
     fault_point("ingest.verified")
     await services.producer.produce(
         REGISTRATIONS.full_name(services.settings.topic_prefix),
@@ -88,47 +72,16 @@ async def take_registration(request: Request[Any, Any, Any], services: Opened, o
     return JsonAnswer(msgspec.json.encode(answer), status=HTTPStatus.ACCEPTED)
 
 
-def read_registration(body: bytes, org_id: str, signed: SignedHeaders, channels: tuple[str, ...]) -> Registration:
-    """Return the event that a verified webhook asks to publish; of the device only the channel, if it is of the list.
-
-    Raises Problem, 422, which names the field.
-    """
-    try:
-        if is_too_much(body):
-            raise bad_fields(FieldError(field="body", message="is nested too deep"))
-        posted = _decode(body)
-        code = normalise_code(posted.referral_code)
-    except msgspec.ValidationError as fault:
-        raise bad_fields(field_error(fault)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise bad_fields(FieldError(field="body", message="is not JSON in UTF-8")) from None
-    except BadCode:
-        message = "is not 8 to 12 characters of Crockford's base32 alphabet"
-        raise bad_fields(FieldError(field="referral_code", message=message)) from None
-    if posted.org_id is not None and str(posted.org_id) != org_id:
-        raise bad_fields(FieldError(field="org_id", message="is not the organisation of the address"))
-    return Registration(
-        attribution_id=str(posted.attribution_id) if posted.attribution_id else _attribution_id(org_id, signed.id),
-        referral_code=code,
-        new_member_id=str(posted.new_member_id),
-        status=posted.status,
-        occurred_at=posted.occurred_at or datetime.fromtimestamp(signed.sent_s, UTC),
-        org_id=org_id,
-        device_metadata=_channel_alone(posted.device_metadata, channels),
-    )
-
-
-def _attribution_id(org_id: str, webhook_id: bytes) -> str:
+def _event_id(org_id: str, webhook_id: bytes) -> str:
     """Return the event's id that follows from the webhook's, so that a retry has the same."""
     text = webhook_id.decode("ascii")
     return canonical_uuid(text) if is_uuid(text) else str(uuid5(NAMESPACE, f"{org_id}:{text}"))
 
 
-def _channel_alone(device: DeviceMetadata | None, channels: tuple[str, ...]) -> DeviceMetadata | None:
-    if device is None or device.share_channel is None:
-        return None
-    channel = listed_channel(device.share_channel, channels)
-    return None if channel is None else DeviceMetadata(share_channel=channel)
+def _attempted(event_id: str, posted: Posted) -> str:
+    """Return what is the same of two attempts, and of no others: some senders give everything one id."""
+    text = f"{event_id}:{posted.referral_code}:{posted.new_member_id}:{posted.status}"
+    return str(uuid5(NAMESPACE, text))
 
 
 HANDLERS: Final = [take_registration]

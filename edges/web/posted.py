@@ -1,0 +1,159 @@
+"""Registrations as they are posted: what a webhook and what the onboarding screen may say, and the event of it.
+
+What is certain is taken though it is not as described, what is not is 422 with the field (`models.received`). The
+usual body is decoded once and pays for none of that.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from edges.web.answers import FieldError
+from edges.web.problems import bad_fields, field_error
+from models.channels import listed_channel
+from models.codes import CANONICAL_CODE
+from models.events import AHEAD_MAX, DeviceMetadata, Instant, Registration, Status, is_too_much
+from models.identifiers import canonical_uuid
+from models.received import BadField, may_say_twice, quoted, read_object, repaired
+from models.tolerance import EARLIEST
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+class PostedRegistration(Struct, frozen=True, gc=False, kw_only=True):
+    """A Registration as it is posted: what the webhook itself says may be left out."""
+
+    referral_code: str
+    new_member_id: UUID
+    status: Status
+    """May be left out where there is nothing but fields of this list: code and member alone are a confirmation."""
+    attribution_id: UUID | None = None
+    """Without it: the webhook's id if that is a UUID, else derived from it."""
+    occurred_at: Instant | None = None
+    """When it happened. Without it: when the webhook was first sent, however often it is sent again."""
+    org_id: UUID | None = None
+    """If it is given, the organisation of the address."""
+    device_metadata: DeviceMetadata | None = None
+
+
+class PostedSignup(Struct, frozen=True, gc=False, kw_only=True):
+    """A member who is coming, as the onboarding screen posts him: it is no confirmation and cannot be one."""
+
+    referral_code: str
+    new_member_id: UUID
+    status: Literal["pending_signup"] = "pending_signup"
+    attribution_id: UUID | None = None
+    """Without it: derived from organisation, code and member, so that it is the same when it is posted again."""
+    occurred_at: Instant | None = None
+    """When it happened. Without it: when it was first posted."""
+    org_id: UUID | None = None
+    """If it is given, the organisation of the address."""
+    device_metadata: DeviceMetadata | None = None
+
+
+Posted: TypeAlias = PostedRegistration | PostedSignup
+
+
+class _ExactRegistration(PostedRegistration, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """As described, and nothing beside it that might say otherwise."""
+
+
+class _ExactSignup(PostedSignup, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """The same."""
+
+
+class Reading(NamedTuple):
+    """How bodies of one kind are read."""
+
+    kind: type[Posted]
+    exact: msgspec.json.Decoder[Any]
+    alone: Status
+    """What code and member alone mean."""
+
+
+REGISTRATION: Final = Reading(PostedRegistration, msgspec.json.Decoder(_ExactRegistration), "confirmed")
+SIGNUP: Final = Reading(PostedSignup, msgspec.json.Decoder(_ExactSignup), "pending_signup")
+
+_FIELDS: Final = PostedRegistration.__struct_fields__
+_QUOTED: Final = quoted((*_FIELDS, "share_channel"))
+_IDS: Final = ("new_member_id", "attribution_id")
+_NO_IDS: Final = (UUID(int=0), UUID(int=(1 << 128) - 1))
+
+
+def read_posted(reading: Reading, body: bytes, org_id: str, *, now: datetime) -> Posted:
+    """Return what a body says, its code normalised; raise Problem, 422, which names the field."""
+    if is_too_much(body):
+        raise bad_fields(FieldError(field="body", message="is nested too deep"))
+    try:
+        posted = _read(reading, body)
+    except BadField as fault:
+        raise bad_fields(FieldError(field=fault.field, message=fault.message)) from None
+    except msgspec.ValidationError as fault:
+        raise bad_fields(field_error(fault)) from None
+    for name in _IDS:
+        found = getattr(posted, name)
+        if found in _NO_IDS:
+            raise bad_fields(FieldError(field=name, message="stands for an id that is not set; send the id"))
+    if posted.org_id is not None and str(posted.org_id) != org_id:
+        raise bad_fields(FieldError(field="org_id", message="is not the organisation of the address"))
+    if posted.occurred_at is not None and not EARLIEST <= posted.occurred_at <= now + AHEAD_MAX:
+        is_ahead = posted.occurred_at > now
+        message = (
+            "lies more than a day ahead of the clock here; check the sender's, and say when it happened"
+            if is_ahead
+            else "lies before there were referral links; leave it out where it is not known"
+        )
+        raise bad_fields(FieldError(field="occurred_at", message=message))
+    return posted
+
+
+def to_registration(
+    posted: Posted,
+    org_id: str,
+    *,
+    attribution_id: str,
+    occurred_at: datetime,
+    channels: Collection[str],
+) -> Registration:
+    """Return the event; of the device the channel alone, if it is of the list."""
+    return Registration(
+        attribution_id=attribution_id,
+        referral_code=posted.referral_code,
+        new_member_id=str(posted.new_member_id),
+        status=posted.status,
+        occurred_at=occurred_at,
+        org_id=canonical_uuid(org_id),
+        device_metadata=_channel_alone(posted.device_metadata, channels),
+    )
+
+
+def _read(reading: Reading, body: bytes) -> Posted:
+    """Return a body as described, or one that certainly means the same; raise BadField or msgspec's ValidationError."""
+    try:
+        posted: Posted = reading.exact.decode(body)
+        if CANONICAL_CODE.fullmatch(posted.referral_code) and not may_say_twice(body, _QUOTED):
+            return posted
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    given = read_object(body)
+    fields = repaired(given, _FIELDS)
+    if "status" not in fields:
+        if not fields.keys() <= set(_FIELDS):
+            raise BadField("status", "is required beside fields that are not known here: one of them may say it")
+        fields["status"] = reading.alone
+    elif reading.alone == "pending_signup" and fields["status"] not in (None, "pending_signup"):
+        raise BadField("status", "can only be pending_signup here; who confirms and withdraws posts a signed webhook")
+    return msgspec.convert(fields, reading.kind)
+
+
+def _channel_alone(device: DeviceMetadata | None, channels: Collection[str]) -> DeviceMetadata | None:
+    if device is None or device.share_channel is None:
+        return None
+    channel = listed_channel(device.share_channel, channels)
+    return None if channel is None else DeviceMetadata(share_channel=channel)
