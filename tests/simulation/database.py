@@ -251,12 +251,11 @@ class _CountsWork:
         return {code: owner for code, owner in self._work.codes.items() if code in codes or owner in owners}
 
     def insert_codes(self, events: Sequence[CodeIssued]) -> bool:
-        if self.issued_codes(events):
+        batch = {normalise_code(event.referral_code): owner_of_event(event) for event in events}
+        if self.issued_codes(events) or len(set(batch.values())) < len(events):
             return False
-        for event in events:
-            owner = owner_of_event(event)
-            self._work.codes[normalise_code(event.referral_code)] = owner
-            self._work.badges.mentors.add(owner)
+        self._work.codes |= batch
+        self._work.badges.mentors.update(batch.values())
         return True
 
     def put_counts(self, latest: Mapping[Owner, Counts]) -> None:
