@@ -121,10 +121,15 @@ def _letter(headers: Mapping[str, bytes | None]) -> Letter:
     return tuple(headers.get(f"__connect.errors.{name}") for name in names)
 
 
-def position_of(rows: Rows) -> dict[str, int]:
-    """Return where rows say that they stand."""
-    standing = decode_standing(rows[TABLES[0]].get(STANDING_KEY))
-    return {} if standing is None else standing.positions
+def positions_of(kafka: Kafka, options: EngineOptions, number: int) -> dict[str, int]:
+    """Return where a partition's rows say that they stand."""
+    log = kafka.log(options.standing_changelog, number)
+    stable = log.stable
+    for entry in reversed(log.entries):
+        if entry.key == STANDING_KEY and entry.is_visible and entry.offset < stable:
+            standing = decode_standing(entry.value)
+            return {} if standing is None else standing.positions
+    return {}
 
 
 COMPARED = (MENTORS, MEMBERS, MOVES)

@@ -37,8 +37,6 @@ PARTITIONS: Final = (1, 1, 2)
 WORKERS: Final = 2
 ACTS_SHARE: Final = 0.35
 TEND_S: Final = 0.25
-LAST_FAULT: Final = 1_000
-"""A fault whose moment has not come by this turn does not happen."""
 SOURCE_TOPICS: Final = tuple(topic.full_name(PREFIX) for topic in SOURCES)
 RULES: Final = Rules(topic_prefix=PREFIX, thresholds=(1, 2, 4))
 
@@ -88,6 +86,7 @@ class Schedule:
             self.kafka.make_topic(self.shared.options.changelog(table), partitions, **{"cleanup.policy": "compact"})
         self.world = loop.start("world", lambda: None)
         self.workers: list[Process | None] = [None] * WORKERS
+        self._working: list[Worker | None] = [None] * WORKERS
         self.faults = Faults(self.random, loop, is_worker=lambda process: process in self.workers)
         self.shared.loses_fetches = self.faults.lost_fetches
         self.shared.draw = self.faults.answer
@@ -153,7 +152,8 @@ class Schedule:
             return
 
         def begin() -> None:
-            Worker(self.shared).run()
+            self._working[slot] = worker = Worker(self.shared)
+            worker.run()
 
         self.workers[slot] = self.loop.start(f"worker-{slot}", begin)
 
@@ -166,8 +166,11 @@ class Schedule:
             self._act_when_quiet()
             return
         for slot, process in enumerate(self.workers):
-            if process is not None and process.is_dead:
-                self.workers[slot] = None
+            if process is not None and not process.is_dead:
+                if (worker := self._working[slot]) is not None:
+                    worker.note_refusals()
+            elif process is not None:
+                self.workers[slot] = self._working[slot] = None
                 loop.call_later(self.random.choice((0.1, 0.3, 1.0)), self._start, slot)
 
     # -- an act, and what is decided about it ------------------------------------------------------------------
@@ -254,19 +257,17 @@ class Schedule:
             or not self._has_acted
             or self.shared.refused
             or kafka.unwritten
-            or (self.faults.faults and self.loop.turns < LAST_FAULT)
+            or any(known.is_open for known in kafka.coordinated.values())
         ):
             return False
         offsets = kafka.group(self.shared.options.app_id).offsets
         for topic in SOURCE_TOPICS:
             for number, log in enumerate(kafka.topics[topic].logs):
-                if log.undecided or log.read(offsets.get((topic, number), (0, ""))[0], 1)[0]:
+                if log.has_more(offsets.get((topic, number), (0, ""))[0]):
                     return False
-        if any(log.undecided for topic in kafka.topics.values() for log in topic.logs):
-            return False
-        return all(self._is_read(number) for number in range(self.partitions))
+        return all(self._is_read(number) for number in range(self.partitions)) and self.faults.is_over()
 
     def _is_read(self, number: int) -> bool:
         """Tell whether a partition's rows say that everything was read: the group's offsets anybody may have set."""
-        positions = oracle.position_of(oracle.changelog_rows(self.kafka, self.shared.options, number))
-        return all(not self.kafka.log(topic, number).read(positions.get(topic, 0), 1)[0] for topic in SOURCE_TOPICS)
+        positions = oracle.positions_of(self.kafka, self.shared.options, number)
+        return all(not self.kafka.log(topic, number).has_more(positions.get(topic, 0)) for topic in SOURCE_TOPICS)
