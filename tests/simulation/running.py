@@ -111,13 +111,12 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-W", "ignore", "-m", "tests.simulation", *arguments]
 
 
-def run_side_by_side(first: int, count: int, processes: int, *, bug: str | None = None) -> tuple[int, Sequence[str]]:
+def run_side_by_side(first: int, count: int, processes: int) -> tuple[int, Sequence[str]]:
     """Run a range of seeds in several processes; return how many schedules ran, and the output of those that failed."""
     share = -(-count // processes)
-    more = [] if bug is None else ["--bug", bug]
     running = [
         subprocess.Popen(
-            command("--first", str(first + at * share), "--seeds", str(min(share, count - at * share)), *more),
+            command("--first", str(first + at * share), "--seeds", str(min(share, count - at * share))),
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
@@ -134,6 +133,6 @@ def run_side_by_side(first: int, count: int, processes: int, *, bug: str | None 
     return ran, failed
 
 
-def run_one_aside(seed: int) -> str:
-    """Run one schedule in a process of its own, and return everything that happened in it."""
-    return subprocess.run(command("--seed", str(seed)), cwd=ROOT, capture_output=True, text=True, check=False).stdout
+def output_of(*arguments: str) -> str:
+    """Run the simulation with these arguments, and return what it says."""
+    return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, check=False).stdout

@@ -14,7 +14,7 @@ from models.moves import forgotten
 from models.outgoing import AGAIN
 from models.topics import SOURCES, TOPICS
 from streams.beginning import Beginnings
-from streams.engine.batch import Rows
+from streams.engine.batch import Rows, Work
 from streams.engine.deciding import accept, rebuild
 from streams.engine.errors import EngineError
 from streams.engine.options import EngineOptions
@@ -27,6 +27,7 @@ from tests.simulation.faults import Faults
 from tests.simulation.kafka import Kafka, Transaction
 from tests.simulation.loop import Process, SimulatedLoop, Stuck
 from tests.simulation.membership import Coordinator
+from tests.simulation.poisoned import PoisonedWork
 from tests.simulation.substitutes import VIRTUAL
 from tests.simulation.verdict import look
 from tests.simulation.worker import Cluster, Worker
@@ -73,7 +74,7 @@ class Schedule:
         self.attribution = Attribution(RULES, partitions=partitions)
         options = replace(
             make_options(partitions),
-            begin_work=self.attribution.begin,
+            begin_work=self._begin_work,
             set_aside=self.attribution.set_aside,
             now_ms=lambda: VIRTUAL.time_ns() // 1_000_000,
         )
@@ -102,6 +103,7 @@ class Schedule:
         self._undecided: set[int] = set()
         self._operator: Process | None = None
         self.arrivals = draw_arrivals(self.random, partitions)
+        self._fails_now_and_then = self.random.random() < 0.1
         self._to_come = len(self.arrivals)
 
     def run(self) -> None:
@@ -246,6 +248,12 @@ class Schedule:
     def _strike(self) -> None:
         self.faults.at_turn([process for process in self.workers if process is not None and not process.is_dead])
         self.loop.alarm = self.faults.first_turn
+
+    def _begin_work(self, rows: Rows, number: int) -> Work:
+        return PoisonedWork(self.attribution, rows, partition=number, fails=self._fails)
+
+    def _fails(self) -> bool:
+        return self._fails_now_and_then and self.loop.random.random() < 0.3
 
     def _begin(self, options: EngineOptions, numbers: Collection[int]) -> Mapping[int, Rows]:
         return Beginnings(options, PREFIX)(numbers)

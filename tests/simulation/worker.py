@@ -153,6 +153,7 @@ class ConsumerStandIn:
             if tp in self.positions:
                 self.positions[tp] = offset
                 self._passed.pop(tp, None)
+        self.look()
 
     def look(self) -> None:
         """Fetch where there is something to be fetched."""
