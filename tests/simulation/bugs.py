@@ -258,7 +258,7 @@ def rows_changed_before_the_fold_failed() -> None:
 def failed_work_is_not_read_again() -> None:
     """Where the fold fails, what it had taken in before is thrown away with it, and not read once more."""
 
-    def rewind(self: SourcePartition, failed: RecordBatch | None = None) -> dict[str, int]:
+    def rewind(self: SourcePartition, _failed: RecordBatch | None = None) -> dict[str, int]:
         self.work = None
         return {}
 
