@@ -58,8 +58,10 @@ class FakeClients:
     def list_topics(self) -> SimpleNamespace:
         """Return the cluster's metadata."""
         if self.kafka.metadata is None:
-            topics = {name: _Metadata(_PARTITIONS[len(topic.numbers)]) for name, topic in self.kafka.topics.items()}
-            self.kafka.metadata = SimpleNamespace(topics=topics, brokers={0: None})
+            topics = self.kafka.topics.values()
+            self.kafka.metadata = _metadata(
+                tuple((each.name, len(each.logs), tuple(each.config.items())) for each in topics)
+            )
         return self.kafka.metadata
 
     def raise_drawn(self, point: str) -> None:
@@ -83,6 +85,14 @@ class _Metadata(NamedTuple):
 
 _PARTITIONS: Final = [dict.fromkeys(range(count), _Partition()) for count in range(17)]
 """By their number: of one replica each."""
+
+
+@cache
+def _metadata(topics: tuple[tuple[str, int, tuple[tuple[str, str], ...]], ...]) -> SimpleNamespace:
+    """Return one object for topics that are the same, in whichever schedule: name, partitions, configuration."""
+    return SimpleNamespace(
+        topics={name: _Metadata(_PARTITIONS[partitions]) for name, partitions, _ in topics}, brokers={0: None}
+    )
 
 
 class FakeProducer:

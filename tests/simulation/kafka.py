@@ -145,13 +145,12 @@ class Log:
 class Topic:
     """A topic, with an identity that another of its name does not have."""
 
-    __slots__ = ("config", "id", "logs", "name", "numbers")
+    __slots__ = ("config", "id", "logs", "name")
 
     def __init__(self, name: str, partitions: int, topic_id: str, config: dict[str, str]) -> None:
         self.name = name
         self.id = topic_id
         self.logs = [Log((name, number)) for number in range(partitions)]
-        self.numbers: dict[int, None] = dict.fromkeys(range(partitions))
         self.config = {"cleanup.policy": "delete", **config}
 
 
