@@ -28,6 +28,7 @@ from tests.simulation.membership import Coordinator
 
 HEARTBEAT_S: Final = 0.2
 POLL_S: Final = 0.1
+WATCHDOG_S: Final = 3.0
 RECORDS_MAX: Final = 8
 QUEUE: Final = 4
 
@@ -208,6 +209,7 @@ class Worker:
         self.consumer_generation_id = -1
         loop = shared.loop
         self._process = loop.current
+        self._well_s = loop.now
         pause = partial(loop.pause, loop.current)
         clients = FakeClients(shared.kafka, pause=pause, draw=shared.draw)
         options = replace(
@@ -267,6 +269,14 @@ class Worker:
         if self.engine.is_accepting:
             self.shared.refused -= self.engine.partitions.keys()
             self.shared.refused.update(self.engine.refusals.numbers)
+
+    def watch(self) -> None:
+        """Leave where the watchdog would: records that a failed fold waits for again do not come, a fetch was lost."""
+        now = self.shared.loop.now
+        if not any(partition._rewound for partition in self.engine.partitions.values()):
+            self._well_s = now
+        elif now - self._well_s > WATCHDOG_S:
+            self.shared.loop.kill(self._process)
 
     def _leave(self, error: Exception) -> None:
         self.shared.left.append(error)
