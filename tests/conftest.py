@@ -14,8 +14,11 @@ import psycopg
 import pytest
 
 from local import parts
+from local.parts import Kafka
+from local.parts.kafka import LocalKafka
 from process.settings import Settings, load_settings
 from sinks.migrate import migrate
+from tests.own_kafka import own_kafka
 from tests.web import as_web_login
 
 TEMPLATE = "referrals_template"
@@ -65,10 +68,24 @@ def topic_prefix() -> str:
 
 
 @pytest.fixture
-def settings(parts: parts.Parts, database_url: str, topic_prefix: str, tmp_path: Path) -> Settings:
+def own_broker(tmp_path: Path) -> Iterator[LocalKafka]:
+    """Give a Kafka that a test may take away, and to which its settings lead.
+
+    The shared one, with the topics of all tests, takes long to come back.
+    """
+    with own_kafka(LocalKafka, tmp_path / "kafka") as kafka:
+        yield kafka
+
+
+@pytest.fixture
+def settings(
+    request: pytest.FixtureRequest, parts: parts.Parts, database_url: str, topic_prefix: str, tmp_path: Path
+) -> Settings:
     """Give the settings of an installation that only this test uses."""
+    has_own = "own_broker" in request.fixturenames
+    kafka: Kafka = request.getfixturevalue("own_broker") if has_own else parts.kafka
     return load_settings(
-        bootstrap_servers=parts.bootstrap_servers,
+        bootstrap_servers=kafka.bootstrap_servers,
         database_url=database_url,
         topic_prefix=topic_prefix,
         app_id=f"{topic_prefix}streams",

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from local.parts.aot import cache_for
 from local.parts.jars import fetch
 from local.parts.kafka import LocalKafka
 from local.parts.running import Running, cache_dir
@@ -19,7 +20,8 @@ def own_kafka(kind: type[Kind], directory: Path) -> Iterator[Kind]:
     """Run one for the body, with its data in the directory."""
     running = Running(temporary_dir=None)
     jars = fetch(cache_dir() / "jars", url=None, announce=lambda _: None)
-    kafka = kind(directory, jars, durable=False, running=running)
+    aot_cache = cache_for(jars, cache_dir() / "aot", running=running, announce=lambda _: None)
+    kafka = kind(directory, jars, durable=False, running=running, aot_cache=aot_cache)
     try:
         kafka.prepare()
         kafka.start()

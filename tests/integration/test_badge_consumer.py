@@ -8,6 +8,7 @@ import time
 import pytest
 
 from local.parts import Parts
+from local.parts.kafka import LocalKafka
 from models.badges import SEEDED_DEFINITIONS, TEN_RECRUITS
 from models.topics import MILESTONES
 from process.settings import Settings
@@ -91,13 +92,13 @@ def test_stopped_while_postgres_is_away(installation: Installation, parts: Parts
         wait_until(lambda: installation.awards(MENTOR) == [1])
 
 
-def test_broker_restart(installation: Installation, parts: Parts) -> None:
+def test_broker_restart(installation: Installation, own_broker: LocalKafka) -> None:
     """Kafka is killed and comes back: the process stays and awards what is published then."""
     installation.publish(milestone(1))
     with installation.running("badges"):
         wait_until(lambda: installation.awards(MENTOR) == [1])
-        parts.kafka.kill()
-        parts.kafka.start()
+        own_broker.kill()
+        own_broker.start()
         installation.publish(milestone(5))
         wait_until(lambda: installation.awards(MENTOR) == [1, 5])
 

@@ -22,7 +22,7 @@ from confluent_kafka import Producer
 from edges.web.clicks import recorder as recorder_module
 from edges.web.clicks.recorder import ClickRecorder
 from edges.web.clicks.segments import decode_line, find_segments
-from local.parts import Parts
+from local.parts.kafka import LocalKafka
 from models.topics import CLICKS
 from operations.topics import create_topics
 from process.fault_points import VARIABLE
@@ -190,7 +190,7 @@ async def test_killed_again_and_again(installed: Settings) -> None:
     assert numbers_in_topic(installed) == Counter(kept)
 
 
-async def test_broker_away(installed: Settings, parts: Parts) -> None:
+async def test_broker_away(installed: Settings, own_broker: LocalKafka) -> None:
     """While the broker is away for longer than a transaction may last, clicks are kept; then each arrives once."""
     number = 0
     async with ClickRecorder(installed) as recorder:
@@ -206,12 +206,12 @@ async def test_broker_away(installed: Settings, parts: Parts) -> None:
         await record_for(0.5)
         recorder.record(CODE, str(number))
         number += 1
-        parts.kafka.kill()
+        own_broker.kill()
         try:
             await record_for(12)
             assert figure(recorder, "referrals_spool_bytes") > 0
         finally:
-            restarting = asyncio.create_task(asyncio.to_thread(parts.kafka.start))
+            restarting = asyncio.create_task(asyncio.to_thread(own_broker.start))
             await record_for(1)
             await restarting
         await until(lambda: is_published(recorder))

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import Producer
 from structlog.testing import capture_logs
 
-from local.parts import Parts
+from local.parts.kafka import LocalKafka
 from models.badges import decode_milestone
 from models.events import MilestoneReached, encode_event
 from models.topics import MILESTONES
@@ -211,7 +211,7 @@ def test_staying_keeps_the_partitions(make_source: Callable[..., KafkaSource], i
 
 
 def test_broker_that_is_away_is_told_of_once(
-    make_source: Callable[[], KafkaSource], installation: Installation, parts: Parts
+    make_source: Callable[[], KafkaSource], installation: Installation, own_broker: LocalKafka
 ) -> None:
     """The source says once that Kafka is away and once that it is back, and then reads on."""
     source = make_source()
@@ -219,9 +219,9 @@ def test_broker_that_is_away_is_told_of_once(
     installation.publish(milestone(1))
     read(source, 1)
     with capture_logs() as logs:
-        parts.kafka.kill()
+        own_broker.kill()
         wait_until(lambda: bool(source.poll(0.1)) or any(log["event"] == "kafka.unreachable" for log in logs))
-        parts.kafka.start()
+        own_broker.start()
         wait_until(lambda: bool(source.poll(0.1)) or any(log["event"] == "kafka.back" for log in logs))
     installation.publish(milestone(5))
     wait_until(lambda: 5 in thresholds(source.poll(0.1)))  # the first may come again before it

@@ -68,23 +68,13 @@ ISSUED = ("codes", {"referral_code": CODE, "org_id": ORG, "mentor_id": MENTOR, "
 
 
 def test_up_runs_every_component_until_sigterm(tmp_path: Path) -> None:
-    """A component and Kafka are killed, what is then published becomes an award; SIGTERM stops everything with 0."""
+    """A component and Kafka are killed, what is then published becomes an award; SIGTERM stops everything with 0.
+
+    Meanwhile its data directory is in use: another start on it is refused, with the process that uses it.
+    """
     with command("up", "--json", f"--data-dir={tmp_path}") as up:
         addresses = addresses_of(up)
         assert addresses.keys() == {"bootstrap_servers", "database_url", "web_url"}
-        up.component("badges").kill()
-        up.kafka().kill()
-        publish(addresses, ISSUED, confirmation())
-        wait_until(lambda: awards(addresses) == ["First recruit"])
-        status, rest = up.send(signal.SIGTERM)
-        assert (status, rest) == (0, "")
-        assert not up.left_running()
-
-
-def test_a_second_up_says_who_holds_the_data(tmp_path: Path) -> None:
-    """A data directory in use is refused, with the process that uses it."""
-    with command("up", "--json", f"--data-dir={tmp_path}") as up:
-        addresses_of(up)
         second = subprocess.run(
             [sys.executable, "-P", "-m", "commands", "up", f"--data-dir={tmp_path}"],
             cwd=ROOT,
@@ -94,7 +84,13 @@ def test_a_second_up_says_who_holds_the_data(tmp_path: Path) -> None:
         )
         assert second.returncode == 1
         assert f"in use by process {up.process.pid}" in second.stderr
-        assert up.send(signal.SIGTERM)[0] == 0
+        up.component("badges").kill()
+        up.kafka().kill()
+        publish(addresses, ISSUED, confirmation())
+        wait_until(lambda: awards(addresses) == ["First recruit"])
+        status, rest = up.send(signal.SIGTERM)
+        assert (status, rest) == (0, "")
+        assert not up.left_running()
 
 
 def test_the_start_after_a_sigkill_goes_on(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ import pytest
 
 from edges.web import webhooks
 from edges.web.database import PATIENCE_S
-from local.parts import Parts
 from local.parts.kafka import LocalKafka
 from operations.topics import create_topics
 from process.settings import Settings
@@ -93,17 +92,18 @@ async def test_the_server_is_killed_and_the_sender_tries_again(
     assert {record["attribution_id"] for record in found} == {answer.json()["attributionId"]}
 
 
-async def test_kafka_is_away_and_comes_back(web: Web, sender: Sender, settings: Settings, parts: Parts) -> None:
+async def test_kafka_is_away_and_comes_back(
+    web: Web, sender: Sender, settings: Settings, own_broker: LocalKafka
+) -> None:
     """While no broker acknowledges it is 503 with Retry-After; afterwards 202, without a restart."""
-    assert isinstance(parts.kafka, LocalKafka)
     accepted = [await sender.post(web, posted(), webhook_id="msg_before")]
-    parts.kafka.kill()
+    own_broker.kill()
     try:
         refused = await asyncio.gather(*(sender.post(web, posted()) for _ in range(3)))
         ready = await web.get("/health/ready")
         live = await web.get("/health/live")
     finally:
-        await asyncio.to_thread(parts.kafka.start)
+        await asyncio.to_thread(own_broker.start)
     for answer in refused:
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0

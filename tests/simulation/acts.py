@@ -157,9 +157,9 @@ class Actor:
 
     def changelog_deletes(self, outcome: Outcome) -> None:
         """Let a changelog's clean-up policy be a wrong one for a while."""
-        config = self._kafka.topics[self._options.changelog(self._random.choice(self._options.tables))].config
-        config["cleanup.policy"] = "compact,delete"
-        outcome.undo = lambda: config.update(COMPACTED)
+        name = self._options.changelog(self._random.choice(self._options.tables))
+        self._kafka.configure(name, **{"cleanup.policy": "compact,delete"})
+        outcome.undo = lambda: self._kafka.configure(name, **COMPACTED)
 
     def app_renamed(self, outcome: Outcome) -> None:
         """Give the application another id, and its changelogs."""
@@ -214,7 +214,7 @@ class Actor:
         return self._random.randrange(self._options.partitions)
 
     def _positions(self, number: int) -> dict[str, int]:
-        return oracle.position_of(oracle.changelog_rows(self._kafka, self._options, number))
+        return oracle.positions_of(self._kafka, self._options, number)
 
 
 _ACTS: Final[dict[Act, Callable[[Actor, Outcome], None]]] = {act: getattr(Actor, act.name.lower()) for act in Act}

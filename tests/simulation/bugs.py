@@ -14,6 +14,8 @@ from uuid import UUID
 from msgspec import structs
 
 from models import milestones
+from models.attribution import Attribution
+from models.changes import Changes
 from sinks import sink_task
 from sinks.badge_awarder import BadgeAwarder
 from sinks.positions import NOWHERE
@@ -21,6 +23,7 @@ from streams.engine import engine, takeover
 from streams.engine.batch import RecordBatch
 from streams.engine.epoch import Epoch
 from streams.engine.errors import CommitFailed
+from streams.engine.isolation import Isolation
 from streams.engine.options import EngineOptions
 from streams.engine.partition import SourcePartition
 from streams.engine.producer import TransactionalProducer
@@ -213,6 +216,53 @@ def offsets_do_not_follow() -> None:
 def announced_again() -> None:
     """A state that begins anew does not ask what was announced before."""
     _replace(schedule, "Beginnings", lambda *_: lambda _: {})
+
+
+@_bug
+def set_aside_in_silence() -> None:
+    """A record at which the fold fails is passed, and nobody is told."""
+    _replace(Attribution, "set_aside", lambda *_: Changes())
+
+
+@_bug
+def batch_set_aside_whole() -> None:
+    """Where the fold fails, everything in the batch is set aside."""
+
+    def take(self: Isolation, batch: RecordBatch, take: Callable[[RecordBatch], None]) -> None:
+        try:
+            take(batch)
+        except ArithmeticError as error:
+            for part in batch.alone():
+                self._set_aside(part, error)
+
+    _replace(Isolation, "take", take)
+
+
+@_bug
+def rows_changed_before_the_fold_failed() -> None:
+    """What a batch changes is noted before it is known that the fold ends well."""
+
+    def take(self: Isolation, batch: RecordBatch, take: Callable[[RecordBatch], None]) -> None:
+        def take_half(whole: RecordBatch) -> None:
+            if len(whole) > 1:
+                for part in list(whole.alone())[:-1]:
+                    take(part)
+            take(whole)
+
+        original(self, batch, take_half)
+
+    original = _replace(Isolation, "take", take)
+
+
+@_bug
+def failed_work_is_not_read_again() -> None:
+    """Where the fold fails, what it had taken in before is thrown away with it, and not read once more."""
+
+    def rewind(self: SourcePartition, _failed: RecordBatch | None = None) -> dict[str, int]:
+        self.work = None
+        return {}
+
+    _replace(SourcePartition, "rewind", rewind)
 
 
 @_bug

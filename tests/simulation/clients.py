@@ -1,13 +1,14 @@
 """confluent-kafka's clients on the Kafka in memory: those of their methods that the engine uses, with their answers.
 
-Before each request they `pause`, so that others may come in between; the caller may draw a fault there. Without a
-scheduler, in the suite, `pause` writes the markers that are due.
+Before each request they `pause`, so that others may come in between, but for what does not change while anybody works:
+topics. The caller may draw a fault there. Without a scheduler, in the suite, `pause` writes the markers that are due.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +19,9 @@ from models.partitioning import partition_of
 from tests.simulation.kafka import COMMITTED, OPEN, Data, Entry, Kafka, Log, Place
 
 EARLIEST: Final = -2
+BATCHES: Final = 3
+"""Partitions of which a request to produce has records."""
+
 Pause = Callable[[str], None]
 Draw = Callable[[str], KafkaException | None]
 
@@ -53,9 +57,12 @@ class FakeClients:
 
     def list_topics(self) -> SimpleNamespace:
         """Return the cluster's metadata."""
-        self.pause("metadata")
-        topics = {name: _Metadata(_PARTITIONS[len(topic.numbers)]) for name, topic in self.kafka.topics.items()}
-        return SimpleNamespace(topics=topics, brokers={0: None})
+        if self.kafka.metadata is None:
+            topics = self.kafka.topics.values()
+            self.kafka.metadata = _metadata(
+                tuple((each.name, len(each.logs), tuple(each.config.items())) for each in topics)
+            )
+        return self.kafka.metadata
 
     def raise_drawn(self, point: str) -> None:
         """Fail where a fault is drawn."""
@@ -78,6 +85,14 @@ class _Metadata(NamedTuple):
 
 _PARTITIONS: Final = [dict.fromkeys(range(count), _Partition()) for count in range(17)]
 """By their number: of one replica each."""
+
+
+@cache
+def _metadata(topics: tuple[tuple[str, int, tuple[tuple[str, str], ...]], ...]) -> SimpleNamespace:
+    """Return one object for topics that are the same, in whichever schedule: name, partitions, configuration."""
+    return SimpleNamespace(
+        topics={name: _Metadata(_PARTITIONS[partitions]) for name, partitions, _ in topics}, brokers={0: None}
+    )
 
 
 class FakeProducer:
@@ -184,10 +199,11 @@ class FakeProducer:
                 self._kafka.end(self._id, self._epoch, committed=False)
 
     def _send(self) -> None:
-        for place, records in list(self._buffer.items()):
-            self._clients.pause("produce")
-            self._check_begun()
-            self._clients.raise_drawn("produce")
+        for at, (place, records) in enumerate(list(self._buffer.items())):
+            if at % BATCHES == 0:
+                self._clients.pause("produce")
+                self._check_begun()
+                self._clients.raise_drawn("produce")
             transaction = self._transaction() if self._id else None
             log = self._kafka.log(*place)
             for record in records:
@@ -328,6 +344,11 @@ class _Entry(NamedTuple):
     source: ConfigSource = ConfigSource.DYNAMIC_TOPIC_CONFIG
 
 
+@cache
+def _entry(value: str) -> _Entry:
+    return _Entry(value)
+
+
 class FakeAdmin:
     """What the engine asks of an administrator."""
 
@@ -353,15 +374,13 @@ class FakeAdmin:
 
     def describe_configs(self, resources: Sequence[Any], **_: Any) -> dict[Any, _Answer]:
         """Return topics' configuration."""
-        self._clients.pause("configs")
         return {
-            each: _Answer({key: _Entry(value) for key, value in self._topic(each.name).config.items()})
+            each: _Answer({item[0]: _entry(item[1]) for item in self._topic(each.name).config.items()})
             for each in resources
         }
 
     def describe_topics(self, topics: Any, **_: Any) -> dict[str, _Answer]:
         """Return topics' identities."""
-        self._clients.pause("topics")
         return {name: _Answer(SimpleNamespace(topic_id=self._topic(name).id)) for name in topics.topic_names}
 
     def list_offsets(self, asked: Mapping[TopicPartition, Any], **_: Any) -> dict[TopicPartition, _Answer]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from msgspec import structs
 
@@ -29,8 +29,7 @@ LOST: Final = "lost"
 UNKNOWN: Final = "unknown"
 
 
-@dataclass(frozen=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A row of the positions."""
 
     claim: int
@@ -132,7 +131,7 @@ class SimulatedPositions:
         with self._session.transaction() as work:
             for place in sorted(places):
                 before = work.positions.get((self._consumer, place), Claimed(-1))
-                row = work.positions[self._consumer, place] = replace(before, claim=before.claim + 1)
+                row = work.positions[self._consumer, place] = before._replace(claim=before.claim + 1)
                 claims[place], at[place] = row.claim, row.next
                 if row.next is not None:
                     found[place] = Position(row.next, row.topic_id, row.read_before)
@@ -175,9 +174,9 @@ class SimulatedPositions:
                 fenced.add(place)
                 continue
             start = (starts or {}).get(place)
-            moved = replace(row, next=row.next if offset is None else offset)
+            moved = row if offset is None else row._replace(next=offset)
             if start is not None:
-                moved = replace(moved, topic_id=start.topic_id, read_before=start.read_before)
+                moved = moved._replace(topic_id=start.topic_id, read_before=start.read_before)
             work.positions[self._consumer, place] = moved
         if fenced:
             raise Fenced(fenced)
@@ -251,12 +250,11 @@ class _CountsWork:
         return {code: owner for code, owner in self._work.codes.items() if code in codes or owner in owners}
 
     def insert_codes(self, events: Sequence[CodeIssued]) -> bool:
-        if self.issued_codes(events):
+        batch = {normalise_code(event.referral_code): owner_of_event(event) for event in events}
+        if self.issued_codes(events) or len(set(batch.values())) < len(events):
             return False
-        for event in events:
-            owner = owner_of_event(event)
-            self._work.codes[normalise_code(event.referral_code)] = owner
-            self._work.badges.mentors.add(owner)
+        self._work.codes |= batch
+        self._work.badges.mentors.update(batch.values())
         return True
 
     def put_counts(self, latest: Mapping[Owner, Counts]) -> None:

@@ -19,6 +19,7 @@ from tests.factories import (
     uuid,
 )
 from tests.simulation.kafka import Data, Place
+from tests.simulation.poisoned import AT_ONCE, AT_THE_END
 
 CODES: Final = tuple(f"KAT{number:05}" for number in range(6))
 STATUSES: Final = ("confirmed", "confirmed", "confirmed", "pending", "rejected")
@@ -39,6 +40,11 @@ _REGISTRATIONS: Final = {
     for status in set(STATUSES)
     for minute in range(MINUTES)
 }
+_RIGHT: Final = (
+    (CODES_TOPIC, _ISSUES),
+    (CLICKS_TOPIC, {code: _CLICKS[code, CHANNELS[0]] for code in CODES}),
+    (REGISTRATIONS_TOPIC, {code: _REGISTRATIONS[code, 0, "confirmed", 0] for code in CODES}),
+)
 
 
 class Arrival(NamedTuple):
@@ -62,8 +68,11 @@ def draw_arrivals(randomness: random.Random, partitions: int) -> list[Arrival]:
             values.append((REGISTRATIONS_TOPIC, code, _REGISTRATIONS[code, member, status, minute]))
         elif kind < 0.9:
             values.append((CLICKS_TOPIC, code, _CLICKS[code, randomness.choice(CHANNELS)]))
-        elif kind < 0.95:
+        elif kind < 0.94:
             values.append((randomness.choice((CLICKS_TOPIC, REGISTRATIONS_TOPIC)), code, b"{"))
+        elif kind < 0.96:
+            topic, right = randomness.choice(_RIGHT)
+            values.append((topic, code, randomness.choice((AT_ONCE, AT_THE_END)) + right[code]))
         else:
             values.append((CODES_TOPIC, code, _TAKEN[code]))
     arrivals = []

@@ -11,8 +11,11 @@ from confluent_kafka import KafkaError, KafkaException
 
 from tests.simulation.loop import Process, SimulatedLoop
 
-TURNS: Final = 800
+TURNS: Final = 400
 """Moments of a schedule at which something may happen; the end is left alone, so that the work can be ended."""
+
+SETTLES: Final = 60
+"""Turns after the last fault before a schedule may end: what it has struck begins again, and must find all in order."""
 
 STEPS: Final = (
     "init", "committed", "load", "ends", "engine.loading", "engine.folded", "engine.begun", "engine.produced",
@@ -27,7 +30,7 @@ SINK_STEPS: Final = (
 
 KILL: Final = "kill"
 SLEEP: Final = "sleep"
-SLEEPS_S: Final = (0.03, 0.3, 0.9, 2.0, 6.0)
+SLEEPS_S: Final = (0.03, 0.3, 0.9, 2.0, 3.0)
 """Shorter and longer than a session, a rebalance and a transaction may take."""
 
 
@@ -82,6 +85,7 @@ class Faults:
         self._is_worker = is_worker
         self._visits: dict[str, int] = {}
         self._asked: dict[str, int] = {}
+        self._last_turn = -SETTLES
         self.faults: list[Fault] = []
         self.refusals: list[Refusal] = []
         self.lost_fetches = int(randomness.random() < 0.1)
@@ -120,6 +124,18 @@ class Faults:
                     self._do(fault, self._random.choice(workers))
                 return
 
+    def is_over(self) -> bool:
+        """Tell whether nothing more happens, once the work is done.
+
+        What is drawn for a later turn comes now, one after the other; not what waits for a step that nobody comes to.
+        """
+        for at, fault in enumerate(self.faults):
+            if fault.turn:
+                self.faults[at] = fault._replace(turn=1)
+                self._loop.alarm = 1
+                return False
+        return self._loop.turns - self._last_turn >= SETTLES
+
     def answer(self, point: str) -> KafkaException | None:
         """Give the answer that is drawn for what is asked."""
         if not self.refusals:
@@ -132,6 +148,7 @@ class Faults:
         return None
 
     def _do(self, fault: Fault, process: Process) -> None:
+        self._last_turn = self._loop.turns
         if self._loop.trace is not None:
             self._loop.trace.append(f"{self._loop.now:8.3f} {process.name} {fault.what.upper()} {fault.seconds}")
         if fault.what == KILL:

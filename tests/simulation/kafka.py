@@ -6,7 +6,10 @@ partition by partition, as its markers are written; offsets in a transaction are
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from types import SimpleNamespace
 from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
@@ -62,6 +65,7 @@ class Entry:
         return not self.is_marker and (self.transaction is None or self.transaction.outcome is COMMITTED)
 
 
+_offset: Final = attrgetter("offset")
 _MARKER: Final = Data(None, None, [], -1)
 
 
@@ -98,9 +102,10 @@ class Log:
         stable = self.stable if committed else self.end
         found: list[Entry] = []
         at = max(position, self.first)
-        for entry in self.entries:
-            if entry.offset < at:
-                continue
+        if at >= stable:
+            return found, at
+        entries = self.entries
+        for entry in entries[bisect_left(entries, at, key=_offset) :] if at > self.first else entries:
             if entry.offset >= stable:
                 break
             if entry.is_visible or (not committed and not entry.is_marker):
@@ -111,6 +116,10 @@ class Log:
         else:
             at = max(at, stable)
         return found, at
+
+    def has_more(self, position: int) -> bool:
+        """Tell whether there is a committed record at a position or after it."""
+        return position < self.stable and bool(self.read(position, 1)[0])
 
     def delete_before(self, offset: int) -> None:
         """Delete the records before an offset, as retention does."""
@@ -136,13 +145,12 @@ class Log:
 class Topic:
     """A topic, with an identity that another of its name does not have."""
 
-    __slots__ = ("config", "id", "logs", "name", "numbers")
+    __slots__ = ("config", "id", "logs", "name")
 
     def __init__(self, name: str, partitions: int, topic_id: str, config: dict[str, str]) -> None:
         self.name = name
         self.id = topic_id
         self.logs = [Log((name, number)) for number in range(partitions)]
-        self.numbers: dict[int, None] = dict.fromkeys(range(partitions))
         self.config = {"cleanup.policy": "delete", **config}
 
 
@@ -166,6 +174,11 @@ class Coordinated:
         self.timeout_s = 60.0
         self.transaction: Transaction | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a transaction that is not decided."""
+        return self.transaction is not None and self.transaction.outcome is OPEN
+
 
 class Kafka:
     """A cluster."""
@@ -177,6 +190,8 @@ class Kafka:
         self.coordinated: dict[str, Coordinated] = {}
         self.unwritten: list[tuple[Transaction, Log | Group]] = []
         """Markers that are decided and not written."""
+        self.metadata: SimpleNamespace | None = None
+        """What clients have made of the topics, until one of them changes."""
         self._topics_made = 0
 
     # -- topics ------------------------------------------------------------------------------------------------
@@ -185,17 +200,24 @@ class Kafka:
         """Make a topic."""
         if name in self.topics:
             raise KafkaException(KafkaError(KafkaError.TOPIC_ALREADY_EXISTS, name))
+        self.metadata = None
         self._topics_made += 1
         topic = self.topics[name] = Topic(name, partitions, f"id-{self._topics_made}", config)
         return topic
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic, with its records."""
+        self.metadata = None
         logs = self.topics.pop(name).logs
         for each in list(self.unwritten):
             if each[1] in logs:
                 self.unwritten.remove(each)
                 each[0].pending -= 1
+
+    def configure(self, name: str, **config: str) -> None:
+        """Change a topic's configuration."""
+        self.metadata = None
+        self.topics[name].config.update(config)
 
     def log(self, topic: str, number: int) -> Log:
         """Return a partition.

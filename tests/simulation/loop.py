@@ -9,11 +9,11 @@ could go on. Time is virtual: it moves a little with each turn, and to the next 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import math
 import random
 from collections import deque
 from collections.abc import Callable, Coroutine
+from heapq import heappop, heappush
 from typing import Any, Final
 
 from greenlet import getcurrent, greenlet
@@ -21,7 +21,10 @@ from greenlet import getcurrent, greenlet
 TURN_S: Final = 0.001
 """What a turn takes."""
 
-ASK_EVERY: Final = 50
+GOES_ON: Final = 0.6
+"""How often a process has a second round of its event loop before others have their turn."""
+
+ASK_EVERY: Final = 20
 TURNS_MAX: Final = 60_000
 
 
@@ -74,9 +77,22 @@ class Process:
 
 
 class Job(greenlet):
-    """What a process has handed to a thread."""
+    """What a process has handed to a thread; the greenlet is used again for others, also of other schedules."""
 
     process: Process
+    work: Callable[[], None]
+
+
+_IDLE: Final[list[Job]] = []
+
+
+def _work() -> None:
+    job = getcurrent()
+    while True:
+        job.work()
+        job.work = _nothing
+        _IDLE.append(job)
+        job.parent.switch()
 
 
 class SimulatedLoop:
@@ -147,8 +163,8 @@ class SimulatedLoop:
             else:
                 future.set_result(result)
 
-        job = Job(run, self._scheduler)
-        job.process = process
+        job = _IDLE.pop() if _IDLE else Job(_work, self._scheduler)
+        job.process, job.work = process, run
         process.jobs.append(job)
         return future
 
@@ -205,47 +221,51 @@ class SimulatedLoop:
                 if turns > TURNS_MAX:
                     raise Stuck(f"not at an end after {turns} turns, {self.now:.0f} s")
 
-    def _turn(self) -> None:  # noqa: C901, PLR0912 - in one piece, because everything else waits for it
-        timers = self._timers
+    def _turn(self) -> None:  # noqa: C901 - in one piece, because everything else waits for it
+        timers, draw, background = self._timers, self._draw, self.background
         now = self.now + TURN_S
         while True:
             while timers and timers[0][0] <= now:
-                handle = heapq.heappop(timers)[2]
+                handle = heappop(timers)[2]
                 if not handle.is_cancelled and not handle.process.is_dead:
                     handle.process.ready.append(handle)
-            able: list[Process | Job] = []
+            able: list[Any] = []
             for process in self.processes:
-                if (process.ready or process.jobs) and process.asleep_until <= now:
-                    if process.ready:
-                        able.append(process)
+                if process.ready and process.asleep_until <= now:
+                    able.append(process)
+                if process.jobs and process.asleep_until <= now:
                     able += process.jobs
-            if self.background and int(self._draw() * (1 + len(able))) == 0:
-                self.now = now
-                self.turns += 1
-                self.on_background()
-                return
-            if not able:
-                if not timers:
-                    raise Stuck("nobody can go on, and nothing is waited for")
-                now = timers[0][0]
-                continue
-            break
+            if background and draw() * (1 + len(able)) < 1:
+                choice = None
+                break
+            if able:
+                choice = able[int(draw() * len(able))] if len(able) > 1 else able[0]
+                break
+            if not timers:
+                raise Stuck("nobody can go on, and nothing is waited for")
+            now = timers[0][0]
         self.now = now
         self.turns += 1
-        choice = able[int(self._draw() * len(able))] if len(able) > 1 else able[0]
-        if isinstance(choice, Job):
+        if choice is None:
+            self.on_background()
+        elif type(choice) is Job:
             self.current = process = choice.process
             process.jobs.remove(choice)
             choice.switch()
-            return
-        self.current = process = choice
+        else:
+            self.current = choice
+            self._run_ready(choice, rounds=1 + (draw() < GOES_ON))
+
+    def _run_ready(self, process: Process, *, rounds: int) -> None:
+        """Run what is ready now in one go, as an event loop does, and maybe what that has made ready."""
         ready = process.ready
-        for _ in range(len(ready)):  # what is ready now is run in one go, as an event loop does
-            handle = ready.popleft()
-            if not handle.is_cancelled:
-                handle.callback(*handle.arguments)
-                if process.is_dead or process.asleep_until > now:
-                    break
+        for _ in range(rounds):
+            for _ in range(len(ready)):
+                handle = ready.popleft()
+                if not handle.is_cancelled:
+                    handle.callback(*handle.arguments)
+                    if process.is_dead or process.asleep_until > self.now:
+                        return
 
     # -- what asyncio asks of a loop ---------------------------------------------------------------------------
 
@@ -268,7 +288,7 @@ class SimulatedLoop:
         del context
         handle = Handle(self.current, callback, args, when)
         self._timer_number += 1
-        heapq.heappush(self._timers, (when, self._timer_number, handle))
+        heappush(self._timers, (when, self._timer_number, handle))
         return handle
 
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any, context: Any = None) -> Any:
@@ -284,9 +304,8 @@ class SimulatedLoop:
         del context
         return asyncio.Task(coro, loop=self, name=name or "task")  # type: ignore[arg-type]  # the same
 
-    def get_debug(self) -> bool:
-        """Tell that nothing is checked beside the work."""
-        return False
+    get_debug = bool
+    """Tells that nothing is checked beside the work: `bool()` is False, and asyncio asks with each future."""
 
     def is_running(self) -> bool:
         """Tell that it runs."""

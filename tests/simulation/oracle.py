@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Any
 
 from msgspec import json, structs
 
 from models.attribution import Attribution
 from models.changes import MEMBERS, MENTORS, MOVES, TABLES
+from models.errors import Unprocessable
 from models.mentors import decode_mentor
 from models.outgoing import AGAIN, MOVED_FROM
 from streams.engine.batch import RecordBatch
 from streams.engine.options import EngineOptions
 from streams.engine.standing import STANDING_KEY, decode_standing
 from tests.simulation.kafka import Entry, Kafka, Log
+from tests.simulation.poisoned import is_poisoned
 
 Rows = dict[str, dict[bytes, bytes]]
 Letter = tuple[bytes | None, ...]
@@ -35,26 +38,34 @@ def fold_sources(
     attribution: Attribution, sources: Iterable[tuple[str, list[Entry]]], number: int, expected: Expected
 ) -> None:
     """Add what a partition's source records come to, folded topic by topic."""
-    rows = expected.rows
     for topic, records in sources:
-        if not records:
-            continue
-        batch = RecordBatch(topic, number, records, records[0].offset, records[-1].offset + 1, 0)
-        changes = attribution.fold(rows, batch, now_ms=0)
-        for table, changed in changes.rows.items():
-            for key, row in changed.items():
-                if row is None:
-                    rows[table].pop(key, None)
-                else:
-                    rows[table][key] = row
-        for record in changes.outgoing:
-            headers = dict(record.headers)
-            if record.topic == attribution.milestones:
-                expected.milestones[record.value or b""] += 1
-            elif record.topic == attribution.dead_letters:
-                expected.letters[_letter(headers)] += 1
-            elif MOVED_FROM in headers:  # else an issue that stands, written again: as often as somebody likes
-                expected.moved[headers[MOVED_FROM] or b""] += 1
+        for poisoned, run in groupby(records, key=lambda record: is_poisoned(record.value)):
+            if poisoned:
+                for record in run:
+                    where = (topic.encode(), b"%d" % number, b"%d" % record.offset)
+                    expected.letters[*where, Unprocessable.__name__.encode()] += 1
+            else:
+                _fold_run(attribution, topic, number, list(run), expected)
+
+
+def _fold_run(attribution: Attribution, topic: str, number: int, records: list[Entry], expected: Expected) -> None:
+    rows = expected.rows
+    batch = RecordBatch(topic, number, records, records[0].offset, records[-1].offset + 1, 0)
+    changes = attribution.fold(rows, batch, now_ms=0)
+    for table, changed in changes.rows.items():
+        for key, row in changed.items():
+            if row is None:
+                rows[table].pop(key, None)
+            else:
+                rows[table][key] = row
+    for record in changes.outgoing:
+        headers = dict(record.headers)
+        if record.topic == attribution.milestones:
+            expected.milestones[record.value or b""] += 1
+        elif record.topic == attribution.dead_letters:
+            expected.letters[_letter(headers)] += 1
+        elif MOVED_FROM in headers:  # else an issue that stands, written again: as often as somebody likes
+            expected.moved[headers[MOVED_FROM] or b""] += 1
 
 
 def visible(log: Log) -> list[Entry]:
@@ -121,10 +132,15 @@ def _letter(headers: Mapping[str, bytes | None]) -> Letter:
     return tuple(headers.get(f"__connect.errors.{name}") for name in names)
 
 
-def position_of(rows: Rows) -> dict[str, int]:
-    """Return where rows say that they stand."""
-    standing = decode_standing(rows[TABLES[0]].get(STANDING_KEY))
-    return {} if standing is None else standing.positions
+def positions_of(kafka: Kafka, options: EngineOptions, number: int) -> dict[str, int]:
+    """Return where a partition's rows say that they stand."""
+    log = kafka.log(options.standing_changelog, number)
+    stable = log.stable
+    for entry in reversed(log.entries):
+        if entry.key == STANDING_KEY and entry.is_visible and entry.offset < stable:
+            standing = decode_standing(entry.value)
+            return {} if standing is None else standing.positions
+    return {}
 
 
 COMPARED = (MENTORS, MEMBERS, MOVES)

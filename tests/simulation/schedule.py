@@ -14,7 +14,7 @@ from models.moves import forgotten
 from models.outgoing import AGAIN
 from models.topics import SOURCES, TOPICS
 from streams.beginning import Beginnings
-from streams.engine.batch import Rows
+from streams.engine.batch import Rows, Work
 from streams.engine.deciding import accept, rebuild
 from streams.engine.errors import EngineError
 from streams.engine.options import EngineOptions
@@ -27,6 +27,7 @@ from tests.simulation.faults import Faults
 from tests.simulation.kafka import Kafka, Transaction
 from tests.simulation.loop import Process, SimulatedLoop, Stuck
 from tests.simulation.membership import Coordinator
+from tests.simulation.poisoned import PoisonedWork
 from tests.simulation.substitutes import VIRTUAL
 from tests.simulation.verdict import look
 from tests.simulation.worker import Cluster, Worker
@@ -37,8 +38,6 @@ PARTITIONS: Final = (1, 1, 2)
 WORKERS: Final = 2
 ACTS_SHARE: Final = 0.35
 TEND_S: Final = 0.25
-LAST_FAULT: Final = 1_000
-"""A fault whose moment has not come by this turn does not happen."""
 SOURCE_TOPICS: Final = tuple(topic.full_name(PREFIX) for topic in SOURCES)
 RULES: Final = Rules(topic_prefix=PREFIX, thresholds=(1, 2, 4))
 
@@ -75,7 +74,7 @@ class Schedule:
         self.attribution = Attribution(RULES, partitions=partitions)
         options = replace(
             make_options(partitions),
-            begin_work=self.attribution.begin,
+            begin_work=self._begin_work,
             set_aside=self.attribution.set_aside,
             now_ms=lambda: VIRTUAL.time_ns() // 1_000_000,
         )
@@ -88,6 +87,7 @@ class Schedule:
             self.kafka.make_topic(self.shared.options.changelog(table), partitions, **{"cleanup.policy": "compact"})
         self.world = loop.start("world", lambda: None)
         self.workers: list[Process | None] = [None] * WORKERS
+        self._working: list[Worker | None] = [None] * WORKERS
         self.faults = Faults(self.random, loop, is_worker=lambda process: process in self.workers)
         self.shared.loses_fetches = self.faults.lost_fetches
         self.shared.draw = self.faults.answer
@@ -103,6 +103,7 @@ class Schedule:
         self._undecided: set[int] = set()
         self._operator: Process | None = None
         self.arrivals = draw_arrivals(self.random, partitions)
+        self._fails_now_and_then = self.random.random() < 0.1
         self._to_come = len(self.arrivals)
 
     def run(self) -> None:
@@ -153,7 +154,8 @@ class Schedule:
             return
 
         def begin() -> None:
-            Worker(self.shared).run()
+            self._working[slot] = worker = Worker(self.shared)
+            worker.run()
 
         self.workers[slot] = self.loop.start(f"worker-{slot}", begin)
 
@@ -166,8 +168,12 @@ class Schedule:
             self._act_when_quiet()
             return
         for slot, process in enumerate(self.workers):
-            if process is not None and process.is_dead:
-                self.workers[slot] = None
+            if process is not None and not process.is_dead:
+                if (worker := self._working[slot]) is not None:
+                    worker.note_refusals()
+                    worker.watch()
+            elif process is not None:
+                self.workers[slot] = self._working[slot] = None
                 loop.call_later(self.random.choice((0.1, 0.3, 1.0)), self._start, slot)
 
     # -- an act, and what is decided about it ------------------------------------------------------------------
@@ -244,6 +250,12 @@ class Schedule:
         self.faults.at_turn([process for process in self.workers if process is not None and not process.is_dead])
         self.loop.alarm = self.faults.first_turn
 
+    def _begin_work(self, rows: Rows, number: int) -> Work:
+        return PoisonedWork(self.attribution, rows, partition=number, fails=self._fails)
+
+    def _fails(self) -> bool:
+        return self._fails_now_and_then and self.loop.random.random() < 0.3
+
     def _begin(self, options: EngineOptions, numbers: Collection[int]) -> Mapping[int, Rows]:
         return Beginnings(options, PREFIX)(numbers)
 
@@ -254,19 +266,17 @@ class Schedule:
             or not self._has_acted
             or self.shared.refused
             or kafka.unwritten
-            or (self.faults.faults and self.loop.turns < LAST_FAULT)
+            or any(known.is_open for known in kafka.coordinated.values())
         ):
             return False
         offsets = kafka.group(self.shared.options.app_id).offsets
         for topic in SOURCE_TOPICS:
             for number, log in enumerate(kafka.topics[topic].logs):
-                if log.undecided or log.read(offsets.get((topic, number), (0, ""))[0], 1)[0]:
+                if log.has_more(offsets.get((topic, number), (0, ""))[0]):
                     return False
-        if any(log.undecided for topic in kafka.topics.values() for log in topic.logs):
-            return False
-        return all(self._is_read(number) for number in range(self.partitions))
+        return all(self._is_read(number) for number in range(self.partitions)) and self.faults.is_over()
 
     def _is_read(self, number: int) -> bool:
         """Tell whether a partition's rows say that everything was read: the group's offsets anybody may have set."""
-        positions = oracle.position_of(oracle.changelog_rows(self.kafka, self.shared.options, number))
-        return all(not self.kafka.log(topic, number).read(positions.get(topic, 0), 1)[0] for topic in SOURCE_TOPICS)
+        positions = oracle.positions_of(self.kafka, self.shared.options, number)
+        return all(not self.kafka.log(topic, number).has_more(positions.get(topic, 0)) for topic in SOURCE_TOPICS)

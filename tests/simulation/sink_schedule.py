@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final, cast
 
 from models.badges import SEEDED_DEFINITIONS
@@ -29,7 +29,6 @@ from tests.simulation.verdict import WrongResult
 PARTITIONS: Final = 2
 LASTS_S: Final = 1.5
 TEND_S: Final = 0.2
-LAST_FAULT: Final = 500
 BAD: Final = b"{"
 BADGES: Final = "badges"
 COUNTS: Final = "counts"
@@ -63,7 +62,7 @@ class SinkSchedule:
             f"{name}-{at}": None for name in TOPICS for at in range(self.random.choice((1, 2)))
         }
         self.faults = Faults(
-            self.random, loop, is_worker=lambda process: process in self.processes.values(), turns=400, steps=SINK_STEPS
+            self.random, loop, is_worker=lambda process: process in self.processes.values(), turns=250, steps=SINK_STEPS
         )
         loop.on_turn = self.faults.at_step
         loop.alarm, loop.on_alarm = self.faults.first_turn, self._strike
@@ -114,10 +113,9 @@ class SinkSchedule:
             mentor_id, code = uuid(900 + mentor), f"KAT{mentor:05}"
             key = f"{ORG}:{mentor_id}".encode()
             if randomness.random() < 0.9:
-                issued = encode(make_code_issued(code, mentor_id=mentor_id))
-                come(codes, code.encode(), issued, randomness.random() * LASTS_S)
+                come(codes, code.encode(), _issued(code, mentor_id), randomness.random() * LASTS_S)
             for threshold in THRESHOLDS[: randomness.randint(0, 3)]:
-                value = encode_event(_milestone(mentor_id, threshold))
+                value = _milestone(mentor_id, threshold)
                 for _ in range(1 + (randomness.random() < 0.2)):  # once more: a record may always come twice
                     come(milestones, key, value, randomness.random() * LASTS_S)
             for clicks, at_s in enumerate(
@@ -205,7 +203,7 @@ class SinkSchedule:
     def _is_done(self) -> bool:
         if self.loop.unasked:
             raise self.loop.unasked[0]
-        if self._to_come or (self.faults.faults and self.loop.turns < LAST_FAULT):
+        if self._to_come:
             return False
         tables = self.database.tables
         for consumer, topics in TOPICS.items():
@@ -215,7 +213,7 @@ class SinkSchedule:
                     if row is None or row.next is None or row.next < log.end:
                         return False
         waiting = {key for key in tables.badges.awaiting if key[:2] in tables.badges.mentors}
-        return not waiting and not tables.badges.due
+        return not waiting and not tables.badges.due and self.faults.is_over()
 
     def _look(self) -> None:
         tables = self.database.tables
@@ -249,18 +247,27 @@ class SinkSchedule:
         return [entry.value or b"" for log in self.kafka.topics[topic].logs for entry in oracle.visible(log)]
 
 
-def _milestone(mentor_id: str, threshold: int) -> MilestoneReached:
-    return MilestoneReached(
-        milestone_id=milestone_id(ORG, mentor_id, threshold),
-        org_id=ORG,
-        mentor_id=mentor_id,
-        milestone_threshold=threshold,
-        confirmed_count=threshold,
-        attribution_id=uuid(1),
-        reached_at=_AT,
+@cache
+def _issued(code: str, mentor_id: str) -> bytes:
+    return encode(make_code_issued(code, mentor_id=mentor_id))
+
+
+@cache
+def _milestone(mentor_id: str, threshold: int) -> bytes:
+    return encode_event(
+        MilestoneReached(
+            milestone_id=milestone_id(ORG, mentor_id, threshold),
+            org_id=ORG,
+            mentor_id=mentor_id,
+            milestone_threshold=threshold,
+            confirmed_count=threshold,
+            attribution_id=uuid(1),
+            reached_at=_AT,
+        )
     )
 
 
+@cache
 def _counts(mentor_id: str, code: str, clicks: int) -> bytes:
     return encode_event(
         MentorCounts(

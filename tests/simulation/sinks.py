@@ -10,8 +10,8 @@ from sinks.positions import OFFSETS_MARK, Log, Place, Start
 from sinks.records import DeadLetter, Record
 from tests.simulation.kafka import Kafka
 
-SESSION_S: Final = 0.6
-IDLE_S: Final = 0.2
+SESSION_S: Final = 1.0
+IDLE_S: Final = 0.35
 """How long a poll without records takes; longer than asked for, so that idle sinks take few turns."""
 
 
@@ -21,7 +21,9 @@ class SinkGroup:
     def __init__(self, places: Sequence[Place]) -> None:
         self._places = places
         self._deadlines: dict[object, float] = {}
+        self._members: list[object] = []
         self._owners: dict[Place, object] = {}
+        self._owned: dict[object, set[Place]] = {}
 
     def heartbeat(self, member: object, now: float) -> set[Place]:
         """Say that one lives, and return what one has."""
@@ -29,10 +31,13 @@ class SinkGroup:
         for each in [each for each, deadline in self._deadlines.items() if deadline < now]:
             del self._deadlines[each]
         members = list(self._deadlines)
-        for number, place in enumerate(self._places):
-            if self._owners.get(place) not in self._deadlines or len(members) > 1:
-                self._owners[place] = members[number % len(members)]
-        return {place for place, owner in self._owners.items() if owner is member}
+        if members != self._members:
+            self._members = members
+            for number, place in enumerate(self._places):
+                if self._owners.get(place) not in self._deadlines or len(members) > 1:
+                    self._owners[place] = members[number % len(members)]
+            self._owned = {each: {place for place, owner in self._owners.items() if owner is each} for each in members}
+        return self._owned[member]
 
     def leave(self, member: object) -> None:
         """Leave the group."""
@@ -65,6 +70,7 @@ class SimulatedSource:
         self._next: dict[Place, int] = {}
         self._kept: dict[Place, int] = {}
         self._lost_in_hand: set[Place] = set()
+        self._ours: set[Place] = set()
 
     def subscribe(self) -> None:
         """Join."""
@@ -80,6 +86,8 @@ class SimulatedSource:
             at = self._next[place]
             if not log.first <= at <= log.end:
                 self.give_back([place])
+                continue
+            if at == log.stable:
                 continue
             entries, self._next[place] = log.read(at, 1 + int(self._random.random() * 5))
             read_before = self._begun[place].read_before
@@ -159,6 +167,9 @@ class SimulatedSource:
 
     def _look_whose(self) -> None:
         ours = self._group.heartbeat(self, self._now())
+        if ours is self._ours:
+            return
+        self._ours = ours
         gone = (self._begun.keys() | self._awaiting) - ours
         self._lost_in_hand |= gone
         self._awaiting -= gone

@@ -6,12 +6,14 @@ import pytest
 
 from models.badges import BadgeDefinition
 from sinks.badge_repository import BadgeRepository
+from sinks.counts_repository import Owner
 from streams.engine.clients import Clients
 from tests.badge_repository_suite import BadgeRepositorySuite, Reasons
+from tests.counts_repository_suite import TOPIC, CountsRepositorySuite
 from tests.kafka_suite import KafkaSuite
 from tests.milestones import MENTOR, ORG
 from tests.simulation.clients import FakeClients
-from tests.simulation.database import Database, Session, SimulatedBadges
+from tests.simulation.database import Database, Session, SimulatedBadges, SimulatedCounts
 from tests.simulation.kafka import Kafka
 
 
@@ -42,7 +44,7 @@ class TestKafkaInMemory(KafkaSuite):
         self.kafka.delete_topic(name)
 
 
-class TestDatabaseInMemory(BadgeRepositorySuite):
+class TestBadgesInMemory(BadgeRepositorySuite):
     """The badge repositories' suite, on the simulation's database."""
 
     @pytest.fixture
@@ -68,3 +70,30 @@ class TestDatabaseInMemory(BadgeRepositorySuite):
     def reasons(self, repository: BadgeRepository) -> Reasons:
         """Return the reasons."""
         return dict(self.database.tables.badges.decisions)
+
+
+class TestCountsInMemory(CountsRepositorySuite):
+    """The suite of the repositories of codes and counts, on the same."""
+
+    @pytest.fixture(autouse=True)
+    def _database(self) -> None:
+        self.database = Database()
+
+    @pytest.fixture
+    def repository(self) -> SimulatedCounts:
+        """Give a repository."""
+        return SimulatedCounts(Session(self.database), counts_topic=TOPIC)
+
+    @pytest.fixture
+    def another(self) -> SimulatedCounts:
+        """Give another process's, on the same database."""
+        return SimulatedCounts(Session(self.database), counts_topic=TOPIC)
+
+    def codes(self) -> dict[str, Owner]:
+        """Return the codes."""
+        return self.database.tables.codes
+
+    def confirmed(self) -> dict[Owner, int]:
+        """Return the confirmed counts."""
+        counts = self.database.tables.counts
+        return {owner: each.event.confirmed_attributions for owner, each in counts.items()}

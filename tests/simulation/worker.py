@@ -27,8 +27,8 @@ from tests.simulation.loop import Died, SimulatedLoop
 from tests.simulation.membership import Coordinator
 
 HEARTBEAT_S: Final = 0.2
-POLL_S: Final = 0.04
-FETCH_S: Final = 0.12
+POLL_S: Final = 0.1
+WATCHDOG_S: Final = 3.0
 RECORDS_MAX: Final = 8
 QUEUE: Final = 4
 
@@ -92,6 +92,7 @@ class Recovery(ChangelogRecovery):
             return
         await self._worker.consumer.perform_seek()
         self._worker.consumer.flow_active = True
+        self._worker.consumer.look()
 
 
 class ConsumerStandIn:
@@ -105,6 +106,7 @@ class ConsumerStandIn:
         self._held: set[TP] = set()
         self._passed: dict[TP, int] = {}
         """Where a position has moved on over what is no record, and from where."""
+        self._has_something = asyncio.Event()
 
     def assign(self, numbers: Iterable[int]) -> None:
         """Take an assignment; nothing is fetched before a seek."""
@@ -129,6 +131,7 @@ class ConsumerStandIn:
     def release(self, tps: set[TP]) -> None:
         """Fetch them again."""
         self._held -= tps
+        self.look()
 
     def covered(self) -> dict[TP, tuple[int, int]]:
         """Return where records end in what is no record."""
@@ -151,21 +154,27 @@ class ConsumerStandIn:
             if tp in self.positions:
                 self.positions[tp] = offset
                 self._passed.pop(tp, None)
+        self.look()
+
+    def look(self) -> None:
+        """Fetch where there is something to be fetched."""
+        if self._ready():
+            self._has_something.set()
+
+    def _ready(self) -> list[TP]:
+        if not self.flow_active or len(self._worker.queue) >= QUEUE:
+            return []
+        topics, held = self._shared.kafka.topics, self._held
+        return [tp for tp, at in self.positions.items() if tp not in held and at != topics[tp[0]].logs[tp[1]].stable]
 
     async def fetch(self) -> None:
         """Fetch for ever, and hand on to the agent."""
-        randomness, topics = self._shared.loop.random, self._shared.kafka.topics
+        randomness = self._shared.loop.random
         while True:
-            if not self.flow_active or len(self._worker.queue) >= QUEUE:
-                await asyncio.sleep(FETCH_S)
-                continue
-            ready = [
-                tp
-                for tp, at in self.positions.items()
-                if tp not in self._held and at != topics[tp[0]].logs[tp[1]].stable
-            ]
+            ready = self._ready()
             if not ready:
-                await asyncio.sleep(FETCH_S)
+                self._has_something.clear()
+                await self._has_something.wait()
                 continue
             tp = ready[int(randomness.random() * len(ready))]
             log = self._shared.kafka.log(*tp)
@@ -200,12 +209,16 @@ class Worker:
         self.consumer_generation_id = -1
         loop = shared.loop
         self._process = loop.current
+        self._well_s = loop.now
         pause = partial(loop.pause, loop.current)
         clients = FakeClients(shared.kafka, pause=pause, draw=shared.draw)
         options = replace(
-            shared.options, clients=clients, on_leave=self._leave, fault_point=partial(loop.pass_by, loop.current)
+            shared.options,
+            clients=clients,
+            on_leave=self._leave,
+            fault_point=partial(loop.pass_by, loop.current),
+            begin=lambda numbers: shared.begin(self.engine.options, numbers),
         )
-        options = replace(options, begin=partial(shared.begin, options))
         self.consumer = ConsumerStandIn(self)
         self.engine = Engine(options, seek=self.consumer.seek)
         self.queue: deque[RecordBatch] = deque()
@@ -223,13 +236,13 @@ class Worker:
         loop.create_task(self._stay_in_group())
         loop.create_task(self.consumer.fetch())
         loop.create_task(self._agent())
-        loop.create_task(self._note_refusals())
 
     async def _agent(self) -> None:
         while True:
             while self.queue:
                 await self.engine.apply(self.queue.popleft())
             self.has_batches.clear()
+            self.consumer.look()
             await self.has_batches.wait()
 
     async def _stay_in_group(self) -> None:
@@ -247,15 +260,23 @@ class Worker:
             self.consumer.assign(numbers)
             await self._epochs.on_rebalance(self.consumer.assignment(), set(), set())
             self._recovery.begin(self.consumer_generation_id)
-            while coordinator.heartbeat(member, loop.now):  # noqa: ASYNC110 - that is what a heartbeat is
+            while coordinator.heartbeat(member, loop.now):
+                self.consumer.look()
                 await asyncio.sleep(HEARTBEAT_S)
 
-    async def _note_refusals(self) -> None:
-        while True:
-            await asyncio.sleep(HEARTBEAT_S)
-            if self.engine.is_accepting:
-                self.shared.refused -= self.engine.partitions.keys()
-                self.shared.refused |= {n for n in range(self.engine.options.partitions) if n in self.engine.refusals}
+    def note_refusals(self) -> None:
+        """Say which partitions it has refused, and which it has."""
+        if self.engine.is_accepting:
+            self.shared.refused -= self.engine.partitions.keys()
+            self.shared.refused.update(self.engine.refusals.numbers)
+
+    def watch(self) -> None:
+        """Leave where the watchdog would: records that a failed fold waits for again do not come, a fetch was lost."""
+        now = self.shared.loop.now
+        if not any(partition._rewound for partition in self.engine.partitions.values()):
+            self._well_s = now
+        elif now - self._well_s > WATCHDOG_S:
+            self.shared.loop.kill(self._process)
 
     def _leave(self, error: Exception) -> None:
         self.shared.left.append(error)
