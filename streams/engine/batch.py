@@ -51,6 +51,8 @@ class RecordBatch:
     """The consumer group's generation when it was fetched; a batch of an earlier one is dropped."""
     behind: int = 0
     """How many offsets there were behind it when it was fetched."""
+    chain: int = 0
+    """The same for batches that were fetched one after the other; another one after each seek."""
 
     def __len__(self) -> int:
         return len(self.fetched)

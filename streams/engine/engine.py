@@ -274,7 +274,7 @@ class Engine:
         """
         partition = self.partitions.get(number)
         if self.is_accepting and partition is not None and partition.positions.get(topic) == covers_from < covers_to:
-            partition.positions[topic] = covers_to
+            partition.cover(topic, covers_to)
             self._commit_soon(partition)
 
     async def revise(self, step: Callable[[Rows, int], Changes]) -> None:

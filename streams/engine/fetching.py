@@ -12,6 +12,7 @@ them, and nothing noticed (seen: one run in ten under load, a partition's whole 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
@@ -47,6 +48,8 @@ LEAVE_GROUP_S: Final = 2.0
 
 log = structlog.get_logger("engine")
 
+_chains = itertools.count(1)
+
 
 class Slice(list["FetchedRecord"]):
     """Consecutive records of a partition, and what they cover.
@@ -59,14 +62,17 @@ class Slice(list["FetchedRecord"]):
     covers_to: int
     end: int
     """Where the partition ended when they were fetched, as far as a reader of what is committed sees it."""
+    chain: int
+    """As in RecordBatch."""
 
     @classmethod
-    def of(cls, records: list[FetchedRecord], covers_from: int, covers_to: int, end: int) -> Slice:
+    def of(cls, records: list[FetchedRecord], covers_from: int, covers_to: int, *, end: int, chain: int) -> Slice:
         """Return the records with what they cover."""
         made = cls(records)
         made.covers_from = covers_from
         made.covers_to = covers_to
         made.end = end
+        made.chain = chain
         return made
 
     def parts(self, records_max: int) -> Iterator[Slice]:
@@ -76,7 +82,7 @@ class Slice(list["FetchedRecord"]):
             records = self[start : start + records_max]
             is_last = start + records_max >= len(self)
             covers_to = self.covers_to if is_last else records[-1].offset + 1
-            yield Slice.of(records, covers_from, covers_to, self.end)
+            yield Slice.of(records, covers_from, covers_to, end=self.end, chain=self.chain)
             covers_from = covers_to
 
 
@@ -103,12 +109,15 @@ class SliceResult(fetcher.FetchResult):
             return fetched
         state = self._assignment.state_value(self._topic_partition)
         pending_from, looked_to = getattr(state, "custody", (start, start))
-        covers_from = pending_from if looked_to == start else start  # another start: somebody has sought
+        covers_from = pending_from
+        if looked_to != start or not hasattr(state, "chain"):  # somebody has sought
+            covers_from = start
+            state.chain = next(_chains)
         if not fetched:  # control records only
             state.custody = (covers_from, end)
             return fetched
         state.custody = (end, end)
-        return Slice.of(fetched, covers_from, end, state.lso or end)
+        return Slice.of(fetched, covers_from, end, end=state.lso or end, chain=state.chain)
 
 
 class BatchScheduler(DefaultSchedulingStrategy):

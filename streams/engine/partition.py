@@ -59,8 +59,10 @@ class SourcePartition:
         """Source topic of which much follows -> monotonic time until which that is taken for true."""
         self._careful_to: dict[str, int] = {}
         """Source topic -> position up to which each batch is a work of its own, after a rewind."""
-        self._rewound: set[str] = set()
-        """Source topics of which batches may come that were fetched before a rewind."""
+        self._chains: dict[str, int] = {}
+        """Source topic -> chain of the batch that came last."""
+        self._stale: dict[str, int] = {}
+        """Source topic -> chain of batches that were fetched before a rewind."""
         self.committing_bytes = 0
         """What the epoch in flight holds."""
         self.epochs = 0
@@ -132,13 +134,9 @@ class SourcePartition:
         return bool(self.before or self._careful_to)
 
     def is_stale(self, batch: RecordBatch) -> bool:
-        """Tell whether a batch was fetched before a rewind: what is before it comes once more, and then it too."""
-        if batch.topic not in self._rewound:
-            return False
-        if batch.covers_from > self.positions[batch.topic]:
-            return True
-        self._rewound.remove(batch.topic)
-        return False
+        """Tell whether a batch was fetched before a rewind: it comes once more, behind what comes before it."""
+        self._chains[batch.topic] = batch.chain
+        return self._stale.get(batch.topic) == batch.chain
 
     def fold(self, batch: RecordBatch) -> None:
         """Fold a batch into the open work, and move the position.
@@ -161,6 +159,12 @@ class SourcePartition:
         is_full = work.touched > self._options.epoch_rows_max or work.size > self._options.epoch_bytes_max
         if is_full or not self.is_behind:
             self.ripe.set()
+
+    def cover(self, topic: str, covers_to: int) -> None:
+        """Move a position over what is no record."""
+        if self.positions[topic] == self._stands_at[topic]:  # nothing folded lies between
+            self._stands_at[topic] = covers_to
+        self.positions[topic] = covers_to
 
     def fold_alone(self, batch: RecordBatch) -> None:
         """Fold a batch in a work of its own, whose changes are noted at once.
@@ -220,7 +224,7 @@ class SourcePartition:
         self.work = None
         self.positions = dict(self._stands_at)
         self._careful_to = {topic: ahead[topic] for topic in again}
-        self._rewound |= again.keys()
+        self._stale.update({topic: self._chains[topic] for topic in again})  # it was folded, so it has one
         return again
 
     def _read_again(self, changes: Changes, topic: str, next_offset: int) -> None:

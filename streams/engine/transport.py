@@ -85,8 +85,16 @@ class BatchConsumer(driver.Consumer):
     def _to_message(self, tp: TP, record: Slice) -> ConsumerMessage:
         last = record[-1]
         generation = self.app.consumer_generation_id
-        behind = record.end - record.covers_to
-        batch = RecordBatch(tp.topic, tp.partition, record, record.covers_from, record.covers_to, generation, behind)
+        batch = RecordBatch(
+            tp.topic,
+            tp.partition,
+            record,
+            record.covers_from,
+            record.covers_to,
+            generation,
+            behind=record.end - record.covers_to,
+            chain=record.chain,
+        )
         return ConsumerMessage(
             tp.topic,
             tp.partition,

@@ -171,7 +171,6 @@ class Schedule:
             if process is not None and not process.is_dead:
                 if (worker := self._working[slot]) is not None:
                     worker.note_refusals()
-                    worker.watch()
             elif process is not None:
                 self.workers[slot] = self._working[slot] = None
                 loop.call_later(self.random.choice((0.1, 0.3, 1.0)), self._start, slot)

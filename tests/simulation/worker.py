@@ -28,7 +28,6 @@ from tests.simulation.membership import Coordinator
 
 HEARTBEAT_S: Final = 0.2
 POLL_S: Final = 0.1
-WATCHDOG_S: Final = 3.0
 RECORDS_MAX: Final = 8
 QUEUE: Final = 4
 
@@ -104,6 +103,8 @@ class ConsumerStandIn:
         self.flow_active = False
         self.positions: dict[TP, int] = {}
         self._held: set[TP] = set()
+        self._chains: dict[TP, int] = {}
+        """Which seek a position comes from."""
         self._passed: dict[TP, int] = {}
         """Where a position has moved on over what is no record, and from where."""
         self._has_something = asyncio.Event()
@@ -154,6 +155,7 @@ class ConsumerStandIn:
             if tp in self.positions:
                 self.positions[tp] = offset
                 self._passed.pop(tp, None)
+                self._chains[tp] = self._chains.get(tp, 0) + 1
         self.look()
 
     def look(self) -> None:
@@ -196,7 +198,7 @@ class ConsumerStandIn:
                 continue
             generation = self._worker.consumer_generation_id
             self._worker.queue.append(
-                RecordBatch(tp.topic, tp.partition, entries, position, end, generation, log.stable - end)
+                RecordBatch(*tp, entries, position, end, generation, log.stable - end, chain=self._chains.get(tp, 0))
             )
             self._worker.has_batches.set()
 
@@ -209,7 +211,6 @@ class Worker:
         self.consumer_generation_id = -1
         loop = shared.loop
         self._process = loop.current
-        self._well_s = loop.now
         pause = partial(loop.pause, loop.current)
         clients = FakeClients(shared.kafka, pause=pause, draw=shared.draw)
         options = replace(
@@ -269,14 +270,6 @@ class Worker:
         if self.engine.is_accepting:
             self.shared.refused -= self.engine.partitions.keys()
             self.shared.refused.update(self.engine.refusals.numbers)
-
-    def watch(self) -> None:
-        """Leave where the watchdog would: records that a failed fold waits for again do not come, a fetch was lost."""
-        now = self.shared.loop.now
-        if not any(partition._rewound for partition in self.engine.partitions.values()):
-            self._well_s = now
-        elif now - self._well_s > WATCHDOG_S:
-            self.shared.loop.kill(self._process)
 
     def _leave(self, error: Exception) -> None:
         self.shared.left.append(error)

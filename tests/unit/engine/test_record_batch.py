@@ -26,15 +26,16 @@ def test_a_batch_gives_its_records_back() -> None:
     assert batch.values() == [b"value", None]
 
 
-def fetched(*offsets: int) -> list[FetchedRecord]:
-    """Return records as the consumer's parser gives them."""
-    return [Fetched(offset, 0, None, b"value", ()) for offset in offsets]
+def sliced(covers_from: int, covers_to: int, *offsets: int) -> Slice:
+    """Return records as they are fetched."""
+    records: list[FetchedRecord] = [Fetched(offset, 0, None, b"value", ()) for offset in offsets]
+    return Slice.of(records, covers_from, covers_to, end=covers_to + 10, chain=3)
 
 
 @pytest.mark.parametrize("count", [1, RECORDS_PER_BATCH_MAX, RECORDS_PER_BATCH_MAX + 1, 3 * RECORDS_PER_BATCH_MAX])
 def test_what_was_fetched_is_cut_into_batches_in_order(count: int) -> None:
     """None is empty, none too large, none holds records of two partitions, and nothing is lost."""
-    many, one = Slice.of(fetched(*range(count)), 0, count, count), Slice.of(fetched(7), 7, 8, 8)
+    many, one = sliced(0, count, *range(count)), sliced(7, 8, 7)
     scheduler = BatchScheduler()  # type: ignore[abstract]  # Faust declares its constructor abstract
 
     batches = list(scheduler.iterate({TP("orders", 0): many, TP("orders", 1): one}))
@@ -45,14 +46,18 @@ def test_what_was_fetched_is_cut_into_batches_in_order(count: int) -> None:
 
 
 def test_parts_cover_what_the_whole_covers() -> None:
-    """Each begins where the one before ends, the first where the whole begins, the last ends where it ends."""
-    whole = Slice.of(fetched(5, 6, 9, 12, 13), 2, 20, 31)
+    """Each begins where the one before ends, the first where the whole begins, the last ends where it ends.
+
+    They are of one chain, and know where the partition ended.
+    """
+    whole = sliced(2, 20, 5, 6, 9, 12, 13)
 
     assert [(part.covers_from, [record.offset for record in part], part.covers_to) for part in whole.parts(2)] == [
         (2, [5, 6], 7),
         (7, [9, 12], 13),
         (13, [13], 20),
     ]
+    assert {(part.end, part.chain) for part in whole.parts(2)} == {(30, 3)}
 
 
 def test_the_joined_topics_must_be_assigned_by_the_same_partitions() -> None:

@@ -42,11 +42,23 @@ def partition() -> Iterator[SourcePartition]:
 
 
 def batch_at(
-    *offsets: int, topic: str = TOPIC, covers_from: int | None = None, value: bytes = b"{}", behind: int = 0
+    *offsets: int,
+    topic: str = TOPIC,
+    covers_from: int | None = None,
+    value: bytes = b"{}",
+    behind: int = 0,
+    chain: int = 1,
 ) -> RecordBatch:
     """Return a batch of records at these offsets; it covers all from its first record on, or from further back."""
     records = [make_record(value, topic=topic, partition=NUMBER, offset=offset) for offset in offsets]
-    return replace(make_batch(*records, covers_from=covers_from), behind=behind)
+    return replace(make_batch(*records, covers_from=covers_from), behind=behind, chain=chain)
+
+
+def take(partition: SourcePartition, batch: RecordBatch) -> None:
+    """Let a batch come and be folded."""
+    assert not partition.is_stale(batch)
+    partition.admit(batch)
+    partition.fold(batch)
 
 
 def test_a_batch_at_the_position_follows(partition: SourcePartition) -> None:
@@ -162,7 +174,7 @@ def test_rows_change_when_the_work_ends(partition: SourcePartition) -> None:
 
 def test_an_epoch_has_the_positions_that_moved(partition: SourcePartition) -> None:
     """Also by what is no record."""
-    partition.positions[TOPIC] = 15
+    partition.cover(TOPIC, 15)
 
     assert partition.is_pending
     assert partition.detach().positions == {TOPIC: 15}
@@ -180,7 +192,7 @@ def test_what_somebody_waits_for_is_urgent(partition: SourcePartition) -> None:
 def test_a_rewind_throws_the_work_away(partition: SourcePartition) -> None:
     """And the batch that failed: everything is as it was when the work began, and it says from where to read again."""
     partition.fold_alone(batch_at(10))
-    partition.fold(batch_at(11, 12))
+    take(partition, batch_at(11, 12))
     failing = batch_at(13, value=b"bad")
     with pytest.raises(ZeroDivisionError):
         partition.fold(failing)
@@ -192,20 +204,41 @@ def test_a_rewind_throws_the_work_away(partition: SourcePartition) -> None:
 
 
 def test_after_a_rewind_stale_batches_are_told_and_the_others_are_taken_with_care(partition: SourcePartition) -> None:
-    """Until what was thrown away is passed; a hole is a hole again after that."""
-    partition.fold(batch_at(10, 11))
-    partition.rewind(batch_at(12, 13))
+    """Until what was thrown away is passed. A hole in what is fetched again is a hole."""
+    take(partition, batch_at(10, 11))
+    failing = batch_at(12, 13)
+    assert not partition.is_stale(failing)
+    partition.rewind(failing)
     assert partition.is_stale(batch_at(14))
     assert not partition.is_stale(batch_at(0, topic=OTHER_TOPIC))  # nothing of it was thrown away
 
-    for again in (batch_at(10), batch_at(11, 12), batch_at(13)):
-        assert not partition.is_stale(again)
+    for again in (batch_at(10, chain=2), batch_at(11, 12, chain=2), batch_at(13, chain=2)):
         assert partition.is_careful
+        assert not partition.is_stale(again)
+        partition.admit(again)
         partition.fold_alone(again)
     assert not partition.is_careful
-    assert not partition.is_stale(batch_at(15))
+
+
+def test_a_rewind_does_not_go_back_before_markers_alone(partition: SourcePartition) -> None:
+    """Nothing of them was folded, so nothing of them is to be read again."""
+    partition.cover(OTHER_TOPIC, 5)
+    take(partition, batch_at(10))
+
+    assert partition.rewind() == {TOPIC: 10}
+    assert partition.positions == {TOPIC: 10, OTHER_TOPIC: 5}
+
+
+def test_what_is_lost_on_its_way_again_is_noticed(partition: SourcePartition) -> None:
+    """Not taken for a batch that was fetched before."""
+    take(partition, batch_at(10, 11))
+    partition.rewind()
+    lost, following = batch_at(10, chain=2), batch_at(11, 12, chain=2)
+
+    assert not partition.is_stale(following)
     with pytest.raises(OutOfOrder):
-        partition.admit(batch_at(15))
+        partition.admit(following)
+    assert lost.covers_to == following.covers_from
 
 
 def test_an_epoch_is_ripe_when_the_partition_has_caught_up(partition: SourcePartition) -> None:
