@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -211,6 +212,18 @@ async def test_an_epoch_that_cannot_be_committed_makes_the_worker_leave(worker: 
 
     assert [type(error) for error in worker.left] == [CommitFailed]
     assert worker.engine.partitions[0].committed == {TOPIC: 10, OTHER_TOPIC: 10}
+
+
+async def test_a_full_bound_closes_every_epoch(worker: Worker) -> None:
+    """Else those that may still grow would sleep out their time, and the one that waits for room with them."""
+    worker.engine.options = replace(worker.engine.options, uncommitted_bytes_max=0)
+    await worker.engine.apply(replace(orders(10), behind=100_000))
+    waits = asyncio.create_task(worker.apply(partition=1))
+    await asyncio.sleep(0)
+
+    assert all(partition.ripe.is_set() for partition in worker.engine.partitions.values())
+    assert not waits.done()
+    waits.cancel()
 
 
 @pytest.mark.parametrize(
