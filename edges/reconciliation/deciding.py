@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
-from uuid import uuid5
 
 from msgspec import Struct, json
 
-from models.identifiers import NAMESPACE
+from models.identifiers import derived_uuid
 from models.members import PENDING, STATE_OF_STATUS, Pair, microseconds, pair_key
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def registration(member: Member, org_id: str) -> bytes:
     """Return the Registration to be published; the same word of the same member has the same `attribution_id`."""
     named = f"{org_id}:{member.code}:{member.member_id}:{member.status}:{member.at.isoformat()}"
     return _encode(
-        _Published(str(uuid5(NAMESPACE, named)), member.code or "", member.member_id, member.status, member.at, org_id)
+        _Published(derived_uuid(named), member.code or "", member.member_id, member.status, member.at, org_id)
     )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import time
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Self
@@ -56,8 +57,9 @@ class AccessLog:
         self._is_on = logging.getLogger(_LOGGER).isEnabledFor(logging.INFO)
         self._as_json = writes_json(settings)
         self._log = structlog.get_logger(_LOGGER)
-        self._encode = msgspec.json.Encoder().encode
-        self._lines: list[bytes] = []
+        self._encode_lines = msgspec.json.Encoder().encode_lines
+        self._lines: list[_Line] = []
+        self._second, self._date = 0, ""
 
     async def __aenter__(self) -> Self:
         """Begin."""
@@ -78,15 +80,18 @@ class AccessLog:
         if not self._as_json:
             self._log.info("request", method=method, route=route, status=int(status), ms=ms)
             return
-        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        second, microsecond = divmod(time.time_ns() // 1_000, 1_000_000)
+        if second != self._second:  # to write a date takes as long as all the rest
+            self._second, self._date = second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        now = f"{self._date}.{microsecond:06}Z"
         if not self._lines:
             self._loop.call_later(WRITTEN_AFTER_S, self._write)
-        self._lines.append(self._encode(_Line(method, route, status, ms, now)))
+        self._lines.append(_Line(method, route, status, ms, now))
         if len(self._lines) >= LINES_MAX:
             self._write()
 
     def _write(self) -> None:
         if self._lines:
             lines, self._lines = self._lines, []
-            sys.stderr.write((b"\n".join(lines) + b"\n").decode())
+            sys.stderr.write(self._encode_lines(lines).decode())
             sys.stderr.flush()

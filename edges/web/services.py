@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
+from litestar import Request
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
@@ -126,3 +127,9 @@ class _NoKeys(SecretBox):
     def open(self, sealed: Sealed, *, org_id: UUID, secret_id: UUID, purpose: str) -> bytes:
         """Raise SettingsError."""
         return secret_box(self._settings).open(sealed, org_id=org_id, secret_id=secret_id, purpose=purpose)
+
+
+def services_of(request: Request[Any, Any, Any]) -> Services:
+    """Return them as `Opened` does, for the routes that are asked most: to resolve a dependency takes 10 us."""
+    services: Services = request.app.state.services
+    return services

@@ -19,7 +19,7 @@ from edges.web.clicks.agents import reason_to_filter
 from edges.web.clicks.damaged import read_damaged
 from edges.web.clicks.landing import Landing, LookupFailed
 from edges.web.clicks.parameters import read_query
-from edges.web.services import Opened
+from edges.web.services import services_of
 from models.codes import normalise_code
 from models.errors import BadCode
 
@@ -91,7 +91,6 @@ class NotAhead(ASGIResponse):
     ],
 )
 async def follow(
-    services: Opened,
     request: Request[Any, Any, Any],
     code: FromPath[Annotated[str, Meta(description="A referral code, also as typed by hand.")]] = "",
 ) -> ASGIResponse:
@@ -99,6 +98,7 @@ async def follow(
 
     Link previews and robots are redirected too, and not counted. Who fetches ahead is answered 503.
     """
+    services = services_of(request)
     link = await _plain(services, code) or await _repaired(services, request.scope["path"])
     return _answer(services, request, link)
 
@@ -109,8 +109,9 @@ async def follow(
     status_code=HTTPStatus.FOUND,
     include_in_schema=False,
 )
-async def follow_damaged(services: Opened, request: Request[Any, Any, Any]) -> ASGIResponse:
+async def follow_damaged(request: Request[Any, Any, Any]) -> ASGIResponse:
     """Do the same with links that cannot be right."""
+    services = services_of(request)
     return _answer(services, request, await _repaired(services, request.scope["path"]))
 
 

@@ -13,7 +13,6 @@ import time
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
-from uuid import uuid5
 
 import msgspec
 from litestar import Request, post
@@ -24,10 +23,10 @@ from edges.web.answers import Accepted
 from edges.web.bodies import JsonAnswer, read_plain_body
 from edges.web.posted import REGISTRATION, Posted, read_posted, to_registration
 from edges.web.problems import Problem, problem_answers
-from edges.web.services import Opened
+from edges.web.services import services_of
 from edges.web.webhooks import BadSignature, signed_headers, verify
 from models.events import encode_event
-from models.identifiers import NAMESPACE, canonical_uuid, is_uuid
+from models.identifiers import canonical_uuid, derived_uuid, is_uuid
 from models.topics import REGISTRATIONS
 from process.fault_points import fault_point
 
@@ -42,8 +41,9 @@ from process.fault_points import fault_point
         **problem_answers(401, 413, 415, 422, 503),
     },
 )
-async def take_registration(request: Request[Any, Any, Any], services: Opened, org_id: FromPath[str]) -> JsonAnswer:
+async def take_registration(request: Request[Any, Any, Any], org_id: FromPath[str]) -> JsonAnswer:
     """Verify, publish, and answer when the brokers have it."""
+    services = services_of(request)
     body = await read_plain_body(request)
     org_id = canonical_uuid(org_id)
     try:
@@ -75,13 +75,12 @@ async def take_registration(request: Request[Any, Any, Any], services: Opened, o
 def _event_id(org_id: str, webhook_id: bytes) -> str:
     """Return the event's id that follows from the webhook's, so that a retry has the same."""
     text = webhook_id.decode("ascii")
-    return canonical_uuid(text) if is_uuid(text) else str(uuid5(NAMESPACE, f"{org_id}:{text}"))
+    return canonical_uuid(text) if is_uuid(text) else derived_uuid(f"{org_id}:{text}")
 
 
 def _attempted(event_id: str, posted: Posted) -> str:
     """Return what is the same of two attempts, and of no others: some senders give everything one id."""
-    text = f"{event_id}:{posted.referral_code}:{posted.new_member_id}:{posted.status}"
-    return str(uuid5(NAMESPACE, text))
+    return derived_uuid(f"{event_id}:{posted.referral_code}:{posted.new_member_id}:{posted.status}")
 
 
 HANDLERS: Final = [take_registration]

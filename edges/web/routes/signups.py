@@ -11,7 +11,6 @@ import time
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
-from uuid import uuid5
 
 import msgspec
 from litestar import Request, post
@@ -25,7 +24,7 @@ from edges.web.posted import SIGNUP, read_posted, to_registration
 from edges.web.problems import problem_answers
 from edges.web.services import Opened
 from models.events import encode_event
-from models.identifiers import NAMESPACE, canonical_uuid
+from models.identifiers import canonical_uuid, derived_uuid
 from models.topics import REGISTRATIONS
 
 
@@ -46,7 +45,7 @@ async def take_signup(request: Request[Any, Any, Any], services: Opened, org_id:
     body = await read_plain_body(request)
     org_id = canonical_uuid(org_id)
     posted = read_posted(SIGNUP, body, org_id, now=datetime.now(UTC))
-    event_id = str(uuid5(NAMESPACE, f"{org_id}:{posted.referral_code}:{posted.new_member_id}:pending_signup"))
+    event_id = derived_uuid(f"{org_id}:{posted.referral_code}:{posted.new_member_id}:pending_signup")
     registration = to_registration(
         posted,
         org_id,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models.identifiers import all_uuids, is_uuid, milestone_id
+from models.identifiers import NAMESPACE, all_uuids, derived_uuid, is_uuid, milestone_id
 
 GOOD = "0c000000-0000-4000-8000-000000000001"
 
@@ -68,3 +68,9 @@ def test_each_milestone_has_its_own_id() -> None:
     ids = {milestone_id(org, mentor, at) for org in ("a", "b") for mentor in ("a", "b") for at in (1, 11)}
 
     assert len(ids) == 8
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_derived_id_is_the_uuid5_of_its_name(name: str) -> None:
+    """As the standard says, for whoever derives it elsewhere."""
+    assert derived_uuid(name) == str(uuid.uuid5(NAMESPACE, name))
