@@ -36,6 +36,18 @@ CODE: Final = "code"
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FINDINGS_KEPT: Final = 1_000
+SETTLES_S: Final = 3.0
+"""A topic that was just made is not known at once to every broker, nor has each partition its leader."""
+LOOK_AGAIN_S: Final = 0.1
+_NOT_YET: Final = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001  librdkafka's public name begins so
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001  the same
+    }
+)
 REQUEST_TIMEOUT_S: Final = 30.0
 STALL_TIMEOUT_S: Final = 30.0
 BATCH_RECORDS: Final = 1_000
@@ -221,7 +233,7 @@ class ProducersCheck:
             for name, topic in self._names.items():
                 for number in range(partitions[name]) if topic in topics else ():
                     place = TopicPartition(name, number)
-                    first, end = self._consumer.get_watermark_offsets(place, REQUEST_TIMEOUT_S)
+                    first, end = self._span(place)
                     if since is not None:
                         place.offset = round(since.timestamp() * 1000)
                         (found,) = self._consumer.offsets_for_times([place], REQUEST_TIMEOUT_S)
@@ -249,8 +261,8 @@ class ProducersCheck:
             for message in batch:
                 place = (message.topic() or "", message.partition() or 0)
                 error = message.error()
-                if place not in unread:
-                    continue
+                if place not in unread or (error is not None and error.code() in _NOT_YET):
+                    continue  # where the latter does not end, nothing comes
                 if error is None and (message.offset() or 0) < unread[place]:
                     yield message
                 if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  librdkafka's public name begins so
@@ -260,15 +272,32 @@ class ProducersCheck:
                     del unread[place]
         self._consumer.unassign()
 
+    def _span(self, place: TopicPartition) -> tuple[int, int]:
+        """Return where a partition begins and ends."""
+        deadline_s = time.monotonic() + SETTLES_S
+        while True:
+            try:
+                found: tuple[int, int] = self._consumer.get_watermark_offsets(place, REQUEST_TIMEOUT_S)
+            except KafkaException as error:
+                if error.args[0].code() not in _NOT_YET or time.monotonic() > deadline_s:
+                    raise
+                time.sleep(LOOK_AGAIN_S)
+            else:
+                return found
+
     def _partitions(self) -> dict[str, int]:
-        try:
-            standing = self._consumer.list_topics(timeout=REQUEST_TIMEOUT_S).topics
-        except KafkaException as error:
-            raise CannotCheck(f"Kafka does not answer: {error.args[0].str()}") from None
-        missing = [name for name in self._names if name not in standing]
-        if missing:
-            raise CannotCheck(f"{', '.join(missing)}: no such topic; is REFERRALS_TOPIC_PREFIX right?")
-        return {name: len(standing[name].partitions) for name in self._names}
+        deadline_s = time.monotonic() + SETTLES_S
+        while True:
+            try:
+                standing = self._consumer.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+            except KafkaException as error:
+                raise CannotCheck(f"Kafka does not answer: {error.args[0].str()}") from None
+            missing = [name for name in self._names if name not in standing]
+            if not missing:
+                return {name: len(standing[name].partitions) for name in self._names}
+            if time.monotonic() > deadline_s:
+                raise CannotCheck(f"{', '.join(missing)}: no such topic; is REFERRALS_TOPIC_PREFIX right?")
+            time.sleep(LOOK_AGAIN_S)
 
 
 def _sent(topic: Topic, message: Message) -> Sent:

@@ -164,7 +164,7 @@ class SourcePartition:
         """Move a position over what is no record."""
         if self.positions[topic] == self._stands_at[topic]:  # nothing folded lies between
             self._stands_at[topic] = covers_to
-        self.positions[topic] = covers_to
+        self._move(topic, covers_to)
 
     def fold_alone(self, batch: RecordBatch) -> None:
         """Fold a batch in a work of its own, whose changes are noted at once.
@@ -210,10 +210,14 @@ class SourcePartition:
         if topic is not None:
             if self.before:
                 self._read_again(changes, topic, next_offset)
-            self.positions[topic] = next_offset
-            if next_offset >= self._careful_to.get(topic, next_offset):
-                self._careful_to.pop(topic, None)
+            self._move(topic, next_offset)
         self._stands_at = dict(self.positions)
+
+    def _move(self, topic: str, next_offset: int) -> None:
+        """Move a position; what is behind it needs no care any more."""
+        self.positions[topic] = next_offset
+        if next_offset >= self._careful_to.get(topic, next_offset):
+            self._careful_to.pop(topic, None)
 
     def rewind(self, failed: RecordBatch | None = None) -> dict[str, int]:
         """Throw the open work away, and a batch that failed; return from where each topic must be read again."""

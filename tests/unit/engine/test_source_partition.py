@@ -229,6 +229,17 @@ def test_a_rewind_does_not_go_back_before_markers_alone(partition: SourcePartiti
     assert partition.positions == {TOPIC: 10, OTHER_TOPIC: 5}
 
 
+def test_markers_end_the_care_too(partition: SourcePartition) -> None:
+    """Where nothing else follows what was thrown away."""
+    take(partition, batch_at(10))
+    partition.rewind(batch_at(11, 12))
+    partition.fold_alone(batch_at(10, 11, chain=2))
+    assert partition.is_careful
+
+    partition.cover(TOPIC, 13)
+    assert not partition.is_careful
+
+
 def test_what_is_lost_on_its_way_again_is_noticed(partition: SourcePartition) -> None:
     """Not taken for a batch that was fetched before."""
     take(partition, batch_at(10, 11))
