@@ -81,7 +81,7 @@ class AccessLog:
             self._log.info("request", method=method, route=route, status=int(status), ms=ms)
             return
         second, microsecond = divmod(time.time_ns() // 1_000, 1_000_000)
-        if second != self._second:  # to write a date takes as long as all the rest
+        if second != self._second:
             self._second, self._date = second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
         now = f"{self._date}.{microsecond:06}Z"
         if not self._lines:

@@ -229,7 +229,7 @@ class Engine:
             if partition.is_careful:
                 self._isolation.take(batch, partition.fold_alone)
             else:
-                self._fold(partition, batch)
+                self._try(partition, lambda: partition.fold(batch), batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, going on would lose the batch
             self.leave(error)
             return
@@ -238,13 +238,16 @@ class Engine:
         if partition.is_pending:
             self._commit_soon(partition)
 
-    def _fold(self, partition: SourcePartition, batch: RecordBatch) -> None:
+    def _try(self, partition: SourcePartition, step: Callable[[], None], failed: RecordBatch | None = None) -> bool:
+        """Take a step of the partition's open work; False if it fails, and what the work has folded is read again."""
         try:
-            partition.fold(batch)
+            step()
         except MemoryError:  # no record's fault
             raise
         except Exception as error:  # noqa: BLE001 - some record's, or ours; the partition must not stop for it
-            self._read_again(partition, error, batch)
+            self._read_again(partition, error, failed)
+            return False
+        return True
 
     def _read_again(self, partition: SourcePartition, error: Exception, failed: RecordBatch | None = None) -> None:
         """Throw away what was folded since the rows last changed, and read it again, carefully."""
@@ -284,7 +287,7 @@ class Engine:
                 if self.partitions.get(partition.number) is not partition or not self.is_accepting:
                     return
                 self.does = f"revising the rows of partition {partition.number}"
-                if self._end_work(partition):
+                if self._try(partition, partition.end_work):
                     partition.note(step(partition.rows, partition.number))
                 self.does = None
                 if partition.is_pending:
@@ -324,7 +327,7 @@ class Engine:
     async def _commit(self, partition: SourcePartition) -> None:
         try:
             while partition.is_pending and self.phase is not Phase.LEAVING:
-                if not self._end_work(partition):
+                if not self._try(partition, partition.end_work):
                     continue
                 epoch = partition.detach()
                 started = time.monotonic()
@@ -339,17 +342,6 @@ class Engine:
             self.leave(error)
         finally:
             partition.committing = None
-
-    def _end_work(self, partition: SourcePartition) -> bool:
-        """End the partition's open work; False if that failed, and it is read again."""
-        try:
-            partition.end_work()
-        except MemoryError:
-            raise
-        except Exception as error:  # noqa: BLE001 - as in `_fold`
-            self._read_again(partition, error)
-            return False
-        return True
 
     async def _rest(self, partition: SourcePartition, took_s: float) -> None:
         """Let the epoch grow: always in proportion to what a commit costs, longer if nobody waits for it.

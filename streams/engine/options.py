@@ -106,8 +106,8 @@ class EngineOptions:
     behind_records: int = 8_000
     """A partition of which more records follow than this is behind: more than one fetch brings."""
     epoch_s_max: float = 2.0
-    """How long an epoch of a partition that is behind may grow. A row changed many times is written once: with events
-    spread evenly over 100,000 mentors, 1 s made 0.46 records of an event, and 2 s 0.32."""
+    """How long an epoch of a partition that is behind may grow: a row changed many times is written once, and what it
+    says is up to so much later."""
     epoch_rows_max: int = 12_000
     """Rows of such an epoch: they are encoded at once, on the event loop, and everything else there waits."""
     epoch_bytes_max: int = 24 * MEBIBYTE

@@ -1,4 +1,4 @@
-"""Fetched data to records, a whole batch at a time: aiokafka's loop over each record costs more than parsing it.
+"""Fetched data to records, a whole batch at a time and not one by one through aiokafka's loop.
 
 aiokafka goes through the batches, with its own rules about transactions that were aborted, control records and what
 compaction has removed; it is given batches that have one record each, which is all of them.

@@ -251,7 +251,7 @@ class SourcePartition:
         self.ripe.clear()
         epoch, self.epoch = self.epoch, Epoch()
         epoch.positions.update({t: at for t, at in self.positions.items() if at != self._detached_at.get(t)})
-        self._stands_at, self._detached_at = dict(self.positions), dict(self.positions)
+        self._detached_at = dict(self.positions)
         self.committing_bytes = epoch.bytes
         self.detached += 1
         if epoch.rows or epoch.positions:
