@@ -181,6 +181,11 @@ def parse_event(kind: type[Event], value: bytes | None) -> Event:
     return event
 
 
+def time_of(event: CodeIssued | Click | Registration) -> tuple[str, datetime]:
+    """Return the name of the field that says when it happened, and what it says."""
+    return ("issued_at", event.issued_at) if isinstance(event, CodeIssued) else ("occurred_at", event.occurred_at)
+
+
 def clean_channel(named: str) -> str:
     """Return a channel's name: lower case, at most 32 characters, `unknown` if nothing is left (rule 6).
 

@@ -17,7 +17,7 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, Kafka
 
 from models.codes import normalise_code
 from models.errors import BadCode, BadInput, without_values
-from models.events import AHEAD_MAX, Click, CodeIssued, Registration, decode_event
+from models.events import AHEAD_MAX, Click, CodeIssued, Registration, decode_event, time_of
 from models.outgoing import MOVED_FROM
 from models.partitioning import partition_of
 from models.topics import CLICKS, CODES, REGISTRATIONS, SOURCES, UNLIMITED_MS, Topic
@@ -152,7 +152,7 @@ def _record_clock(sent: Sent, now: datetime) -> Iterator[str]:
 
 
 def _event_clock(sent: Sent, event: CodeIssued | Click | Registration, now: datetime) -> Iterator[str]:
-    name, at = ("issued_at", event.issued_at) if isinstance(event, CodeIssued) else ("occurred_at", event.occurred_at)
+    name, at = time_of(event)
     against = sent.timestamp or now
     if at - against > AHEAD_MAX:
         yield f"{name} is more than a day ahead of the record's timestamp"

@@ -17,7 +17,7 @@ from msgspec import Raw, Struct, json
 
 from models.codes import normalise_code
 from models.errors import BadCode, BadEvent, BadInput, without_values
-from models.events import AHEAD_MAX, Click, CodeIssued, Registration, decode_event, is_too_much
+from models.events import AHEAD_MAX, Click, CodeIssued, Registration, decode_event, is_too_much, time_of
 from models.received import BadField, may_say_twice, quoted, read_object, repaired
 from models.tolerance import EARLIEST
 from models.topics import CLICKS, CODES, REGISTRATIONS, Topic
@@ -96,7 +96,7 @@ def checked_line(text: bytes, now: datetime) -> Line:
         value, event = _certain(kind, value)
     except BadInput as fault:
         raise Refused(without_values(fault)) from None
-    field, at = ("issued_at", event.issued_at) if isinstance(event, CodeIssued) else ("occurred_at", event.occurred_at)
+    field, at = time_of(event)
     if at - now > AHEAD_MAX:
         raise Refused(f"{kind.__name__}: {field} is more than a day ahead of the clock here; check the sender's")
     if at < EARLIEST:

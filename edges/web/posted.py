@@ -7,23 +7,28 @@ usual body is decoded once and pays for none of that.
 from __future__ import annotations
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
-from edges.web.answers import FieldError
+from edges.web.answers import Accepted, FieldError
+from edges.web.bodies import JsonAnswer
 from edges.web.problems import bad_fields, field_error
 from models.channels import listed_channel
 from models.codes import CANONICAL_CODE
-from models.events import AHEAD_MAX, DeviceMetadata, Instant, Registration, Status, is_too_much
+from models.events import AHEAD_MAX, DeviceMetadata, Instant, Registration, Status, encode_event, is_too_much
 from models.identifiers import canonical_uuid
 from models.received import BadField, may_say_twice, quoted, read_object, repaired
 from models.tolerance import EARLIEST
+from models.topics import REGISTRATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from edges.web.services import Services
 
 
 class PostedRegistration(Struct, frozen=True, gc=False, kw_only=True):
@@ -131,6 +136,17 @@ def to_registration(
         org_id=canonical_uuid(org_id),
         device_metadata=_channel_alone(posted.device_metadata, channels),
     )
+
+
+async def publish(services: Services, registration: Registration) -> JsonAnswer:
+    """Publish it, and return the answer to be given when the brokers have it."""
+    await services.producer.produce(
+        REGISTRATIONS.full_name(services.settings.topic_prefix),
+        registration.referral_code.encode(),
+        encode_event(registration),
+    )
+    answer = Accepted(attribution_id=registration.attribution_id)
+    return JsonAnswer(msgspec.json.encode(answer), status=HTTPStatus.ACCEPTED)
 
 
 def _read(reading: Reading, body: bytes) -> Posted:

@@ -14,20 +14,17 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 
-import msgspec
 from litestar import Request, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 
 from edges.web.answers import Accepted
 from edges.web.bodies import JsonAnswer, read_plain_body
-from edges.web.posted import REGISTRATION, Posted, read_posted, to_registration
+from edges.web.posted import REGISTRATION, Posted, publish, read_posted, to_registration
 from edges.web.problems import Problem, problem_answers
 from edges.web.services import services_of
 from edges.web.webhooks import BadSignature, signed_headers, verify
-from models.events import encode_event
 from models.identifiers import canonical_uuid, derived_uuid, is_uuid
-from models.topics import REGISTRATIONS
 from process.fault_points import fault_point
 
 
@@ -62,14 +59,9 @@ async def take_registration(request: Request[Any, Any, Any], org_id: FromPath[st
         channels=services.settings.channels,
     )
     fault_point("ingest.verified")
-    await services.producer.produce(
-        REGISTRATIONS.full_name(services.settings.topic_prefix),
-        registration.referral_code.encode(),
-        encode_event(registration),
-    )
+    answer = await publish(services, registration)
     fault_point("ingest.acknowledged")
-    answer = Accepted(attribution_id=registration.attribution_id)
-    return JsonAnswer(msgspec.json.encode(answer), status=HTTPStatus.ACCEPTED)
+    return answer
 
 
 def _event_id(org_id: str, webhook_id: bytes) -> str:

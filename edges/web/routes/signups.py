@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 
-import msgspec
 from litestar import Request, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
@@ -20,12 +19,10 @@ from litestar.params import FromPath
 from edges.web.answers import Accepted
 from edges.web.bodies import JsonAnswer, read_plain_body
 from edges.web.identity import BEARER, onboarding_of_org
-from edges.web.posted import SIGNUP, read_posted, to_registration
+from edges.web.posted import SIGNUP, publish, read_posted, to_registration
 from edges.web.problems import problem_answers
 from edges.web.services import Opened
-from models.events import encode_event
 from models.identifiers import canonical_uuid, derived_uuid
-from models.topics import REGISTRATIONS
 
 
 @post(
@@ -53,13 +50,7 @@ async def take_signup(request: Request[Any, Any, Any], services: Opened, org_id:
         occurred_at=posted.occurred_at or await services.first_attempts.sent_at(org_id, event_id, time.time()),
         channels=services.settings.channels,
     )
-    await services.producer.produce(
-        REGISTRATIONS.full_name(services.settings.topic_prefix),
-        registration.referral_code.encode(),
-        encode_event(registration),
-    )
-    answer = Accepted(attribution_id=registration.attribution_id)
-    return JsonAnswer(msgspec.json.encode(answer), status=HTTPStatus.ACCEPTED)
+    return await publish(services, registration)
 
 
 HANDLERS: Final = [take_signup]
