@@ -5,6 +5,7 @@ Each test is one promise that the protocol rests on (DESIGN.md, "The commit prot
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 from uuid import uuid4
 
@@ -13,11 +14,13 @@ from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import ConfigResource, NewTopic, OffsetSpec, ResourceType  # type: ignore[attr-defined]
 
 from models.partitioning import partition_of
+from streams.engine.batch import Rows
 from streams.engine.changelog import load_rows, read_to_end
 from streams.engine.clients import Clients
 from streams.engine.cluster import Cluster
+from streams.engine.deciding import ATTEMPTS, rebuild
 from streams.engine.epoch import Epoch
-from streams.engine.errors import BadTopic, CommitFailed
+from streams.engine.errors import BadTopic, Fenced
 from streams.engine.options import EngineOptions
 from streams.engine.producer import TransactionalProducer
 from streams.engine.standing import Stand, Standing
@@ -102,13 +105,39 @@ class KafkaSuite:
         zombie = started(options)
         commit(options, zombie, row=b"1", at=1)
         owner = started(options)
-        with pytest.raises(CommitFailed):
+        with pytest.raises(Fenced):
             commit(options, zombie, row=b"2", at=2)
+        zombie.close()
         commit(options, owner, row=b"3", at=3)
         owner.close()
 
         assert load_rows(options, [0])[0].rows == {TABLE: {b"key": b"3"}}
         assert Cluster(options).committed([0])[0] == {0: {options.source_topics[0]: 3}}
+
+    @pytest.mark.parametrize("times", [1, ATTEMPTS])
+    def test_a_decision_outlives_an_owner_who_comes_back(self, options: EngineOptions, times: int) -> None:
+        """A worker that takes the partition over meanwhile is fenced once more, what it did known; but not for ever."""
+        owner = started(options)
+        commit(options, owner, row=b"1", at=0)
+        back: list[TransactionalProducer] = []
+
+        def begin(numbers: Collection[int]) -> Mapping[int, Rows]:
+            if numbers and len(back) < times:
+                back.append(started(options))
+                commit(options, back[-1], row=b"2", at=0, more={b"came %d" % len(back): b"1"})
+            return {number: {TABLE: {b"key": b"announced"}} for number in numbers}
+
+        decisions = rebuild(options, [0], begin=begin)
+        if times == ATTEMPTS:
+            with pytest.raises(Fenced, match="stop the workers"):
+                next(decisions)
+            assert load_rows(options, [0])[0].rows[TABLE][b"key"] == b"2"
+            return
+        (state,) = decisions
+        assert state.rows == {TABLE: 1}
+        assert load_rows(options, [0])[0].rows == {TABLE: {b"key": b"announced"}}
+        with pytest.raises(Fenced):
+            commit(options, back[0], row=b"3", at=0)
 
     def test_a_transaction_left_open_is_ended_by_the_next_owner(self, options: EngineOptions) -> None:
         """Nothing of it is visible, neither records nor offsets, and reading does not wait for it any more."""

@@ -1,13 +1,14 @@
 """What a person can do about a partition's state: look at it, accept it as it is, or have it counted anew.
 
 `accept` and `rebuild` write to the changelogs under the partition's transactional id: whoever owns the partition is
-fenced, leaves, and finds what was decided when it starts afresh. Each partition is one transaction.
+fenced, leaves, and finds what was decided when it starts afresh. Each partition is one transaction. A worker that has
+started afresh may take a partition over while it is decided about, and fences us then: it is fenced once more.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from streams.engine.changelog import load_rows
 from streams.engine.cluster import Cluster
 from streams.engine.epoch import Epoch
-from streams.engine.errors import StateRefused
+from streams.engine.errors import Fenced, StateRefused
 from streams.engine.producer import TransactionalProducer
 from streams.engine.standing import Found, Log, Stand, Standing, judge
 from streams.engine.takeover import find
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 DECIDING_TIMEOUT_S: Final = 600.0
 """Longest transaction of a decision: it writes as many rows as the partition has, an epoch a few thousand. Where the
 program dies, the partition's next owner ends the transaction when it starts. Kafka's own limit is 900 s."""
+
+ATTEMPTS: Final = 10
+"""How often a partition's owner may come back while it is decided about. A worker is back after seconds, and a decision
+about 100,000 rows is written in less."""
 
 
 class PartitionState(Struct, kw_only=True):
@@ -59,21 +64,20 @@ def accept(options: EngineOptions, numbers: Collection[int]) -> Iterator[Partiti
     A source goes on at the position that is known: brought to its first record where it was passed, to its end where
     the log ends before it, and to the first record where the topic was made anew.
     """
-    cluster = Cluster(options)
-    for number in numbers:
-        with _Fenced(options, number) as producer:
-            ((rows, found),) = _load(options, cluster, [number])
-            number_of_epoch = _last_epoch(found) + 1
-            epoch = Epoch()
-            for topic in _made_anew(found):
-                for table, gone in options.forget(rows, topic).items():
-                    epoch.rows.setdefault(table, {}).update(gone)
-            stands = _accepted(found)
-            seals = found.seals | dict.fromkeys(epoch.rows, number_of_epoch)
-            before = found.standing.before if found.standing else {}
-            still_before = _still_before(found, before, stands)
-            epoch.standing = Standing(number_of_epoch, stands, seals, still_before, _since(found))
-            yield _decided(producer, cluster, epoch, epoch.standing, rows, found)
+
+    def accepted(rows: Rows, found: Found) -> _Decision:
+        epoch = _last_epoch(found) + 1
+        forgotten: dict[str, dict[bytes, bytes | None]] = {}
+        for topic in _made_anew(found):
+            for table, gone in options.forget(rows, topic).items():
+                forgotten.setdefault(table, {}).update(gone)
+        stands = _accepted(found)
+        seals = found.seals | dict.fromkeys(forgotten, epoch)
+        before = found.standing.before if found.standing else {}
+        standing = Standing(epoch, stands, seals, _still_before(found, before, stands), _since(found))
+        return _Decision(standing, forgotten, rows)
+
+    return _decide(options, numbers, accepted)
 
 
 def rebuild(
@@ -85,22 +89,51 @@ def rebuild(
     its owner is fenced: what he announced meanwhile is known then. It is asked for none before, so that what takes long
     is done by then: a fenced worker comes back in seconds, and would fence us.
     """
-    cluster = Cluster(options)
+
+    def begun_anew(rows: Rows, found: Found) -> _Decision:
+        epoch = _last_epoch(found) + 1
+        beginning = begin([found.number]).get(found.number, {})
+        began: Rows = {table: dict(beginning.get(table, {})) for table in options.tables}
+        written = {table: {**dict.fromkeys(rows[table]), **began[table]} for table in options.tables}
+        stands = {topic: Stand(log.first, log.topic_id) for topic, log in found.sources.items()}
+        seals = dict.fromkeys(options.tables, epoch)
+        before = _still_before(found, _read(found), stands)
+        since = {topic: log.first for topic, log in found.sources.items()}
+        return _Decision(Standing(epoch, stands, seals, before, since), written, began)
+
     begin([])
+    return _decide(options, numbers, begun_anew)
+
+
+class _Decision(NamedTuple):
+    """What is to be made of a partition."""
+
+    standing: Standing
+    written: Mapping[str, dict[bytes, bytes | None]]
+    """Rows of each table that are written, None where one is deleted."""
+    rows: Rows
+    """All rows after it."""
+
+
+def _decide(
+    options: EngineOptions, numbers: Collection[int], decision: Callable[[Rows, Found], _Decision]
+) -> Iterator[PartitionState]:
+    """Commit a decision about each partition; yield each after it is done."""
+    cluster = Cluster(options)
     for number in numbers:
-        with _Fenced(options, number) as producer:
-            ((rows, found),) = _load(options, cluster, [number])
-            number_of_epoch = _last_epoch(found) + 1
-            beginning = begin([number]).get(number, {})
-            began: Rows = {table: dict(beginning.get(table, {})) for table in options.tables}
-            epoch = Epoch()
-            epoch.rows = {table: {**dict.fromkeys(rows[table]), **began[table]} for table in options.tables}
-            stands = {topic: Stand(log.first, log.topic_id) for topic, log in found.sources.items()}
-            seals = dict.fromkeys(options.tables, number_of_epoch)
-            before = _still_before(found, _read(found), stands)
-            since = {topic: log.first for topic, log in found.sources.items()}
-            epoch.standing = Standing(number_of_epoch, stands, seals, before, since)
-            yield _decided(producer, cluster, epoch, epoch.standing, began, found)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with _Fenced(options, number) as producer:
+                    ((rows, found),) = _load(options, cluster, [number])
+                    decided = decision(rows, found)
+                    _commit(producer, cluster, decided)
+            except Fenced as fenced:
+                if attempt == ATTEMPTS:
+                    message = f"{fenced}; its owner came back {ATTEMPTS} times before it was done: stop the workers"
+                    raise Fenced(message) from fenced
+            else:
+                yield _state_after(found, decided)
+                break
 
 
 class _Fenced:
@@ -130,13 +163,18 @@ def _last_epoch(found: Found) -> int:
     return max([found.standing.epoch if found.standing else 0, *found.seals.values()])
 
 
-def _decided(
-    producer: TransactionalProducer, cluster: Cluster, epoch: Epoch, standing: Standing, rows: Rows, found: Found
-) -> PartitionState:
-    """Commit what was decided, and return the state that it makes."""
-    epoch.positions = standing.positions
+def _commit(producer: TransactionalProducer, cluster: Cluster, decided: _Decision) -> None:
+    epoch = Epoch()
+    epoch.rows.update(decided.written)
+    epoch.standing = decided.standing
+    epoch.positions = decided.standing.positions
     producer.commit(epoch, cluster.group())
-    return _examined(rows, replace(found, standing=standing, seals=standing.seals, committed=epoch.positions))
+
+
+def _state_after(found: Found, decided: _Decision) -> PartitionState:
+    standing = decided.standing
+    after = replace(found, standing=standing, seals=standing.seals, committed=standing.positions)
+    return _examined(decided.rows, after)
 
 
 def _read(found: Found) -> dict[str, int]:

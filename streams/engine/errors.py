@@ -3,7 +3,8 @@
 EngineError            a fresh start puts it right
 ├── NothingFolds       records fail one after the other: it is the program, or what it needs
 ├── TooLarge           what a fold wants kept or sent is larger than its topic takes
-├── CommitFailed       an epoch could not be committed: fenced, aborted, or the broker was away too long
+├── CommitFailed       an epoch could not be committed: aborted, or the broker was away too long
+│   └── Fenced             somebody else has the partition's transactional id
 ├── OutOfOrder         a batch does not follow the position that the rows stand at
 ├── NotCoPartitioned   the assignment or the topics contradict the join by partition
 ├── NotInGroup         the group's protocol failed, in the client or in the assignor
@@ -39,6 +40,10 @@ class BadSessionTimeout(CannotWork):
 
 class CommitFailed(EngineError):  # noqa: N818 - read as what happened
     """An epoch could not be committed; nothing of it is visible, and it is done again from the last commit."""
+
+
+class Fenced(CommitFailed):
+    """Another producer has begun under the partition's transactional id: the partition is its owner's."""
 
 
 class JoinRefused(CannotWork):

@@ -8,11 +8,12 @@ at a time for each producer (librdkafka answers two with `_CONFLICT`).
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from streams.engine.errors import CommitFailed, EngineError
+from streams.engine.errors import CommitFailed, EngineError, Fenced
 from streams.engine.rights import denied_kind, not_allowed
 from streams.engine.standing import OFFSETS_MARK, SEAL_KEY, STANDING_KEY, encode_standing, seal_of
 
@@ -33,6 +34,14 @@ SEND_OFFSETS: Final = "send_offsets_to_transaction"
 RETRY_PAUSE_S: Final = 0.05
 
 FULL_QUEUE_POLL_S: Final = 0.05
+
+FENCED: Final = frozenset(
+    {
+        KafkaError._FENCED,  # noqa: SLF001 - librdkafka's own codes have no other name
+        KafkaError.PRODUCER_FENCED,
+        KafkaError.INVALID_PRODUCER_EPOCH,
+    }
+)
 
 BY_KEY: Final = -1
 """Instead of a partition: the key decides."""
@@ -69,6 +78,7 @@ class TransactionalProducer:
         """Fence the former owner and end its open transaction.
 
         Raises:
+            Fenced: another owner begins at the same time.
             CommitFailed: the coordinator did not answer in time, or refuses.
 
         """
@@ -80,7 +90,8 @@ class TransactionalProducer:
         """Write the epoch's rows, records and positions in one transaction.
 
         Raises:
-            CommitFailed: nothing of the epoch is visible to read_committed readers, or another owner has it.
+            Fenced: another owner has the partition; nothing of the epoch is visible to read_committed readers.
+            CommitFailed: the same, and for another reason.
 
         """
         fault_point = self._options.fault_point
@@ -103,7 +114,8 @@ class TransactionalProducer:
 
     def close(self) -> None:
         """Let go of the connections and threads; what was not committed is not visible to anybody."""
-        self._producer.close()
+        with suppress(KafkaException):  # who is fenced is told so once more here, instead of why he closes
+            self._producer.close()
 
     def _produce(self, epoch: Epoch) -> None:
         send = self._send
@@ -170,4 +182,5 @@ class TransactionalProducer:
             return not_allowed("READ", kind, " or ".join(self._options.source_topics))
         if kind is not None:
             return not_allowed("WRITE", kind, " or ".join(sorted(self._topics)))
-        return CommitFailed(f"partition {self._partition}: {step} failed: {fault.name()}: {fault.str()}")
+        failed = Fenced if fault.code() in FENCED else CommitFailed
+        return failed(f"partition {self._partition}: {step} failed: {fault.name()}: {fault.str()}")

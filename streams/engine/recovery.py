@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from streams.engine.transport import BatchConsumer
 
 READ_FIRST_POLL_S: Final = 0.02
-LOOK_AFTER_S: Final = 10.0
+LOOK_AFTER_S: Final = 3.0
 """How often what no record tells of is looked at: markers at the end of a log, and partitions that are refused."""
 READ_FIRST_STALLED_S: Final = 2.0
 """The end of a topic may be control records, which are never delivered: without progress for this long it is read."""
