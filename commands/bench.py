@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Measure throughput, latency, memory, recovery and the HTTP side.
+    """Measure throughput, latency, memory, recovery, long runs and the HTTP side.
 
     Kafka and Postgres are started for it, on the same machine. How each figure is measured stands in
     proof/bench/README.md. Trust ratios within one run more than figures of two.
@@ -105,6 +105,23 @@ def recovery(rows: int) -> None:
     with _parts() as parts:
         found = [measure_recovery(parts, kind, rows, announce=_announce) for kind in KINDS]
     if not show_recovery(found):
+        raise SystemExit(1)
+
+
+@command.command()
+@click.option("--minutes", default=35.0, show_default=True, help="Length of the load; the first 5 are not measured.")
+@click.option("--rate", default=500.0, show_default=True, help="Events per second.")
+def soak(minutes: float, rate: float) -> None:
+    """Measure what a worker's memory grows by under a steady load whose state does not grow.
+
+    Exit code 1 where it grows by more than it may. A wrong result ends the run.
+    """
+    from proof.bench.report import show_soak  # noqa: PLC0415 - `--help` needs none of it
+    from proof.bench.soak import measure_soak  # noqa: PLC0415 - the same
+
+    with _parts() as parts:
+        found = measure_soak(parts, minutes=minutes, events_per_s=rate, announce=_announce)
+    if not show_soak(found):
         raise SystemExit(1)
 
 

@@ -84,8 +84,8 @@ class Work:
 
     @property
     def touched(self) -> int:
-        """How many mentors `changes` will have to encode, at most: what it takes time for."""
-        return len(self._mentors) + len(self._clicks)
+        """How many mentors `changes` will have to encode, at most, two members for one: what it takes time for."""
+        return len(self._mentors) + len(self._clicks) + len(self._members) // 2
 
     @property
     def size(self) -> int:

@@ -86,7 +86,7 @@ class Web(Litestar):
 
     def __init__(self, *, services: Services, **configuration: Any) -> None:  # noqa: ANN401  Litestar's own
         super().__init__(**configuration)
-        self.state.services = services
+        self.services = self.state.services = services
         self._metrics = services.metrics
         self._access_log = services.access_log
 

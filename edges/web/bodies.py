@@ -13,6 +13,8 @@ from litestar.response.base import ASGIResponse
 from edges.web.problems import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from litestar import Request
     from litestar.types import Receive, Scope, Send
 
@@ -23,9 +25,22 @@ _NO_ENCODING: Final = frozenset((b"", b"identity"))
 
 async def read_body(request: Request[Any, Any, Any]) -> bytes:
     """Return the body; raise Problem, 413, as soon as it is known to be too large, at best before it is sent."""
-    for name, value in request.scope["headers"]:
-        if name == b"content-length" and int(value) > BODY_BYTES_MAX:
-            raise _too_large()
+    return await _read(request, dict(request.scope["headers"]))
+
+
+async def read_plain_body(request: Request[Any, Any, Any]) -> bytes:
+    """Return the body as `read_body`; raise Problem, 415, where it is compressed, before it is read."""
+    headers = dict(request.scope["headers"])
+    if b"content-encoding" in headers:
+        encodings = b",".join(value for name, value in request.scope["headers"] if name == b"content-encoding")
+        if not {part.strip() for part in encodings.lower().split(b",")} <= _NO_ENCODING:
+            raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body as it is, without Content-Encoding")
+    return await _read(request, headers)
+
+
+async def _read(request: Request[Any, Any, Any], headers: Mapping[bytes, bytes]) -> bytes:
+    if int(headers.get(b"content-length", 0)) > BODY_BYTES_MAX:
+        raise _too_large()
     body = b""
     while True:
         message = await request.receive()
@@ -36,14 +51,6 @@ async def read_body(request: Request[Any, Any, Any]) -> bytes:
             raise _too_large()
         if not message["more_body"]:
             return body
-
-
-async def read_plain_body(request: Request[Any, Any, Any]) -> bytes:
-    """Return the body as `read_body`; raise Problem, 415, where it is compressed, before it is read."""
-    for name, value in request.scope["headers"]:
-        if name == b"content-encoding" and not {part.strip() for part in value.lower().split(b",")} <= _NO_ENCODING:
-            raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body as it is, without Content-Encoding")
-    return await read_body(request)
 
 
 def _too_large() -> Problem:

@@ -88,7 +88,7 @@ SIGNUP: Final = Reading(PostedSignup, msgspec.json.Decoder(_ExactSignup), "pendi
 _FIELDS: Final = PostedRegistration.__struct_fields__
 _QUOTED: Final = quoted((*_FIELDS, "share_channel"))
 _IDS: Final = ("new_member_id", "attribution_id")
-_NO_IDS: Final = (UUID(int=0), UUID(int=(1 << 128) - 1))
+_NO_IDS: Final = frozenset((0, (1 << 128) - 1))
 
 
 def read_posted(reading: Reading, body: bytes, org_id: str, *, now: datetime) -> Posted:
@@ -102,10 +102,10 @@ def read_posted(reading: Reading, body: bytes, org_id: str, *, now: datetime) ->
     except msgspec.ValidationError as fault:
         raise bad_fields(field_error(fault)) from None
     for name in _IDS:
-        found = getattr(posted, name)
-        if found in _NO_IDS:
+        found: UUID | None = getattr(posted, name)
+        if found is not None and found.int in _NO_IDS:
             raise bad_fields(FieldError(field=name, message="stands for an id that is not set; send the id"))
-    if posted.org_id is not None and str(posted.org_id) != org_id:
+    if posted.org_id is not None and posted.org_id.hex != org_id.replace("-", ""):
         raise bad_fields(FieldError(field="org_id", message="is not the organisation of the address"))
     if posted.occurred_at is not None and not EARLIEST <= posted.occurred_at <= now + AHEAD_MAX:
         is_ahead = posted.occurred_at > now

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from process.settings import Settings
 
 BACKLOG: Final = 2048
+GC_THRESHOLDS: Final = (10_000, 20, 20)
+"""A request makes hundreds of objects, nearly all gone with its answer; Python's own thresholds look after each few."""
 GRACE_S: Final = 10
 """How long answers under way have when the server stops."""
 KEEP_ALIVE_S: Final = 75
@@ -101,6 +103,7 @@ async def serve(settings: Settings, on_listening: Callable[[str], None]) -> None
         on_listening(server.url)
         gc.collect()
         gc.freeze()  # what is there stays; walking it takes the collector 50 ms, and every request would wait so long
+        gc.set_threshold(*GC_THRESHOLDS)
         await server.run_until_stopped()
 
 

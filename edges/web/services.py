@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 from uuid import UUID
 
 from litestar import Request
@@ -129,7 +129,12 @@ class _NoKeys(SecretBox):
         return secret_box(self._settings).open(sealed, org_id=org_id, secret_id=secret_id, purpose=purpose)
 
 
+class Serving(Protocol):
+    """An application that has its services at hand."""
+
+    services: Services
+
+
 def services_of(request: Request[Any, Any, Any]) -> Services:
     """Return them as `Opened` does, for the routes that are asked most: Litestar resolves none then."""
-    services: Services = request.app.state.services
-    return services
+    return cast("Serving", request.app).services

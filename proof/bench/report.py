@@ -12,11 +12,15 @@ from rich.table import Table
 from proof.bench.latency import Latencies
 from proof.bench.memory import BYTES_REQUIRED, Footprint
 from proof.bench.recovery import ROWS_PER_S_REQUIRED, Recovery
+from proof.bench.soak import Soak
 from proof.bench.throughput import Comparison
 
 PERCENTILES: Final = (50, 90, 99)
 MILESTONE_MS_MAX: Final = {50: 20.0, 99: 100.0}
 AWARD_MS_MAX: Final = {50: 40.0}
+GROWTH_MB_PER_H_MAX: Final = 5.0
+"""Of a worker whose rows stay the same."""
+SHOWN_OF_A_SOAK: Final = 10
 
 REACHED: Final = {True: "reached", False: "NOT reached"}
 
@@ -126,6 +130,21 @@ def show_recovery(found: Sequence[Recovery]) -> bool:
         )
     Console().print(table)
     return reached
+
+
+def show_soak(found: Soak) -> bool:
+    """Print the worker's resident set in tenths of the time, and what it grew by."""
+    table = _table(f"{found.events:,} events in {found.seconds / 60:.0f} minutes: the worker's resident set", "MB")
+    for number in range(SHOWN_OF_A_SOAK):
+        at_s, rss_mb = found.rss_mb[number * (len(found.rss_mb) - 1) // (SHOWN_OF_A_SOAK - 1)]
+        table.add_row(f"minute {at_s / 60:.0f}", f"{rss_mb:.1f}")
+    console = Console()
+    console.print(table)
+    is_enough = found.growth_mb_per_h <= GROWTH_MB_PER_H_MAX
+    console.print(
+        f"growth: {found.growth_mb_per_h:.1f} MB an hour, at most {GROWTH_MB_PER_H_MAX:g}: {REACHED[is_enough]}"
+    )
+    return is_enough
 
 
 def _table(title: str, *columns: str) -> Table:

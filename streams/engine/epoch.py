@@ -76,7 +76,7 @@ def size_of(changes: Changes, bytes_max: Mapping[str, int]) -> int:
 
 
 def _sum(records: Mapping[bytes, bytes | None], what: str, bytes_max: int) -> int:
-    rows = [len(row) for row in records.values() if row is not None]
+    rows = list(map(len, filter(None, records.values())))
     largest_key = max(map(len, records), default=0)
     if largest_key + max(rows, default=0) + OVERHEAD_BYTES > bytes_max:  # perhaps not of the same record
         for key, row in records.items():

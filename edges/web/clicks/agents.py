@@ -88,18 +88,18 @@ other people's words, which say nothing of a robot."""
 
 def reason_to_filter(headers: Iterable[tuple[bytes, bytes]]) -> Reason | None:
     """Return why a click with these headers, their names in lower case, is not a person's; None if it is."""
-    agent = destination = by_a_person = b""
-    for name, value in headers:
-        if name == b"user-agent":
-            agent = value
-        elif name == b"sec-fetch-dest":
-            destination = value
-        elif name == b"sec-fetch-user":
-            by_a_person = value
-        elif name in _AHEAD and value.lower().startswith(_AHEAD[name]):
-            return "prefetch"
-    if destination not in _OF_A_PAGE and not (destination in _SHOWN_BY_A_FRAME and by_a_person == b"?1"):
+    given = list(headers)
+    named = dict(given)
+    if not _AHEAD.keys().isdisjoint(named) and any(
+        name in _AHEAD and value.lower().startswith(_AHEAD[name]) for name, value in given
+    ):
+        return "prefetch"
+    destination = named.get(b"sec-fetch-dest", b"")
+    if destination not in _OF_A_PAGE and not (
+        destination in _SHOWN_BY_A_FRAME and named.get(b"sec-fetch-user") == b"?1"
+    ):
         return "embedded"
+    agent = named.get(b"user-agent", b"")
     if not agent.strip():
         return "no_agent"
     known = hash(agent)
