@@ -97,4 +97,6 @@ def run_pytest(arguments: Sequence[str]) -> NoReturn:
     """Become pytest: its closing line is the last, its exit code is ours, and signals reach it without a detour."""
     sys.stdout.flush()
     os.chdir(ROOT)
+    # Tests start the program hundreds of times: compiled once, each start costs a tenth of a second of CPU less.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.execv(sys.executable, [sys.executable, "-P", "-m", "pytest", *arguments])  # noqa: S606  no shell is wanted
