@@ -7,11 +7,15 @@ import signal
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import psycopg
 import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from local import parts
 from local.parts import Kafka
@@ -22,6 +26,7 @@ from tests.own_kafka import own_kafka
 from tests.web import as_web_login
 
 TEMPLATE = "referrals_template"
+TIMEOUT_S: Final = 30.0
 PARTITIONS = 4
 """A third of the default: a broker of many tests has thousands as it is."""
 
@@ -35,7 +40,7 @@ def pytest_configure() -> None:
 def running_parts() -> Iterator[parts.Parts]:
     """Give a Kafka and a Postgres; local ones, or containers with REFERRALS_TEST_PARTS=docker."""
     kind = cast("parts.Kind", os.environ.get("REFERRALS_TEST_PARTS", "local"))
-    with parts.start(kind, data_dir=None, durable=False, announce=_announce) as running:
+    with parts.start(kind, data_dir=None, durable=False, in_memory=True, announce=_announce) as running:
         _move_away(running)
         yield running
 
@@ -56,9 +61,14 @@ def migrated_template(parts: parts.Parts) -> str:
 
 
 @pytest.fixture
-def database_url(parts: parts.Parts, migrated_template: str) -> str:
-    """Give the address of a migrated database that only this test uses."""
-    return parts.create_database(f"test_{uuid.uuid4().hex}", template=migrated_template)
+def database_url(parts: parts.Parts, migrated_template: str) -> Iterator[str]:
+    """Give the address of a migrated database that only this test uses.
+
+    It is removed after the test: hundreds of them would be gigabytes, written to disk and taken away at the end.
+    """
+    name = f"test_{uuid.uuid4().hex}"
+    yield parts.create_database(name, template=migrated_template)
+    parts.drop_database(name)
 
 
 @pytest.fixture
@@ -80,11 +90,11 @@ def own_broker(tmp_path: Path) -> Iterator[LocalKafka]:
 @pytest.fixture
 def settings(
     request: pytest.FixtureRequest, parts: parts.Parts, database_url: str, topic_prefix: str, tmp_path: Path
-) -> Settings:
-    """Give the settings of an installation that only this test uses."""
+) -> Iterator[Settings]:
+    """Give the settings of an installation that only this test uses; its topics are removed after the test."""
     has_own = "own_broker" in request.fixturenames
     kafka: Kafka = request.getfixturevalue("own_broker") if has_own else parts.kafka
-    return load_settings(
+    yield load_settings(
         bootstrap_servers=kafka.bootstrap_servers,
         database_url=database_url,
         topic_prefix=topic_prefix,
@@ -92,6 +102,27 @@ def settings(
         partitions=PARTITIONS,
         data_dir=tmp_path / "data",
     )
+    if not has_own:
+        _remove_topics(kafka.bootstrap_servers, topic_prefix)
+
+
+def _remove_topics(bootstrap_servers: str, prefix: str) -> None:
+    """Remove the topics of an installation.
+
+    Whoever asks a cluster for its topics gets all of them with all their partitions, and each transactional producer
+    asks: with the topics of the tests before, a worker's start would cost more with each test.
+    """
+    admin = _admin(bootstrap_servers)
+    names = [name for name in admin.list_topics(timeout=TIMEOUT_S).topics if name.startswith(prefix)]
+    for answer in (admin.delete_topics(names) if names else {}).values():
+        with suppress(KafkaException):  # somebody was faster
+            answer.result(TIMEOUT_S)
+
+
+@cache
+def _admin(bootstrap_servers: str) -> AdminClient:
+    """Return the one client that removes topics: each has threads and connections of its own."""
+    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
 
 
 def _announce(line: str) -> None:

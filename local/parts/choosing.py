@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
-from local.parts.databases import DATABASE, create_database
+import psutil
+
+from local.parts.databases import DATABASE, create_database, drop_database
 from local.parts.errors import PartsError
 from local.parts.external import ExternalKafka, ExternalPostgres
 from local.parts.running import Running, cache_dir, clean_up
 from process.settings import Settings, load_settings
+
+MEMORY: Final = Path("/dev/shm")  # noqa: S108  a directory of an unguessable name is made in it
+MEMORY_FREE_MIN: Final = 8 * 1024**3
+"""Bytes; a group of tests needs a small part of it. A container has 64 MiB there unless told otherwise."""
 
 Kind = Literal["auto", "local", "docker", "external"]
 
@@ -92,6 +99,10 @@ class Parts:
         """Create a database unless there is one of this name, and return its address."""
         return create_database(self.postgres.maintenance_url, name, template)
 
+    def drop_database(self, name: str) -> None:
+        """Remove a database, whoever is connected to it."""
+        drop_database(self.postgres.maintenance_url, name)
+
     def environment(self) -> dict[str, str]:
         """Return the settings by which a component finds these parts."""
         found = {"REFERRALS_BOOTSTRAP_SERVERS": self.bootstrap_servers, "REFERRALS_DATABASE_URL": self.database_url}
@@ -106,6 +117,7 @@ def start(
     *,
     data_dir: Path | None,
     durable: bool,
+    in_memory: bool = False,
     settings: Settings | None = None,
     announce: Callable[[str], None],
 ) -> Iterator[Parts]:
@@ -113,6 +125,7 @@ def start(
 
     `auto` takes the addresses of `settings` (default: the environment's) where they were given, and starts local
     servers for the rest. `data_dir` keeps the data; with None it goes into a temporary directory, removed at the end.
+    `in_memory` lets that directory be in memory, where there is plenty, for a run that does not grow.
     `durable=False` spares every sync to disk, for data that is thrown away. `announce` is told in lines of text what
     runs and why, and what takes time. What a killed owner left behind is stopped and removed first.
 
@@ -122,7 +135,10 @@ def start(
     with ExitStack() as cleanup:
         if left := clean_up():
             announce(f"stopped what {left} killed run{'s' if left > 1 else ''} had left behind")
-        directory = Path(tempfile.mkdtemp(prefix="referrals-")) if data_dir is None else data_dir.resolve()
+        if data_dir is None:
+            directory = Path(tempfile.mkdtemp(prefix="referrals-", dir=_memory() if in_memory else None))
+        else:
+            directory = data_dir.resolve()
         running = Running(temporary_dir=directory if data_dir is None else None)
         cleanup.callback(running.close)
         if data_dir is None:
@@ -159,6 +175,15 @@ def start(
         database_url = settings.database_url if is_external else create_database(postgres.maintenance_url, DATABASE)
         kafka.wait_ready()
         yield Parts(kafka, postgres, database_url=database_url, data_dir=directory, running=running)
+
+
+def _memory() -> Path | None:
+    """Return where files are in memory, if there is plenty of it."""
+    try:
+        free = min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available)
+    except OSError:  # there is none but on Linux
+        return None
+    return MEMORY if free > MEMORY_FREE_MIN and os.access(MEMORY, os.W_OK) else None
 
 
 def _choose_kafka(kind: Kind, settings: Settings, local: Callable[[], Kafka]) -> tuple[Kafka, str]:

@@ -35,3 +35,12 @@ def create_database(maintenance_url: str, name: str, template: str | None = None
             )
             connection.execute(statement)
     return with_database(maintenance_url, name)
+
+
+def drop_database(maintenance_url: str, name: str) -> None:
+    """Remove a database, whoever is connected to it; nothing happens where there is none of this name."""
+    import psycopg  # noqa: PLC0415  as above
+    from psycopg import sql  # noqa: PLC0415  the same
+
+    with psycopg.connect(maintenance_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -42,7 +42,7 @@ EXIT_SETTINGS: Final = 2
 @pytest.fixture(scope="module", name="parts")
 def strict_parts() -> Iterator[parts.Parts]:
     """Give a Kafka that takes one member for each group, and short session timeouts only, and has an authorizer."""
-    with parts.start("local", data_dir=None, durable=False, announce=_announce) as running:
+    with parts.start("local", data_dir=None, durable=False, in_memory=True, announce=_announce) as running:
         kafka = running.kafka
         assert isinstance(kafka, LocalKafka)
         kafka.stop()
