@@ -118,11 +118,6 @@ class BatchConsumer(driver.Consumer):
             await engine_of(self.app).settle()
         return True
 
-    def ack(self, message: Message) -> bool:
-        """Take note that the agent is done with a batch, for nobody: the epoch holds the position."""
-        message.acked = True
-        return True
-
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Ignore gaps between batches: they belong to the bookkeeping of acknowledgements."""
 
