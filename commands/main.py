@@ -59,7 +59,7 @@ EXPECTED_ERRORS = {
     "cimpl.KafkaException": EXIT_FAILED,
     "streams.engine.errors.EngineError": EXIT_FAILED,
     "operations.topics.TopicMismatch": EXIT_FAILED,
-    "operations.producers.CannotCheck": EXIT_FAILED,
+    "operations.reading.CannotRead": EXIT_FAILED,
     "process.topics.NotAllowed": EXIT_FAILED,
 }
 
