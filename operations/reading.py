@@ -15,6 +15,8 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from process.headers import headers_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -56,6 +58,18 @@ class Place(NamedTuple):
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 
+class ReadRecord(NamedTuple):
+    """A record as the rules look at it: a `models.records.Record`."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+
+
 class Span(NamedTuple):
     """Offsets of a partition: from `first` to just before `end`."""
 
@@ -86,6 +100,13 @@ class TopicReader:
     def close(self) -> None:
         """Let the connections go."""
         self._consumer.close()
+
+    def stands(self, name: str) -> bool:
+        """Tell whether there is such a topic; raise CannotRead."""
+        try:
+            return name in self._consumer.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+        except KafkaException as error:
+            raise CannotRead(f"Kafka does not answer: {error.args[0].str()}") from None
 
     def partitions(self, names: Iterable[str]) -> dict[str, int]:
         """Return how many partitions each topic has; raise CannotRead where one does not stand."""
@@ -189,6 +210,17 @@ def _is_end(message: Message) -> bool:
 def place_of(message: Message) -> Place:
     """Return a record's coordinates."""
     return Place(message.topic() or "", message.partition() or 0, message.offset() or 0)
+
+
+def record_of(message: Message) -> ReadRecord:
+    """Return a record as the rules look at it."""
+    return ReadRecord(
+        *place_of(message),
+        message.timestamp()[1],
+        content(message.key()),
+        content(message.value()),
+        headers_of(message),
+    )
 
 
 def time_of_record(message: Message) -> datetime | None:
