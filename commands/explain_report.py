@@ -153,8 +153,8 @@ def _doubts(explanation: Explanation) -> list[str]:
         ]
     if members["withdrawn"]:
         said.append(f"{members['withdrawn']:,} withdrawn")
-    if topics.evidence.left_out:
-        said.append(f"{topics.evidence.left_out:,} records of his code name another organisation, and count nowhere")
+    if left_out := topics.evidence.left_out:
+        said.append(f"events of his code that name another organisation, and count nowhere: {left_out:,}")
     said += [f"{topic} begins at offset {first:,}: what was before is gone" for topic, first in topics.gone.items()]
     return said
 

@@ -47,7 +47,7 @@ def counts_(*, form: str, org: UUID | None, output: Path | None) -> None:
         rows = _shown(counts(database, None if org is None else str(org)))
         written = _write_csv(file, FIELDS, rows) if form == "csv" else _write_lines(file, rows)
     if output is not None:
-        click.echo(f"{output}: {written:,} mentors")
+        click.echo(f"{output}: {written:,} rows")
 
 
 def _write_csv(file: TextIO, fields: tuple[str, ...], rows: Iterable[Row]) -> int:

@@ -125,7 +125,8 @@ def _fill(made: Programme) -> None:
         (REGISTRATIONS, ANNAS, annas(6, "pending_signup")),
         (REGISTRATIONS, ANNAS, annas(7, org_id=OTHER_ORG)),
         (CLICKS, BERTS, b"{"),
-        (CLICKS, BERTS, {**make_click(BERTS), "referralCode": BERTS, "referral_code": None}),
+        (CLICKS, BERTS, {("referralCode" if name == "referral_code" else name): value
+                         for name, value in make_click(BERTS).items()}),
         (CLICKS, BERTS, make_click(BERTS)),
     )  # fmt: skip
     wait_until(lambda: sum(_dead(made).values()) == 5, "not all is set aside")
@@ -158,7 +159,7 @@ def test_an_award_is_explained_back_to_the_registration_that_crossed(programme: 
     assert [each["offset"] for each in five["confirmed"]] == [crossed["offset"] - back for back in (4, 3, 2, 1, 0)]
     assert (five["clicks"]["total"], five["clicks"]["by_channel"]) == (3, {"sms": 2, "email": 1})
     assert five["record"]["topic"].endswith("milestones.v1")
-    assert anna["doubts"] == ["1 records of his code name another organisation, and count nowhere"]
+    assert anna["doubts"] == ["events of his code that name another organisation, and count nowhere: 1"]
     assert "member_id" not in crossed
 
 
@@ -274,7 +275,7 @@ def test_counts_are_exported(programme: Programme, tmp_path: Path) -> None:
     assert (rows[ANNA]["last_event_at"], rows[ANNA]["confirmed_attributions"]) == ("2026-11-20T10:30:00Z", 5)
     file = tmp_path / "counts.csv"
     done = programme.run("export", "counts", "--org", ORG, "--output", str(file))
-    assert done.stdout == f"{file}: 1 mentors\n"
+    assert done.stdout == f"{file}: 1 rows\n"
     with file.open(newline="", encoding="utf-8") as text:
         (cells,) = csv.DictReader(text)
     assert {name: cells[name] for name in ("org_id", "mentor_id", "referral_code", "milestones")} == {
