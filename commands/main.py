@@ -41,6 +41,10 @@ COMMANDS = {
     "reconcile": "Ask membership systems for confirmations that never came.",
     "publish": "Publish clicks, registrations and codes from JSON lines.",
     "producers": "Check what producers have sent to the source topics.",
+    "dead-letters": "Look at what could not be used, and send it again.",
+    "explain": "Explain a mentor's badges, back to the registrations and clicks.",
+    "thresholds": "Look at what other thresholds would award, before they are set.",
+    "export": "Write every mentor's counts as CSV or JSON lines.",
     "verify": "Recompute everything from the source topics and compare.",
     "schemas": "Write OpenAPI, AsyncAPI and JSON Schemas from the types.",
     "bench": "Measure throughput, latency, memory, recovery and the HTTP side.",
@@ -59,7 +63,8 @@ EXPECTED_ERRORS = {
     "cimpl.KafkaException": EXIT_FAILED,
     "streams.engine.errors.EngineError": EXIT_FAILED,
     "operations.topics.TopicMismatch": EXIT_FAILED,
-    "operations.producers.CannotCheck": EXIT_FAILED,
+    "operations.reading.CannotRead": EXIT_FAILED,
+    "operations.tables.CannotLook": EXIT_FAILED,
     "process.topics.NotAllowed": EXIT_FAILED,
 }
 

@@ -24,6 +24,9 @@ AGAIN: Final = "referrals.again"
 RECORDS: Final = "referrals.records"
 """Header of a dead letter that stands for several records: how many."""
 
+REPLAYED: Final = "referrals.replayed"
+"""Header of a record that was a dead letter and was sent again: `topic/partition/offset` of the dead letter."""
+
 STAGE: Final = "attribution"
 """What the stream app calls itself in `__connect.errors.stage`."""
 

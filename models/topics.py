@@ -86,6 +86,9 @@ DEAD_LETTERS: Final = Topic(
     name="dead-letters.v1", retention_ms=3_650 * DAY_MS, message_bytes_max=DEAD_LETTER_MESSAGE_BYTES_MAX
 )
 
+REPLAYS: Final = Topic(name="dead-letter-replays.v1", compacted=True)
+"""Which dead letters were sent again: the program's own, and no part of the contract. Made by the first replay."""
+
 SOURCES: Final = (CODES, CLICKS, REGISTRATIONS)
 """Joined by referral code: the same number of partitions, the same partitioner (murmur2)."""
 

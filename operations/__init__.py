@@ -1,1 +1,1 @@
-"""What an operator does to a running programme: its topics made and checked, its lag measured."""
+"""What an operator does to a running programme: topics made and checked, lag measured, badges explained."""

@@ -6,14 +6,11 @@ each costs work, and a producer's owner should hear of it from a check and not f
 
 from __future__ import annotations
 
-import time
 import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
-
-from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from models.codes import normalise_code
 from models.errors import BadCode, BadInput, without_values
@@ -21,10 +18,13 @@ from models.events import AHEAD_MAX, Click, CodeIssued, Registration, decode_eve
 from models.outgoing import MOVED_FROM
 from models.partitioning import partition_of
 from models.topics import CLICKS, CODES, REGISTRATIONS, SOURCES, UNLIMITED_MS, Topic
+from operations.reading import TopicReader, content, place_of, time_of_record
 from process.headers import headers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from confluent_kafka import Message
 
     from process.settings import Settings
 
@@ -34,24 +34,7 @@ FIELDS: Final = "fields"
 CLOCK: Final = "clock"
 CODE: Final = "code"
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FINDINGS_KEPT: Final = 1_000
-SETTLES_S: Final = 3.0
-"""A topic that was just made is not known at once to every broker, nor has each partition its leader."""
-LOOK_AGAIN_S: Final = 0.1
-_NOT_YET: Final = frozenset(
-    {
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001  librdkafka's public name begins so
-        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001  the same
-    }
-)
-REQUEST_TIMEOUT_S: Final = 30.0
-STALL_TIMEOUT_S: Final = 30.0
-BATCH_RECORDS: Final = 1_000
-BATCH_WAIT_S: Final = 0.1
 OWN_HEADERS: Final = frozenset({MOVED_FROM, "referrals.stands"})
 """Of records that the stream app has written itself; a producer is not judged by them."""
 
@@ -60,10 +43,6 @@ _EVENT_OF: Final[dict[Topic, type[CodeIssued | Click | Registration]]] = {
     CLICKS: Click,
     REGISTRATIONS: Registration,
 }
-
-
-class CannotCheck(Exception):  # noqa: N818  read as what is wrong
-    """The topics cannot be read; the message says what and why."""
 
 
 class Finding(NamedTuple):
@@ -169,38 +148,30 @@ class ProducersCheck:
 
     def __init__(self, settings: Settings) -> None:
         self._names = {topic.full_name(settings.topic_prefix): topic for topic in SOURCES}
-        self._consumer = Consumer(
-            {
-                **settings.kafka_client_config(),
-                "group.id": f"{settings.topic_prefix}producers-check",  # asked for by librdkafka; nothing is committed
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "isolation.level": "read_committed",
-                "log_level": 2,
-            }
-        )
+        self._reader = TopicReader(settings, name="producers-check")
 
     def close(self) -> None:
         """Let the connections go."""
-        self._consumer.close()
+        self._reader.close()
 
     def check(self, topics: Sequence[Topic], *, last: int, since: datetime | None = None) -> Checked:
         """Judge the last records of each partition, or those since a time (by the records' timestamps).
 
         Codes that were never issued are looked for in the whole of the codes topic, which has a record for each code.
 
-        Raises CannotCheck.
+        Raises operations.reading.CannotRead.
         """
         checked = Checked()
         now = datetime.now(UTC)
         named: dict[str, list[tuple[Finding, bool]]] = {}
-        partitions = self._partitions()
-        for message in self._read(self._starts(topics, partitions, last=last, since=since)):
+        partitions = self._reader.partitions(self._names)
+        asked = self._places(topics, partitions)
+        for message in self._reader.read(self._reader.spans(asked, last=last, since=since)):
             if OWN_HEADERS.intersection(header[0] for header in headers_of(message)):
                 continue
-            place = (message.topic() or "", message.partition() or 0, message.offset() or 0)
-            sent = _sent(self._names[place[0]], message)
-            faults, code = faults_of(sent, partitions[place[0]], now)
+            place = place_of(message)
+            sent = _sent(self._names[place.topic], message)
+            faults, code = faults_of(sent, partitions[place.topic], now)
             checked.records += 1
             checked.wrong += bool(faults)
             for kind, reason in faults:
@@ -218,96 +189,23 @@ class ProducersCheck:
 
     def _issued(self, partitions: dict[str, int]) -> Iterator[str]:
         """Yield the codes of the codes topic."""
-        for message in self._read(self._starts([CODES], partitions, last=None)):
+        for message in self._reader.read(self._reader.spans(self._places([CODES], partitions))):
             try:
-                yield normalise_code(decode_event(CodeIssued, _bytes(message.value())).referral_code)
+                yield normalise_code(decode_event(CodeIssued, content(message.value())).referral_code)
             except BadInput:
                 continue
 
-    def _starts(
-        self, topics: Sequence[Topic], partitions: dict[str, int], *, last: int | None, since: datetime | None = None
-    ) -> dict[tuple[str, int], tuple[int, int]]:
-        """Return where reading begins and ends, of each partition that has something to read."""
-        spans = {}
-        try:
-            for name, topic in self._names.items():
-                for number in range(partitions[name]) if topic in topics else ():
-                    place = TopicPartition(name, number)
-                    first, end = self._span(place)
-                    if since is not None:
-                        place.offset = round(since.timestamp() * 1000)
-                        (found,) = self._consumer.offsets_for_times([place], REQUEST_TIMEOUT_S)
-                        first = found.offset if found.offset >= 0 else end
-                    elif last is not None:
-                        first = max(first, end - last)
-                    if first < end:
-                        spans[name, number] = (first, end)
-        except KafkaException as error:
-            raise CannotCheck(f"Kafka does not answer: {error.args[0].str()}") from None
-        return spans
-
-    def _read(self, spans: dict[tuple[str, int], tuple[int, int]]) -> Iterator[Message]:
-        """Yield the committed records of the spans."""
-        unread = {place: end for place, (_, end) in spans.items()}
-        self._consumer.assign([TopicPartition(*place, first) for place, (first, _) in spans.items()])
-        heard_s = time.monotonic()
-        while unread:
-            batch = self._consumer.consume(BATCH_RECORDS, BATCH_WAIT_S)
-            if batch:
-                heard_s = time.monotonic()
-            elif time.monotonic() - heard_s > STALL_TIMEOUT_S:
-                topic, partition = next(iter(unread))
-                raise CannotCheck(f"{topic}/{partition}: nothing came for {STALL_TIMEOUT_S:.0f} s; is the broker away?")
-            for message in batch:
-                place = (message.topic() or "", message.partition() or 0)
-                error = message.error()
-                if place not in unread or (error is not None and error.code() in _NOT_YET):
-                    continue  # where the latter does not end, nothing comes
-                if error is None and (message.offset() or 0) < unread[place]:
-                    yield message
-                if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  librdkafka's public name begins so
-                    if error.fatal() or not error.retriable():
-                        raise CannotCheck(f"{place[0]}/{place[1]}: {error.str()}")
-                elif error is not None or (message.offset() or 0) >= unread[place] - 1:
-                    del unread[place]
-        self._consumer.unassign()
-
-    def _span(self, place: TopicPartition) -> tuple[int, int]:
-        """Return where a partition begins and ends."""
-        deadline_s = time.monotonic() + SETTLES_S
-        while True:
-            try:
-                found: tuple[int, int] = self._consumer.get_watermark_offsets(place, REQUEST_TIMEOUT_S)
-            except KafkaException as error:
-                if error.args[0].code() not in _NOT_YET or time.monotonic() > deadline_s:
-                    raise
-                time.sleep(LOOK_AGAIN_S)
-            else:
-                return found
-
-    def _partitions(self) -> dict[str, int]:
-        deadline_s = time.monotonic() + SETTLES_S
-        while True:
-            try:
-                standing = self._consumer.list_topics(timeout=REQUEST_TIMEOUT_S).topics
-            except KafkaException as error:
-                raise CannotCheck(f"Kafka does not answer: {error.args[0].str()}") from None
-            missing = [name for name in self._names if name not in standing]
-            if not missing:
-                return {name: len(standing[name].partitions) for name in self._names}
-            if time.monotonic() > deadline_s:
-                raise CannotCheck(f"{', '.join(missing)}: no such topic; is REFERRALS_TOPIC_PREFIX right?")
-            time.sleep(LOOK_AGAIN_S)
+    def _places(self, topics: Sequence[Topic], partitions: dict[str, int]) -> list[tuple[str, int]]:
+        """Return every partition of the topics."""
+        return [
+            (name, number)
+            for name, topic in self._names.items()
+            if topic in topics
+            for number in range(partitions[name])
+        ]
 
 
 def _sent(topic: Topic, message: Message) -> Sent:
-    kind, at_ms = message.timestamp()
-    try:
-        timestamp = None if kind == TIMESTAMP_NOT_AVAILABLE else EPOCH + timedelta(milliseconds=at_ms)
-    except OverflowError:
-        timestamp = datetime.max.replace(tzinfo=UTC)
-    return Sent(topic, message.partition() or 0, _bytes(message.key()), _bytes(message.value()), timestamp)
-
-
-def _bytes(content: str | bytes | None) -> bytes | None:
-    return content.encode() if isinstance(content, str) else content
+    return Sent(
+        topic, message.partition() or 0, content(message.key()), content(message.value()), time_of_record(message)
+    )

@@ -91,6 +91,11 @@ def checked_line(text: bytes, now: datetime) -> Line:
 
     """
     topic, value, _ = _parse(text)
+    return checked_value(topic, value, now)
+
+
+def checked_value(topic: Topic, value: bytes, now: datetime) -> Line:
+    """Return the record of a source topic that a value makes, repaired where that is certain; raise Refused."""
     kind = EVENT_OF[topic]
     try:
         value, event = _certain(kind, value)

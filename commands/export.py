@@ -1,0 +1,104 @@
+"""`referrals export counts`: every mentor's counts as CSV or as JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+from uuid import UUID
+
+import rich_click as click
+from rich.console import Console
+
+from commands.progress import progress_on
+from process.lines import json_line
+from process.settings import load_settings
+
+if TYPE_CHECKING:
+    from operations.tables import Row
+
+
+@click.group()
+def command() -> None:
+    """Export what was counted."""
+
+
+@command.command("counts")
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True,
+              help="jsonl: a line of JSON for each mentor, as the counts topic has it.")  # fmt: skip
+@click.option("--org", type=click.UUID, metavar="ORG", help="Of this organisation only.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Into this file, which appears when it is whole; default: standard output.")  # fmt: skip
+def counts_(*, form: str, org: UUID | None, output: Path | None) -> None:
+    """Write every mentor's counts, by organisation and mentor; nothing that names a member.
+
+    In CSV by_channel and milestones are JSON. They are the counts that `referrals counts` has projected, each
+    organisation's as it was at one moment.
+    """
+    from operations.exporting import FIELDS, counts  # noqa: PLC0415  `--help` needs no Postgres
+    from operations.tables import tables  # noqa: PLC0415  the same
+
+    settings = load_settings()
+    with tables(settings.database_url) as database, _file(output) as file:
+        rows = _shown(counts(database, None if org is None else str(org)))
+        written = _write_csv(file, FIELDS, rows) if form == "csv" else _write_lines(file, rows)
+    if output is not None:
+        click.echo(f"{output}: {written:,} rows")
+
+
+def _write_csv(file: TextIO, fields: tuple[str, ...], rows: Iterable[Row]) -> int:
+    """Write a header and a row for each; return how many."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(fields)
+    count = 0
+    for row in rows:
+        writer.writerow([_cell(row.get(name)) for name in fields])
+        count += 1
+    return count
+
+
+def _write_lines(file: TextIO, rows: Iterable[Row]) -> int:
+    count = 0
+    for row in rows:
+        file.write(json_line(row) + "\n")
+        count += 1
+    return count
+
+
+def _cell(value: Any) -> Any:  # noqa: ANN401  whatever a column holds
+    return json_line(value) if isinstance(value, dict | list) else value
+
+
+def _shown(rows: Iterable[Row]) -> Iterator[Row]:
+    """Pass the rows on; on a terminal count them where they are written elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal or sys.stdout.isatty():
+        yield from rows
+        return
+    with progress_on(console) as bar:
+        task = bar.add_task("exporting", total=None, rate="")
+        for number, row in enumerate(rows, 1):
+            yield row
+            if number % 1_000 == 0:
+                bar.update(task, rate=f"{number:,} mentors")
+
+
+@contextmanager
+def _file(output: Path | None) -> Iterator[TextIO]:
+    """Give what is written to; a file gets its name when it is whole, and is not there where it failed."""
+    if output is None:
+        yield sys.stdout
+        return
+    unfinished = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        with unfinished.open("x", encoding="utf-8", newline="") as file:
+            yield file
+        unfinished.replace(output)
+    except OSError as error:
+        raise click.ClickException(f"{output}: {error.strerror}") from None
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,95 @@
+"""Which dead letters are sent again, and as what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from edges.publishing.replaying import BEFORE, READY, REFUSED, Judge
+from models.dead_letters import Letter, letter_of
+from models.errors import BadEvent, BadInput, CodeTaken, OtherOrganisation, WaitedTooLong
+from models.outgoing import TRUNCATED, TRUNCATED_TO, dead_letter
+from models.topics import CLICKS, CODES
+from operations.dead_letters import Replayed
+from streams.engine.batch import SourceRecord
+from tests.factories import (
+    CLICKS_TOPIC,
+    CODE,
+    CODES_TOPIC,
+    PREFIX,
+    Event,
+    make_click,
+    make_code_issued,
+)
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def letter(
+    event: Event | bytes,
+    fault: BadInput | None = None,
+    topic: str = CLICKS_TOPIC,
+    headers: Sequence[tuple[str, bytes]] = (),
+    offset: int = 0,
+) -> Letter:
+    """Return a dead letter."""
+    value = event if isinstance(event, bytes) else json.dumps(event).encode()
+    record = SourceRecord(topic, 0, offset, 0, b"as it came", value, list(headers))
+    sent = dead_letter("dead", record, fault or WaitedTooLong("too long"))
+    return letter_of(SourceRecord("dead", 0, 0, 0, sent.key, sent.value, sent.headers), NOW)
+
+
+def test_it_is_sent_to_its_topic_keyed_by_its_code() -> None:
+    """As it stands where that is right; once, also where there is another dead letter of the record."""
+    judge = Judge(PREFIX, {})
+    verdict = judge.judge(letter(make_click("anna-ooooo1")), NOW)
+    assert verdict.kind == READY
+    assert verdict.line == (CLICKS, CODE.encode(), json.dumps(make_click("anna-ooooo1")).encode())
+    assert judge.judge(letter(make_click("anna-ooooo1")), NOW).kind == BEFORE
+    assert judge.judge(letter(make_click("anna-ooooo1"), offset=1), NOW).kind == READY
+
+
+def test_what_was_sent_before_is_known_by_the_record() -> None:
+    """Whatever made the second dead letter."""
+    known = {letter(make_click()).identity: Replayed(letter="dead/0/5", topic=CLICKS_TOPIC, at="then")}
+    assert Judge(PREFIX, known).judge(letter(make_click(), BadEvent("again")), NOW).kind == BEFORE
+
+
+def test_what_is_certain_is_repaired() -> None:
+    """The front door's own reading."""
+    event = make_click()
+    event["referralCode"] = event.pop("referral_code")
+    verdict = Judge(PREFIX, {}).judge(letter(event, BadEvent("no code")), NOW)
+    assert verdict.line is not None
+    assert json.loads(verdict.line.value)["referral_code"] == CODE
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (letter(b"{", BadEvent("x")), "it would be one again: Click: body is not JSON"),
+        (letter(make_click(), OtherOrganisation("x")), "the first issue of a code stands"),
+        (letter(make_code_issued(), CodeTaken("x"), CODES_TOPIC), "the first issue of a code stands"),
+        (letter(make_click(occurred_at="2100-01-01T00:00:00Z")), "more than a day ahead"),
+        (letter(b"{}", topic="referrals.milestones.v1"), "only codes, clicks and registrations"),
+        (letter(b"x" * TRUNCATED_TO, headers=[(TRUNCATED, b"9999999")]), "too large"),
+    ],
+    ids=["not JSON", "another organisation", "taken", "ahead", "milestone", "cut"],
+)
+def test_what_would_be_one_again_is_refused(given: Letter, why: str) -> None:
+    """With the reason, and never sent."""
+    verdict = Judge(PREFIX, {}).judge(given, NOW)
+    assert (verdict.kind, verdict.line) == (REFUSED, None)
+    assert why in verdict.why
+
+
+def test_unchecked_sends_it_as_it_stands() -> None:
+    """Under its code where it names one, else under the key that it had."""
+    judge = Judge(PREFIX, {}, unchecked=True)
+    assert judge.judge(letter(b"{", BadEvent("x")), NOW).line == (CLICKS, b"as it came", b"{")
+    taken = judge.judge(letter(make_code_issued("anna-ooooo1"), CodeTaken("x"), CODES_TOPIC), NOW)
+    assert taken.line is not None
+    assert taken.line[:2] == (CODES, CODE.encode())
