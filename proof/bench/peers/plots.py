@@ -1,0 +1,66 @@
+"""The plots of a run: throughput and CPU of each population, latency at each rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from proof.bench.peers.summary import Run, Spread, Summary
+from proof.bench.peers.svg import Bar, Group, bar_chart
+
+
+def plots(run: Run) -> dict[str, str]:
+    """Return the drawings by file name; who has no figure is named with the reason."""
+    drawn = {}
+    for population in run.populations:
+        drawn[f"throughput-{population}.svg"] = bar_chart(
+            f"Events per second, {population}, exactly once where not said otherwise: median, least, most",
+            ["events/s"],
+            _groups(run, population, lambda one: [(one.events_per_s, ",.0f")]),
+        )
+        drawn[f"cpu-{population}.svg"] = bar_chart(
+            f"CPU seconds per million events, {population}",
+            ["contender", "broker"],
+            _groups(
+                run, population, lambda one: [(one.cpu_s_per_million, ".1f"), (one.broker_cpu_s_per_million, ".1f")]
+            ),
+        )
+    for rate in dict.fromkeys(one.rate for one in run.latencies):
+        drawn[f"latency-{rate:.0f}.svg"] = bar_chart(
+            f"Registration to milestone readable at {rate:,.0f} events/s, ms",
+            ["p50", "p99"],
+            [
+                Group(
+                    name=run.titles[one.contender],
+                    remark=one.fault.partition(":")[0],
+                    bars=[]
+                    if one.fault
+                    else [
+                        Bar(value=one.percentiles_ms[percent], label=f"{one.percentiles_ms[percent]:.1f}")
+                        for percent in (50, 99)
+                    ],
+                )
+                for one in run.latencies
+                if one.rate == rate
+            ]
+            + _absent(run),
+        )
+    return drawn
+
+
+def _groups(run: Run, population: str, figures: Callable[[Summary], list[tuple[Spread | None, str]]]) -> list[Group]:
+    groups = []
+    for summary in run.summaries(population):
+        bars = [
+            Bar(value=found.median, label=f"{found.median:{form}}", least=found.least, most=found.most)
+            for found, form in figures(summary)
+            if found is not None
+        ]
+        title = run.titles[summary.contender] + (f" (WRONG {summary.wrong} times)" if summary.wrong and bars else "")
+        groups.append(
+            Group(name=title, bars=bars, remark=", ".join(fault.partition(":")[0] for fault in summary.faults))
+        )
+    return groups + _absent(run)
+
+
+def _absent(run: Run) -> list[Group]:
+    return [Group(name=run.titles[name], remark="absent") for name in run.absent]

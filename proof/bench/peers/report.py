@@ -1,0 +1,79 @@
+"""The tables of `referrals bench peers`; what has no figure says why."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from proof.bench.peers.summary import Run, Spread, Summary
+
+PERCENTILES_SHOWN: Final = (50, 90, 99)
+LEGEND: Final = "CPU seconds per million events; CPUs busy with others"
+
+
+def show(run: Run, console: Console | None = None) -> None:
+    """Print the tables of a run."""
+    console = console or Console()
+    for population in run.populations:
+        console.print(_throughput(run, population))
+    for rate in dict.fromkeys(one.rate for one in run.latencies):
+        console.print(_latency(run, rate))
+    for contender, why in run.absent.items():
+        console.print(f"{run.titles[contender]}: ABSENT: {why}", markup=False, highlight=False)
+    for population in run.populations:
+        for summary in run.summaries(population):
+            for fault in summary.faults:
+                console.print(f"{run.titles[summary.contender]}, {population}: {fault}", markup=False, highlight=False)
+    for one in run.latencies:
+        if one.fault:
+            console.print(
+                f"{run.titles[one.contender]}, {one.rate:,.0f} events/s: {one.fault}", markup=False, highlight=False
+            )
+
+
+def _throughput(run: Run, population: str) -> Table:
+    table = Table("", title=f"{population}: 12 partitions, one worker; medians. {LEGEND}", title_justify="left")
+    for column in ("rounds", "events/s", "least", "most", "CPU s/M", "broker's", "others"):
+        table.add_column(column, justify="right")
+    table.add_column("result")
+    for summary in run.summaries(population):
+        speed = summary.events_per_s
+        table.add_row(
+            run.titles[summary.contender],
+            str(summary.rounds),
+            *([f"{each:,.0f}" for each in (speed.median, speed.least, speed.most)] if speed else "---"),
+            _median(summary.cpu_s_per_million, ".1f"),
+            _median(summary.broker_cpu_s_per_million, ".1f"),
+            _median(summary.foreign_cpus, ".2f"),
+            _result(summary),
+        )
+    for contender in run.absent:
+        table.add_row(run.titles[contender], "0", *"------", "ABSENT")
+    return table
+
+
+def _latency(run: Run, rate: float) -> Table:
+    table = Table(
+        "", title=f"Registration produced to milestone readable, {rate:,.0f} events/s, ms", title_justify="left"
+    )
+    for column in (*(f"p{percent}" for percent in PERCENTILES_SHOWN), "max", "pace kept", "result"):
+        table.add_column(column, justify="right")
+    for one in (each for each in run.latencies if each.rate == rate):
+        figures = [one.percentiles_ms[percent] for percent in PERCENTILES_SHOWN] if not one.fault else []
+        cells = [f"{each:.1f}" for each in (*figures, one.max_ms)] if figures else ["-"] * (len(PERCENTILES_SHOWN) + 1)
+        pace = f"{one.pace:,.0f}" if figures else "-"
+        table.add_row(run.titles[one.contender], *cells, pace, "right" if figures else one.fault.partition(":")[0])
+    return table
+
+
+def _median(found: Spread | None, form: str) -> str:
+    return "-" if found is None else f"{found.median:{form}}"
+
+
+def _result(summary: Summary) -> str:
+    faulty = [fault.partition(":")[0] for fault in summary.faults]
+    if summary.wrong:
+        return f"WRONG {summary.wrong} of {summary.rounds}"
+    return ", ".join(faulty) if faulty else "right"

@@ -1,0 +1,107 @@
+"""One run: build, measure in turn, show, and write data and plots."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psutil
+
+from local.parts import Parts
+from proof.bench.load import POPULATIONS
+from proof.bench.peers import latency
+from proof.bench.peers.contenders import CONTENDERS, Absent, Announce, Command, Contender
+from proof.bench.peers.latency import Percentiles
+from proof.bench.peers.measuring import Round, Source
+from proof.bench.peers.plots import plots
+from proof.bench.peers.report import show
+from proof.bench.peers.summary import Run
+
+DATA = "peers.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is to be measured."""
+
+    names: tuple[str, ...]
+    populations: tuple[str, ...]
+    events: int
+    slow_events: int
+    rounds: int
+    rates: tuple[float, ...]
+    seconds: float
+
+
+def run(parts: Parts, wanted: Wanted, *, output: Path, announce: Announce) -> bool:
+    """Measure, print the tables, write `peers.json` and the plots; return whether all is sound (see `Run.is_sound`)."""
+    chosen = [contender for name, contender in CONTENDERS.items() if name in wanted.names]
+    commands, absent = _build(chosen, announce)
+    found = Run(
+        machine=_machine(parts, wanted),
+        titles={contender.name: contender.title for contender in chosen},
+        absent=absent,
+        rounds=[one for name in wanted.populations for one in _rounds(parts, name, commands, wanted, announce)],
+        latencies=[one for rate in wanted.rates for one in _latencies(parts, rate, commands, wanted, announce)],
+    )
+    show(found)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / DATA).write_bytes(orjson.dumps(found.as_data(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    for name, drawing in plots(found).items():
+        (output / name).write_text(drawing, encoding="utf-8")
+    announce(f"data and plots are in {output}")
+    return found.is_sound
+
+
+def _build(chosen: list[Contender], announce: Announce) -> tuple[dict[str, Command], dict[str, str]]:
+    commands, absent = {}, {}
+    for contender in chosen:
+        try:
+            commands[contender.name] = contender.build(announce)
+        except Absent as error:
+            absent[contender.name] = str(error)
+            announce(f"{contender.name} is absent: {error}")
+    return commands, absent
+
+
+def _rounds(
+    parts: Parts, population: str, commands: dict[str, Command], wanted: Wanted, announce: Announce
+) -> list[Round]:
+    sizes = {name: wanted.slow_events if CONTENDERS[name].is_slow else wanted.events for name in commands}
+    sources = {size: Source(parts, POPULATIONS[population], size, announce) for size in dict.fromkeys(sizes.values())}
+    rounds = []
+    for number in range(1, wanted.rounds + 1):
+        for name, command in commands.items():
+            one = sources[sizes[name]].measure(CONTENDERS[name], command, number=number)
+            rounds.append(one)
+            announce(f"{population}, round {number}, {name}: {one.fault or f'{one.events_per_s:,.0f} events/s'}")
+    return rounds
+
+
+def _latencies(
+    parts: Parts, rate: float, commands: dict[str, Command], wanted: Wanted, announce: Announce
+) -> list[Percentiles]:
+    found = []
+    for name, command in commands.items():
+        one = latency.measure(parts, CONTENDERS[name], command, rate=rate, seconds=wanted.seconds, announce=announce)
+        found.append(one)
+        announce(f"{name}: {one.fault or f'p50 {one.percentiles_ms[50]:.1f} ms, p99 {one.percentiles_ms[99]:.1f} ms'}")
+    return found
+
+
+def _machine(parts: Parts, wanted: Wanted) -> dict[str, Any]:
+    """Return what a reader must know of the machine and the load."""
+    return {
+        "cpus": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "kafka": parts.kafka.kind,
+        "events": wanted.events,
+        "slow_events": wanted.slow_events,
+        "rounds": wanted.rounds,
+    }
