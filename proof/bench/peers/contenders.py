@@ -11,7 +11,6 @@ Each peer reads its addresses and names from these variables, and ends in order 
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -23,9 +22,12 @@ from typing import Final
 from proof.bench.worker import ENGINE, PLAIN_FAUST
 
 HERE: Final = Path(__file__).parent
+BUILT: Final = HERE.parents[2] / ".referrals" / "peers"
+"""Where the builds write, which no check of this project looks into: librdkafka brings Python of its own."""
 BUILD_TIMEOUT_S: Final = 1_800.0
 LINES_SHOWN: Final = 5
 
+_QUIET: Final = ("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",)
 # What Flink's documentation asks for on Java 17: its serializers look into these.
 _FLINK_OPENS: Final = tuple(
     f"--add-opens=java.base/java.{package}=ALL-UNNAMED"
@@ -73,8 +75,8 @@ def _java(folder: str, main: str, *options: str, **environment: str) -> Callable
             ["mvn", "-q", "-B", "compile", "dependency:copy-dependencies", "-DincludeScope=runtime"],
             announce,
         )
-        target = HERE / folder / "target"
-        arguments = [*options, "-cp", f"{target / 'classes'}:{target / 'dependency'}/*", main]
+        target = BUILT / folder  # as the pom says
+        arguments = [*_QUIET, *options, "-cp", f"{target / 'classes'}:{target / 'dependency'}/*", main]
         return Command(program=_found("java"), arguments=arguments, environment=environment)
 
     return build
@@ -82,8 +84,8 @@ def _java(folder: str, main: str, *options: str, **environment: str) -> Callable
 
 def _native(announce: Announce) -> Command:
     _require("cargo", "cc", "make")  # the crate compiles librdkafka
-    _run(HERE / "native", ["cargo", "build", "--release", "--locked"], announce)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", HERE / "native" / "target"))
+    target = BUILT / "native"
+    _run(HERE / "native", ["cargo", "build", "--release", "--locked", "--target-dir", str(target)], announce)
     return Command(program=str(target / "release" / "native"), arguments=[])
 
 

@@ -149,7 +149,7 @@ class Source:
         self._expected.check(latest, [message.value() or b"" for message in announced])
         wall_s = last.at_s - first.at_s
         if wall_s < LEAST_S:
-            return replace(empty, fault=f"right, but done within {wall_s:.2f} s: too few events for a figure")
+            return replace(empty, fault=f"too short: right, but done within {wall_s:.2f} s; it takes more events")
         begun_share = _counted(begun.values()) / _counted(latest.values())
         return replace(
             empty,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from rich.console import Console
@@ -9,28 +10,34 @@ from rich.table import Table
 
 from proof.bench.peers.summary import Run, Spread, Summary
 
+WIDTH: Final = 120
+"""Of the tables where they go into a file."""
 PERCENTILES_SHOWN: Final = (50, 90, 99)
 LEGEND: Final = "CPU seconds per million events; CPUs busy with others"
 
 
 def show(run: Run, console: Console | None = None) -> None:
-    """Print the tables of a run."""
+    """Print the tables of a run, and below them every reason why a figure is missing."""
     console = console or Console()
+    if not console.is_terminal:
+        console.width = max(console.width, WIDTH)
     for population in run.populations:
         console.print(_throughput(run, population))
     for rate in dict.fromkeys(one.rate for one in run.latencies):
         console.print(_latency(run, rate))
+    for reason in _reasons(run):
+        console.print(reason, markup=False, highlight=False, emoji=False)
+
+
+def _reasons(run: Run) -> Iterator[str]:
     for contender, why in run.absent.items():
-        console.print(f"{run.titles[contender]}: ABSENT: {why}", markup=False, highlight=False)
+        yield f"{run.titles[contender]}: ABSENT: {why}"
     for population in run.populations:
         for summary in run.summaries(population):
-            for fault in summary.faults:
-                console.print(f"{run.titles[summary.contender]}, {population}: {fault}", markup=False, highlight=False)
+            yield from (f"{run.titles[summary.contender]}, {population}: {fault}" for fault in summary.faults)
     for one in run.latencies:
         if one.fault:
-            console.print(
-                f"{run.titles[one.contender]}, {one.rate:,.0f} events/s: {one.fault}", markup=False, highlight=False
-            )
+            yield f"{run.titles[one.contender]}, {one.rate:,.0f} events/s: {one.fault}"
 
 
 def _throughput(run: Run, population: str) -> Table:
