@@ -171,7 +171,8 @@ PEERS = ("engine", "native", "flink-1s", "flink-100ms", "kafka-streams", "python
     help="Events per second at which latency is measured.",
 )
 @click.option("--seconds", default=30.0, show_default=True, help="Length of each measured load of latency.")
-@click.option("--only", type=click.Choice(["throughput", "latency"]), help="Measure one of the two alone.")
+@click.option("--kills", default=3, show_default=True, help="How often each is killed at work.")
+@click.option("--only", type=click.Choice(["throughput", "latency", "kills"]), help="Measure one of the three alone.")
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
@@ -188,6 +189,7 @@ def peers(  # noqa: PLR0913 - each is an option
     names: tuple[str, ...],
     rates: tuple[float, ...],
     seconds: float,
+    kills: int,
     only: str | None,
     output: Path,
 ) -> None:
@@ -201,11 +203,12 @@ def peers(  # noqa: PLR0913 - each is an option
 
     wanted = Wanted(
         names=names,
-        populations=populations if only != "latency" else (),
+        populations=populations if only in {None, "throughput"} else (),
         events=events,
         slow_events=slow_events,
         rounds=rounds,
-        rates=rates if only != "throughput" else (),
+        kills=kills if only in {None, "kills"} else 0,
+        rates=rates if only in {None, "latency"} else (),
         seconds=seconds,
     )
     with _parts(as_shipped=True) as parts:

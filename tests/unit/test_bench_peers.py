@@ -19,6 +19,7 @@ from models.topics import CODES
 from proof.bench.expected import Expected
 from proof.bench.load import Load, LoadRecord, Population
 from proof.bench.peers.contenders import CONTENDERS, HERE, Absent
+from proof.bench.peers.kills import Survival
 from proof.bench.peers.latency import Percentiles
 from proof.bench.peers.measuring import Round
 from proof.bench.peers.plots import plots
@@ -44,7 +45,12 @@ def a_round(contender: str = "engine", *, wall_s: float = 1.0, fault: str = "") 
     )
 
 
-def a_run(*rounds: Round, absent: dict[str, str] | None = None, latencies: tuple[Percentiles, ...] = ()) -> Run:
+def a_run(
+    *rounds: Round,
+    absent: dict[str, str] | None = None,
+    latencies: tuple[Percentiles, ...] = (),
+    survivals: tuple[Survival, ...] = (),
+) -> Run:
     """Return a run of two contenders."""
     return Run(
         machine={"cpus": 2},
@@ -52,6 +58,7 @@ def a_run(*rounds: Round, absent: dict[str, str] | None = None, latencies: tuple
         absent=absent or {},
         rounds=rounds,
         latencies=latencies,
+        survivals=survivals,
     )
 
 
@@ -90,6 +97,10 @@ def test_wrong_failed_and_absent_are_shown_with_their_reasons() -> None:
     text = shown(a_run(a_round(), latencies=(late,)))
     assert re.search(r"native <limit> .* failed", text)
     assert "native <limit>, 20 events/s: failed: of 10 milestones 3 came" in text
+    killed = Survival(contender="native", kills=3, differences=1_234, example="mentor a:b: None")
+    text = shown(a_run(survivals=(killed,)))
+    assert re.search(r"native <limit> .* 3 .* 1,234", text)
+    assert "native <limit>, killed: mentor a:b: None" in text
 
 
 def test_a_run_is_sound_where_somebody_was_measured_and_nobody_wrong() -> None:

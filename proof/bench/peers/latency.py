@@ -12,7 +12,7 @@ from local.parts import Parts
 from process.settings import Settings
 from proof.bench.latency import measure_latency
 from proof.bench.peers.contenders import Announce, Command, Contender
-from proof.bench.peers.measuring import make_sinks, sinks_of, start
+from proof.bench.peers.scene import make_sinks, sinks_of, start
 from proof.bench.worker import Worker, WorkerEnded
 
 PERCENTILES: Final = (50, 75, 90, 95, 99)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from proof.bench.peers.kills import Survival
 from proof.bench.peers.summary import Run, Spread, Summary
 from proof.bench.peers.svg import Bar, Group, bar_chart
 
@@ -44,7 +45,25 @@ def plots(run: Run) -> dict[str, str]:
             ]
             + _absent(run),
         )
+    if run.survivals:
+        drawn["kills.svg"] = bar_chart(
+            "After SIGKILL at work: mentors and milestones that differ from the oracle's result",
+            ["differences"],
+            [
+                Group(
+                    name=run.titles[one.contender],
+                    remark=one.fault.partition(":")[0],
+                    bars=[] if one.fault else [Bar(value=one.differences, label=_killed(one))],
+                )
+                for one in run.survivals
+            ]
+            + _absent(run),
+        )
     return drawn
+
+
+def _killed(one: Survival) -> str:
+    return f"{one.differences:,} after {one.kills} kills"
 
 
 def _groups(run: Run, population: str, figures: Callable[[Summary], list[tuple[Spread | None, str]]]) -> list[Group]:

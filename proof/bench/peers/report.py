@@ -25,6 +25,8 @@ def show(run: Run, console: Console | None = None) -> None:
         console.print(_throughput(run, population))
     for rate in dict.fromkeys(one.rate for one in run.latencies):
         console.print(_latency(run, rate))
+    if run.survivals:
+        console.print(_kills(run))
     for reason in _reasons(run):
         console.print(reason, markup=False, highlight=False, emoji=False)
 
@@ -38,6 +40,9 @@ def _reasons(run: Run) -> Iterator[str]:
     for one in run.latencies:
         if one.fault:
             yield f"{run.titles[one.contender]}, {one.rate:,.0f} events/s: {one.fault}"
+    for survival in run.survivals:
+        if why := survival.fault or survival.example:
+            yield f"{run.titles[survival.contender]}, killed: {why}"
 
 
 def _throughput(run: Run, population: str) -> Table:
@@ -72,6 +77,16 @@ def _latency(run: Run, rate: float) -> Table:
         cells = [f"{each:.1f}" for each in (*figures, one.max_ms)] if figures else ["-"] * (len(PERCENTILES_SHOWN) + 1)
         pace = f"{one.pace:,.0f}" if figures else "-"
         table.add_row(run.titles[one.contender], *cells, pace, "right" if figures else one.fault.partition(":")[0])
+    return table
+
+
+def _kills(run: Run) -> Table:
+    table = Table("", title="Killed at work by SIGKILL, and started again", title_justify="left")
+    for column in ("kills", "ended by itself", "differences from the oracle's result"):
+        table.add_column(column, justify="right")
+    for one in run.survivals:
+        differences = one.fault.partition(":")[0] or f"{one.differences:,}"
+        table.add_row(run.titles[one.contender], str(one.kills), str(one.restarts), differences)
     return table
 
 

@@ -6,7 +6,7 @@ import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import psutil
@@ -15,13 +15,16 @@ from local.parts import Parts
 from proof.bench.load import POPULATIONS
 from proof.bench.peers import latency
 from proof.bench.peers.contenders import CONTENDERS, Absent, Announce, Command, Contender
+from proof.bench.peers.kills import Survival, survive
 from proof.bench.peers.latency import Percentiles
-from proof.bench.peers.measuring import Round, Source
+from proof.bench.peers.measuring import Round, measure
 from proof.bench.peers.plots import plots
 from proof.bench.peers.report import show
+from proof.bench.peers.scene import Source
 from proof.bench.peers.summary import Run
 
-DATA = "peers.json"
+DATA: Final = "peers.json"
+KILLED_POPULATION: Final = "uniform"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,7 @@ class Wanted:
     events: int
     slow_events: int
     rounds: int
+    kills: int
     rates: tuple[float, ...]
     seconds: float
 
@@ -46,6 +50,7 @@ def run(parts: Parts, wanted: Wanted, *, output: Path, announce: Announce) -> bo
         titles={contender.name: contender.title for contender in chosen},
         absent=absent,
         rounds=[one for name in wanted.populations for one in _rounds(parts, name, commands, wanted, announce)],
+        survivals=_survivals(parts, commands, wanted, announce) if wanted.kills else [],
         latencies=[one for rate in wanted.rates for one in _latencies(parts, rate, commands, wanted, announce)],
     )
     show(found)
@@ -68,18 +73,36 @@ def _build(chosen: list[Contender], announce: Announce) -> tuple[dict[str, Comma
     return commands, absent
 
 
+def _sources(
+    parts: Parts, population: str, commands: dict[str, Command], wanted: Wanted, announce: Announce
+) -> dict[str, Source]:
+    """Return each contender's source; those who are measured with the same number of events share one."""
+    sizes = {name: wanted.slow_events if CONTENDERS[name].is_slow else wanted.events for name in commands}
+    sources = {size: Source(parts, POPULATIONS[population], size, announce) for size in dict.fromkeys(sizes.values())}
+    return {name: sources[size] for name, size in sizes.items()}
+
+
 def _rounds(
     parts: Parts, population: str, commands: dict[str, Command], wanted: Wanted, announce: Announce
 ) -> list[Round]:
-    sizes = {name: wanted.slow_events if CONTENDERS[name].is_slow else wanted.events for name in commands}
-    sources = {size: Source(parts, POPULATIONS[population], size, announce) for size in dict.fromkeys(sizes.values())}
+    sources = _sources(parts, population, commands, wanted, announce)
     rounds = []
     for number in range(1, wanted.rounds + 1):
         for name, command in commands.items():
-            one = sources[sizes[name]].measure(CONTENDERS[name], command, number=number)
+            one = measure(sources[name], CONTENDERS[name], command, number=number)
             rounds.append(one)
             announce(f"{population}, round {number}, {name}: {one.fault or f'{one.events_per_s:,.0f} events/s'}")
     return rounds
+
+
+def _survivals(parts: Parts, commands: dict[str, Command], wanted: Wanted, announce: Announce) -> list[Survival]:
+    sources = _sources(parts, KILLED_POPULATION, commands, wanted, announce)
+    found = []
+    for name, command in commands.items():
+        one = survive(sources[name], CONTENDERS[name], command, kills=wanted.kills)
+        found.append(one)
+        announce(f"{name}, killed {one.kills} times: {one.fault or f'{one.differences:,} differences'}")
+    return found
 
 
 def _latencies(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from proof.bench.peers.kills import Survival
 from proof.bench.peers.latency import Percentiles
 from proof.bench.peers.measuring import Round
 
@@ -53,6 +54,7 @@ class Run:
     """Why contenders could not be had."""
     rounds: Sequence[Round]
     latencies: Sequence[Percentiles]
+    survivals: Sequence[Survival]
 
     @property
     def populations(self) -> list[str]:
@@ -63,6 +65,7 @@ class Run:
     def is_sound(self) -> bool:
         """Tell whether somebody was measured, and nothing that was is wrong or failed."""
         faults = [one.fault for one in self.rounds] + [one.fault for one in self.latencies]
+        faults += [one.fault for one in self.survivals]
         return bool(faults) and not any(fault.startswith(("WRONG", "failed")) for fault in faults)
 
     def summaries(self, population: str) -> list[Summary]:
@@ -81,6 +84,7 @@ class Run:
             "absent": dict(self.absent),
             "rounds": [one.as_data() for one in self.rounds],
             "latencies": [one.as_data() for one in self.latencies],
+            "survivals": [one.as_data() for one in self.survivals],
         }
 
 

@@ -267,7 +267,7 @@ class Loop:
                 "queue.buffering.max.messages": 1_000_000,
             }
         )
-        self.consumer = Consumer({**CONSUMER, "group.id": GROUP, "partition.assignment.strategy": "range"})
+        self.consumer = Consumer({**CONSUMER, "group.id": GROUP})
 
     def run(self) -> None:
         """Consume, fold, produce and commit until it is stopped."""
@@ -335,6 +335,8 @@ CONSUMER: Final[dict[str, Any]] = {
     "enable.auto.commit": False,
     "enable.partition.eof": True,
     "auto.offset.reset": "earliest",
+    "partition.assignment.strategy": "range",  # a number's three partitions together
+    "session.timeout.ms": 6_000,
 }
 
 

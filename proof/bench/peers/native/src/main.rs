@@ -58,6 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let consumer: BaseConsumer<Assignment> = reader()?
         .set("group.id", var("PEER_GROUP")?)
         .set("partition.assignment.strategy", "range")
+        .set("session.timeout.ms", "6000")
         .create_with_context(Assignment::default())?;
     let topics = [rules::CODES, rules::CLICKS, rules::REGISTRATIONS].map(|name| sources.clone() + name);
     consumer.subscribe(&topics.each_ref().map(String::as_str))?;
