@@ -123,7 +123,7 @@ def test_plots_are_drawn_to_scale_and_name_who_has_none() -> None:
     engine, native = (float(each.get("width", 0)) for each in drawn["throughput-uniform.svg"].iter(f"{SVG}rect"))
     assert native == pytest.approx(2 * engine, rel=0.01)
     texts = [each.text for each in drawn["throughput-uniform.svg"].iter(f"{SVG}text")]
-    assert "native <limit> (WRONG 1 times)" in texts
+    assert "200,000, WRONG 1 of 2" in texts
     (absent,) = (drawing for name, drawing in plots(a_run(a_round(), absent={"native": "-"})).items() if "cpu" in name)
     assert ">absent</text>" in absent
 

@@ -69,15 +69,14 @@ def _killed(one: Survival) -> str:
 def _groups(run: Run, population: str, figures: Callable[[Summary], list[tuple[Spread | None, str]]]) -> list[Group]:
     groups = []
     for summary in run.summaries(population):
+        wrong = f", WRONG {summary.wrong} of {summary.rounds}" if summary.wrong else ""
         bars = [
-            Bar(value=found.median, label=f"{found.median:{form}}", least=found.least, most=found.most)
+            Bar(value=found.median, label=f"{found.median:{form}}{wrong}", least=found.least, most=found.most)
             for found, form in figures(summary)
             if found is not None
         ]
-        title = run.titles[summary.contender] + (f" (WRONG {summary.wrong} times)" if summary.wrong and bars else "")
-        groups.append(
-            Group(name=title, bars=bars, remark=", ".join(fault.partition(":")[0] for fault in summary.faults))
-        )
+        remark = ", ".join(fault.partition(":")[0] for fault in summary.faults)
+        groups.append(Group(name=run.titles[summary.contender], bars=bars, remark=remark))
     return groups + _absent(run)
 
 

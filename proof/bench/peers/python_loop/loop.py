@@ -254,6 +254,8 @@ class Loop:
 
     def __init__(self) -> None:
         self.partitions: dict[int, Partition] = {}
+        self.positions: dict[tuple[str, int], int] = {}
+        """By topic and partition the offset of the record that is to be folded next."""
         self.is_stopping = False
         self.producer = Producer(
             {
@@ -280,34 +282,40 @@ class Loop:
         self.consumer.close()
 
     def assign(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
-        """Load the rows of the partitions; of each the codes are read first."""
-        for number in {each.partition for each in assigned} - self.partitions.keys():
-            self.partitions[number] = load(number)
+        """Load the rows of the partitions, and where they stand; of each partition the codes are read first."""
+        self.partitions = {number: load(number) for number in {each.partition for each in assigned}}
+        committed = consumer.committed(assigned)
+        self.positions = {(each.topic, each.partition): max(each.offset, 0) for each in committed}
         consumer.assign(assigned)
         consumer.pause([each for each in assigned if each.topic != CODES])
 
     def revoke(self, _consumer: Consumer, _revoked: list[TopicPartition]) -> None:
         """Forget all rows: between two batches all of them are committed, and all partitions are assigned anew."""
         self.partitions.clear()
+        self.positions.clear()
 
     def transact(self, messages: Iterable[Message]) -> None:
         """Fold a batch, and send in one transaction what comes of it and the positions behind it."""
-        positions: dict[tuple[str, int], int] = {}
+        folded: set[tuple[str, int]] = set()
         for message in messages:
             topic, number, error = message.topic() or "", message.partition() or 0, message.error()
+            offset = message.offset() or 0
             if error is None:
-                self.partitions[number].fold(topic, message.key() or b"", message.value() or b"")
-                positions[topic, number] = (message.offset() or 0) + 1
+                # A rebalance may come between two records of a batch: what was fetched before it is not ours any more.
+                if offset >= self.positions.get((topic, number), offset + 1):
+                    self.partitions[number].fold(topic, message.key() or b"", message.value() or b"")
+                    self.positions[topic, number] = offset + 1
+                    folded.add((topic, number))
             elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  the name that the client gives it
                 raise KafkaException(error)
             elif topic == CODES:
                 self.consumer.resume([TopicPartition(each, number) for each in (CLICKS, REGISTRATIONS)])
-        if not positions:
+        if not folded:
             return
         self.producer.begin_transaction()
         for number, partition in self.partitions.items():
             self.send(number, partition)
-        offsets = [TopicPartition(*where, offset) for where, offset in positions.items()]
+        offsets = [TopicPartition(*where, self.positions[where]) for where in folded]
         self.producer.send_offsets_to_transaction(offsets, self.consumer.consumer_group_metadata())
         self.producer.commit_transaction()
 
