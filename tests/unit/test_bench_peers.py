@@ -56,9 +56,9 @@ def a_run(
         machine={"cpus": 2},
         titles={"engine": "this program", "native": "native <limit>"},
         absent=absent or {},
-        rounds=rounds,
-        latencies=latencies,
-        survivals=survivals,
+        rounds=list(rounds),
+        latencies=list(latencies),
+        survivals=list(survivals),
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from proof.bench.peers.contenders import Command, Contender
 from proof.bench.peers.measuring import POLL_S, SETTLED_S, TIMEOUT_S
-from proof.bench.peers.scene import Scene, Source
+from proof.bench.peers.scene import FAILURES, Scene, Source
 from proof.bench.worker import Worker, WorkerEnded
 
 AT_WORK_S: Final = 1.5
@@ -50,7 +50,7 @@ def survive(source: Source, contender: Contender, command: Command, *, kills: in
     with source.scene(contender, command) as scene:
         try:
             found = _run(scene, found, kills)
-        except (WorkerEnded, TimeoutError) as error:
+        except FAILURES as error:
             return replace(found, fault=f"failed: {error}")
         results = scene.results(dict.fromkeys(scene.watch.ends([scene.counts]), 0))
     differences = list(source.expected.differences(results.counts, results.milestones))

@@ -12,8 +12,8 @@ from local.parts import Parts
 from process.settings import Settings
 from proof.bench.latency import measure_latency
 from proof.bench.peers.contenders import Announce, Command, Contender
-from proof.bench.peers.scene import make_sinks, sinks_of, start
-from proof.bench.worker import Worker, WorkerEnded
+from proof.bench.peers.scene import FAILURES, make_sinks, sinks_of, start
+from proof.bench.worker import Worker
 
 PERCENTILES: Final = (50, 75, 90, 95, 99)
 
@@ -57,7 +57,7 @@ def measure(
             start=begin,
             sinks_of=partial(sinks_of, contender),
         )
-    except (WorkerEnded, TimeoutError) as error:
+    except FAILURES as error:
         return Percentiles(contender=contender.name, rate=rate, fault=f"failed: {error}")
     at_ms = quantiles((1000 * each for each in found.produced_to_milestone_s), n=100)
     return Percentiles(

@@ -28,8 +28,8 @@ from proof.bench.cluster import Position
 from proof.bench.expected import WrongResult
 from proof.bench.machine import cpu_s, foreign_cpu_s, tree_cpu_s
 from proof.bench.peers.contenders import Command, Contender
-from proof.bench.peers.scene import Scene, Source
-from proof.bench.worker import Worker, WorkerEnded
+from proof.bench.peers.scene import FAILURES, Scene, Source
+from proof.bench.worker import Worker
 
 POLL_S: Final = 0.05
 """How often the ends of the counts topic are asked for: the error at either end of a measurement."""
@@ -90,7 +90,7 @@ def measure(source: Source, contender: Contender, command: Command, *, number: i
         source.expected.check(results.counts, results.milestones)
     except WrongResult as error:
         return replace(empty, fault=f"WRONG: {error}")
-    except (WorkerEnded, TimeoutError) as error:
+    except FAILURES as error:
         return replace(empty, fault=f"failed: {error}")
     wall_s = last.at_s - first.at_s
     if wall_s < LEAST_S:

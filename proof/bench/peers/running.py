@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -42,24 +43,42 @@ class Wanted:
 
 
 def run(parts: Parts, wanted: Wanted, *, output: Path, announce: Announce) -> bool:
-    """Measure, print the tables, write `peers.json` and the plots; return whether all is sound (see `Run.is_sound`)."""
+    """Measure, print the tables, write `peers.json` and the plots; return whether all is sound (see `Run.is_sound`).
+
+    What was measured before an error or Ctrl-C is shown and written too.
+    """
     chosen = [contender for name, contender in CONTENDERS.items() if name in wanted.names]
     commands, absent = _build(chosen, announce)
     found = Run(
         machine=_machine(parts, wanted),
         titles={contender.name: contender.title for contender in chosen},
         absent=absent,
-        rounds=[one for name in wanted.populations for one in _rounds(parts, name, commands, wanted, announce)],
-        survivals=_survivals(parts, commands, wanted, announce) if wanted.kills else [],
-        latencies=[one for rate in wanted.rates for one in _latencies(parts, rate, commands, wanted, announce)],
+        rounds=[],
+        latencies=[],
+        survivals=[],
     )
-    show(found)
+    try:
+        for population in wanted.populations:
+            for one in _rounds(parts, population, commands, wanted, announce):
+                found.rounds.append(one)
+        for rate in wanted.rates:
+            for latencies in _latencies(parts, rate, commands, wanted, announce):
+                found.latencies.append(latencies)
+        if wanted.kills:
+            for survival in _survivals(parts, commands, wanted, announce):
+                found.survivals.append(survival)
+    finally:
+        show(found)
+        _write(found, output)
+        announce(f"data and plots are in {output}")
+    return found.is_sound
+
+
+def _write(found: Run, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     (output / DATA).write_bytes(orjson.dumps(found.as_data(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     for name, drawing in plots(found).items():
         (output / name).write_text(drawing, encoding="utf-8")
-    announce(f"data and plots are in {output}")
-    return found.is_sound
 
 
 def _build(chosen: list[Contender], announce: Announce) -> tuple[dict[str, Command], dict[str, str]]:
@@ -84,36 +103,30 @@ def _sources(
 
 def _rounds(
     parts: Parts, population: str, commands: dict[str, Command], wanted: Wanted, announce: Announce
-) -> list[Round]:
+) -> Iterator[Round]:
     sources = _sources(parts, population, commands, wanted, announce)
-    rounds = []
     for number in range(1, wanted.rounds + 1):
         for name, command in commands.items():
             one = measure(sources[name], CONTENDERS[name], command, number=number)
-            rounds.append(one)
             announce(f"{population}, round {number}, {name}: {one.fault or f'{one.events_per_s:,.0f} events/s'}")
-    return rounds
+            yield one
 
 
-def _survivals(parts: Parts, commands: dict[str, Command], wanted: Wanted, announce: Announce) -> list[Survival]:
+def _survivals(parts: Parts, commands: dict[str, Command], wanted: Wanted, announce: Announce) -> Iterator[Survival]:
     sources = _sources(parts, KILLED_POPULATION, commands, wanted, announce)
-    found = []
     for name, command in commands.items():
         one = survive(sources[name], CONTENDERS[name], command, kills=wanted.kills)
-        found.append(one)
         announce(f"{name}, killed {one.kills} times: {one.fault or f'{one.differences:,} differences'}")
-    return found
+        yield one
 
 
 def _latencies(
     parts: Parts, rate: float, commands: dict[str, Command], wanted: Wanted, announce: Announce
-) -> list[Percentiles]:
-    found = []
+) -> Iterator[Percentiles]:
     for name, command in commands.items():
         one = latency.measure(parts, CONTENDERS[name], command, rate=rate, seconds=wanted.seconds, announce=announce)
-        found.append(one)
         announce(f"{name}: {one.fault or f'p50 {one.percentiles_ms[50]:.1f} ms, p99 {one.percentiles_ms[99]:.1f} ms'}")
-    return found
+        yield one
 
 
 def _machine(parts: Parts, wanted: Wanted) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Final
 from uuid import uuid4
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from local.parts import Parts
@@ -16,14 +17,16 @@ from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES
 from operations.topics import create_topics, wanted_topic
 from process import topics as cluster
 from process.settings import Settings
-from proof.bench.cluster import Position, Watch, publish, read_messages
+from proof.bench.cluster import GroupBusy, Position, Watch, publish, read_messages
 from proof.bench.expected import Expected
 from proof.bench.load import Load, LoadRecord, Population
 from proof.bench.peers.contenders import Announce, Command, Contender
-from proof.bench.worker import Worker, settings_for, wait_committed
+from proof.bench.worker import Worker, WorkerEnded, settings_for, wait_committed
 
 CHANGELOG: Final = Topic(name="changelog", compacted=True)
 """For peers that write one themselves."""
+FAILURES: Final = (GroupBusy, KafkaException, TimeoutError, WorkerEnded)
+"""What ends a contender's measurement, and not the run."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,9 +52,10 @@ class Run:
     """Of each contender that was asked for, in the tables' order."""
     absent: Mapping[str, str]
     """Why contenders could not be had."""
-    rounds: Sequence[Round]
-    latencies: Sequence[Percentiles]
-    survivals: Sequence[Survival]
+    rounds: list[Round]
+    """This and the next grow while it runs."""
+    latencies: list[Percentiles]
+    survivals: list[Survival]
 
     @property
     def populations(self) -> list[str]:
