@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Measure throughput, latency, memory, recovery, long runs and the HTTP side.
+    """Measure throughput, latency, memory, recovery, long runs and the HTTP side, and compare with other engines.
 
     Kafka and Postgres are started for it, on the same machine. How each figure is measured stands in
     proof/bench/README.md. Trust ratios within one run more than figures of two.
@@ -152,11 +153,92 @@ def web(routes: tuple[str, ...], rounds: int, seconds: float, connections: int) 
         raise SystemExit(1)
 
 
+PEERS = ("engine", "native", "flink-1s", "flink-100ms", "kafka-streams", "python-loop", "faust")
+
+
+@command.command()
+@click.option("--events", default=1_000_000, show_default=True, help="Events for each but plain Faust.")
+@click.option("--slow-events", default=60_000, show_default=True, help="Events for plain Faust, which is slow.")
+@click.option("--rounds", default=3, show_default=True, help="Rounds of each, in turn.")
+@click.option(
+    "--population",
+    "populations",
+    multiple=True,
+    type=click.Choice(["uniform", "zipf"]),
+    default=["uniform", "zipf"],
+    show_default=True,
+    help="100,000 mentors drawn uniformly; 1,000 by Zipf's law.",
+)
+@click.option(
+    "--peer",
+    "names",
+    multiple=True,
+    type=click.Choice(PEERS),
+    default=PEERS,
+    show_default=True,
+    help="Who is measured.",
+)
+@click.option(
+    "--rate",
+    "rates",
+    multiple=True,
+    type=float,
+    default=[20.0, 2_000.0],
+    show_default=True,
+    help="Events per second at which latency is measured.",
+)
+@click.option("--seconds", default=30.0, show_default=True, help="Length of each measured load of latency.")
+@click.option("--kills", default=3, show_default=True, help="How often each is killed at work.")
+@click.option("--only", type=click.Choice(["throughput", "latency", "kills"]), help="Measure one of the three alone.")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("docs/peers"),
+    show_default=True,
+    help="Where the data and the plots are written.",
+)
+def peers(  # noqa: PLR0913 - each is an option
+    *,
+    events: int,
+    slow_events: int,
+    rounds: int,
+    populations: tuple[str, ...],
+    names: tuple[str, ...],
+    rates: tuple[float, ...],
+    seconds: float,
+    kills: int,
+    only: str | None,
+    output: Path,
+) -> None:
+    """Compare the engine with Flink, Kafka Streams, a loop written by hand, a native limit and plain Faust.
+
+    Each does the same job and is checked by the same oracle. They are built here, from their registries: a JDK 17 and
+    Maven, Cargo and a C compiler are needed for those that they build. Who cannot be built is shown as absent, who
+    counts wrong as wrong. Exit code 1 where anybody counted wrong or failed, or nobody could be measured.
+    """
+    from proof.bench.peers.running import Wanted, run  # noqa: PLC0415 - `--help` needs none of it
+
+    wanted = Wanted(
+        names=names,
+        populations=populations if only in {None, "throughput"} else (),
+        events=events,
+        slow_events=slow_events,
+        rounds=rounds,
+        kills=kills if only in {None, "kills"} else 0,
+        rates=rates if only in {None, "latency"} else (),
+        seconds=seconds,
+    )
+    with _parts(as_shipped=True) as parts:
+        is_sound = run(parts, wanted, output=output, announce=_announce)
+    if not is_sound:
+        raise SystemExit(1)
+
+
 @contextmanager
-def _parts(*, durable: bool = False) -> Iterator[Parts]:
+def _parts(*, durable: bool = False, as_shipped: bool = False) -> Iterator[Parts]:
     from local import parts  # noqa: PLC0415 - `--help` needs no Kafka
 
-    with parts.start("local", data_dir=None, durable=durable, announce=_announce) as running:
+    with parts.start("local", data_dir=None, durable=durable, as_shipped=as_shipped, announce=_announce) as running:
         yield running
 
 

@@ -119,6 +119,7 @@ def start(
     durable: bool,
     in_memory: bool = False,
     settings: Settings | None = None,
+    as_shipped: bool = False,
     announce: Callable[[str], None],
 ) -> Iterator[Parts]:
     """Start Kafka and Postgres, give them to the body of the `with`, and stop what was started after it.
@@ -126,8 +127,9 @@ def start(
     `auto` takes the addresses of `settings` (default: the environment's) where they were given, and starts local
     servers for the rest. `data_dir` keeps the data; with None it goes into a temporary directory, removed at the end.
     `in_memory` lets that directory be in memory, where there is plenty, for a run that does not grow.
-    `durable=False` spares every sync to disk, for data that is thrown away. `announce` is told in lines of text what
-    runs and why, and what takes time. What a killed owner left behind is stopped and removed first.
+    `durable=False` spares every sync to disk, for data that is thrown away. `as_shipped` starts a local Kafka as others
+    run it, not tuned for quick starts on a small machine. `announce` is told in lines of text what runs and why, and
+    what takes time. What a killed owner left behind is stopped and removed first.
 
     Raises PartsError.
     """
@@ -152,6 +154,8 @@ def start(
             from local.parts.kafka import LocalKafka  # noqa: PLC0415  the same
 
             jars = fetch(cache_dir() / "jars", url=settings.maven_url, announce=announce)
+            if as_shipped:
+                return LocalKafka(directory / "kafka", jars, durable=durable, running=running, as_shipped=True)
             aot_cache = cache_for(jars, cache_dir() / "aot", running=running, announce=announce)
             return LocalKafka(directory / "kafka", jars, durable=durable, running=running, aot_cache=aot_cache)
 

@@ -29,6 +29,11 @@ _EAGER = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 100}
 
 # The serial collector and the quick compiler alone start in half the time, and leave the second core to the others.
 # What the ahead-of-time cache holds of machine code is left out: Java 25 warns that some of it does not fit.
+_LOG_OPTIONS = (
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
+)
 JAVA_OPTIONS = (
     "-Xmx512m",
     "-XX:TieredStopAtLevel=1",
@@ -36,9 +41,7 @@ JAVA_OPTIONS = (
     "-XX:+UnlockDiagnosticVMOptions",
     "-XX:-AOTAdapterCaching",
     "-XX:-AOTStubCaching",
-    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-    "-Dorg.slf4j.simpleLogger.showDateTime=true",
-    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
+    *_LOG_OPTIONS,
 )
 
 _BROKER = ("kafka.Kafka",)
@@ -71,8 +74,8 @@ transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 
-# or the broker asks itself about each partition of each transaction: most of a milestone's way (DESIGN.md, Figures)
-transaction.partition.verification.enable=false
+# true: the broker asks itself about each partition of each transaction, most of a milestone's way (DESIGN.md, Figures)
+transaction.partition.verification.enable={verification}
 
 # no wait for other members before the first assignment
 group.initial.rebalance.delay.ms=0
@@ -100,10 +103,16 @@ class LocalKafka:
         running: Running,
         aot_cache: Path | None = None,
         aot_output: Path | None = None,
+        as_shipped: bool = False,
     ) -> None:
-        """Use the classes in `aot_cache`, or write those that the broker loads to `aot_output` when it stops."""
+        """Use the classes in `aot_cache`, or write those that the broker loads to `aot_output` when it stops.
+
+        `as_shipped` is for measurements: the JVM's own defaults, and partition verification, as managed clusters.
+        """
         self._aot_cache = aot_cache
         self._aot_output = aot_output
+        self._java_options = _LOG_OPTIONS if as_shipped else JAVA_OPTIONS
+        self._verification = "true" if as_shipped else "false"
         self._directory = directory
         self._jars = jars
         self._durable = durable
@@ -139,6 +148,7 @@ class LocalKafka:
                 controller_port=self._controller_port,
                 logs=self._directory / "logs",
                 message_bytes_max=MESSAGE_BYTES_MAX,
+                verification=self._verification,
             )
         )
         if not (self._directory / "logs" / "meta.properties").exists():
@@ -220,7 +230,7 @@ class LocalKafka:
         process = launch(
             [
                 JAVA,
-                *JAVA_OPTIONS,
+                *self._java_options,
                 *aot,
                 f"-Djava.io.tmpdir={self._directory / 'tmp'}",  # compression's native libraries are unpacked there
                 "-cp",

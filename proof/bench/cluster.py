@@ -12,6 +12,7 @@ from confluent_kafka import (
     IsolationLevel,
     KafkaError,
     KafkaException,
+    Message,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # they are not in its __all__
@@ -113,6 +114,12 @@ class Watch:
                 raise TimeoutError(f"{', '.join(topics)}: still there {REQUEST_TIMEOUT_S:.0f} s after their deletion")
             time.sleep(RETRY_S)
 
+    def delete_all_of(self, prefix: str) -> None:
+        """Delete every topic whose name begins so: what a round has written is not needed, and fills the disk."""
+        found = self._admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+        if names := [name for name in found if name.startswith(prefix)]:
+            self.delete(names)
+
     def move(self, offsets: Mapping[Position, int]) -> None:
         """Set the group's committed offsets, waiting until its last member has left."""
         positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
@@ -148,6 +155,12 @@ def _answered(ask: Callable[[], Answer]) -> Answer:
 
 def read(settings: Settings, topic: str, since: Mapping[Position, int]) -> Iterator[tuple[bytes, bytes]]:
     """Yield key and value of the topic's committed records from the given offsets to the end."""
+    for message in read_messages(settings, topic, since):
+        yield message.key() or b"", message.value() or b""
+
+
+def read_messages(settings: Settings, topic: str, since: Mapping[Position, int]) -> Iterator[Message]:
+    """Yield the topic's committed records from the given offsets to the end, with their positions."""
     consumer = Consumer(
         {
             **settings.kafka_client_config(),
@@ -166,7 +179,7 @@ def read(settings: Settings, topic: str, since: Mapping[Position, int]) -> Itera
             for message in consumer.consume(RECORDS_PER_CALL, 0.1):
                 fault = message.error()
                 if fault is None:
-                    yield message.key() or b"", message.value() or b""
+                    yield message
                 elif fault.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  the name that the client gives it
                     unfinished.discard(message.partition())
                 else:

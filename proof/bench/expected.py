@@ -79,10 +79,15 @@ class Expected:
 
         Raises WrongResult.
         """
-        faults = [*self._wrong_counts(counts), *self._wrong_milestones(milestones)]
+        faults = list(self.differences(counts, milestones))
         if faults:
             shown = "; ".join(faults[:FAULTS_SHOWN])
             raise WrongResult(f"{len(faults):,} differences, the figure is void: {shown}")
+
+    def differences(self, counts: Mapping[bytes, bytes], milestones: Iterable[bytes]) -> Iterable[str]:
+        """Yield a line for each mentor whose counts differ, and for each milestone that is missing or too much."""
+        yield from self._wrong_counts(counts)
+        yield from self._wrong_milestones(milestones)
 
     def _wrong_counts(self, counts: Mapping[bytes, bytes]) -> Iterable[str]:
         if len(counts) != len(self._mentors):

@@ -86,10 +86,33 @@ class Latencies:
     """CPUs busy meanwhile with what is neither this benchmark nor Kafka nor the workers; Postgres is among it."""
 
 
+def start_engine(settings: Settings, parts: Parts) -> Worker:
+    """Start `referrals stream`."""
+    return Worker(ENGINE, settings=settings, parts=parts)
+
+
 def measure_latency(
-    parts: Parts, *, events_per_s: float, seconds: float, awards: bool, announce: Callable[[str], None]
+    parts: Parts,
+    *,
+    events_per_s: float,
+    seconds: float,
+    awards: bool,
+    announce: Callable[[str], None],
+    start: Callable[[Settings, Parts], Worker] = start_engine,
+    sinks_of: Callable[[Settings], Settings] = lambda settings: settings,
 ) -> Latencies:
-    """Run the load and return what was measured. Raises TimeoutError where a milestone or an award does not come."""
+    """Run the load and return what was measured. Raises TimeoutError where a milestone or an award does not come.
+
+    Args:
+        parts: Kafka and, for awards, Postgres.
+        events_per_s: the pace of the load.
+        seconds: its length, after `WARM_UP_S` that do not count.
+        awards: whether awards are measured too.
+        announce: told what is done.
+        start: starts who is measured, over the given settings' topics.
+        sinks_of: the settings with the prefix under which he publishes milestones.
+
+    """
     installation = f"bench-{uuid4().hex[:8]}-latency"
     settings = settings_for(parts, installation=installation, app="streams")
     create_topics(settings)
@@ -104,12 +127,12 @@ def measure_latency(
             announce("projecting the codes into Postgres")
             _project_codes(parts, settings, len(load.mentors))
             pids.append(running.enter_context(Worker(BADGES, settings=settings, parts=parts)).pid)
-        worker = running.enter_context(Worker(ENGINE, settings=settings, parts=parts))
+        worker = running.enter_context(start(settings, parts))
         watch = Watch(settings)
         running.callback(watch.close)
         pids.append(worker.pid)
         wait_committed(watch, worker, watch.ends([CODES.full_name(settings.topic_prefix)]))
-        milestones = running.enter_context(_Readers(settings, times, awards=awards))
+        milestones = running.enter_context(_Readers(sinks_of(settings), times, awards=awards))
         announce(f"{events_per_s:g} events/s for {WARM_UP_S:g} + {seconds:g} s")
         sender = _Sender(settings, times)
         started_s, foreign_before_s = time.perf_counter(), foreign_cpu_s(parts, pids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 
@@ -23,3 +24,14 @@ def cpu_s(pid: int) -> float:
     """Return the CPU seconds used so far by a process, user and system, of all its threads."""
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)
+
+
+def tree_cpu_s(pid: int) -> float:
+    """Return the same of a process with all that it has started."""
+    process = psutil.Process(pid)
+    ended = process.cpu_times()
+    total = cpu_s(pid) + float(ended.children_user + ended.children_system)
+    for child in process.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += cpu_s(child.pid)
+    return total

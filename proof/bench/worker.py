@@ -1,4 +1,4 @@
-"""A component under measurement: a process of its own, with its CPU time."""
+"""What is measured: a process of its own, with its CPU time."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def settings_for(parts: Parts, *, installation: str, app: str) -> Settings:
 
 
 class Worker:
-    """A Python process. A context manager: it is stopped by SIGTERM at the end."""
+    """A process, Python unless said otherwise. A context manager: it is stopped by SIGTERM at the end."""
 
     def __init__(
         self,
@@ -52,8 +52,13 @@ class Worker:
         settings: Settings,
         parts: Parts,
         environment: Mapping[str, str] | None = None,
+        program: str = sys.executable,
+        name: str = "",
     ) -> None:
-        """Start it; `environment` is what it is given beside what every component needs."""
+        """Start it; `environment` is what it is given beside what every component needs.
+
+        A `program` other than Python needs a `name` for its log.
+        """
         env = {
             **os.environ,
             **(environment or {}),
@@ -63,8 +68,8 @@ class Worker:
             "REFERRALS_PARTITIONS": str(settings.partitions),
             "FAUST_DATADIR": str(parts.data_dir / "faust"),  # else a directory for each app id in the current one
         }
-        self._log = parts.data_dir / f"{settings.app_id}-{arguments[2]}-{arguments[-1]}.log"
-        self._process = launch([sys.executable, *arguments], log=self._log, env=env)
+        self._log = parts.data_dir / f"{settings.app_id}-{name or f'{arguments[2]}-{arguments[-1]}'}.log"
+        self._process = launch([program, *arguments], log=self._log, env=env)
         parts.running.add(self._process.pid)
 
     def __enter__(self) -> Self:

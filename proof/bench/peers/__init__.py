@@ -1,0 +1,1 @@
+"""The same job in other engines, measured beside ours; see README.md."""

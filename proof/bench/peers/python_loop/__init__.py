@@ -1,0 +1,1 @@
+"""The job as a loop written by hand."""
