@@ -23,7 +23,7 @@ import java.util.UUID;
 public final class Attribution {
     public static final String CODES = "codes.v1", CLICKS = "clicks.v1", REGISTRATIONS = "registrations.v1";
     public static final String COUNTS = "mentor-counts.v1", MILESTONES = "milestones.v1", DEAD_LETTERS = "dead-letters.v1";
-    public static final int WAITING_MAX = 1_000; // for each code
+    public static final int WAITING_MAX = 100_000; // for each code
 
     private static final int[] THRESHOLDS = {1, 5, 10, 25};
     private static final int CHANNELS_MAX = 16, CHANNEL_LENGTH_MAX = 32;

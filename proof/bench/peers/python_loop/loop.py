@@ -22,7 +22,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 THRESHOLDS: Final = (1, 5, 10, 25)
 CHANNELS_MAX: Final = 16
 CHANNEL_LENGTH_MAX: Final = 32
-WAITING_MAX: Final = 1_000  # for each code
+WAITING_MAX: Final = 100_000  # for each code
 NAMESPACE: Final = UUID("6f8a3c52-7d0e-5b1f-9c64-2e1d8b7a4f03")
 BATCH: Final = 4_000  # records of one transaction, at most
 

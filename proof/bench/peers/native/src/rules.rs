@@ -16,7 +16,7 @@ const DEAD_LETTERS: &str = "dead-letters.v1";
 const THRESHOLDS: [u64; 4] = [1, 5, 10, 25];
 const CHANNELS_MAX: usize = 16;
 const CHANNEL_LENGTH_MAX: usize = 32;
-const WAITING_MAX: usize = 1_000; // for each code
+const WAITING_MAX: usize = 100_000; // for each code
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f8a3c52_7d0e_5b1f_9c64_2e1d8b7a4f03);
 
 #[derive(Deserialize)]
