@@ -89,6 +89,7 @@ def command() -> None:
     worker = faust.Worker(
         app, loglevel=settings.log_level, loop=loop, quiet=True, redirect_stdouts=False, override_logging=False
     )
+    worker.spinner = None  # it writes its terminal codes wherever standard output goes, between lines of JSON too
     try:
         worker.execute_from_commandline()
     except SystemExit as stopped:
