@@ -68,7 +68,7 @@ def disable(*, code: str | None, org_id: UUID | None, mentor_id: UUID | None, un
     """
     from edges.registry.database import owner_database  # noqa: PLC0415  `--help` needs no Postgres
     from edges.registry.disabling import set_disabled  # noqa: PLC0415  the same
-    from process.settings import load_settings  # noqa: PLC0415  the same
+    from process.running import find_settings  # noqa: PLC0415  the same
 
     if (code is None) is (org_id is None) or (org_id is None) is not (mentor_id is None):
         raise click.UsageError("give a CODE, or --org and --mentor")
@@ -78,7 +78,7 @@ def disable(*, code: str | None, org_id: UUID | None, mentor_id: UUID | None, un
         raise click.UsageError(str(fault)) from None
 
     async def run() -> ShareLink:
-        async with owner_database(load_settings().database_url) as database:
+        async with owner_database(find_settings().database_url) as database:
             return await set_disabled(database, code=code, org_id=org_id, mentor_id=mentor_id, is_disabled=not undo)
 
     link = asyncio.run(run())

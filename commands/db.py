@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rich_click as click
 
-from process.settings import load_settings
+from process.running import find_settings
 
 
 @click.group()
@@ -22,7 +22,7 @@ def migrate() -> None:
     """
     from sinks.migrate import migrate as bring_up_to_date  # noqa: PLC0415  `--help` needs neither yoyo nor psycopg
 
-    settings = load_settings()
+    settings = find_settings()
     report = bring_up_to_date(
         settings.database_url, thresholds=settings.thresholds, web_database_url=settings.web_database_url
     )

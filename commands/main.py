@@ -6,16 +6,21 @@ Ctrl-C and SIGTERM before the work was done (a command that runs until it is sto
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
+import re
 import signal
 import sys
 from types import FrameType
 from typing import NoReturn, cast
 
 import rich_click as click
+from click.exceptions import NoArgsIsHelpError
 
+from commands.saying import say
 from process.afresh import unblock
+from process.version import VERSION
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -61,12 +66,16 @@ EXPECTED_ERRORS = {
     "edges.web.server.CannotListen": EXIT_FAILED,
     "psycopg.OperationalError": EXIT_FAILED,
     "cimpl.KafkaException": EXIT_FAILED,
+    "process.reaching.KafkaAway": EXIT_FAILED,
     "streams.engine.errors.EngineError": EXIT_FAILED,
     "operations.topics.TopicMismatch": EXIT_FAILED,
     "operations.reading.CannotRead": EXIT_FAILED,
     "operations.tables.CannotLook": EXIT_FAILED,
     "process.topics.NotAllowed": EXIT_FAILED,
 }
+
+
+_NO_SUCH_COMMAND = re.compile(r"No such command '([^']*)'")
 
 
 class _Stopped(KeyboardInterrupt):
@@ -104,13 +113,19 @@ class LazyGroup(click.RichGroup):
         return name, cast("click.Command", module.command), rest
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(VERSION, prog_name="referrals", message="%(prog)s %(version)s")
 def cli() -> None:
     """Count referral clicks and registrations exactly once, and award badges at milestones.
 
     Every setting is an environment variable: REFERRALS_BOOTSTRAP_SERVERS, REFERRALS_DATABASE_URL,
     REFERRALS_TOPIC_PREFIX, REFERRALS_THRESHOLDS, and the others that process/settings.py lists.
     """
+    if any(name.startswith("REFERRALS_") for name in os.environ):
+        from process.settings import misspelt  # noqa: PLC0415  most have set none, and `--help` is quick without it
+
+        for line in misspelt(os.environ):
+            say(line)
 
 
 def main() -> NoReturn:
@@ -131,9 +146,13 @@ def main() -> NoReturn:
         status = cli.main(prog_name="referrals", standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):
         _leave(_EXIT_SIGNALLED + (stopped_by[-1] if stopped_by else signal.SIGINT))
-    except click.ClickException as error:
+    except NoArgsIsHelpError as error:
         error.show()
         _leave(error.exit_code)
+    except click.UsageError as error:
+        _leave(error.exit_code, _usage_text(error))
+    except click.ClickException as error:
+        _leave(error.exit_code, error.format_message())
     except BrokenPipeError:  # the reader of our output, `head` perhaps, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         _leave(_EXIT_SIGNALLED + signal.SIGPIPE)
@@ -157,7 +176,16 @@ def _text(error: Exception) -> str:
     return str(kafka_says()) if callable(kafka_says) else str(error)
 
 
+def _usage_text(error: click.UsageError) -> str:
+    """Return what is wrong with a command line, the nearest command where it names none, and where help is."""
+    ctx, text = error.ctx, error.format_message()
+    wrong = _NO_SUCH_COMMAND.match(text)
+    if wrong is not None and ctx is not None and isinstance(ctx.command, click.Group):
+        near = difflib.get_close_matches(wrong[1], ctx.command.list_commands(ctx), n=1)
+        text += f" Did you mean {near[0]!r}?" if near else ""
+    return f"{text}\n`{'referrals' if ctx is None else ctx.command_path} --help` says how it is used"
+
+
 def _leave(status: int, message: str = "") -> NoReturn:
-    for line in message.splitlines():
-        click.echo(f"referrals: {line}", err=True)
+    say(message)
     sys.exit(status)

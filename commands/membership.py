@@ -10,7 +10,7 @@ from uuid import UUID
 
 import rich_click as click
 
-from process.settings import load_settings
+from process.running import find_settings
 
 if TYPE_CHECKING:
     from edges.reconciliation.mapping import Reading
@@ -172,7 +172,7 @@ def configure(  # noqa: PLR0913  the options of a command
     check_url(source)
     if delta and (kind != "odata" or SINCE in url or "$filter" in url):
         raise BadSource("--delta is OData's, and takes neither {since} nor $filter: changes cannot be tracked with one")
-    settings = load_settings()
+    settings = find_settings()
     check_organisation(settings.database_url, str(org))
     given = _given_secret(token_from_env, client_secret_from_env)
     if not unseen:
@@ -262,7 +262,7 @@ def remove(*, org: UUID) -> None:
     """Ask an organisation's membership system no more, and forget its token; what runs have found is kept."""
     from edges.reconciliation.configuring import remove_source  # noqa: PLC0415  the same
 
-    if not remove_source(load_settings().database_url, str(org)):
+    if not remove_source(find_settings().database_url, str(org)):
         raise click.ClickException(f"organisation {org} has no membership source")
     click.echo(f"{org}: is not reconciled any more")
 
@@ -272,7 +272,7 @@ def sources() -> None:
     """List the sources, and how the last run of each ended."""
     from edges.reconciliation.configuring import list_sources  # noqa: PLC0415  the same
 
-    found = list_sources(load_settings().database_url)
+    found = list_sources(find_settings().database_url)
     for each in found:
         click.echo(f"{each.org_id}  {each.kind}  {each.url}")
         if each.started_at is None:

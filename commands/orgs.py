@@ -10,7 +10,7 @@ from uuid import UUID
 import rich_click as click
 
 from process.lines import json_line
-from process.settings import load_settings
+from process.running import find_settings
 
 if TYPE_CHECKING:
     from edges.registry.organisations import NewOrganisation, Organisation
@@ -50,7 +50,9 @@ def create(*, name: str, landing_url: str | None, org_id: UUID | None, as_json: 
             )
 
     made = asyncio.run(make())
-    print_fields({"org_id": str(made.org_id), "webhook_secret": webhook_text(made.webhook.secret)}, as_json=as_json)
+    fields = {"org_id": str(made.org_id), "webhook_secret": webhook_text(made.webhook.secret)}
+    public_url = find_settings().public_url
+    print_fields(fields | ({} if public_url is None else {"web_url": public_url}), as_json=as_json)
 
 
 @command.command(name="list")
@@ -61,7 +63,7 @@ def list_all(*, as_json: bool) -> None:
     from edges.registry.organisations import list_organisations  # noqa: PLC0415  the same
 
     async def read() -> list[Organisation]:
-        async with owner_database(load_settings().database_url) as database:
+        async with owner_database(find_settings().database_url) as database:
             return await list_organisations(database)
 
     found = asyncio.run(read())
@@ -91,7 +93,7 @@ def change(*, org: UUID, name: str | None, landing_url: str | None) -> None:
         raise click.UsageError("nothing to change: give --name, --landing-url, or both")
 
     async def write() -> tuple[str | None, str | None]:
-        async with owner_database(load_settings().database_url) as database:
+        async with owner_database(find_settings().database_url) as database:
             return await set_organisation(database, org, name=name, landing_url=landing_url)
 
     called, leads_to = asyncio.run(write())

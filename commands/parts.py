@@ -9,6 +9,7 @@ import rich_click as click
 
 from local import parts
 from process.lines import json_line
+from process.running import noted
 from process.settings import load_settings
 
 PARTS_OPTION_HELP = (
@@ -49,6 +50,7 @@ def command(data_dir: Path | None, kind: parts.Kind, *, as_json: bool) -> None:
                 for name, value in running.environment().items():
                     click.echo(f"export {name}={value}")
                 announce("ready; Ctrl-C stops")
-            signal.pause()
+            with noted(running.data_dir, running.environment()):
+                signal.pause()
     except KeyboardInterrupt:
         announce("stopped")

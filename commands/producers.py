@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 
 import rich_click as click
 
+from commands.saying import say
 from models.topics import CLICKS, CODES, REGISTRATIONS
 from operations.producers import ProducersCheck
 from process.lines import json_line
-from process.settings import load_settings
+from process.reaching import require_kafka
+from process.running import find_settings
 
 TOPICS = {"codes": CODES, "clicks": CLICKS, "registrations": REGISTRATIONS}
 LAST = 1_000
@@ -39,7 +41,9 @@ def check(*, names: tuple[str, ...], last: int, since: datetime | None, as_json:
 
     Exit codes: 0 nothing is wrong; 1 something is, or the topics cannot be read.
     """
-    with closing(ProducersCheck(load_settings())) as producers:
+    settings = find_settings()
+    require_kafka(settings, say)
+    with closing(ProducersCheck(settings)) as producers:
         checked = producers.check(
             [TOPICS[name] for name in names or TOPICS],
             last=last,

@@ -13,9 +13,11 @@ from rich.console import Console
 
 from commands.complaints import Complaints
 from commands.progress import progress_on
+from commands.saying import say
 from edges.publishing.files import INTERRUPTED_FLUSH_S, FilePublisher, Published, Strict
 from edges.publishing.producer import TopicMissing
-from process.settings import load_settings
+from process.reaching import require_kafka
+from process.running import find_settings
 
 STANDARD_INPUT = "-"
 
@@ -48,7 +50,9 @@ def command(files: Sequence[str], *, strict: bool, unchecked: bool) -> None:
             progress.update(task, completed=done.read_bytes, rate=rate)
 
     complaints = Complaints(console)
-    publisher = FilePublisher(load_settings(), complain=complaints, progress=show, strict=strict, unchecked=unchecked)
+    settings = find_settings()
+    require_kafka(settings, say)
+    publisher = FilePublisher(settings, complain=complaints, progress=show, strict=strict, unchecked=unchecked)
     with progress or nullcontext(), closing(complaints):
         _publish(publisher, files)
     done = publisher.published

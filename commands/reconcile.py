@@ -17,8 +17,10 @@ import rich_click as click
 
 from commands.membership import NO_SOURCE, configure, read_reading, reading_options, remove, sources
 from commands.reconcile_status import status
+from commands.saying import say
 from process.lines import json_line
-from process.settings import load_settings
+from process.reaching import require_kafka
+from process.running import find_settings
 
 if TYPE_CHECKING:
     from edges.reconciliation.store import RunStore
@@ -83,8 +85,9 @@ def command(  # noqa: PLR0913  the options of a command
 
     if until_stdin_ends:
         threading.Thread(target=_stop_at_end_of_stdin, name="stdin", daemon=True).start()
-    settings = load_settings()
+    settings = find_settings()
     logs.configure(settings)
+    require_kafka(settings, say)
     started_s = time.monotonic()
     with RunStore(settings.database_url) as store, progress(hidden=as_json) as on_progress:
         reconciler = Reconciler(settings, store, dry_run=dry_run, batch_rows=batch_rows, on_progress=on_progress)

@@ -11,7 +11,7 @@ import rich_click as click
 
 from commands.reconcile_report import show_left
 from process.lines import json_line
-from process.settings import load_settings
+from process.running import find_settings
 
 
 @click.command()
@@ -26,7 +26,7 @@ def status(*, org: UUID | None, last: int, as_json: bool) -> None:
     """
     from edges.reconciliation.history import last_runs, schedules  # noqa: PLC0415  `--help` needs no Postgres
 
-    settings = load_settings()
+    settings = find_settings()
     asked = None if org is None else str(org)
     found = last_runs(settings.database_url, asked, last)
     planned = schedules(settings.database_url, asked)

@@ -16,7 +16,8 @@ from edges.registry.outbox import OutboxRelay
 from edges.registry.secret_box import SecretBox, secret_box
 from edges.registry.secrets import SecretStore
 from process.logs import configure
-from process.settings import Settings, load_settings
+from process.running import find_settings
+from process.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +34,7 @@ class Registry:
 @asynccontextmanager
 async def open_registry() -> AsyncIterator[Registry]:
     """Open the registry of REFERRALS_DATABASE_URL for the body."""
-    settings = with_keys(load_settings())
+    settings = with_keys(find_settings())
     configure(settings)
     box = secret_box(settings)
     async with owner_database(settings.database_url) as database:

@@ -7,7 +7,9 @@ import threading
 from typing import TYPE_CHECKING
 
 from process.logs import configure
-from process.settings import Settings, load_settings
+from process.reaching import warn_without_kafka
+from process.running import find_settings
+from process.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,7 @@ def run_until_stopped(make_task: Callable[[Settings], SinkTask]) -> None:
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
-    settings = load_settings()
+    settings = find_settings()
     configure(settings)
+    warn_without_kafka(settings)
     make_task(settings).run(stop)

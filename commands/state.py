@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 from rich.console import Console
 
+from commands.saying import say
 from process.lines import json_line
-from process.settings import Settings, load_settings
+from process.reaching import require_kafka
+from process.running import find_settings
+from process.settings import Settings
 
 if TYPE_CHECKING:
     from streams.engine.deciding import PartitionState
@@ -44,7 +47,7 @@ def show(partitions: Sequence[int], *, as_json: bool) -> None:
     """
     from streams.engine.deciding import examine  # noqa: PLC0415  `--help` needs no Kafka
 
-    options, numbers = _asked(load_settings(), partitions)
+    options, numbers = _asked(find_settings(), partitions)
     states = examine(options, numbers)
     _report(states, as_json=as_json)
     if any(state.reason for state in states):
@@ -64,7 +67,7 @@ def accept(partitions: Sequence[int], *, as_json: bool) -> None:
     """
     from streams.engine.deciding import accept as accept_state  # noqa: PLC0415  the same
 
-    options, numbers = _asked(load_settings(), partitions)
+    options, numbers = _asked(find_settings(), partitions)
     _report(accept_state(options, numbers), as_json=as_json)
 
 
@@ -84,7 +87,7 @@ def rebuild(partitions: Sequence[int], *, everything: bool, as_json: bool) -> No
 
     if everything == bool(partitions):
         raise click.UsageError("say which: --partition N, or --all")
-    settings = load_settings()
+    settings = find_settings()
     options, numbers = _asked(settings, partitions)
     console = Console(stderr=True, highlight=False)
     with console.status("reading what was announced") if console.is_terminal else nullcontext():
@@ -96,6 +99,7 @@ def _asked(settings: Settings, partitions: Sequence[int]) -> tuple[EngineOptions
     from streams.app import engine_options  # noqa: PLC0415  the same
     from streams.engine.cluster import Cluster  # noqa: PLC0415  the same
 
+    require_kafka(settings, say)
     options = engine_options(settings)
     Cluster(options).check_topics()
     beyond = [number for number in partitions if number >= settings.partitions]

@@ -18,7 +18,7 @@ import rich_click as click
 import structlog
 
 from process import afresh, logs
-from process.settings import load_settings
+from process.running import find_settings
 
 EXIT_FAILED: Final = 1
 EXIT_SETTINGS: Final = 2
@@ -54,8 +54,11 @@ def command() -> None:
 
     # From here on: an exception that a signal handler raises is lost where it comes while a module is being imported.
     start.stopping.listen(stop)
-    settings = load_settings()
+    settings = find_settings()
     logs.configure(settings)
+    from process.reaching import warn_without_kafka  # noqa: PLC0415  `--help` needs no Kafka
+
+    warn_without_kafka(settings)
     # Imported here: half a second that `--help` need not wait for.
     import faust  # noqa: PLC0415
     from confluent_kafka import KafkaException  # noqa: PLC0415
@@ -89,6 +92,7 @@ def command() -> None:
     worker = faust.Worker(
         app, loglevel=settings.log_level, loop=loop, quiet=True, redirect_stdouts=False, override_logging=False
     )
+    worker.spinner = None  # it writes its terminal codes wherever standard output goes, between lines of JSON too
     try:
         worker.execute_from_commandline()
     except SystemExit as stopped:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import rich_click as click
 
-from process.settings import load_settings
+from process.running import find_settings
 
 if TYPE_CHECKING:
     from edges.registry.tokens import Role
@@ -51,5 +51,5 @@ def command(*, org_id: UUID, role: Role, subject: UUID | None, good_for: timedel
 
     if subject is None and role != "onboarding":
         raise click.UsageError("Missing option '--subject'.")
-    settings = with_keys(load_settings())
+    settings = with_keys(find_settings())
     click.echo(make_token(settings, org_id=org_id, subject=subject or org_id, role=role, good_for=good_for))

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 import rich_click as click
 
+from commands.saying import say
 from operations.topics import TopicFound, TopicMismatch, create_topics
-from process.settings import load_settings
+from process.reaching import require_kafka
+from process.running import find_settings
 from process.topics import POLICY, NotAllowed, StandingTopic
 
 
@@ -29,7 +31,8 @@ def create() -> None:
     from streams.engine.cluster import Cluster  # noqa: PLC0415  the same
     from streams.engine.errors import BadTopic, NameTaken  # noqa: PLC0415  the same
 
-    settings = load_settings()
+    settings = find_settings()
+    require_kafka(settings, say)
     try:
         topics = create_topics(settings)
         own = Cluster(engine_options(settings)).make_changelogs(replication_factor=settings.replication_factor)

@@ -9,6 +9,7 @@ import rich_click as click
 from commands.parts import parts_option
 from local import parts
 from process.lines import json_line
+from process.running import noted
 from process.settings import load_settings
 
 
@@ -32,17 +33,17 @@ def command(data_dir: Path | None, kind: parts.Kind, *, as_json: bool) -> None:
         click.echo(line, err=True)
 
     try:
-        with start_installation(
-            settings, data_dir=data_dir, durable=True, kind=kind, announce=announce
-        ) as installation:
+        with (
+            start_installation(settings, data_dir=data_dir, durable=True, kind=kind, announce=announce) as installation,
+            noted(data_dir, installation.environment),
+        ):
             if as_json:
                 click.echo(json_line(installation.addresses))
             else:
                 for name, address in installation.addresses.items():
                     click.echo(f"{name}: {address}")
-                announce("ready; Ctrl-C stops. In another terminal, before other commands:")
-                for name, value in installation.environment.items():
-                    announce(f"  export {name}={value}")
+                beside = "" if data_dir == settings.data_dir else f" with REFERRALS_DATA_DIR={data_dir}"
+                announce(f"ready; Ctrl-C stops. Other commands find it{beside}, in any terminal")
                 announce(f"data and logs are in {data_dir}")
             tend(installation, announce)
     except KeyboardInterrupt:

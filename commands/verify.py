@@ -14,8 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from commands.saying import say
 from process.lines import json_line
-from process.settings import load_settings
+from process.reaching import KafkaAway, require_kafka
+from process.running import find_settings
 from proof.verify.oracle import Oracle
 from proof.verify.reading import CannotRead
 from proof.verify.report import CHECKS, DISPOSITIONS, TABLE_CHECKS, Report
@@ -66,7 +68,7 @@ def command(
     Exit codes: 0 nothing contradicts; 1 there are differences, or records are not processed yet; 2 Kafka or
     Postgres cannot be read.
     """
-    settings = load_settings()
+    settings = find_settings()
     if no_checkpoint:
         checkpoint_file = None
     elif checkpoint_file is None:
@@ -81,10 +83,11 @@ def command(
             progress.update(task, completed=done, total=total)
 
     try:
+        require_kafka(settings, say)
         with progress or nullcontext():
-            oracle = Oracle(settings, on_progress=show, checkpoint_file=checkpoint_file)
+            oracle = Oracle(settings, on_progress=show, on_wait=say, checkpoint_file=checkpoint_file)
             report = oracle.check(wait_s=wait_s, with_database=not no_database)
-    except (CannotRead, KafkaException) as error:
+    except (CannotRead, KafkaAway, KafkaException) as error:
         click.echo(f"referrals: {error}", err=True)
         sys.exit(EXIT_CANNOT_READ)
     if as_json:
@@ -140,9 +143,9 @@ def _print_beyond_proof(report: Report, console: Console) -> None:
 def _sources(report: Report) -> Table:
     """Return the conservation table: a column for each topic, so that large numbers fit 80 characters too."""
     table = Table(title="Where each record went", box=box.SIMPLE, title_justify="left")
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for topic in report.sources:
-        table.add_column(topic, justify="right")
+        table.add_column(topic, justify="right", overflow="fold")
     sources = report.sources.values()
     rows = {
         "removed by retention": [report.removed[topic] for topic in report.sources],
@@ -158,9 +161,9 @@ def _sources(report: Report) -> Table:
 
 def _checks(report: Report) -> Table:
     table = Table(title="What was compared", box=box.SIMPLE, title_justify="left")
-    table.add_column("check")
-    table.add_column("compared", justify="right")
-    table.add_column("differences", justify="right")
+    table.add_column("check", overflow="fold")
+    table.add_column("compared", justify="right", overflow="fold")
+    table.add_column("differences", justify="right", overflow="fold")
     for check in CHECKS:
         _add_check(table, report, check)
     if report.with_database:

@@ -6,10 +6,11 @@ A setting is the environment variable `REFERRALS_<NAME>`; nothing is read from f
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
@@ -18,7 +19,14 @@ from pydantic_settings import SettingsError as UnreadableSetting
 
 from process.addresses import web_address
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 ENVIRONMENT_PREFIX = "REFERRALS_"
+OTHER_VARIABLES = frozenset(
+    f"REFERRALS_{name}" for name in ("FAULT_POINT", "STARTS", "GIVEN_DESCRIPTORS", "REQUIRE_BROWSER", "TEST_PARTS")
+)
+"""What begins as settings do and is none: for tests, and what a worker hands to its next start."""
 DAY_S = 24 * 60 * 60
 DEFAULT_PREFIX = "referrals."
 FORMER_APP_ID = "referral-streams"
@@ -298,6 +306,18 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401  each is checked ag
         raise SettingsError("\n".join(_explain(fault) for fault in error.errors(include_input=False))) from None
     except UnreadableSetting as error:
         raise SettingsError(str(error)) from None
+
+
+def misspelt(names: Iterable[str]) -> list[str]:
+    """Return a line for each variable that looks like a setting and is none, with the nearest that is one."""
+    known = {f"{ENVIRONMENT_PREFIX}{field.upper()}" for field in Settings.model_fields}
+    lines = []
+    for name in sorted(names):
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in known | OTHER_VARIABLES:
+            near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
+            hint = f"did you mean {near[0]}?" if near else "process/settings.py lists those that there are"
+            lines.append(f"the variable {name} is no setting and changes nothing; {hint}")
+    return lines
 
 
 def _explain(fault: Any) -> str:  # noqa: ANN401  pydantic's ErrorDetails

@@ -143,14 +143,15 @@ RETURNING referral_code;
 -- name: upsert_counts --
 -- Of two records of one partition the one with the higher offset is the newer. In two partitions a mentor's records are
 -- only after partitions were added to the topic: then those where his key belongs now are the newer, and of two that are
--- both elsewhere the one that was counted later. Triggers keep the organisations' sums (migration 0006).
+-- both elsewhere the one that was counted later. Nothing was counted after it is projected, whatever a worker's clock
+-- says. Triggers keep the organisations' sums (migration 0006).
 INSERT INTO mentor_counts (
     org_id, mentor_id, referral_code, total_clicks, pending_attributions, confirmed_attributions, conversion_rate,
     by_channel, milestones, last_event_at, counted_at, topic_partition, topic_offset, key_partition
 )
 SELECT
     org_id, mentor_id, referral_code, total_clicks, pending_attributions, confirmed_attributions, conversion_rate,
-    by_channel::jsonb, milestones::integer[], last_event_at, coalesce(to_timestamp(counted_ms / 1000.0), now()),
+    by_channel::jsonb, milestones::integer[], last_event_at, least(coalesce(to_timestamp(counted_ms / 1000.0), now()), now()),
     topic_partition, topic_offset, key_partition
 FROM unnest(
     %(org_ids)s::uuid[], %(mentor_ids)s::uuid[], %(referral_codes)s::text[], %(total_clicks)s::bigint[],

@@ -139,6 +139,7 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
     ("GET", f"{_ORG}/events"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/export.csv"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/leaderboard"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/mentors"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/pipeline"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/reconciliation"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/summary"): OF_AN_ORGANISATION,

@@ -84,7 +84,7 @@ class PipelineState(Answer, frozen=True, kw_only=True):
 
     components: list[ComponentLag]
     dead_letters: int
-    """Records that could not be used."""
+    """Records that could not be used, of whichever organisation."""
     state: Literal["ok", "behind", "unreachable"]
     """`behind`: a record has waited for more than ten seconds; `unreachable`: Kafka is, and the numbers are old."""
     checked_at: datetime
@@ -127,6 +127,20 @@ class MentorProfile(Answer, frozen=True, kw_only=True):
     """Since when the link leads nowhere: the mentor has left, or it was misused. Null: it works."""
     next_badge: NextBadge | None
     """Null: he holds every badge there is."""
+
+
+class MentorFound(Answer, frozen=True, kw_only=True):
+    """A mentor who was looked for."""
+
+    mentor_id: str
+    referral_code: str | None
+    """Null: no code has been issued to him."""
+
+
+class MentorsFound(Answer, frozen=True, kw_only=True):
+    """The mentors who were looked for, by id."""
+
+    mentors: list[MentorFound]
 
 
 class Milestone(Answer, frozen=True, kw_only=True):

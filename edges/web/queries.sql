@@ -59,6 +59,34 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS badge ON true;
 
+-- name: mentors_found --
+-- Who has this code, and whose ids begin and end so; ids are uuids, so a beginning is a part of the index.
+SELECT mentor_id, referral_code
+FROM (
+    SELECT mentor_id
+    FROM referral_codes
+    WHERE org_id = %(org_id)s AND referral_code = %(code)s
+    UNION
+    (
+        SELECT mentor_id
+        FROM mentors
+        WHERE
+            org_id = %(org_id)s
+            AND mentor_id BETWEEN %(first)s AND %(last)s
+            AND right(mentor_id::text, length(%(ending)s)) = %(ending)s
+        ORDER BY mentor_id
+        LIMIT %(limit)s
+    )
+) AS found
+LEFT JOIN LATERAL (
+    SELECT referral_code
+    FROM referral_codes
+    WHERE referral_codes.org_id = %(org_id)s AND referral_codes.mentor_id = found.mentor_id
+    OFFSET 0
+) AS code ON true
+ORDER BY mentor_id
+LIMIT %(limit)s;
+
 -- name: milestones_of_mentor --
 -- No row: the mentor is not known. One with nothing: he has reached none. An event may say that it occurred at times
 -- that no calendar of the readers has; they are bounded.

@@ -9,7 +9,7 @@ import secrets
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic import SecretStr
 
@@ -25,6 +25,10 @@ from process.settings import ENVIRONMENT_PREFIX, Settings, load_settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+
+WEB_PORT: Final = "web-port"
+"""The file in the data directory that keeps the port of the HTTP side."""
 
 
 class Installation:
@@ -104,7 +108,7 @@ def start_installation(
 
     """
     settings = settings or load_settings()
-    port = choose_port(settings)
+    port = choose_port(settings, data_dir / WEB_PORT if data_dir is not None else None, announce)
     given_url = settings.database_url if settings.is_given("database_url") else None
     with (
         _holder_named(data_dir),

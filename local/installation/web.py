@@ -11,6 +11,9 @@ from local.parts import PartsError
 from local.parts.ports import LOOPBACK, free_ports
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from process.settings import Settings
 
 WEB: Final = "web"
@@ -23,10 +26,19 @@ _ANSWER_TIMEOUT_S: Final = 2.0
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  what is recognised, not what is listened at
 
 
-def choose_port(settings: Settings) -> int:
-    """Return the port that was given; else the usual one, or any that is free where somebody has it.
+def choose_port(settings: Settings, kept: Path | None, announce: Callable[[str], None]) -> int:
+    """Return the port that was given; else the one of the last start, so that links which were shared go on working.
 
-    Raises PartsError where the port that was given is taken.
+    Else the usual one, or any that is free where somebody has it, which is said.
+
+    Args:
+        settings: the installation's.
+        kept: the file that keeps the port from one start to the next; None: none does.
+        announce: told what whoever reads it may not expect.
+
+    Raises:
+        PartsError: the port that was given is taken.
+
     """
     if settings.is_given("web_port") and settings.web_port:
         if not _is_free(settings.web_host, settings.web_port):
@@ -34,7 +46,25 @@ def choose_port(settings: Settings) -> int:
             raise PartsError(msg)
         return settings.web_port
     usual = settings.web_port
-    return usual if usual and _is_free(settings.web_host, usual) else free_ports(1)[0]
+    last = _read_port(kept)
+    port = next((each for each in (last, usual) if each and _is_free(settings.web_host, each)), None)
+    if port is None:
+        port = free_ports(1)[0]
+        if last or usual:
+            announce(f"port {last or usual} is taken by another program: the HTTP side is at port {port}")
+    if last and last != port:
+        announce(f"links with port {last} lead here again after a start when it is free; REFERRALS_WEB_PORT sets one")
+    elif kept is not None and not last:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(f"{port}\n")
+    return port
+
+
+def _read_port(kept: Path | None) -> int | None:
+    try:
+        return int(kept.read_text()) if kept is not None else None
+    except (OSError, ValueError):  # the first start
+        return None
 
 
 def web_url(settings: Settings) -> str:

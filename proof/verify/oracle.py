@@ -65,6 +65,7 @@ class Oracle:
         settings: Settings,
         *,
         on_progress: OnProgress = lambda _done, _all: None,
+        on_wait: Callable[[str], None] = lambda _why: None,
         checkpoint_file: Path | None = None,
     ) -> None:
         """Prepare it.
@@ -72,12 +73,14 @@ class Oracle:
         Args:
             settings: the installation's.
             on_progress: told how far it is.
+            on_wait: told, once each, what it begins to wait for.
             checkpoint_file: where an earlier check has left what it found right, and this one will; None: nowhere.
 
         """
         self._settings = settings
         self._checkpoint_file = checkpoint_file
         self._on_progress = on_progress
+        self._on_wait = on_wait
         self._report = Report()
         self._reader = Reader(settings)
         self._partitions: dict[str, int] = {}
@@ -141,11 +144,16 @@ class Oracle:
 
     def _catch_up(self, deadline_s: float) -> None:
         """Wait until the stream app has processed what stands in its topics; take the spans that the check covers."""
+        is_said = False
         while True:
             self._committed = self._stood_at() | self._reader.committed(SOURCES)
             self._spans = self._reader.spans(self._partitions)
             if time.monotonic() >= deadline_s or not self._is_behind():
                 return
+            if not is_said:
+                left_s = deadline_s - time.monotonic()
+                self._on_wait(f"records are not processed yet; waiting for the stream app, {left_s:.0f} s at most")
+                is_said = True
             time.sleep(LOOK_AGAIN_S)
 
     def _stood_at(self) -> dict[tuple[str, int], int]:

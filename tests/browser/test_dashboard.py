@@ -266,6 +266,64 @@ async def test_what_fails_can_be_tried_again(visit: Visit, scene: OrganisationSc
         await expect(page.locator("#channels tbody tr")).to_have_count(1)
 
 
+async def test_a_tab_beside_is_signed_in_too(visit: Visit, scene: OrganisationScene) -> None:
+    """By Ctrl-click, or at the address alone; signing out in one ends it in all, and there it stays ended."""
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=9)
+    async with visit("/dashboard", org_id=scene.org_id) as page:
+        async with page.context.expect_page() as opened:
+            await page.locator("#leaderboard a").click(modifiers=["Control"])
+        beside = await opened.value
+        await expect(beside.locator("#whose")).to_contain_text(mentor_id)
+        another = await page.context.new_page()
+        await another.goto("/dashboard")
+        await expect(figure(another, "clicks")).to_have_text("9")
+        await another.get_by_role("button", name="Sign out").click()
+        for each in (another, beside, page):
+            await expect(each.get_by_role("heading", name="Sign in")).to_be_visible()
+        await page.reload()
+        await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+@pytest.mark.parametrize(("path", "fault"), [("/dashboard", "missing"), ("/me", "broken"), ("/dashboard", "late")])
+async def test_a_module_that_fails_says_so(
+    visit: Visit, scene: OrganisationScene, web: Web, path: str, fault: str
+) -> None:
+    """Whatever does not come, or cannot be read: there are words and a button, and the token is out of the address."""
+    arrived = asyncio.Event()
+
+    async def fail(route: Route) -> None:
+        if fault == "missing":
+            await route.fulfill(status=503)
+        elif fault == "broken":
+            await route.fulfill(body="export const number = @;", content_type="text/javascript")
+        else:
+            await arrived.wait()
+            await route.continue_()
+
+    scene.count(mentor_id := scene.issue(), clicks=5)
+    token = make_token("mentor" if path == "/me" else "coordinator", org_id=scene.org_id, subject=mentor_id)
+    complaints = ("status of 503", "Invalid or unexpected token")
+    async with visit("/welcome", org_id=scene.org_id, role=None, expects=complaints) as page:
+        await page.clock.install()
+        await page.route("**/shared/format.js", fail)
+        await page.goto(f"{web.base_url}{path}#token={token}", wait_until="commit")
+        await page.wait_for_url(f"**{path}", wait_until="commit")
+        if fault == "late":
+            await page.clock.run_for(21_000)
+        failure = page.locator("#failure")
+        await expect(failure.get_by_role("heading")).to_have_text("This page could not be loaded")
+        await expect(page.locator("main > :visible")).to_have_count(1)
+        if fault == "late":
+            arrived.set()
+        else:
+            await page.unroute("**/shared/format.js")
+            await failure.get_by_role("button", name="Load it again").click()
+            await page.clock.run_for(1_000)
+        await expect(figure(page, "clicks")).to_have_text("5")
+        await expect(failure).to_be_hidden()
+
+
 async def test_names_of_others_are_text(visit: Visit, scene: OrganisationScene) -> None:
     """Whatever an organisation is called, and whatever channel a link names."""
     markup = "<img src=x onerror=document.title=1>"
@@ -299,6 +357,14 @@ async def test_mentors_are_copied_opened_and_exported(visit: Visit, scene: Organ
         await expect(page.locator('[data-figure="clicks"]')).to_have_text("9")
         await page.get_by_role("link", name="All mentors").click()
         await expect(figure(page, "clicks")).to_have_text("9")
-        await page.get_by_label("Mentor id", exact=True).fill(mentor_id.upper())
+        shown = f"{mentor_id[:4]}…{mentor_id[-4:]}"
+        for text in (mentor_id.upper(), scene.codes[mentor_id].lower(), shown):
+            await page.goto("/dashboard")
+            await page.get_by_label("Code or mentor id").fill(text)
+            await page.keyboard.press("Enter")
+            await expect(page.locator("#whose")).to_contain_text(mentor_id)
+        await page.goto("/dashboard")
+        await page.get_by_label("Code or mentor id").fill("7KQ2M9XW4T")
         await page.keyboard.press("Enter")
-        await expect(page.locator("#whose")).to_contain_text(mentor_id)
+        await expect(page.locator("#found")).to_have_text("No mentor here has this code or id.")
+        await expect(page.locator("#announcer")).to_have_text("No mentor here has this code or id.")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 import segno
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import Visit
 from tests.organisation_scene import OrganisationScene
@@ -28,7 +29,7 @@ async def test_a_mentor_is_led_to_his_own_page(visit: Visit, scene: Organisation
         picture = page.get_by_role("img", name=f"QR code of the link with code {code}")
         await expect(picture).to_be_visible()
         drawn = await picture.locator("path").get_attribute("d")
-        assert f'd="{drawn}"' in segno.make(link, error="m", micro=False).svg_inline(border=4)
+        assert f'd="{drawn}"' in segno.make(f"{link}?c=qr", error="m", micro=False).svg_inline(border=4)
         for name, number in (("clicks", "10"), ("pending", "3"), ("confirmed", "2"), ("conversion", "20.0%")):
             await expect(page.locator(f'[data-figure="{name}"]')).to_have_text(number)
         await expect(page.get_by_role("progressbar")).to_have_attribute(
@@ -52,6 +53,28 @@ async def test_a_mentor_without_anything_sees_zeros(visit: Visit, scene: Organis
         await expect(page.get_by_role("progressbar")).to_have_attribute(
             "aria-label", "0 of 1 confirmed for the badge First recruit"
         )
+
+
+async def test_without_the_server_a_mentor_is_told(visit: Visit, scene: OrganisationScene) -> None:
+    """While it does not answer a banner says so; what stands there stays, and goes on by itself when it is back."""
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=10)
+    is_away = True
+
+    async def fail(route: Route) -> None:
+        await (route.abort("connectionrefused") if is_away else route.continue_())
+
+    expects = ("ERR_CONNECTION_REFUSED",)
+    async with visit("/me", org_id=scene.org_id, role="mentor", subject=mentor_id, expects=expects) as page:
+        await expect(page.locator('[data-figure="clicks"]')).to_have_text("10")
+        await page.route("**/v1/**", fail)
+        await expect(page.locator("#banner")).to_contain_text("The server cannot be reached.")
+        await expect(page.locator('[data-figure="clicks"]')).to_have_text("10")
+        await asyncio.to_thread(scene.count, mentor_id, 11)
+        is_away = False
+        await page.locator("#banner").get_by_role("button", name="Try now").click()
+        await expect(page.locator('[data-figure="clicks"]')).to_have_text("11")
+        await expect(page.locator("#banner")).to_be_hidden()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""No page is wider than its screen, whatever the font, the zoom and the numbers; every table opened."""
+"""No page is wider than its screen, whatever the font, its size, the zoom and the numbers; every table opened."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import Visit
 from tests.browser.fonts import NARROW, WIDE, use_font
 from tests.organisation_scene import OrganisationScene
+from tests.web import make_token
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
 
@@ -24,6 +25,9 @@ SCREENS: Final = {
     "a desk": (1440, 1),
 }
 """Pixels across, and how far it is zoomed; a page that is zoomed has that much less room."""
+
+LARGE: Final = 32
+"""Pixels of a letter where somebody has chosen twice the usual size in the browser's settings."""
 
 TOO_WIDE: Final = """() => {
   const says = (node) => `${node.tagName} ${node.className || node.id} "${node.innerText?.slice(0, 40)}"`;
@@ -47,6 +51,12 @@ TOO_WIDE: Final = """() => {
 """What sticks out of the screen, its panel or its own box; only what is meant for it may hold more than it shows."""
 
 
+SMALLEST_LETTERS: Final = """() => Math.min(...[...document.querySelectorAll("body *")]
+  .filter((node) => node.checkVisibility())
+  .filter((node) => [...node.childNodes].some((text) => text.nodeType === 3 && text.data.trim()))
+  .map((node) => parseFloat(getComputedStyle(node).fontSize)))"""
+
+
 def screen_of(name: str) -> dict[str, object]:
     """Return the browser's settings for a screen; zooming makes the page's pixels larger and fewer."""
     pixels, zoom = SCREENS[name]
@@ -59,6 +69,17 @@ async def assert_fits(page: Page) -> None:
     assert not faults, "\n".join(faults)
 
 
+async def choose_letters(page: Page, pixels: int) -> None:
+    """Choose the size of letters as the browser's settings do, for what is opened next, and what is open."""
+    settings = await page.context.new_cdp_session(page)
+    await settings.send("Page.enable")
+    await settings.send("Page.setFontSizes", {"fontSizes": {"standard": pixels, "fixed": pixels}})
+
+
+CHANNELS: Final = {"w" * 32: 1_000_000, "messenger": 5, "instagram": 4, "linkedin": 3, "sms": 2, "qr": 1, "x": 1}
+"""Clicks by channel: one with the longest name, and more than are shown at first."""
+
+
 @pytest.fixture
 def crowded(scene: OrganisationScene) -> OrganisationScene:
     """Give an organisation with everything: long names, large numbers, every panel filled."""
@@ -66,7 +87,7 @@ def crowded(scene: OrganisationScene) -> OrganisationScene:
         "An organisation whose name is long enough for two lines and a word without any end to break at: " + "m" * 60
     )
     mentor_id = scene.issue()
-    scene.count(mentor_id, clicks=98_765_432, pending=1_000_000, confirmed=7_654_321, **{"w" * 32: 1_000_000})
+    scene.count(mentor_id, clicks=98_765_432, pending=1_000_000, confirmed=7_654_321, **CHANNELS)
     scene.reach(mentor_id, 25)
     why = "confirmed_at is neither a time with offset (2026-11-20T10:00:00Z) nor a date; say how times are written"
     columns = f"is marked by {'m' * 64}, so it may be no member any more"
@@ -89,12 +110,40 @@ async def test_the_dashboard_fits(visit: Visit, crowded: OrganisationScene, scre
         await expect(page.locator("#membership .rows-left li").first).to_be_visible()
         await use_font(page, advance)
         await assert_fits(page)
-        await page.get_by_role("button", name="Show as table").click()
-        await expect(page.locator(".table-alternative")).to_be_visible()
+        await open_tables(page)
         await assert_fits(page)
         await page.get_by_role("button", name="Sign out").click()
         await expect(page.get_by_label("Token")).to_be_visible()
         await assert_fits(page)
+
+
+@pytest.mark.parametrize("screen", ["a phone", "a tablet"])
+async def test_the_size_of_letters_is_the_readers(visit: Visit, crowded: OrganisationScene, screen: str) -> None:
+    """Twice the size in the browser's settings is twice the size here, on each page, and everything still fits."""
+    mentor_id = next(iter(crowded.codes))
+    async with visit("/welcome", org_id=crowded.org_id, role=None, **screen_of(screen)) as page:
+        await choose_letters(page, LARGE)
+        for path, token in (
+            (f"/welcome?ref={crowded.codes[mentor_id]}", ""),
+            ("/me", make_token("mentor", org_id=crowded.org_id, subject=mentor_id)),
+            ("/dashboard", make_token(org_id=crowded.org_id)),
+        ):
+            await page.goto(f"{path}#token={token}" if token else path)
+            await expect(page.locator("[aria-busy=true]:visible")).to_have_count(0)
+            await use_font(page, WIDE)
+            assert await page.evaluate(SMALLEST_LETTERS) >= LARGE * 2 / 3
+            await assert_fits(page)
+        await expect(page.locator("#daily canvas")).to_have_count(2)
+        await open_tables(page)
+        await assert_fits(page)
+
+
+async def open_tables(page: Page) -> None:
+    """Show what the dashboard keeps folded: the days as a table, and every channel."""
+    await page.get_by_role("button", name="Show as table").click()
+    await expect(page.locator(".table-alternative")).to_be_visible()
+    await page.get_by_role("button", name="Show all").click()
+    await expect(page.locator("#channels tbody tr")).to_have_count(len(CHANNELS) + 1)
 
 
 @pytest.mark.parametrize("advance", [NARROW, WIDE], ids=["narrow", "wide"])

@@ -32,6 +32,7 @@ pytestmark = pytest.mark.integration
 
 DAY_MS = 24 * 60 * 60 * 1000
 MIDNIGHT_MS = 20_000 * DAY_MS
+IN_2066_MS = 35_100 * DAY_MS
 CHANNELS = ("sms", "email", "whatsapp")
 AS_SINKS = "?options=-c%20role%3Dreferrals_sinks"
 
@@ -190,16 +191,17 @@ def test_days_are_net_changes(projection: CountsProjection, database_url: str) -
     }
 
 
-@pytest.mark.parametrize("at_ms", [-1, 10**17])
+@pytest.mark.parametrize("at_ms", [-1, 10**17, IN_2066_MS])
 def test_a_record_without_a_usable_time_counts_today(
     projection: CountsProjection, database_url: str, at_ms: int
 ) -> None:
-    """It counts on the day of its projection."""
+    """It counts on the day of its projection, also where a worker's clock is decades ahead."""
     projection.put([record(counts(1), at_ms=at_ms)])
     ((is_today,),) = rows(
         database_url, "SELECT abs(day - (now() AT TIME ZONE 'UTC')::date) <= 1 FROM organisation_days"
     )
     assert is_today
+    assert rows(database_url, "SELECT updated_at <= now() FROM organisation_counts") == [(True,)]
 
 
 def test_updated_at_is_the_latest_counted(projection: CountsProjection, database_url: str) -> None:

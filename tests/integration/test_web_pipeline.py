@@ -103,7 +103,9 @@ async def test_metrics_tell_the_lag(settings: Settings, web: Web) -> None:
     """A scrape looks by itself."""
     produce(settings, MILESTONES)
     await state_when(web, badges=RECORDS)
-    metrics = (await web.get("/metrics")).text
+    answer = await web.get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    metrics = answer.text
     assert f'referrals_consumer_lag_records{{component="badges"}} {RECORDS}.0' in metrics
     assert "referrals_dead_letter_records 0.0" in metrics
 

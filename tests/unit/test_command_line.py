@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 
 from commands.main import COMMANDS, EXIT_FAILED, EXIT_USAGE, expected_status
 from local.parts.errors import PartsError
-from process.settings import SettingsError
+from process.reaching import Look
+from process.settings import SettingsError, load_settings
+from process.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,6 +62,63 @@ def test_an_unknown_command_is_bad_usage() -> None:
     result = run("nonsense")
     assert result.returncode == EXIT_USAGE
     assert "nonsense" in result.stderr
+
+
+def test_what_is_misspelt_is_told_with_what_is_near() -> None:
+    """A command, a command of a command, an option, and a variable that would be passed over in silence."""
+    for arguments, told in (
+        (["verfy"], "No such command 'verfy'. Did you mean 'verify'?"),
+        (["orgs", "creat"], "No such command 'creat'. Did you mean 'create'?"),
+        (["token", "--roll", "x"], "Did you mean --role?"),
+    ):
+        result = run(*arguments)
+        assert result.returncode == EXIT_USAGE
+        assert told in result.stderr
+        assert all(line.startswith("referrals: ") for line in result.stderr.splitlines())
+    result = run(
+        "token", env={"REFERRALS_JWT_SECRETS": "x", "REFERRALS_NONSENSE_WORD": "x", "REFERRALS_FAULT_POINT": ""}
+    )
+    assert (
+        "REFERRALS_JWT_SECRETS is no setting and changes nothing; did you mean REFERRALS_JWT_SECRET?" in result.stderr
+    )
+    assert "REFERRALS_NONSENSE_WORD is no setting" in result.stderr
+    assert "FAULT_POINT" not in result.stderr
+
+
+def test_the_version_is_told() -> None:
+    """As the package has it."""
+    assert run("--version").stdout == f"referrals {VERSION}\n"
+
+
+def test_without_kafka_a_command_says_what_it_tried(tmp_path: Path) -> None:
+    """The address, why it failed, the setting that says so, and what to do; with the exit code of its own."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
+        for arguments, status in ((["topics", "create"], EXIT_FAILED), (["verify", "--no-checkpoint"], 2)):
+            result = run(*arguments, env={"REFERRALS_BOOTSTRAP_SERVERS": address})
+            assert result.returncode == status
+            assert f"Kafka does not answer at {address} (Connection refused)" in result.stderr
+            assert "REFERRALS_BOOTSTRAP_SERVERS says" in result.stderr
+            assert "waiting" not in result.stderr
+    settings = load_settings(data_dir=tmp_path)
+    assert "REFERRALS_BOOTSTRAP_SERVERS is not set: start one with `referrals up`" in str(Look(settings))
+
+
+def test_ctrl_c_while_it_starts_shows_no_traceback() -> None:
+    """Whatever is imported then: the first thing that it does is to take the signal as the system does."""
+    code = (
+        "import os, signal, sys\n"
+        "class Unlucky:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'commands.main': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Unlucky())\n"
+        "import runpy\n"
+        "runpy.run_module('commands', run_name='__main__')\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == -signal.SIGINT
+    assert result.stderr == ""
 
 
 def test_a_bad_setting_is_one_line_and_bad_usage() -> None:

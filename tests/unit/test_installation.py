@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -31,19 +32,31 @@ def test_the_groups_are_those_of_the_components() -> None:
     assert STREAM.group_id(settings) != BADGES.group_id(settings)
 
 
-def test_the_http_side_takes_the_port_that_was_given_or_any_that_is_free() -> None:
-    """The usual port where it is free, another where it is not; one that was asked for is never another."""
+def test_the_http_side_takes_the_port_that_was_given_or_any_that_is_free(tmp_path: Path) -> None:
+    """The usual port where it is free, another where it is not, which is said; one that was asked for is never another.
+
+    The next start takes the one of the last, so that links which were shared go on working.
+    """
+    said: list[str] = []
+    kept = tmp_path / "data" / "web-port"
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(PartsError, match=f"REFERRALS_WEB_PORT={port} cannot be listened at"):
-            choose_port(load_settings(web_port=port))
+            choose_port(load_settings(web_port=port), kept, said.append)
         usual = load_settings().model_copy(update={"web_port": port})
         usual.model_fields_set.discard("web_port")
-        assert choose_port(usual) not in {0, port}
-    assert choose_port(load_settings(web_port=port)) == port
-    assert choose_port(load_settings(web_port=0)) != 0
+        assert said == []
+        found = choose_port(usual, kept, said.append)
+        assert found not in {0, port}
+        assert said == [f"port {port} is taken by another program: the HTTP side is at port {found}"]
+    said.clear()
+    assert choose_port(usual, kept, said.append) == found
+    assert said == []
+    assert choose_port(load_settings(web_port=port), None, said.append) == port
+    assert choose_port(load_settings(web_port=0), None, said.append) != 0
+    assert said == []
 
 
 @pytest.mark.parametrize(

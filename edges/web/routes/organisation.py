@@ -8,8 +8,9 @@ from litestar import Request, Response, get
 from litestar.params import FromPath, QueryParameter
 
 from edges.web import organisation
-from edges.web.answers import Activity, Channels, Daily, FieldError, Leaderboard, Reconciliation, Summary
+from edges.web.answers import Activity, Channels, Daily, FieldError, Leaderboard, MentorsFound, Reconciliation, Summary
 from edges.web.caching import UNCHANGED, kept
+from edges.web.finding import LEAST_DIGITS, find_mentors, read_wanted
 from edges.web.identity import BEARER, coordinators_of_org
 from edges.web.organisation import BadCursor, Place
 from edges.web.problems import bad_fields, problem_answers
@@ -27,6 +28,14 @@ _ROUTE: Final[dict[str, Any]] = {
 }
 _Limit = Annotated[int, QueryParameter(ge=1, le=100, description="The most that are listed.")]
 _Days = Annotated[int, QueryParameter(ge=1, le=366, description="How many days, today included.")]
+_Find = Annotated[
+    str,
+    QueryParameter(
+        max_length=200,
+        description=f"A referral code, a mentor's id, or the first characters of one, {LEAST_DIGITS} at least; "
+        "left out: everybody.",
+    ),
+]
 _After = Annotated[str | None, QueryParameter(max_length=200, description="`next` of the page before.")]
 
 
@@ -44,6 +53,18 @@ async def leaderboard(
     place = None if after is None else _place(after)
     page = await organisation.leaderboard(services.database, canonical_uuid(org_id), limit=limit, after=place)
     return kept(request, page)
+
+
+@get(f"{_ORGANISATION}/mentors", summary="Mentors by code or id", **_ROUTE)
+async def mentors(
+    request: AnyRequest, services: Opened, org_id: FromPath[str], find: _Find = "", limit: _Limit = 20
+) -> Response[MentorsFound]:
+    """Answer with those who have this code, or whose id it is or begins, by id; with none where there are none."""
+    wanted = read_wanted(find)
+    if wanted is None:
+        message = f"is neither a code nor an id, nor the first {LEAST_DIGITS} characters of one"
+        raise bad_fields(FieldError(field="find", message=message))
+    return kept(request, await find_mentors(services.database, canonical_uuid(org_id), wanted, limit=limit))
 
 
 @get(f"{_ORGANISATION}/daily", summary="An organisation's counts by day", **_ROUTE)
@@ -81,4 +102,4 @@ def _place(cursor: str) -> Place:
         raise bad_fields(FieldError(field="after", message="is not the `next` of a page")) from None
 
 
-HANDLERS: Final = [summary, leaderboard, daily, channels, activity, reconciliation]
+HANDLERS: Final = [summary, leaderboard, mentors, daily, channels, activity, reconciliation]

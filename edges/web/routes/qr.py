@@ -1,4 +1,7 @@
-"""`GET /v1/orgs/{org_id}/mentors/{mentor_id}/qr.svg`: a mentor's share link as a QR code, to print or to show."""
+"""`GET /v1/orgs/{org_id}/mentors/{mentor_id}/qr.svg`: a mentor's share link as a QR code, to print or to show.
+
+The link says that it was scanned: its clicks are in the channel `qr`.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ from edges.web.services import Opened
 from models.identifiers import canonical_uuid
 
 MEDIA_TYPE: Final = "image/svg+xml"
+CHANNEL: Final = "qr"
+"""By which clicks on what was scanned are told from others."""
 QUIET_ZONE: Final = 4
 """Modules of white around it, without which readers do not find it."""
 
@@ -47,7 +52,8 @@ async def qr_code(
     if rows[0][1] is not None:
         raise Problem(HTTPStatus.NOT_FOUND, "this mentor's link is disabled")
     picture = io.BytesIO()
-    segno.make(share_url(request, services.settings, rows[0][0]), error="m", micro=False).save(
+    link = f"{share_url(request, services.settings, rows[0][0])}?c={CHANNEL}"
+    segno.make(link, error="m", micro=False).save(
         picture, kind="svg", border=QUIET_ZONE, light="#fff", omitsize=True, xmldecl=False
     )
     return Response(picture.getvalue(), media_type=MEDIA_TYPE, headers={"Cache-Control": "private, max-age=3600"})

@@ -19,9 +19,13 @@ const KINDS = [
   ["pending", "Pending"],
   ["confirmed", "Confirmed"],
 ];
-const CHARACTER_WIDTH = 7;
-const LABEL_WIDTH = 64;
-const ROOMY = 640;
+// In rem, as the type is.
+const LABEL_SIZE = 0.75;
+const CHARACTER_WIDTH = 0.45;
+const LABEL_WIDTH = 4;
+const DAYS_HEIGHT = 1.5;
+const LINE_DISTANCE = 2.125;
+const ROOMY = 40;
 const NOTE = "By how much each count changed on a day, in UTC. Pending falls when registrations are confirmed.";
 
 export class DailyChart {
@@ -30,7 +34,7 @@ export class DailyChart {
   /** @type {any[]} */
   #plots = [];
   /** Room for the longest number of both charts, so that their days stand above each other. */
-  #axisWidth = 44;
+  #axisWidth = 0;
   /** The day that is pointed at; null: none, and the sums of all are shown. @type {number | null} */
   #at = null;
 
@@ -100,7 +104,7 @@ export class DailyChart {
     const positions = this.#days.map((_, position) => position);
     const [clicks, pending, confirmed] = KINDS.map(([kind]) => this.#days.map((day) => day[kind] || null)); // nothing is drawn for nothing
     const most = Math.max(...this.#days.flatMap((day) => KINDS.map(([kind]) => day[kind])), 0);
-    this.#axisWidth = 16 + CHARACTER_WIDTH * Math.max(3, shortNumber(most).length);
+    this.#axisWidth = 16 + inPixels(CHARACTER_WIDTH) * Math.max(3, shortNumber(most).length);
     const data = [
       [positions, clicks],
       [positions, pending, confirmed],
@@ -111,7 +115,7 @@ export class DailyChart {
     }
     this.#plots.forEach((plot) => plot.destroy());
     const width = this.#canvas.clientWidth;
-    const [above, below] = width > ROOMY ? [236, 180] : [140, 110];
+    const [above, below] = width > inPixels(ROOMY) ? [236, 180] : [140, 110];
     this.#plots = [
       new uPlot(this.#options(uPlot, width, above, [["clicks", 0]], false), data[0], this.#canvas),
       new uPlot(
@@ -140,10 +144,10 @@ export class DailyChart {
    */
   #options(uPlot, width, height, series, hasDays) {
     const line = { stroke: () => colour("--line"), width: 1 };
-    const font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    const font = `${inPixels(LABEL_SIZE)}px ${getComputedStyle(document.body).fontFamily}`;
     return {
       width,
-      height: height + (hasDays ? 24 : 0),
+      height: height + (hasDays ? inPixels(DAYS_HEIGHT) : 0),
       padding: [8, 18, hasDays ? 0 : 4, 0],
       legend: { show: false },
       cursor: { sync: { key: "daily" }, y: false, points: { show: false }, drag: { x: false, y: false } },
@@ -159,7 +163,7 @@ export class DailyChart {
       axes: [
         {
           show: hasDays,
-          size: 24,
+          size: inPixels(DAYS_HEIGHT),
           gap: 6,
           font,
           stroke: () => colour("--muted"),
@@ -176,7 +180,7 @@ export class DailyChart {
           stroke: () => colour("--muted"),
           grid: line,
           ticks: { show: false },
-          space: 34,
+          space: inPixels(LINE_DISTANCE),
           incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6],
           values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map(shortNumber),
         },
@@ -197,7 +201,7 @@ export class DailyChart {
 
   /** The days that have room for their label. @param {number} width */
   #labelled(width) {
-    const step = Math.max(1, Math.ceil((this.#days.length * LABEL_WIDTH) / Math.max(1, width - this.#axisWidth)));
+    const step = Math.max(1, Math.ceil((this.#days.length * inPixels(LABEL_WIDTH)) / Math.max(1, width - this.#axisWidth)));
     const last = this.#days.length - 1;
     return this.#days.map((_, position) => position).filter((position) => (last - position) % step === 0);
   }
@@ -261,6 +265,9 @@ export class DailyChart {
     fill(this.#table, table("Clicks, pending and confirmed registrations by day", "days", columns, rows));
   }
 }
+
+/** A length as a canvas takes it. @param {number} rem */
+const inPixels = (rem) => rem * parseFloat(getComputedStyle(document.documentElement).fontSize);
 
 /** uPlot, which the page loads beside everything else; null where it did not come. @returns {Promise<any>} */
 async function chartLibrary() {

@@ -4,7 +4,7 @@ import { Api, ApiError } from "../shared/api.js";
 import { find } from "../shared/dom.js";
 import { EventStream } from "../shared/events.js";
 import { Panel, showFailure } from "../shared/panel.js";
-import { currentSession, takeTokenFromAddress } from "../shared/session.js";
+import { currentSession, shareSession } from "../shared/session.js";
 import { askAgain, askForToken } from "../shared/signing-in.js";
 import { Arrivals, tick } from "./activity.js";
 import { showChannels } from "./channels.js";
@@ -12,6 +12,7 @@ import { Connection } from "./connection.js";
 import { DailyChart } from "./daily.js";
 import { saveExport } from "./export.js";
 import { Figures } from "./figures.js";
+import { findMentor } from "./finder.js";
 import { showFirstSteps } from "./first-steps.js";
 import { Leaderboard } from "./leaderboard.js";
 import { showMembership } from "./membership.js";
@@ -76,8 +77,13 @@ class Dashboard {
     for (const choice of document.querySelectorAll('input[name="days"]'))
       choice.addEventListener("change", () => void this.daily.load());
     find("#export").addEventListener("click", () => void saveExport(this.api, (error) => this.#settle(error)));
-    find("#finder").addEventListener("submit", openMentor);
-    find("#sign-out").addEventListener("click", () => this.#leave(() => askForToken("signed-out")));
+    find("#finder").addEventListener("submit", (event) => {
+      event.preventDefault();
+      void findMentor(this.api, (error) => this.#settle(error));
+    });
+    const signOut = () => this.#leave(() => askForToken("signed-out"));
+    find("#sign-out").addEventListener("click", signOut);
+    shareSession(signOut);
     document.addEventListener("visibilitychange", () => this.#onVisibility());
     addEventListener("online", () => this.#isShown && this.stream.start());
     addEventListener(
@@ -190,17 +196,10 @@ class Dashboard {
   }
 }
 
-/** @param {Event} event */
-function openMentor(event) {
-  event.preventDefault();
-  const field = /** @type {HTMLInputElement} */ (find("#mentor-id"));
-  location.assign(`/me#mentor=${encodeURIComponent(field.value.trim().toLowerCase())}`);
-}
-
 const daysChosen = () => /** @type {HTMLInputElement} */ (find('input[name="days"]:checked')).value;
 
-takeTokenFromAddress();
-const session = currentSession();
+const session = await currentSession();
 if (session === null) askForToken("signed-out");
 else if (session.role === "mentor") location.replace("/me");
 else new Dashboard(session).start();
+dispatchEvent(new Event("opened"));

@@ -4,6 +4,9 @@ import { copyButton } from "../shared/copying.js";
 import { element } from "../shared/dom.js";
 import { shortId } from "../shared/format.js";
 
+/** The address of the page about a mentor. @param {string} mentorId */
+export const mentorPage = (mentorId) => `/me#mentor=${encodeURIComponent(mentorId)}`;
+
 /**
  * @param {string} mentorId
  * @param {string} [code] his referral code, where it is known
@@ -15,7 +18,7 @@ export function mentorName(mentorId, code) {
     element(
       "a",
       {
-        href: `/me#mentor=${encodeURIComponent(mentorId)}`,
+        href: mentorPage(mentorId),
         title: mentorId,
         class: "id",
         "aria-label": `Mentor ${shortId(mentorId)}${code ? `, code ${code}` : ""}`,

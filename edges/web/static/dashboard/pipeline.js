@@ -44,9 +44,9 @@ export function showPipeline(body, { components, deadLetters, state, checkedAt }
       ),
       line(
         "dead letters",
-        "could not be used",
+        "could not be used, in all organisations here",
         state === "unreachable" ? "unknown" : number(deadLetters),
-        deadLetters > 0 ? "attention" : "idle",
+        "idle", // of any organisation: whoever runs the installation sees to them
       ),
     ),
     element("p", { class: "quiet checked" }, `Checked at ${timeOrDate(checkedAt)}`),

@@ -5,17 +5,23 @@ import { copyButton } from "../shared/copying.js";
 import { element, fill, find } from "../shared/dom.js";
 import { shortId } from "../shared/format.js";
 import { Panel } from "../shared/panel.js";
-import { currentSession, takeTokenFromAddress } from "../shared/session.js";
+import { currentSession, shareSession } from "../shared/session.js";
 import { askAgain, askForToken } from "../shared/signing-in.js";
 import { showBadges } from "./badges.js";
+import { Connection } from "./connection.js";
 import { showCounts } from "./counts.js";
 import { showShare } from "./share.js";
 
 /** @typedef {import("../shared/session.js").Session} Session */
 
-const REFRESH_MS = 30_000;
+const REFRESH_MS = 8_000; // what has not changed is answered in a few bytes
+const RETRY_MS = 3_000;
+const REFUSALS = [401, 403, 404, 422];
 
 class MentorPage {
+  /** @type {number | undefined} */
+  #timer;
+
   /**
    * @param {Session} session
    * @param {string} mentorId
@@ -37,6 +43,7 @@ class MentorPage {
       settle,
     });
     this.badges = new Panel("#badges", { load: () => loadBadges(api, mentor), show: showBadges, settle });
+    this.connection = new Connection(() => void this.#refresh());
   }
 
   start() {
@@ -49,18 +56,28 @@ class MentorPage {
       element("span", { class: "id narrow", title: this.mentorId, "aria-hidden": "true" }, shortId(this.mentorId)),
       copyButton(this.mentorId, "mentor id"),
     );
-    find("#sign-out").addEventListener("click", () => askForToken("signed-out"));
-    document.addEventListener("visibilitychange", () => this.#refresh());
-    setInterval(() => this.#refresh(), REFRESH_MS);
-    void this.share.load();
-    void this.counts.load();
-    void this.badges.load();
+    const signOut = () => askForToken("signed-out");
+    find("#sign-out").addEventListener("click", signOut);
+    shareSession(signOut);
+    document.addEventListener("visibilitychange", () => void this.#refresh());
+    addEventListener("online", () => void this.#refresh());
+    addEventListener("offline", () => this.connection.lose(""));
+    void this.#refresh();
   }
 
-  #refresh() {
-    if (document.hidden || document.body.dataset.state !== undefined) return;
-    void this.counts.load();
-    void this.badges.load();
+  /** Load what changes, and what has not come yet; again after a while, sooner where the server does not answer. */
+  async #refresh() {
+    clearTimeout(this.#timer);
+    const isLooked = !document.hidden && document.body.dataset.state === undefined;
+    if (isLooked) {
+      const panels = [this.counts, this.badges, ...(this.share.isShown ? [] : [this.share])];
+      const faults = await Promise.all(panels.map((panel) => panel.load()));
+      const fault = faults.find((fault) => fault !== null && !REFUSALS.includes(fault.status));
+      if (fault && panels.some((panel) => panel.isShown)) this.connection.lose(fault.message);
+      else this.connection.restore();
+    }
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#refresh(), this.connection.isLost ? RETRY_MS : REFRESH_MS);
   }
 
   /**
@@ -102,9 +119,8 @@ function showNobody() {
   );
 }
 
-function open() {
-  takeTokenFromAddress();
-  const session = currentSession();
+async function open() {
+  const session = await currentSession();
   const asked = new URLSearchParams(location.hash.slice(1)).get("mentor");
   if (session === null) askForToken("signed-out");
   else if (session.role === "mentor") new MentorPage(session, session.subject).start();
@@ -113,4 +129,5 @@ function open() {
 }
 
 addEventListener("hashchange", () => location.reload()); // another mentor in the same tab
-open();
+await open();
+dispatchEvent(new Event("opened"));

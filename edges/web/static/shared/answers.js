@@ -37,6 +37,8 @@
  *
  * @typedef {{entries: Entry[], next: string | null}} Leaderboard
  *
+ * @typedef {{mentors: {mentorId: string, referralCode: string | null}[]}} MentorsFound
+ *
  * @typedef {object} Milestone
  * @property {string} mentorId
  * @property {number} threshold

@@ -14,6 +14,8 @@ export class ApiError extends Error {
   }
 }
 
+const PATIENCE_MS = 15_000; // longer than the server itself waits for anything
+
 export class Api {
   /** @param {Session} session */
   constructor(session) {
@@ -34,7 +36,12 @@ export class Api {
    * @returns {Promise<any>}
    */
   async get(path) {
-    return (await this.#ask(path, { cache: "no-cache" })).json();
+    const answer = await this.#ask(path, { cache: "no-cache", signal: AbortSignal.timeout(PATIENCE_MS) });
+    try {
+      return await answer.json();
+    } catch {
+      throw new ApiError(0, "The server's answer was cut off.");
+    }
   }
 
   /**
@@ -65,8 +72,9 @@ export class Api {
     let response;
     try {
       response = await fetch(this.organisation + path, { ...how, headers: this.headers, credentials: "omit" });
-    } catch {
-      throw new ApiError(0, "The server cannot be reached.");
+    } catch (error) {
+      const isLate = error instanceof DOMException && error.name === "TimeoutError";
+      throw new ApiError(0, isLate ? "The server does not answer." : "The server cannot be reached.");
     }
     if (!response.ok) throw new ApiError(response.status, await explanation(response));
     return response;

@@ -6,7 +6,7 @@ import { element, fill, find, icon } from "./dom.js";
 /** @template Answer */
 export class Panel {
   #isShown = false;
-  /** What is shown, as text. */
+  /** What is shown, as text: the answer, or what went wrong. */
   #shown = "";
 
   /**
@@ -27,18 +27,35 @@ export class Panel {
   #show;
   #settle;
 
-  /** Load and show. What stands there already stays where that fails: it is old, not wrong. */
+  /** Whether an answer is shown. */
+  get isShown() {
+    return this.#isShown;
+  }
+
+  /**
+   * Load and show; return what went wrong, null where nothing did. What stands there already stays where that fails: it
+   * is old, not wrong.
+   *
+   * @returns {Promise<ApiError | null>}
+   */
   async load() {
     try {
       this.show(await this.#load());
+      return null;
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (this.#settle(error) || this.#isShown) return;
+      const isAnswer = error instanceof ApiError;
+      if (isAnswer && (this.#settle(error) || this.#isShown)) return error;
       this.root.removeAttribute("aria-busy");
-      fill(
-        this.body,
-        failure(error.message, () => this.#retry()),
-      );
+      this.#isShown = false;
+      const text = isAnswer ? error.message : "This part of the page cannot be shown.";
+      if (this.#shown !== text)
+        fill(
+          this.body,
+          failure(text, () => this.#retry()),
+        ); // what says so already keeps the focus
+      this.#shown = text;
+      if (!isAnswer) throw error; // a mistake of ours: for whoever reads the browser's console
+      return error;
     }
   }
 
@@ -61,6 +78,7 @@ export class Panel {
 
   #retry() {
     this.root.setAttribute("aria-busy", "true");
+    this.#shown = "";
     fill(this.body, element("div", { class: "bones" }, element("i"), element("i"), element("i")));
     void this.load();
   }

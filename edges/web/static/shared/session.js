@@ -1,11 +1,14 @@
 /**
- * Who is signed in, in this tab: a token that came with the address or was pasted.
+ * Who is signed in: a token that came with the address (opening.js took it from there at once, so it is in no history,
+ * bookmark or copied link) or was pasted.
  *
- * It is kept in sessionStorage, so it ends with the tab, and is taken out of the address at once, so it is in no
- * history, bookmark or copied link. What it claims is read for what to show; what may be seen, the server decides.
+ * It is kept in sessionStorage, so it ends with the tab. A new tab, of a link that was opened beside, asks the others of
+ * this browser for theirs; so it ends with the last of them. What a token claims is read for what to show; what may be
+ * seen, the server decides.
  */
 
-const KEY = "referrals.token";
+const KEY = "referrals.token"; // as in opening.js
+const ANSWER_MS = 400;
 
 /**
  * @typedef {object} Session
@@ -16,26 +19,59 @@ const KEY = "referrals.token";
  * @property {Date} expiresAt
  */
 
-/** Move a token from the address (`#token=...`) to where it is kept; what else the fragment says stays. */
-export function takeTokenFromAddress() {
-  const fragment = new URLSearchParams(location.hash.slice(1));
-  const token = fragment.get("token");
-  if (token === null) return;
-  fragment.delete("token");
-  const rest = fragment.size > 0 ? `#${fragment}` : "";
-  history.replaceState(null, "", location.pathname + location.search + rest);
-  sessionStorage.setItem(KEY, token.trim());
-}
+/**
+ * Among the tabs of this browser: who asks for a session, what one answers, and that one has ended.
+ *
+ * @typedef {{kind: "asked"} | {kind: "answered", token: string, usedAt: number} | {kind: "ended", token: string}} Message
+ */
+const tabs = new BroadcastChannel("referrals.session");
+
+/** When this tab last had the focus: of several the one counts that somebody opened the new tab from. */
+let usedAt = 0;
+
+addEventListener("blur", () => (usedAt = Date.now()));
 
 /**
- * Return who is signed in; null where nobody is, or the token is none.
+ * Return who is signed in, in this tab or else in the one that was used last; null where nobody is, or the token is none.
  *
- * @returns {Session | null}
+ * @returns {Promise<Session | null>}
  */
-export function currentSession() {
+export async function currentSession() {
+  if (sessionStorage.getItem(KEY) === null) await askOtherTabs();
   const token = sessionStorage.getItem(KEY);
   return token === null ? null : readSession(token);
 }
+
+/**
+ * Give new tabs the session of this one, and hear when it has ended in another.
+ *
+ * @param {() => void} onEnd
+ */
+export function shareSession(onEnd) {
+  tabs.addEventListener("message", (/** @type {MessageEvent<Message>} */ { data }) => {
+    const token = sessionStorage.getItem(KEY);
+    if (token === null) return;
+    if (data.kind === "asked") tell({ kind: "answered", token, usedAt: document.hasFocus() ? Date.now() : usedAt });
+    else if (data.kind === "ended" && data.token === token) onEnd();
+  });
+}
+
+/** Take the session of the tab that was used last, if there is one. */
+async function askOtherTabs() {
+  let latest = -1;
+  const hear = (/** @type {MessageEvent<Message>} */ { data }) => {
+    if (data.kind !== "answered" || data.usedAt <= latest) return;
+    latest = data.usedAt;
+    sessionStorage.setItem(KEY, data.token);
+  };
+  tabs.addEventListener("message", hear);
+  tell({ kind: "asked" });
+  await new Promise((resolve) => setTimeout(resolve, ANSWER_MS));
+  tabs.removeEventListener("message", hear);
+}
+
+/** @param {Message} message */
+const tell = (message) => tabs.postMessage(message);
 
 /**
  * Sign in; null where the text is not a token of ours.
@@ -49,9 +85,11 @@ export function signIn(token) {
   return session;
 }
 
-/** Forget the token. */
+/** Forget the token, in every tab. */
 export function signOut() {
+  const token = sessionStorage.getItem(KEY);
   sessionStorage.removeItem(KEY);
+  if (token !== null) tell({ kind: "ended", token });
 }
 
 /** @param {Session} session */

@@ -66,7 +66,7 @@ export function askForToken(cause) {
         { tabindex: 0 },
         element("code", {}, "referrals token --org ORG --role coordinator --subject UUID"),
       ),
-      element("p", {}, "It stays in this browser tab and is forgotten when you close it."),
+      element("p", {}, "It stays in the tabs of this browser and is forgotten when you close the last of them."),
     ),
   );
 

@@ -1,0 +1,52 @@
+/** Finds a mentor by what somebody has of him: his code, his id, or as much of his id as the page shows. */
+
+import { ApiError } from "../shared/api.js";
+import { announce, element, fill, find } from "../shared/dom.js";
+import { mentorName, mentorPage } from "./mentors.js";
+
+/** @typedef {import("../shared/answers.js").MentorsFound} MentorsFound */
+
+const SHOWN = 10;
+
+/**
+ * Open the page of the one who is found; say who they are where there are several, and so where there is none.
+ *
+ * @param {import("../shared/api.js").Api} api
+ * @param {(error: ApiError) => boolean} settle
+ */
+export async function findMentor(api, settle) {
+  const field = /** @type {HTMLInputElement} */ (find("#mentor"));
+  /** @type {MentorsFound["mentors"]} */
+  let mentors;
+  try {
+    ({ mentors } = await api.get(`/mentors?find=${encodeURIComponent(field.value)}&limit=${SHOWN}`));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (!settle(error))
+      say(error.status === 422 ? "Give a whole code, or the first four characters of an id at least." : error.message);
+    return;
+  }
+  if (mentors.length === 1) location.assign(mentorPage(mentors[0].mentorId));
+  else if (mentors.length === 0) say("No mentor here has this code or id.");
+  else say("More than one begins so:", mentors);
+}
+
+/**
+ * @param {string} text
+ * @param {MentorsFound["mentors"]} mentors
+ */
+function say(text, mentors = []) {
+  const place = find("#found");
+  fill(
+    place,
+    element("p", {}, text),
+    mentors.length > 0 &&
+      element(
+        "ul",
+        {},
+        mentors.map(({ mentorId, referralCode }) => element("li", {}, mentorName(mentorId, referralCode ?? undefined))),
+      ),
+  );
+  place.hidden = false;
+  announce(text);
+}

@@ -1,0 +1,42 @@
+/** A banner that says where what is shown may be old, because the server does not answer. */
+
+import { announce, element, fill, find, icon } from "../shared/dom.js";
+
+export class Connection {
+  #banner = find("#banner");
+
+  /** @param {() => void} tryNow */
+  constructor(tryNow) {
+    this.#tryNow = tryNow;
+  }
+  #tryNow;
+
+  /** Whether it is lost. */
+  get isLost() {
+    return !this.#banner.hidden;
+  }
+
+  /** @param {string} fault what was answered, if anything */
+  lose(fault) {
+    if (this.isLost) return;
+    const text = navigator.onLine ? fault : "You are offline.";
+    const button = element(
+      "button",
+      { type: "button", class: "button", onclick: () => this.#tryNow() },
+      icon("retry"),
+      "Try now",
+    );
+    fill(
+      this.#banner,
+      element("span", {}, `${text} What you see is as it was; trying again by itself.`),
+      button,
+    );
+    this.#banner.hidden = false;
+  }
+
+  restore() {
+    if (!this.isLost) return;
+    this.#banner.hidden = true;
+    announce("Connected again.");
+  }
+}

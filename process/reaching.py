@@ -1,0 +1,118 @@
+"""Whether Kafka answers, found out within three seconds: what was tried, from which setting, and what to do.
+
+librdkafka itself tries for as long as whoever asks has patience, and says then that it failed.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from confluent_kafka import KafkaError
+
+    from process.settings import Settings
+
+LOOK_S: Final = 2.5
+STEP_S: Final = 0.5
+PATIENCE_S: Final = 30.0
+"""How long a command that ends waits for a Kafka that is there and slow."""
+
+_FAULT: Final = re.compile(
+    r"([^\s/]+)/\S+: (?:Connect to \S+ failed: |Failed to resolve '[^']*': )?(.*?)(?: \(after .*)?"
+)
+"""What librdkafka says of one address."""
+_VAIN: Final = ("Connection refused", "Name or service not known", "nodename nor servname", "No address associated")
+"""Where nobody listens, or the name is none: waiting changes nothing that somebody does not see to."""
+
+log = structlog.get_logger("kafka")
+
+
+class KafkaAway(Exception):  # noqa: N818  read as what is wrong
+    """Kafka does not answer; the message names addresses, setting and remedy."""
+
+
+class Look:
+    """One look at the cluster, by a client that looks on for as long as it is asked."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._faults: dict[str, str] = {}
+        config: dict[str, Any] = {**settings.kafka_client_config(), "error_cb": self._note, "log_level": 0}
+        self._client = AdminClient(config | {"reconnect.backoff.ms": 500, "reconnect.backoff.max.ms": 500})
+
+    def answers(self, within_s: float) -> bool:
+        """Tell whether the cluster answers in time; it does not wait on where nobody listens."""
+        until_s = time.monotonic() + within_s
+        while (left_s := until_s - time.monotonic()) > 0 and not self.is_vain:
+            try:
+                self._client.list_topics(timeout=min(STEP_S, left_s))
+            except KafkaException:
+                self._client.poll(0)  # hears what was wrong meanwhile
+            else:
+                return True
+        return False
+
+    @property
+    def is_vain(self) -> bool:
+        """Whether nobody listens at any of the addresses."""
+        return bool(self._faults) and all(fault.startswith(_VAIN) for fault in self._faults.values())
+
+    def __str__(self) -> str:
+        """Say what was tried, from which setting, what came of it, and what to do."""
+        settings = self._settings
+        tried = ", ".join(
+            f"{address.strip()} ({self._faults.get(address.strip(), 'no answer')})"
+            for address in settings.bootstrap_servers.split(",")
+        )
+        if not settings.is_given("bootstrap_servers"):
+            return (
+                f"Kafka does not answer at {tried}, which is tried because REFERRALS_BOOTSTRAP_SERVERS is not set: "
+                "start one with `referrals up`, or set the variable to where it is"
+            )
+        protocol = settings.security_protocol
+        return (
+            f"Kafka does not answer at {tried}, which REFERRALS_BOOTSTRAP_SERVERS says: see that it runs there, can be "
+            f"reached from here, and speaks {protocol} (REFERRALS_SECURITY_PROTOCOL)"
+        )
+
+    def _note(self, error: KafkaError) -> None:
+        found = _FAULT.fullmatch(error.str())
+        if found is not None:
+            self._faults[found[1]] = found[2]
+
+
+def require_kafka(settings: Settings, say: Callable[[str], None]) -> None:
+    """See that Kafka answers, for a command that ends; what is slow is said, and waited for.
+
+    Raises:
+        KafkaAway: it does not.
+
+    """
+    look = Look(settings)
+    if look.answers(LOOK_S):
+        return
+    if not look.is_vain:
+        say(f"{look}; waiting for it, {PATIENCE_S:.0f} s at most")
+        if look.answers(PATIENCE_S - LOOK_S):
+            return
+    raise KafkaAway(str(look))
+
+
+def warn_without_kafka(settings: Settings) -> None:
+    """Log soon where Kafka does not answer, for a component that waits for it; returns at once."""
+
+    def look_once() -> None:
+        look = Look(settings)
+        if not look.answers(LOOK_S):
+            log.warning("kafka_away", reason=str(look), then="it is waited for")
+
+    Thread(target=look_once, name="look for Kafka", daemon=True).start()
