@@ -110,6 +110,23 @@ def recovery(rows: int) -> None:
 
 
 @command.command()
+@click.option("--events", default=1_000_000, show_default=True, help="Events of each.")
+@click.option("--rounds", default=2, show_default=True, help="Rounds of each, in turn.")
+def scale(events: int, rounds: int) -> None:
+    """Compare one worker on 12 partitions and 100,000 mentors with more of each, and with one hot mentor.
+
+    Exit code 1 where a ratio is below what it must be. Every result is checked; a wrong one ends the run.
+    """
+    from proof.bench.report import show_scale  # noqa: PLC0415 - `--help` needs none of it
+    from proof.bench.scale import measure_scale  # noqa: PLC0415 - the same
+
+    with _parts() as parts:
+        found = measure_scale(parts, events=events, rounds=rounds, announce=_announce)
+    if not show_scale(found):
+        raise SystemExit(1)
+
+
+@command.command()
 @click.option("--minutes", default=35.0, show_default=True, help="Length of the load; the first 5 are not measured.")
 @click.option("--rate", default=500.0, show_default=True, help="Events per second.")
 def soak(minutes: float, rate: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import Final
 
 from rich.console import Console
@@ -12,6 +12,7 @@ from rich.table import Table
 from proof.bench.latency import Latencies
 from proof.bench.memory import BYTES_REQUIRED, Footprint
 from proof.bench.recovery import ROWS_PER_S_REQUIRED, Recovery
+from proof.bench.scale import Point
 from proof.bench.soak import Soak
 from proof.bench.throughput import Comparison
 
@@ -127,6 +128,25 @@ def show_recovery(found: Sequence[Recovery]) -> bool:
             f"{one.seconds:.1f}",
             f"{one.rows_per_s:,.0f}",
             f"{ROWS_PER_S_REQUIRED:,}: {REACHED[is_enough]}",
+        )
+    Console().print(table)
+    return reached
+
+
+def show_scale(found: Sequence[Point]) -> bool:
+    """Print each point beside the first."""
+    table = _table("One thing changed at a time", "events/s", "CPU s per million", "others", "ratio", "required")
+    reached = True
+    for point in found:
+        is_enough = point.ratio >= point.required
+        reached &= is_enough
+        table.add_row(
+            point.name,
+            f"{median(one.events_per_s for one in point.rounds):,.0f}",
+            f"{median(one.cpu_s_per_million for one in point.rounds):.1f}",
+            f"{median(one.foreign_cpus for one in point.rounds):.2f}",
+            f"{point.ratio:.2f}",
+            f"{point.required:g}: {REACHED[is_enough]}" if point.required else "",
         )
     Console().print(table)
     return reached

@@ -35,7 +35,7 @@ from proof.bench.cluster import Position, Watch, publish, read
 from proof.bench.expected import Expected, WrongResult
 from proof.bench.load import Load, LoadRecord, Population
 from proof.bench.machine import foreign_cpu_s
-from proof.bench.worker import ENGINE, PLAIN_FAUST, Worker, settings_for, wait_committed
+from proof.bench.worker import ENGINE, PARTITIONS, PLAIN_FAUST, Crew, Worker, settings_for, wait_committed
 
 RATIO_REQUIRED: Final = {"uniform": 30.0, "zipf": 75.0}
 
@@ -59,6 +59,8 @@ class Contender:
     """How often a round is tried before a wrong result ends the run."""
     reads_codes_first: bool
     """Whether it needs no help to know the codes before the events."""
+    workers: int = 1
+    partitions: int = PARTITIONS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,9 +117,17 @@ class Comparison:
         return RATIO_REQUIRED[self.population.name]
 
 
-def engine_contender(events: int) -> Contender:
+def engine_contender(events: int, *, name: str = "engine", workers: int = 1, partitions: int = PARTITIONS) -> Contender:
     """Return `referrals stream`."""
-    return Contender(name="engine", arguments=ENGINE, events=events, attempts=1, reads_codes_first=True)
+    return Contender(
+        name=name,
+        arguments=ENGINE,
+        events=events,
+        attempts=1,
+        reads_codes_first=True,
+        workers=workers,
+        partitions=partitions,
+    )
 
 
 def plain_contender(events: int) -> Contender:
@@ -134,7 +144,7 @@ def compare(
     announce: Callable[[str], None],
 ) -> Comparison:
     """Measure the contenders in turn, `rounds` times each. Raises WrongResult where one counts wrong."""
-    sources = [_Source(parts, population, contender, announce) for contender in contenders]
+    sources = [Source(parts, population, contender, announce) for contender in contenders]
     measured = []
     for number in range(rounds):
         for source in sources:
@@ -143,7 +153,7 @@ def compare(
     return Comparison(population=population, rounds=measured)
 
 
-class _Source:
+class Source:
     """The topics with a contender's load."""
 
     def __init__(
@@ -198,7 +208,7 @@ class _Source:
             watch.close()
         return measured
 
-    def _time(self, watch: Watch, worker: Worker, counts: str, event_ends: dict[Position, int]) -> Round:
+    def _time(self, watch: Watch, worker: Crew, counts: str, event_ends: dict[Position, int]) -> Round:
         """Watch the counts from their first to their last, until all events are committed."""
         topics = list({topic for topic, _ in event_ends})
         visible = watch.ends([counts])
@@ -236,10 +246,12 @@ class _Source:
         return record
 
     def _settings(self, app: str) -> Settings:
-        return settings_for(self._parts, installation=self._name, app=app)
+        return settings_for(self._parts, installation=self._name, app=app, partitions=self._contender.partitions)
 
-    def _worker(self, settings: Settings) -> Worker:
-        return Worker(self._contender.arguments, settings=settings, parts=self._parts)
+    def _worker(self, settings: Settings) -> Crew:
+        arguments, parts = self._contender.arguments, self._parts
+        numbers = range(self._contender.workers)
+        return Crew([Worker(arguments, settings=settings, parts=parts, name=f"worker-{each}") for each in numbers])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,5 +263,5 @@ class _Moment:
     foreign_cpu_s: float
 
     @classmethod
-    def of(cls, worker: Worker, parts: Parts) -> _Moment:
-        return cls(at_s=time.monotonic(), worker_cpu_s=worker.cpu_s(), foreign_cpu_s=foreign_cpu_s(parts, [worker.pid]))
+    def of(cls, worker: Crew, parts: Parts) -> _Moment:
+        return cls(at_s=time.monotonic(), worker_cpu_s=worker.cpu_s(), foreign_cpu_s=foreign_cpu_s(parts, worker.pids))

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Self
 
 from local.parts import Parts
@@ -31,14 +31,14 @@ class WorkerEnded(Exception):  # noqa: N818  read as what happened
     """The process under measurement has ended by itself; the message shows the end of its log."""
 
 
-def settings_for(parts: Parts, *, installation: str, app: str) -> Settings:
+def settings_for(parts: Parts, *, installation: str, app: str, partitions: int = PARTITIONS) -> Settings:
     """Return the settings of an app over an installation's topics."""
     return load_settings(
         bootstrap_servers=parts.bootstrap_servers,
         database_url=parts.database_url,
         topic_prefix=f"{installation}.",
         app_id=f"{installation}-{app}",
-        partitions=PARTITIONS,
+        partitions=partitions,
     )
 
 
@@ -98,7 +98,36 @@ class Worker:
         return cpu_s(self.pid)
 
 
-def wait_committed(watch: Watch, worker: Worker, ends: Mapping[Position, int]) -> None:
+class Crew:
+    """Workers of one app, as one. A context manager like each of them."""
+
+    def __init__(self, workers: Iterable[Worker]) -> None:
+        """Take workers that are started."""
+        self._workers = list(workers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.stop()
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids."""
+        return [worker.pid for worker in self._workers]
+
+    def check_alive(self) -> None:
+        """Raise WorkerEnded if one has ended."""
+        for worker in self._workers:
+            worker.check_alive()
+
+    def cpu_s(self) -> float:
+        """Return the CPU time that all have used so far."""
+        return sum(worker.cpu_s() for worker in self._workers)
+
+
+def wait_committed(watch: Watch, worker: Worker | Crew, ends: Mapping[Position, int]) -> None:
     """Wait until the group has committed up to these ends."""
     topics = list({topic for topic, _ in ends})
     deadline_s = time.monotonic() + COMMITTED_TIMEOUT_S
