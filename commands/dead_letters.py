@@ -13,7 +13,7 @@ from rich.table import Table
 from commands.dead_letters_chosen import LetterType, Meant, filters, named, reading
 from commands.dead_letters_replay import replay
 from process.lines import json_line
-from process.settings import load_settings
+from process.running import find_settings
 
 if TYPE_CHECKING:
     from models.dead_letters import Letter
@@ -41,7 +41,7 @@ def list_(*, only_open: bool, last: int, as_json: bool, **asked: Any) -> None:  
 
     Nothing that stood in an event is shown. Several dead letters of one record (a rebuild sends a second) count each.
     """
-    settings = load_settings()
+    settings = find_settings()
     meant = Meant(settings, asked)
     latest: list[tuple[Letter, Replayed | None]] = []
     counts: dict[tuple[str, str], Counter[str]] = {}
@@ -74,7 +74,7 @@ def list_(*, only_open: bool, last: int, as_json: bool, **asked: Any) -> None:  
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 def show(*, letter: tuple[int, int], with_value: bool, as_json: bool) -> None:
     """Show one dead letter: what is wrong, where it came from, and whether it was sent again."""
-    with reading(load_settings(), quiet=True) as reader:
+    with reading(find_settings(), quiet=True) as reader:
         found = named(reader, [letter])[0]
         sent = reader.replayed().get(found.identity)
     told = _told(found, sent)

@@ -18,7 +18,7 @@ from edges.publishing.replaying import BEFORE, READY, REFUSED, CannotReplay, Jud
 from models.dead_letters import Letter
 from operations.topics import TopicMismatch
 from process.lines import json_line
-from process.settings import load_settings
+from process.running import find_settings
 
 
 @click.command()
@@ -45,7 +45,7 @@ def replay(
 
     Exit codes: 0 all that were meant are sent, now or before; 1 some are refused, or the work failed.
     """
-    settings = load_settings()
+    settings = find_settings()
     if bool(letters) + every + any(asked.values()) != 1:
         raise click.UsageError("say which: some by PARTITION/OFFSET, or filters, or --all")
     meant = Meant(settings, asked)

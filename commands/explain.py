@@ -14,7 +14,8 @@ from commands.trees import show_tree
 from models.errors import BadCode
 from models.tolerance import read_code, read_uuid
 from process.lines import json_line
-from process.settings import Settings, load_settings
+from process.running import find_settings
+from process.settings import Settings
 
 if TYPE_CHECKING:
     from operations.explaining import Explanation
@@ -42,7 +43,7 @@ def command(
     from commands.explain_report import told, tree  # noqa: PLC0415  `--help` needs neither Kafka nor Postgres
 
     found = _explain(
-        load_settings(), mentor, None if org is None else str(org), with_topics=not tables_only, quiet=as_json
+        find_settings(), mentor, None if org is None else str(org), with_topics=not tables_only, quiet=as_json
     )
     if badge is not None and not any(_is_named(each, badge) for each in found):
         raise click.ClickException(f"{badge}: no organisation of the mentor has such a badge")

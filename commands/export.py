@@ -16,7 +16,7 @@ from rich.console import Console
 
 from commands.progress import progress_on
 from process.lines import json_line
-from process.settings import load_settings
+from process.running import find_settings
 
 if TYPE_CHECKING:
     from operations.tables import Row
@@ -42,7 +42,7 @@ def counts_(*, form: str, org: UUID | None, output: Path | None) -> None:
     from operations.exporting import FIELDS, counts  # noqa: PLC0415  `--help` needs no Postgres
     from operations.tables import tables  # noqa: PLC0415  the same
 
-    settings = load_settings()
+    settings = find_settings()
     with tables(settings.database_url) as database, _file(output) as file:
         rows = _shown(counts(database, None if org is None else str(org)))
         written = _write_csv(file, FIELDS, rows) if form == "csv" else _write_lines(file, rows)

@@ -51,7 +51,7 @@ def command(files: Sequence[str], *, strict: bool, unchecked: bool) -> None:
 
     complaints = Complaints(console)
     settings = find_settings()
-    require_kafka(settings, say)
+    require_kafka(settings, say, waits=True)
     publisher = FilePublisher(settings, complain=complaints, progress=show, strict=strict, unchecked=unchecked)
     with progress or nullcontext(), closing(complaints):
         _publish(publisher, files)

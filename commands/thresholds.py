@@ -11,7 +11,7 @@ from rich.tree import Tree
 
 from commands.trees import show_tree
 from process.lines import json_line
-from process.settings import load_settings
+from process.running import find_settings
 
 if TYPE_CHECKING:
     from models.other_thresholds import Moved, Threshold
@@ -40,7 +40,7 @@ def preview(*, thresholds: str, org: UUID | None, as_json: bool) -> None:
     from operations.previewing import preview_thresholds  # noqa: PLC0415  `--help` needs no Postgres
     from operations.tables import tables  # noqa: PLC0415  the same
 
-    settings = load_settings(thresholds=thresholds)
+    settings = find_settings(thresholds=thresholds)
     with tables(settings.database_url) as database:
         found = list(preview_thresholds(database, settings.thresholds, None if org is None else str(org)))
     if org is not None and not found:

@@ -49,10 +49,10 @@ class Look:
         config: dict[str, Any] = {**settings.kafka_client_config(), "error_cb": self._note, "log_level": 0}
         self._client = AdminClient(config | {"reconnect.backoff.ms": 500, "reconnect.backoff.max.ms": 500})
 
-    def answers(self, within_s: float) -> bool:
-        """Tell whether the cluster answers in time; it does not wait on where nobody listens."""
+    def answers(self, within_s: float, *, in_vain: bool = False) -> bool:
+        """Tell whether the cluster answers in time; where nobody listens it is waited for only `in_vain`."""
         until_s = time.monotonic() + within_s
-        while (left_s := until_s - time.monotonic()) > 0 and not self.is_vain:
+        while (left_s := until_s - time.monotonic()) > 0 and (in_vain or not self.is_vain):
             try:
                 self._client.list_topics(timeout=min(STEP_S, left_s))
             except KafkaException:
@@ -90,8 +90,13 @@ class Look:
             self._faults[found[1]] = found[2]
 
 
-def require_kafka(settings: Settings, say: Callable[[str], None]) -> None:
+def require_kafka(settings: Settings, say: Callable[[str], None], *, waits: bool = False) -> None:
     """See that Kafka answers, for a command that ends; what is slow is said, and waited for.
+
+    Args:
+        settings: where Kafka is.
+        say: told what is waited for, and why.
+        waits: also where nobody listens: it may be about to start again.
 
     Raises:
         KafkaAway: it does not.
@@ -100,9 +105,9 @@ def require_kafka(settings: Settings, say: Callable[[str], None]) -> None:
     look = Look(settings)
     if look.answers(LOOK_S):
         return
-    if not look.is_vain:
+    if waits or not look.is_vain:
         say(f"{look}; waiting for it, {PATIENCE_S:.0f} s at most")
-        if look.answers(PATIENCE_S - LOOK_S):
+        if look.answers(PATIENCE_S - LOOK_S, in_vain=waits):
             return
     raise KafkaAway(str(look))
 
