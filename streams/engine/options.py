@@ -108,8 +108,9 @@ class EngineOptions:
     epoch_s_max: float = 2.0
     """How long an epoch of a partition that is behind may grow: a row changed many times is written once, and what it
     says is up to so much later."""
-    epoch_rows_max: int = 12_000
-    """Rows of such an epoch: they are encoded at once, on the event loop, and everything else there waits."""
+    epoch_rows_max: int = 10_000
+    """Rows of such an epoch: they are encoded at once, on the event loop, and everything else there waits (6 to 10 us
+    for a row on a slow machine)."""
     epoch_bytes_max: int = 24 * MEBIBYTE
     """What such an epoch may hold."""
 
