@@ -38,7 +38,7 @@ class Metrics(Collector):
     """The counters of one server; parts with more of their own register them in `registry`.
 
     Requests are counted here and not by prometheus_client's own counters, which take locks and compare with bucket
-    after bucket: its ways cost a redirect a twentieth. Used from one event loop.
+    after bucket. Used from one event loop.
     """
 
     def __init__(self) -> None:

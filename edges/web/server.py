@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 BACKLOG: Final = 2048
 GC_THRESHOLDS: Final = (10_000, 20, 20)
-"""A request makes hundreds of objects, nearly all gone with its answer; Python's own thresholds look after each few."""
+"""What requests make is nearly all gone with their answers; Python's own thresholds (700, 10, 10) look more often."""
 GRACE_S: Final = 10
 """How long answers under way have when the server stops."""
 KEEP_ALIVE_S: Final = 75

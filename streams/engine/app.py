@@ -115,7 +115,7 @@ class EngineApp(faust.App):
 
     def fold_sources(self, *, name: str) -> None:
         """Make an agent over the joined topics that folds each batch."""
-        # Without acks: Faust would note each batch's until a commit of its own, which never comes (75 bytes a batch).
+        # Without acks: Faust would note each batch's until a commit of its own, which never comes.
         sources = self.topic(*self.engine.options.source_topics, schema=BatchSchema(), acks=False)
 
         async def agent(stream: faust.StreamT[Any]) -> None:

@@ -33,8 +33,7 @@ DECIDING_TIMEOUT_S: Final = 600.0
 program dies, the partition's next owner ends the transaction when it starts. Kafka's own limit is 900 s."""
 
 ATTEMPTS: Final = 10
-"""How often a partition's owner may come back while it is decided about. A worker is back after seconds, and a decision
-about 100,000 rows is written in less."""
+"""How often a partition's owner may come back while it is decided about: a worker is back after seconds."""
 
 
 class PartitionState(Struct, kw_only=True):
