@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from local.parts import Parts
 
 
+populations_option = click.option(
+    "--population",
+    "populations",
+    multiple=True,
+    type=click.Choice(["uniform", "zipf"]),
+    default=["uniform", "zipf"],
+    show_default=True,
+    help="100,000 mentors drawn uniformly; 1,000 by Zipf's law.",
+)
+
+
 @click.group()
 def command() -> None:
     """Measure throughput, latency, memory, recovery, long runs and the HTTP side, and compare with other engines.
@@ -26,15 +37,7 @@ def command() -> None:
 @click.option("--events", default=1_000_000, show_default=True, help="Events for the engine.")
 @click.option("--plain-events", default=60_000, show_default=True, help="Events for plain Faust, which is slow.")
 @click.option("--rounds", default=2, show_default=True, help="Rounds of each, in turn.")
-@click.option(
-    "--population",
-    "populations",
-    multiple=True,
-    type=click.Choice(["uniform", "zipf"]),
-    default=["uniform", "zipf"],
-    show_default=True,
-    help="100,000 mentors drawn uniformly; 1,000 by Zipf's law.",
-)
+@populations_option
 @click.option(
     "--only",
     type=click.Choice(["engine", "plain"]),
@@ -177,15 +180,7 @@ PEERS = ("engine", "native", "flink-1s", "flink-100ms", "kafka-streams", "python
 @click.option("--events", default=1_000_000, show_default=True, help="Events for each but plain Faust.")
 @click.option("--slow-events", default=60_000, show_default=True, help="Events for plain Faust, which is slow.")
 @click.option("--rounds", default=3, show_default=True, help="Rounds of each, in turn.")
-@click.option(
-    "--population",
-    "populations",
-    multiple=True,
-    type=click.Choice(["uniform", "zipf"]),
-    default=["uniform", "zipf"],
-    show_default=True,
-    help="100,000 mentors drawn uniformly; 1,000 by Zipf's law.",
-)
+@populations_option
 @click.option(
     "--peer",
     "names",

@@ -29,6 +29,7 @@ from operations.dead_letters import Replayed
 from operations.topics import TopicMismatch
 from process import topics as cluster
 from process.fault_points import fault_point
+from process.fencing import FENCED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,7 +47,6 @@ ABORT_TIMEOUT_S: Final = 10.0
 
 FINAL: Final = frozenset({"CodeTaken", "OtherOrganisation"})
 """Reasons that nothing takes away: the first issue of a code stands."""
-_FENCED: Final = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})  # noqa: SLF001  librdkafka's public name begins so
 
 REFUSED: Final = "refused"
 BEFORE: Final = "replayed before"
@@ -209,7 +209,7 @@ class Replay:
 
     def _why(self, error: KafkaError) -> str:
         done = f"{self.sent.total():,} were replayed before, each noted; run it again for the rest"
-        if error.code() in _FENCED:
+        if error.code() in FENCED:
             return f"another replay has begun meanwhile, and this one has ended: {done}"
         return f"{error.str()}: nothing of the batch under way is visible, unless Kafka has it all; {done}"
 

@@ -87,9 +87,7 @@ def signed_headers(headers: Iterable[tuple[bytes, bytes]]) -> SignedHeaders:
     found = dict(given)
     if len(found) != len(given):
         found = _joined(given)
-    names = _STANDARD
-    if _STANDARD[0] not in found and not found.keys().isdisjoint(_SVIX) and found.keys().isdisjoint(_STANDARD):
-        names = _SVIX
+    names = _SVIX if found.keys().isdisjoint(_STANDARD) and not found.keys().isdisjoint(_SVIX) else _STANDARD
     try:
         webhook_id, timestamp, signatures = found[names[0]], found[names[1]], found[names[2]]
     except KeyError:

@@ -6,7 +6,7 @@ A figure of a run whose result is another is void.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -73,6 +73,12 @@ class Expected:
                 mentor.add(state[2], counted, number)
                 mentor.confirmed += number if counted == "confirmed" else 0
         mentor.confirmed_max = max(mentor.confirmed_max, mentor.confirmed)
+
+    def noting(self, records: Iterable[LoadRecord]) -> Iterator[LoadRecord]:
+        """Yield the records, each after it is taken: what is published is what is expected."""
+        for record in records:
+            self.take(record)
+            yield record
 
     def check(self, counts: Mapping[bytes, bytes], milestones: Iterable[bytes]) -> None:
         """Compare with the last value of each key of the counts topic, and with all values of the milestones topic.

@@ -60,13 +60,13 @@ def measure_soak(parts: Parts, *, minutes: float, events_per_s: float, announce:
     create_topics(settings)
     prefix = settings.topic_prefix
     load, expected = Load(POPULATION), Expected()
-    publish((_taken(expected, code) for code in load.codes()), settings)
+    publish(expected.noting(load.codes()), settings)
     watch = Watch(settings)
     try:
         with Worker(ENGINE, settings=settings, parts=parts) as worker:
             wait_committed(watch, worker, watch.ends([CODES.full_name(prefix)]))
             announce(f"{events_per_s:g} events/s for {minutes:g} minutes")
-            events = (_taken(expected, event) for event in _events(load))
+            events = expected.noting(_events(load))
             found = _soak(settings, worker, events, seconds=60 * minutes, events_per_s=events_per_s)
             wait_committed(watch, worker, watch.ends([topic.full_name(prefix) for topic in (CLICKS, REGISTRATIONS)]))
         counts, milestones = MENTOR_COUNTS.full_name(prefix), MILESTONES.full_name(prefix)
@@ -116,8 +116,3 @@ def _events(load: Load) -> Iterator[LoadRecord]:
                     number += 1
                 yield registration(random, *member, status=status, occurred_at=occurs_at(number))
                 number += 1
-
-
-def _taken(expected: Expected, record: LoadRecord) -> LoadRecord:
-    expected.take(record)
-    return record

@@ -33,7 +33,7 @@ from operations.topics import create_topics
 from process.settings import Settings
 from proof.bench.cluster import Position, Watch, publish, read
 from proof.bench.expected import Expected, WrongResult
-from proof.bench.load import Load, LoadRecord, Population
+from proof.bench.load import Load, Population
 from proof.bench.machine import foreign_cpu_s
 from proof.bench.worker import ENGINE, PARTITIONS, PLAIN_FAUST, Crew, Worker, settings_for, wait_committed
 
@@ -169,8 +169,8 @@ class Source:
         settings = self._settings("load")
         create_topics(settings)
         announce(f"publishing {population.mentors:,} codes and {contender.events:,} events for {contender.name}")
-        publish(map(self._expect, load.codes()), settings)
-        publish(map(self._expect, load.events(contender.events)), settings)
+        publish(self._expected.noting(load.codes()), settings)
+        publish(self._expected.noting(load.events(contender.events)), settings)
 
     def measure(self) -> Round:
         """Return a measurement whose result is right; one that is wrong is void and done again."""
@@ -240,10 +240,6 @@ class Source:
             cpu_s=last.worker_cpu_s - first.worker_cpu_s,
             foreign_cpus=(last.foreign_cpu_s - first.foreign_cpu_s) / wall_s,
         )
-
-    def _expect(self, record: LoadRecord) -> LoadRecord:
-        self._expected.take(record)
-        return record
 
     def _settings(self, app: str) -> Settings:
         return settings_for(self._parts, installation=self._name, app=app, partitions=self._contender.partitions)

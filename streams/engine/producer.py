@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from process.fencing import FENCED
 from streams.engine.errors import CommitFailed, EngineError, Fenced
 from streams.engine.rights import denied_kind, not_allowed
 from streams.engine.standing import OFFSETS_MARK, SEAL_KEY, STANDING_KEY, encode_standing, seal_of
@@ -34,14 +35,6 @@ SEND_OFFSETS: Final = "send_offsets_to_transaction"
 RETRY_PAUSE_S: Final = 0.05
 
 FULL_QUEUE_POLL_S: Final = 0.05
-
-FENCED: Final = frozenset(
-    {
-        KafkaError._FENCED,  # noqa: SLF001 - librdkafka's own codes have no other name
-        KafkaError.PRODUCER_FENCED,
-        KafkaError.INVALID_PRODUCER_EPOCH,
-    }
-)
 
 BY_KEY: Final = -1
 """Instead of a partition: the key decides."""

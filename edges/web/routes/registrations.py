@@ -49,12 +49,13 @@ async def take_registration(request: Request[Any, Any, Any], org_id: FromPath[st
     except BadSignature as fault:
         raise Problem(HTTPStatus.UNAUTHORIZED, str(fault)) from None
     posted = read_posted(REGISTRATION, body, org_id, now=datetime.now(UTC))
+    event_id = "" if posted.attribution_id and posted.occurred_at else _event_id(org_id, signed.id)
     registration = to_registration(
         posted,
         org_id,
-        attribution_id=str(posted.attribution_id) if posted.attribution_id else _event_id(org_id, signed.id),
+        attribution_id=str(posted.attribution_id or event_id),
         occurred_at=posted.occurred_at
-        or await services.first_attempts.sent_at(org_id, _attempted(org_id, signed.id, posted), signed.sent_s),
+        or await services.first_attempts.sent_at(org_id, _attempted(event_id, posted), signed.sent_s),
         channels=services.settings.channels,
     )
     fault_point("ingest.verified")
@@ -69,9 +70,8 @@ def _event_id(org_id: str, webhook_id: bytes) -> str:
     return canonical_uuid(text) if is_uuid(text) else derived_uuid(f"{org_id}:{text}")
 
 
-def _attempted(org_id: str, webhook_id: bytes, posted: Posted) -> str:
+def _attempted(event_id: str, posted: Posted) -> str:
     """Return what is the same of two attempts, and of no others: some senders give everything one id."""
-    event_id = _event_id(org_id, webhook_id)
     return derived_uuid(f"{event_id}:{posted.referral_code}:{posted.new_member_id}:{posted.status}")
 
 

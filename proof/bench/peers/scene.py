@@ -19,7 +19,7 @@ from process import topics as cluster
 from process.settings import Settings
 from proof.bench.cluster import GroupBusy, Position, Watch, publish, read_messages
 from proof.bench.expected import Expected
-from proof.bench.load import Load, LoadRecord, Population
+from proof.bench.load import Load, Population
 from proof.bench.peers.contenders import Announce, Command, Contender
 from proof.bench.worker import Worker, WorkerEnded, settings_for, wait_committed
 
@@ -112,8 +112,8 @@ class Source:
         create_topics(settings)
         announce(f"publishing {population.mentors:,} codes and {events:,} events, {population.name}")
         load = Load(population)
-        publish(map(self._expect, load.codes()), settings)
-        publish(map(self._expect, load.events(events)), settings)
+        publish(self.expected.noting(load.codes()), settings)
+        publish(self.expected.noting(load.events(events)), settings)
 
     @contextmanager
     def scene(self, contender: Contender, command: Command) -> Iterator[Scene]:
@@ -125,10 +125,6 @@ class Source:
             yield scene
         finally:
             scene.clean()
-
-    def _expect(self, record: LoadRecord) -> LoadRecord:
-        self.expected.take(record)
-        return record
 
 
 def sinks_of(contender: Contender, settings: Settings) -> Settings:

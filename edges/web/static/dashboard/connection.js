@@ -1,6 +1,6 @@
 /** Whether the page is live, in the bar and, where it is not, in a banner that says what happens about it. */
 
-import { announce, element, fill, find, icon } from "../shared/dom.js";
+import { announce, element, fill, find, retryButton } from "../shared/dom.js";
 import { timeOrDate } from "../shared/format.js";
 
 /** @typedef {import("../shared/events.js").State} State */
@@ -66,17 +66,11 @@ export class Connection {
     if (this.#said === text && !this.#banner.hidden)
       find(".next", this.#banner).textContent = next; // the rest stays as it is
     else {
-      const tryNow = element(
-        "button",
-        { type: "button", class: "button", onclick: () => this.#tryNow() },
-        icon("retry"),
-        "Try now",
-      );
       fill(
         this.#banner,
         element("span", {}, text),
         element("span", { class: "next", "aria-hidden": "true" }, next),
-        tryNow,
+        retryButton("Try now", this.#tryNow),
       );
     }
     this.#said = text;

@@ -1,6 +1,6 @@
 /** A banner that says where what is shown may be old, because the server does not answer. */
 
-import { announce, element, fill, find, icon } from "../shared/dom.js";
+import { announce, element, fill, find, retryButton } from "../shared/dom.js";
 
 export class Connection {
   #banner = find("#banner");
@@ -20,16 +20,10 @@ export class Connection {
   lose(fault) {
     if (this.isLost) return;
     const text = navigator.onLine ? fault : "You are offline.";
-    const button = element(
-      "button",
-      { type: "button", class: "button", onclick: () => this.#tryNow() },
-      icon("retry"),
-      "Try now",
-    );
     fill(
       this.#banner,
       element("span", {}, `${text} What you see is as it was; trying again by itself.`),
-      button,
+      retryButton("Try now", this.#tryNow),
     );
     this.#banner.hidden = false;
   }

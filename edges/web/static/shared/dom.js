@@ -62,6 +62,16 @@ export function icon(name) {
   return svg;
 }
 
+/**
+ * A button for what did not come.
+ *
+ * @param {string} text
+ * @param {() => void} again
+ */
+export function retryButton(text, again) {
+  return element("button", { type: "button", class: "button", onclick: () => again() }, icon("retry"), text);
+}
+
 /** @type {number | undefined} */
 let silence;
 

@@ -1,7 +1,7 @@
 /** A part of a page that loads by itself: bones while it waits, what it shows, or what went wrong with a way to retry. */
 
 import { ApiError } from "./api.js";
-import { element, fill, find, icon } from "./dom.js";
+import { element, fill, find, retryButton } from "./dom.js";
 
 /** @template Answer */
 export class Panel {
@@ -111,7 +111,7 @@ export function failure(message, retry) {
     "div",
     { class: "failure", role: "alert" },
     element("p", {}, message),
-    element("button", { type: "button", class: "button", onclick: retry }, icon("retry"), "Try again"),
+    retryButton("Try again", retry),
   );
 }
 
