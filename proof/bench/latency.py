@@ -135,8 +135,9 @@ def measure_latency(
         milestones = running.enter_context(_Readers(sinks_of(settings), times, awards=awards))
         announce(f"{events_per_s:g} events/s for {WARM_UP_S:g} + {seconds:g} s")
         sender = _Sender(settings, times)
+        events = list(_events(load, measured))  # before, so that it takes no core from who is measured
         started_s, foreign_before_s = time.perf_counter(), foreign_cpu_s(parts, pids)
-        sender.send(_events(load, measured), events_per_s)
+        sender.send(events, events_per_s)
         foreign_cpus = (foreign_cpu_s(parts, pids) - foreign_before_s) / (time.perf_counter() - started_s)
         milestones.wait(measured)
         worker.check_alive()
@@ -187,7 +188,7 @@ class _Sender:
         self._times = times
         self.events_per_s = 0.0
 
-    def send(self, events: Iterator[tuple[LoadRecord, str | None]], events_per_s: float) -> None:
+    def send(self, events: Sequence[tuple[LoadRecord, str | None]], events_per_s: float) -> None:
         started_s = time.perf_counter()
         sent = 0
         for record, milestone in events:
