@@ -7,21 +7,21 @@ one by one from the first doubt, with every rule spelled out in `Work.take`. Wha
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from models.changes import MEMBERS, MENTORS, MOVES, WAITING, Changes
 from models.click_columns import ClickColumns
 from models.codes import normalise_code
 from models.columns import Kind, decode_batch
+from models.encoding import MentorRows
 from models.errors import BadInput, CodeTaken, OtherOrganisation
 from models.events import Click, CodeIssued, MentorCounts, Registration, decode_event
 from models.identifiers import canonical_uuid
 from models.issues import standing_issue
 from models.members import Pair, next_state, pack_pair, pair_key, unpack_pair
 from models.mentors import (
-    add_clicks,
     decode_mentor,
-    encode_mentor,
     mentor_key,
     move_pair,
     newly_reached,
@@ -64,6 +64,8 @@ class Work:
         self._clicks = ClickColumns()
         self._members: dict[bytes, bytes | None] = {}
         self._outgoing: list[Outgoing] = []
+        self._encoded: MentorRows | None = None
+        """None: it has not begun to end."""
 
     def fold(self, batch: Batch, *, now_ms: int) -> None:
         """Take a batch of the partition: consecutive records of one of the source topics, at this time."""
@@ -269,14 +271,30 @@ class Work:
     def _reject(self, record: Record, fault: BadInput, *, records: int = 1) -> None:
         self._outgoing.append(dead_letter(self._fold.dead_letters, record, fault, records=records))
 
+    # -- the end ----------------------------------------------------------------------------------------------
+
+    def encode(self, mentors_max: int) -> bool:
+        """Encode so many of the mentors that `changes` needs encoded; False if none is left.
+
+        Nothing is to be folded after the first call.
+        """
+        return sum(1 for _ in islice(self._ending().left, mentors_max)) == mentors_max
+
+    def _ending(self) -> MentorRows:
+        if self._encoded is None:
+            self._encoded = MentorRows(self._mentors, self._clicks, self._mentor_rows)
+        return self._encoded
+
     def changes(self) -> Changes:
         """Return what has changed and is to be sent, and end; rows that came out as they were are left out."""
+        encoded = self._ending()
+        for _ in encoded.left:
+            pass
         changes = Changes(outgoing=self._outgoing)
-        mentors, counts = self._encoded()
-        if mentors:
-            changes.rows[MENTORS] = mentors
-        if counts:
-            changes.latest[self._fold.mentor_counts] = counts
+        if encoded.rows:
+            changes.rows[MENTORS] = encoded.rows
+        if encoded.counts:
+            changes.latest[self._fold.mentor_counts] = encoded.counts
         if self._members:
             changes.rows[MEMBERS] = self._members
         if self._waiting.changed:
@@ -284,30 +302,6 @@ class Work:
         if self._arrivals.changed:
             changes.rows[MOVES] = self._arrivals.changed
         return changes
-
-    def _encoded(self) -> tuple[dict[bytes, bytes | None], dict[bytes, bytes]]:
-        """Return the mentors' new rows, and which of them are published under which key."""
-        mentors: dict[bytes, bytes | None] = {}
-        counts: dict[bytes, bytes] = {}
-        opened, rows = self._mentors, self._mentor_rows
-        columns, latest = self._clicks.named(), self._clicks.latest
-        for code, place in self._clicks.index.items():
-            mentor = opened.get(code)
-            if mentor is None:  # encoded at once, so that it is not kept open beside all the others
-                key = code.encode()
-                mentor = decode_mentor(rows[key])
-                add_clicks(mentor, columns, place, latest[place])
-                mentors[key] = counts[mentor_key(mentor)] = encode_mentor(mentor)
-            else:
-                add_clicks(mentor, columns, place, latest[place])
-        for code, mentor in opened.items():
-            key = code.encode()
-            row = encode_mentor(mentor)
-            if row != rows.get(key):
-                mentors[key] = row
-                if mentor.last_event_at is not None:
-                    counts[mentor_key(mentor)] = row
-        return mentors, counts
 
 
 def _looked_at(batch: Batch, events: list[Kind | None]) -> list[Kind | None]:

@@ -53,6 +53,11 @@ class FunctionWork:
             self._changed.latest.setdefault(topic, {}).update(values)
         self._changed.outgoing.extend(changes.outgoing)
 
+    def encode(self, rows_max: int) -> bool:
+        """Have nothing to do beforehand."""
+        del rows_max
+        return False
+
     def changes(self) -> Changed:
         """Return what has come of all."""
         return self._changed

@@ -126,6 +126,9 @@ class Work(Protocol):
     def fold(self, batch: RecordBatch, *, now_ms: int) -> None:
         """Take a batch, at this time in milliseconds since 1970. If it raises, the work is of no use any more."""
 
+    def encode(self, rows_max: int) -> bool:
+        """Make about so many of the rows of `changes` beforehand; False if none is left. No batch follows then."""
+
     def changes(self) -> Changes:
         """Return what has come of all batches; nothing else is asked of the work afterwards."""
 

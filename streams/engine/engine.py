@@ -8,7 +8,8 @@ The order that makes it exact (see DESIGN.md, the commit protocol):
              where the rows stand; the group's offsets are made to follow, or the partition is refused (standing.py)
     resume   unless partitions are given away again: Faust seeks the sources to the committed offsets, records flow
     apply    a batch is folded: rows, epoch and position change in one step, without an await between
-    commit   the epoch is detached, written and committed by a thread, while the next one grows
+    commit   the open work ends, in turns if it is large, so that nobody waits long; the epoch is detached, written and
+             committed by a thread, while the next one grows
     settle   before partitions are given away, everything folded is committed
 
 Everything here runs on the event loop except what is handed to threads: the producers and the loading.
@@ -218,8 +219,14 @@ class Engine:
                 each.ripe.set()
             self._room.clear()
             await self._room.wait()
+        self._take(batch)
+
+    def _take(self, batch: RecordBatch) -> None:
         partition = self.partitions.get(batch.partition)
         if not self.is_accepting or partition is None or batch.generation != self._generation:
+            return
+        if partition.is_ending or partition.later:
+            partition.later.append(batch)
             return
         if partition.is_stale(batch):
             return
@@ -327,9 +334,10 @@ class Engine:
     async def _commit(self, partition: SourcePartition) -> None:
         try:
             while partition.is_pending and self.phase is not Phase.LEAVING:
-                if not self._try(partition, partition.end_work):
+                epoch = partition.detach() if await self._end_work(partition) else None
+                self._take_later(partition)
+                if epoch is None:
                     continue
-                epoch = partition.detach()
                 started = time.monotonic()
                 await asyncio.get_running_loop().run_in_executor(
                     self._commit_threads, partition.producer.commit, epoch, self._group
@@ -342,6 +350,18 @@ class Engine:
             self.leave(error)
         finally:
             partition.committing = None
+
+    async def _end_work(self, partition: SourcePartition) -> bool:
+        """End the partition's open work, and let others have their turn in between; False if it fails."""
+        while (ends := self._try(partition, partition.prepare_end)) and partition.is_ending:  # noqa: ASYNC110 - nothing is waited for
+            await asyncio.sleep(0)
+        return ends and self._try(partition, partition.end_work)
+
+    def _take_later(self, partition: SourcePartition) -> None:
+        """Fold what came while the work was ending."""
+        later, partition.later = partition.later, []
+        for batch in later:
+            self._take(batch)
 
     async def _rest(self, partition: SourcePartition, took_s: float) -> None:
         """Let the epoch grow: always in proportion to what a commit costs, longer if nobody waits for it.

@@ -109,8 +109,10 @@ class EngineOptions:
     """How long an epoch of a partition that is behind may grow: a row changed many times is written once, and what it
     says is up to so much later."""
     epoch_rows_max: int = 10_000
-    """Rows of such an epoch: they are encoded at once, on the event loop, and everything else there waits (6 to 10 us
-    for a row on a slow machine)."""
+    """Rows of such an epoch. While they are encoded, the partition's next batches wait (6 to 10 us for a row on a slow
+    machine)."""
+    rows_at_once: int = 1_000
+    """Rows that are encoded without a pause; then the event loop has its turn: heartbeats, and other partitions."""
     epoch_bytes_max: int = 24 * MEBIBYTE
     """What such an epoch may hold."""
 

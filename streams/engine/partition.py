@@ -51,6 +51,10 @@ class SourcePartition:
         self.epoch = Epoch()
         self.work: Work | None = None
         """What is folded and not in the epoch yet."""
+        self.is_ending = False
+        """Whether its rows are being made, a few at a time."""
+        self.later: list[RecordBatch] = []
+        """Batches that came meanwhile."""
         self._stands_at: dict[str, int] = {}
         """The positions that rows and epoch stand at; those of the work are ahead of them."""
         self._detached_at: dict[str, int] = {}
@@ -177,6 +181,15 @@ class SourcePartition:
         work.fold(batch, now_ms=self._options.now_ms())
         self.note(work.changes(), topic=batch.topic, next_offset=batch.covers_to)
 
+    def prepare_end(self) -> None:
+        """Make some of the rows with which the open work ends; no batch may be folded until it has (`is_ending`).
+
+        Raises:
+            Exception: as `end_work`.
+
+        """
+        self.is_ending = self.work is not None and self.work.encode(self._options.rows_at_once)
+
     def end_work(self) -> None:
         """End the open work, if there is one: what has come of it changes the rows, and is in the epoch.
 
@@ -187,6 +200,7 @@ class SourcePartition:
         if self.work is not None:
             self.note(self.work.changes())
             self.work = None
+        self.is_ending = False
 
     def note(self, changes: Changes, *, topic: str | None = None, next_offset: int = 0) -> None:
         """Let changes change the rows and be part of the open epoch, and move a position.
@@ -226,6 +240,7 @@ class SourcePartition:
             ahead[failed.topic] = failed.covers_to
         again = {topic: at for topic, at in self._stands_at.items() if ahead[topic] != at}
         self.work = None
+        self.is_ending = False
         self.positions = dict(self._stands_at)
         self._careful_to = {topic: ahead[topic] for topic in again}
         self._stale.update({topic: self._chains[topic] for topic in again})  # it was folded, so it has one

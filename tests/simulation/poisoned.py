@@ -49,6 +49,12 @@ class PoisonedWork(Work):
         if any((value or b"")[:2] != AT_THE_END for value in poisoned) or (len(batch) > 1 and self._fails()):
             raise PoisonedRecord
 
+    def encode(self, mentors_max: int) -> bool:
+        """Make rows beforehand."""
+        if self._taken > 1 and self._fails():
+            raise PoisonedRecord
+        return super().encode(mentors_max)
+
     def changes(self) -> Changes:
         """Return what has come of all."""
         if self._ends_badly or (self._taken > 1 and self._fails()):

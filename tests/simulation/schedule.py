@@ -55,6 +55,7 @@ def make_options(partitions: int) -> EngineOptions:
         calm_s=0.1,
         behind_records=3,
         epoch_s_max=0.4,
+        rows_at_once=1,
         again_header=AGAIN,
         forget=lambda rows, topic: {"moves": forgotten(rows["moves"], topic)},
     )

@@ -14,7 +14,7 @@ from streams.engine.engine import Engine
 from streams.engine.errors import CommitFailed, OutOfOrder
 from streams.engine.partition import SourcePartition
 from tests.factories import make_batch, make_record
-from tests.folding import Changed, Fold, Sent, begins
+from tests.folding import Changed, Fold, FunctionWork, Sent, begins
 from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, make_found, make_options
 
 GENERATION = 0
@@ -224,6 +224,44 @@ async def test_a_full_bound_closes_every_epoch(worker: Worker) -> None:
     assert all(partition.ripe.is_set() for partition in worker.engine.partitions.values())
     assert not waits.done()
     waits.cancel()
+
+
+class EndsInTurns(FunctionWork):
+    """Needs three turns to end."""
+
+    turns = 3
+
+    def encode(self, rows_max: int) -> bool:
+        """Take a turn."""
+        del rows_max
+        self.turns -= 1
+        return self.turns > 0
+
+
+class EndsBadly(EndsInTurns):
+    """And fails at its end."""
+
+    def changes(self) -> Changed:
+        """Fail."""
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(("made", "sought"), [(EndsInTurns, {}), (EndsBadly, {TP(TOPIC, 0): 10})])
+async def test_a_batch_that_comes_while_a_large_work_ends_waits(
+    worker: Worker, made: type[FunctionWork], sought: dict[TP, int]
+) -> None:
+    """It is folded into the next one; and if the end fails, it comes once more behind what is read again."""
+    partition = worker.engine.partitions[0]
+    partition.work = made(worker.do, partition.rows)
+    await worker.apply(offset=10)
+    await asyncio.sleep(0)  # now it is ending
+    await worker.apply(offset=11)
+    folded_meanwhile = list(worker.folded)
+    for _ in range(EndsInTurns.turns):
+        await asyncio.sleep(0)
+
+    assert (folded_meanwhile, worker.sought) == ([10], sought)
+    assert (worker.folded, partition.positions[TOPIC]) == (([10], 10) if sought else ([10, 11], 12))
 
 
 @pytest.mark.parametrize(
