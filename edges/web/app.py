@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from litestar import Litestar
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 
 from edges.web.bodies import BODY_BYTES_MAX
 from edges.web.metrics import UNMATCHED
@@ -69,7 +70,7 @@ def create_web(services: Services) -> Litestar:
         services=services,
         route_handlers=handlers(),
         dependencies={"services": Provide(lambda: services, use_cache=True, sync_to_thread=False)},
-        exception_handlers=problem_handlers(),
+        exception_handlers={**problem_handlers(), NotFoundException: pages.answer_missing},
         logging_config=None,
         request_max_body_size=BODY_BYTES_MAX,
         openapi_config=openapi_config(),

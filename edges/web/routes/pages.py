@@ -12,13 +12,14 @@ from urllib.parse import parse_qsl, urlencode
 
 from litestar import Request, Response, get
 from litestar.datastructures import Cookie
+from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect
 
 from edges.languages.catalogue import Language
 from edges.languages.choice import COOKIE, language_of, read_choice
 from edges.web.assets import Asset, load_assets
-from edges.web.problems import Problem
+from edges.web.problems import Problem, on_http_exception
 
 KEPT: Final = "public, max-age=31536000, immutable"
 """For a file under the address of its content."""
@@ -66,12 +67,19 @@ async def static(request: AnyRequest, version: FromPath[str], name: FromPath[str
     return _send(request, asset, {"Cache-Control": KEPT if version == assets.version else ASKED_AGAIN})
 
 
+def answer_missing(request: AnyRequest, error: NotFoundException) -> Response[bytes]:
+    """Answer where there is no such address: with a page to a person who typed it, with a problem to a program."""
+    if "text/html" not in request.headers.get("accept", ""):
+        return on_http_exception(request, error)
+    return _send_page(request, "missing", HTTPStatus.NOT_FOUND)
+
+
 def page_language(request: AnyRequest) -> Language:
     """Return the language in which somebody reads pages."""
     return language_of(request.cookies.get(COOKIE), request.headers.get("accept-language", ""))
 
 
-def _send_page(request: AnyRequest, name: str) -> Response[bytes]:
+def _send_page(request: AnyRequest, name: str, status: HTTPStatus = HTTPStatus.OK) -> Response[bytes]:
     chosen = read_choice(request.query_params.get(_CHOICE))
     if chosen is not None:
         return _keep_choice(request, chosen)
@@ -81,7 +89,7 @@ def _send_page(request: AnyRequest, name: str) -> Response[bytes]:
         "Content-Language": language,
         "Vary": "Accept-Encoding, Accept-Language, Cookie",
     }
-    return _send(request, load_assets().page(name, language), headers)
+    return _send(request, load_assets().page(name, language), headers, status)
 
 
 def _keep_choice(request: AnyRequest, language: Language) -> Response[bytes]:
@@ -96,13 +104,16 @@ def _keep_choice(request: AnyRequest, language: Language) -> Response[bytes]:
     )
 
 
-def _send(request: AnyRequest, asset: Asset, said: dict[str, str]) -> Response[bytes]:
+def _send(
+    request: AnyRequest, asset: Asset, said: dict[str, str], status: HTTPStatus = HTTPStatus.OK
+) -> Response[bytes]:
     headers = {"ETag": asset.etag, "Vary": "Accept-Encoding", **said}
-    if asset.etag in request.headers.get("if-none-match", ""):
+    if status == HTTPStatus.OK and asset.etag in request.headers.get("if-none-match", ""):
         return Response(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(asset.packed, media_type=asset.media_type, headers=headers | {"Content-Encoding": "gzip"})
-    return Response(asset.content, media_type=asset.media_type, headers=headers)
+        headers["Content-Encoding"] = "gzip"
+        return Response(asset.packed, status_code=status, media_type=asset.media_type, headers=headers)
+    return Response(asset.content, status_code=status, media_type=asset.media_type, headers=headers)
 
 
 HANDLERS: Final = [root, dashboard, mentor, welcome, static]
