@@ -22,6 +22,7 @@ from edges.web.query_parameters import refuse_unknown_parameters
 from edges.web.routes import (
     codes,
     counts,
+    docs,
     events,
     exports,
     health,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 _ROUTES: Final = (
     codes,
     counts,
+    docs,
     events,
     exports,
     health,

@@ -68,9 +68,9 @@ class Assets:
             whole.update(f"{name} {len(content)}\n".encode() + content)
         self.version = whole.hexdigest()[:16]
         """Changes with any file."""
-        self._files = {name: _asset(content, MEDIA_TYPES[Path(name).suffix]) for name, content in contents.items()}
+        self._files = {name: pack(content, MEDIA_TYPES[Path(name).suffix]) for name, content in contents.items()}
         self._pages = {
-            (path.parent.name, language): _asset(self._render(path, language).encode(), HTML)
+            (path.parent.name, language): pack(self._render(path, language).encode(), HTML)
             for path in sorted(folder.glob("*/page.html"))
             for language in LANGUAGES
         }
@@ -135,7 +135,8 @@ def _way_to(language: Language) -> str:
     )
 
 
-def _asset(content: bytes, media_type: str) -> Asset:
+def pack(content: bytes, media_type: str) -> Asset:
+    """Return a file or page made ready to be sent."""
     return Asset(
         content=content,
         packed=gzip.compress(content, 9, mtime=0),

@@ -27,6 +27,7 @@ SAME_IN_BOTH: Final = {
     "channel.sms",
     "channel.whatsapp",
     "counts.mentor",
+    "docs.type",
     "mentors.name",
     "product",
     "sign-in.token",
@@ -50,12 +51,9 @@ def keys_said() -> set[str]:
     sources = {path: path.read_text(encoding="utf-8") for path in (*OURS, *PYTHON)}
     scripts = {key for path, source in sources.items() if path.suffix == ".js" for key in SAID.findall(source)}
     pages = {key for path, source in sources.items() for key in re.findall(r"\{text ([\w.-]+)", source)}
-    python = {
-        key
-        for path, source in sources.items()
-        if path.suffix == ".py"
-        for key in re.findall(r"""\btext\(\s*[\w.]+,\s*["']([\w.-]+)["']""", source)
-    }
+    texts = [source for path, source in sources.items() if path.suffix == ".py"]
+    python = {key for source in texts for key in re.findall(r"""\btext\(\s*[\w.]+,\s*["']([\w.-]+)["']""", source)}
+    python |= {key for key in catalogue("en") if any(f'"{key}"' in source for source in texts)}
     return scripts | python | (pages - {"X"})  # as assets.py describes it
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from edges.web.assets import FOLDER, Assets
 
-PAGES = ("dashboard", "mentor", "missing", "welcome")
+PAGES = ("dashboard", "docs", "mentor", "missing", "welcome")
 VENDOR = FOLDER / "vendor"
 OURS = [path for path in FOLDER.rglob("*.js") if VENDOR not in path.parents]
 MARKUP_FROM_TEXT = (

@@ -79,21 +79,31 @@ def page_language(request: AnyRequest) -> Language:
     return language_of(request.cookies.get(COOKIE), request.headers.get("accept-language", ""))
 
 
-def _send_page(request: AnyRequest, name: str, status: HTTPStatus = HTTPStatus.OK) -> Response[bytes]:
-    chosen = read_choice(request.query_params.get(_CHOICE))
-    if chosen is not None:
-        return _keep_choice(request, chosen)
-    language = page_language(request)
+def send_in(
+    request: AnyRequest, page: Asset, language: Language, status: HTTPStatus = HTTPStatus.OK
+) -> Response[bytes]:
+    """Answer with a page that is in a language."""
     headers = {
         "Cache-Control": ASKED_AGAIN,
         "Content-Language": language,
         "Vary": "Accept-Encoding, Accept-Language, Cookie",
     }
-    return _send(request, load_assets().page(name, language), headers, status)
+    return _send(request, page, headers, status)
 
 
-def _keep_choice(request: AnyRequest, language: Language) -> Response[bytes]:
-    """Return what keeps a language, and leads to the page without saying it again; the browser keeps the fragment."""
+def _send_page(request: AnyRequest, name: str, status: HTTPStatus = HTTPStatus.OK) -> Response[bytes]:
+    language = page_language(request)
+    return keep_choice(request) or send_in(request, load_assets().page(name, language), language, status)
+
+
+def keep_choice(request: AnyRequest) -> Response[bytes] | None:
+    """Return what keeps the language that the address names, and leads on without it; None where it names none.
+
+    The browser keeps the fragment.
+    """
+    language = read_choice(request.query_params.get(_CHOICE))
+    if language is None:
+        return None
     query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     rest = urlencode([(name, value) for name, value in query if name != _CHOICE])
     return Response(
