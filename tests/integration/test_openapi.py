@@ -32,6 +32,7 @@ from edges.web.routes import events
 from operations.topics import create_topics
 from process.settings import Settings
 from schemas.openapi import openapi_document
+from schemas.referrals_client import Client, Problem
 from tests.openapi import fault_of, operations
 from tests.two_organisations import TwoOrganisations, plant
 from tests.web import Web, bearer, running_web, with_tokens
@@ -177,6 +178,35 @@ async def test_a_planted_fault_is_found(
         code, said = await attack(web, description, tmp_path, headers, "--include-operation-id", operation, *ENDS_SOON)
     assert code == 1, said
     assert found in said
+
+
+async def test_the_client_asks_the_real_server(web: Web, scene: TwoOrganisations) -> None:
+    """The generated one, by its types: figures, a list, bytes; and what is refused is a Problem with the fields."""
+    org_id, mentor_id = scene.ours.org_id, scene.ours.mentors[0]
+    url = str(web.base_url)
+    client = Client(url, bearer("coordinator", org_id=org_id)["Authorization"].removeprefix("Bearer "))
+
+    def ask() -> None:
+        assert client.ready()["status"] == "ready"
+        assert client.summary(org_id)["orgId"] == org_id
+        (first,) = client.leaderboard(org_id, limit=1)["entries"]
+        assert (first["rank"], first["mentorId"] in scene.ours.mentors) == (1, True)
+        assert len(client.daily(org_id, days=7)["days"]) == 7
+        assert client.counts(org_id, mentor_id, channel="sms")["channel"] == "sms"
+        assert client.issue_code(org_id, mentor_id)["referralCode"] == scene.ours.codes[mentor_id]
+        assert b"<svg" in client.qr_code(org_id, mentor_id)
+        for refused, status, fields in (
+            (lambda: client.leaderboard(org_id, limit=0), 422, ["limit"]),
+            (lambda: client.summary(f"{org_id}/../x?"), 404, []),
+            (lambda: Client(url).summary(org_id), 401, []),
+        ):
+            with pytest.raises(Problem) as problem:
+                refused()
+            assert problem.value.status == status
+            assert [error["field"] for error in problem.value.errors] == fields
+            assert problem.value.detail
+
+    await asyncio.to_thread(ask)
 
 
 anything = st.recursive(
