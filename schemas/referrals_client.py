@@ -100,7 +100,7 @@ class Day(TypedDict):
 class DeviceMetadata(TypedDict):
     """What the device told; of it only the share channel is ours, the rest stays out of our outputs."""
 
-    share_channel: NotRequired[str | None]
+    shareChannel: NotRequired[str | None]
 
 
 class FieldError(TypedDict):
@@ -208,16 +208,16 @@ class PipelineState(TypedDict):
 class PostedSignup(TypedDict):
     """A member who is coming, as the onboarding screen posts him: it is no confirmation and cannot be one."""
 
-    referral_code: str
-    new_member_id: str
+    referralCode: str
+    newMemberId: str
     status: NotRequired[Literal["pending_signup"]]
-    attribution_id: NotRequired[str | None]
+    attributionId: NotRequired[str | None]
     """Without it: derived from organisation, code and member, so that it is the same when it is posted again."""
-    occurred_at: NotRequired[str | None]
+    occurredAt: NotRequired[str | None]
     """When it happened. Without it: when it was first posted."""
-    org_id: NotRequired[str | None]
+    orgId: NotRequired[str | None]
     """If it is given, the organisation of the address."""
-    device_metadata: NotRequired[DeviceMetadata | None]
+    deviceMetadata: NotRequired[DeviceMetadata | None]
 
 
 class Readiness(TypedDict):

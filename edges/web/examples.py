@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from edges.web.answers import camel
 from edges.web.export import HEADER
 
 Schema = dict[str, Any]
@@ -116,9 +117,3 @@ def _value(schema: Schema) -> Any:  # noqa: ANN401  the same
         return schema["const"] if "const" in schema else schema["enum"][0]
     kind = schema.get("type", "null")
     return _BY_FORMAT.get(schema.get("format", ""), _BY_TYPE[kind[0] if isinstance(kind, list) else kind])
-
-
-def camel(name: str) -> str:
-    """Return a name as answers write it."""
-    first, *others = name.split("_")
-    return first + "".join(other.capitalize() for other in others)

@@ -15,6 +15,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from msgspec import Struct
 
 import edges.web.answers
+from edges.web.answers import camel
 from edges.web.docstrings import field_descriptions
 from edges.web.examples import BY_MEDIA_TYPE, BY_NAME, CODE, example_of
 from edges.web.posted import PostedRegistration, PostedSignup
@@ -175,11 +176,13 @@ def _describe_body(operation: dict[str, Any], schemas: dict[str, Any], kind: typ
     """Say what a body holds that the handler reads by itself."""
     _, parts = msgspec.json.schema_components([kind], ref_template=_SCHEMAS)
     for name, schema in parts.items():
+        schema["properties"] = {camel(field): inner for field, inner in schema["properties"].items()}
+        schema["required"] = [camel(field) for field in schema.get("required", ())]
         schemas.setdefault(name, schema)
     posted = schemas[kind.__name__]
-    posted["properties"]["referral_code"]["pattern"] = TYPED_CODE_PATTERN
+    posted["properties"]["referralCode"]["pattern"] = TYPED_CODE_PATTERN
     for name, text in field_descriptions(kind).items():
-        posted["properties"][name]["description"] = text
+        posted["properties"][camel(name)]["description"] = text
     schema = {"$ref": _SCHEMAS.format(name=kind.__name__)}
     operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
 

@@ -126,6 +126,7 @@ async def test_the_dashboard_fits(visit: Visit, crowded: OrganisationScene, scre
         for language in LANGUAGES:
             await choose(page, language)
             await expect(page.locator("#token")).to_be_visible()
+            await page.locator("summary").click()
             await use_font(page, advance)
             await assert_fits(page)
 
@@ -139,6 +140,7 @@ async def test_the_size_of_letters_is_the_readers(visit: Visit, crowded: Organis
         for path, token in (
             (f"/welcome?ref={crowded.codes[mentor_id]}", ""),
             ("/me", make_token("mentor", org_id=crowded.org_id, subject=mentor_id)),
+            ("/docs", ""),
             ("/dashboard", make_token(org_id=crowded.org_id)),
         ):
             await page.goto(f"{path}#token={token}" if token else path)

@@ -25,7 +25,7 @@ from structlog.testing import capture_logs
 
 from edges.registry.tokens import Role
 from edges.web import organisation
-from edges.web.answers import Channels
+from edges.web.answers import Channels, camel
 from edges.web.openapi import WEBHOOK
 from edges.web.posted import PostedRegistration
 from edges.web.routes import events
@@ -214,7 +214,9 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-spoilt_fields = st.dictionaries(st.sampled_from(PostedRegistration.__struct_fields__), anything, max_size=1)
+spoilt_fields = st.dictionaries(
+    st.sampled_from([camel(name) for name in PostedRegistration.__struct_fields__]), anything, max_size=1
+)
 
 
 async def test_signed_webhooks_are_answered_as_described(web: Web, scene: TwoOrganisations) -> None:
@@ -228,10 +230,10 @@ async def test_signed_webhooks_are_answered_as_described(web: Web, scene: TwoOrg
     @hypothesis.settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
     @given(described.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE), spoilt_fields)
     def post(case: schemathesis.Case[Any], spoilt: dict[str, Any]) -> None:
-        posted = {**cast("dict[str, Any]", case.body), "org_id": scene.ours.org_id}
-        if posted.get("occurred_at"):
+        posted = {**cast("dict[str, Any]", case.body), "orgId": scene.ours.org_id}
+        if posted.get("occurredAt"):
             # Not ahead of us, and not before there were links.
-            posted["occurred_at"] = max("2000-01-03T10:00:00Z", min(posted["occurred_at"], "2026-11-20T10:00:00Z"))
+            posted["occurredAt"] = max("2000-01-03T10:00:00Z", min(posted["occurredAt"], "2026-11-20T10:00:00Z"))
         posted |= spoilt
         content = json.dumps(posted).encode()
         answer = client.post(sender.path, content=content, headers=sender.sign(content))
