@@ -14,6 +14,7 @@ from edges.web.assets import FOLDER, Assets
 
 PAGES = ("dashboard", "docs", "mentor", "missing", "welcome")
 VENDOR = FOLDER / "vendor"
+VENDORED = (VENDOR, Path(__file__).resolve().parents[1] / "browser" / "vendor")
 OURS = [path for path in FOLDER.rglob("*.js") if VENDOR not in path.parents]
 MARKUP_FROM_TEXT = (
     "innerHTML",
@@ -32,19 +33,20 @@ def assets() -> Assets:
     return Assets()
 
 
-def test_vendored_files_are_those_of_the_lock() -> None:
+@pytest.mark.parametrize("folder", VENDORED, ids=["pages", "tests"])
+def test_vendored_files_are_those_of_the_lock(folder: Path) -> None:
     """Version, integrity and every file agree: package.json, the lock, what update.py noted, what stands here."""
-    wanted = json.loads((VENDOR / "package.json").read_text())["dependencies"]
-    locked = json.loads((VENDOR / "package-lock.json").read_text())["packages"]
-    noted = json.loads((VENDOR / "vendored.json").read_text())
+    wanted = json.loads((folder / "package.json").read_text())["dependencies"]
+    locked = json.loads((folder / "package-lock.json").read_text())["packages"]
+    noted = json.loads((folder / "vendored.json").read_text())
     assert set(noted) == set(wanted)
     for package, facts in noted.items():
         lock = locked[f"node_modules/{package}"]
         assert facts["version"] == lock["version"] == wanted[package]
         assert facts["integrity"] == lock["integrity"]
         standing = {
-            path.relative_to(VENDOR).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in (VENDOR / package).iterdir()
+            path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in (folder / package).iterdir()
         }
         assert standing == facts["sha256"]
         assert f"{package}/LICENSE" in standing
@@ -52,7 +54,7 @@ def test_vendored_files_are_those_of_the_lock() -> None:
 
 def test_the_lock_names_no_registry() -> None:
     """Where it was fetched from is the machine's affair."""
-    assert "resolved" not in (VENDOR / "package-lock.json").read_text()
+    assert not [folder for folder in VENDORED if "resolved" in (folder / "package-lock.json").read_text()]
 
 
 class _Page(HTMLParser):
