@@ -20,7 +20,8 @@ from schemas.files import FOLDER, differences, write
 def command(*, check: bool, folder: Path) -> None:
     """Write OpenAPI, AsyncAPI and the events' JSON Schemas from the types.
 
-    openapi.json has the HTTP side, asyncapi.yaml the topics, events/ each event of the topics.
+    openapi.json has the HTTP side, referrals_client.py is a Python client of it; asyncapi.yaml has the topics, events/
+    each event of them.
     """
     changed = differences(folder) if check else write(folder)
     for path in changed:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
+from edges.web.answers import camel
+
 Schema = dict[str, Any]
 Writer = Literal["others", "program"]
 
@@ -47,25 +49,45 @@ def broken_http(released: Schema, today: Schema) -> list[str]:
                 for each in now.get("parameters", ())
                 if each["required"] and each["name"] not in known
             ]
-            bodies = [("request", was.get("requestBody"), now.get("requestBody"), "others")]
+            # Of the names in a request each style is taken (edges/web/posted.py).
+            asked, asks = _json_body(released, was.get("requestBody")), _json_body(today, now.get("requestBody"))
+            faults += _broken_body(f"{name}, request", _in_camel(asked), _in_camel(asks), writer="others")
             for status, answer in was["responses"].items():
                 if status not in now["responses"]:
                     faults.append(f"{name} does not answer {status} any more")
                 elif status.startswith("2"):
-                    bodies.append((f"answer {status}", answer, now["responses"][status], "program"))
-            for which, before, after, writer in bodies:
-                old, new = _json_body(released, before), _json_body(today, after)
-                if old and new:
-                    faults += [f"{name}, {which}: {fault}" for fault in broken(old, new, writer=writer)]  # type: ignore[arg-type]  # one of the two words above
-                elif old:
-                    faults.append(f"{name}, {which}: is not JSON any more")
+                    old, new = _json_body(released, answer), _json_body(today, now["responses"][status])
+                    faults += _broken_body(f"{name}, answer {status}", old, new, writer="program")
     return faults
+
+
+def _broken_body(name: str, old: Schema | None, new: Schema | None, *, writer: Writer) -> list[str]:
+    """Return what a body breaks of the promise of the released one."""
+    if old is None:
+        return []
+    return (
+        [f"{name}: {fault}" for fault in broken(old, new, writer=writer)] if new else [f"{name}: is not JSON any more"]
+    )
 
 
 def _json_body(document: Schema, part: Schema | None) -> Schema | None:
     """Return the schema of a body with what its references lead to."""
     schema = ((part or {}).get("content") or {}).get("application/json", {}).get("schema")
     return None if schema is None else {**schema, "components": document["components"]}
+
+
+def _in_camel(part: Any) -> Any:  # noqa: ANN401  any part of a schema
+    """Return a schema with the names of its fields in camel case."""
+    if isinstance(part, list):
+        return [_in_camel(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    right = {key: _in_camel(value) for key, value in part.items()}
+    if isinstance(right.get("properties"), dict):
+        right["properties"] = {camel(field): schema for field, schema in right["properties"].items()}
+    if isinstance(right.get("required"), list):
+        right["required"] = [camel(field) for field in right["required"]]
+    return right
 
 
 def _from_the_reader(fault: str) -> str:

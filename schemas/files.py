@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from schemas.asyncapi import asyncapi_yaml
+from schemas.client import client_source
 from schemas.events import EVENTS, event_schema
 from schemas.openapi import openapi_document
 
@@ -16,7 +17,13 @@ FOLDER: Final = Path(__file__).resolve().parent
 def contents() -> dict[str, str]:
     """Return every file's path in the folder, and its text."""
     events = {f"events/{kind.__name__}.json": _json(event_schema(kind)) for kind in EVENTS}
-    return {"openapi.json": _json(openapi_document()), "asyncapi.yaml": asyncapi_yaml(), **events}
+    document = openapi_document()
+    return {
+        "openapi.json": _json(document),
+        "asyncapi.yaml": asyncapi_yaml(),
+        "referrals_client.py": client_source(document),
+        **events,
+    }
 
 
 def differences(folder: Path = FOLDER) -> list[str]:

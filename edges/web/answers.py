@@ -11,6 +11,12 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType, field
 
 
+def camel(name: str) -> str:
+    """Return a name in camel case, as requests and answers have it."""
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
+
+
 class Answer(Struct, frozen=True, rename="camel"):
     """Base of every answer; each says `frozen=True, kw_only=True` for itself, which is not inherited."""
 

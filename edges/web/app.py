@@ -10,16 +10,19 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 
 from edges.web.bodies import BODY_BYTES_MAX
 from edges.web.metrics import UNMATCHED
 from edges.web.openapi import openapi_config
 from edges.web.problems import problem_handlers
+from edges.web.query_parameters import refuse_unknown_parameters
 from edges.web.routes import (
     codes,
     counts,
+    docs,
     events,
     exports,
     health,
@@ -36,11 +39,13 @@ from edges.web.services import Services
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from litestar.handlers import HTTPRouteHandler
     from litestar.types import ControllerRouterHandler, Message, Send
 
 _ROUTES: Final = (
     codes,
     counts,
+    docs,
     events,
     exports,
     health,
@@ -69,7 +74,7 @@ def create_web(services: Services) -> Litestar:
         services=services,
         route_handlers=handlers(),
         dependencies={"services": Provide(lambda: services, use_cache=True, sync_to_thread=False)},
-        exception_handlers=problem_handlers(),
+        exception_handlers={**problem_handlers(), NotFoundException: pages.answer_missing},
         logging_config=None,
         request_max_body_size=BODY_BYTES_MAX,
         openapi_config=openapi_config(),
@@ -78,7 +83,15 @@ def create_web(services: Services) -> Litestar:
 
 def handlers() -> list[ControllerRouterHandler]:
     """Return the handlers of every route."""
-    return [handler for module in _ROUTES for handler in module.HANDLERS]
+    found: list[HTTPRouteHandler] = [handler for module in _ROUTES for handler in module.HANDLERS]
+    strict = [handler for handler in found if _takes_what_it_knows(handler)]
+    others = [handler for handler in found if not _takes_what_it_knows(handler)]
+    return [Router("/", route_handlers=strict, before_request=refuse_unknown_parameters), *others]
+
+
+def _takes_what_it_knows(handler: HTTPRouteHandler) -> bool:
+    """Tell whether a route is for programs that can be told of their mistakes (`edges.web.query_parameters`)."""
+    return handler is not registrations.take_registration and any(path.startswith("/v1/") for path in handler.paths)
 
 
 class Web(Litestar):

@@ -4,17 +4,26 @@ Files are served under `/static/HASH/...`, where HASH is of all of them together
 content, so browsers may keep it for ever, and modules that import each other by relative paths need no build step.
 Pages name their files by `{static}`; `{modules X}` is the script X and, so that they are fetched at once and not one
 after another, every module that it imports.
+
+A page is made in every language: `{language}` is its name, `{text X}` what stands in the catalogue under X
+(`{text X n=7}` with a number in it), `{languages}` the way to the page in each other language, and `{texts}` what the
+page's scripts say, for `shared/text.js`. So a page comes in its language, with or without JavaScript, and nothing of it
+comes late.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import html
+import json
 import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
+
+from edges.languages.catalogue import LANGUAGES, Language, catalogue, text
 
 FOLDER: Final = Path(__file__).resolve().parent / "static"
 MEDIA_TYPES: Final = {
@@ -27,6 +36,10 @@ HTML: Final = "text/html"
 
 _IMPORT: Final = re.compile(r"""^(?:import|export)\b[^"']*from ["'](\.[^"']+)["'];$""", re.MULTILINE)
 _MODULES: Final = re.compile(r"\{modules ([\w./-]+)\}")
+_SCRIPT: Final = re.compile(r'<script src="\{static\}/([\w./-]+)">')
+_TEXT: Final = re.compile(r"\{text ([\w.-]+)(?: n=(\d+))?\}")
+SAID: Final = re.compile(r'\b(?:text|parts)\(\s*"([\w.-]+)"')
+"""How a script says a text: by its key, written out."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,18 +68,20 @@ class Assets:
             whole.update(f"{name} {len(content)}\n".encode() + content)
         self.version = whole.hexdigest()[:16]
         """Changes with any file."""
-        self._files = {name: _asset(content, MEDIA_TYPES[Path(name).suffix]) for name, content in contents.items()}
+        self._files = {name: pack(content, MEDIA_TYPES[Path(name).suffix]) for name, content in contents.items()}
         self._pages = {
-            path.parent.name: _asset(self._render(path).encode(), HTML) for path in sorted(folder.glob("*/page.html"))
+            (path.parent.name, language): pack(self._render(path, language).encode(), HTML)
+            for path in sorted(folder.glob("*/page.html"))
+            for language in LANGUAGES
         }
 
     def file(self, name: str) -> Asset | None:
         """Return a file by its path in the folder; None where there is none, or it is not for browsers."""
         return self._files.get(name)
 
-    def page(self, name: str) -> Asset:
-        """Return a page by the name of its folder."""
-        return self._pages[name]
+    def page(self, name: str, language: Language) -> Asset:
+        """Return a page by the name of its folder, in a language."""
+        return self._pages[name, language]
 
     def modules(self, name: str) -> list[str]:
         """Return a module and all that it imports, itself first, each once."""
@@ -79,16 +94,31 @@ class Assets:
                     found.append(imported)
         return found
 
-    def _render(self, path: Path) -> str:
+    def _render(self, path: Path, language: Language) -> str:
         base = f"/static/{self.version}"
+        template = path.read_text(encoding="utf-8")
 
         def scripts(match: re.Match[str]) -> str:
             entry, *imported = self.modules(match[1])
             preloads = [f'<link rel="modulepreload" href="{base}/{name}">' for name in imported]
             return "\n  ".join([*preloads, f'<script type="module" src="{base}/{entry}"></script>'])
 
-        text = path.read_text(encoding="utf-8").replace("{static}", base)
-        return _MODULES.sub(scripts, text)
+        def written(match: re.Match[str]) -> str:
+            key, number = match.groups()
+            return html.escape(text(language, key) if number is None else text(language, key, n=int(number)))
+
+        page = _TEXT.sub(written, template).replace("{language}", language).replace("{static}", base)
+        page = page.replace("{languages}", "\n    ".join(_way_to(other) for other in LANGUAGES if other != language))
+        return _MODULES.sub(scripts, page).replace("{texts}", self._texts(template, language))
+
+    def _texts(self, template: str, language: Language) -> str:
+        """Return the texts that a page's scripts say, as an element that holds them and does nothing."""
+        entries = _MODULES.findall(template)
+        scripts = [*_SCRIPT.findall(template), *(module for entry in entries for module in self.modules(entry))]
+        keys = {key for name in scripts for key in SAID.findall((self._folder / name).read_text(encoding="utf-8"))}
+        texts = json.dumps({key: catalogue(language)[key] for key in sorted(keys)}, ensure_ascii=False)
+        harmless = texts.replace("<", "\\u003c")  # in JSON the same, and no end of the element
+        return f'<script type="application/json" id="texts">{harmless}</script>'
 
 
 @cache
@@ -97,7 +127,16 @@ def load_assets() -> Assets:
     return Assets()
 
 
-def _asset(content: bytes, media_type: str) -> Asset:
+def _way_to(language: Language) -> str:
+    """Return the link to the same page in another language, in that language."""
+    return (
+        f'<a class="button bare language" href="?language={language}" hreflang="{language}" lang="{language}">'
+        f"{html.escape(text(language, 'language.name'))}</a>"
+    )
+
+
+def pack(content: bytes, media_type: str) -> Asset:
+    """Return a file or page made ready to be sent."""
     return Asset(
         content=content,
         packed=gzip.compress(content, 9, mtime=0),

@@ -61,6 +61,12 @@ KEYS_RETRY_S: Final = 10.0
 """The provider is asked at most so often: it is away, or a token names a key that nobody has."""
 KEYS_TIMEOUT_S: Final = 3.0
 
+MISSING: Final = "the header `Authorization: Bearer TOKEN` is missing"
+SEVERAL: Final = "there is more than one header `Authorization`; send one"
+NO_BEARER: Final = "the header `Authorization` holds no bearer token; send `Authorization: Bearer TOKEN`"
+EXPIRED: Final = "the token has expired; ask for a new one where it came from"
+NOT_ACCEPTED: Final = "the token is none of this installation's; send one that was issued for it"
+
 _ALGORITHMS_OF_PROVIDERS: Final = ("RS256", "ES256")
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -84,7 +90,10 @@ _NOBODY: Final = (0.0, Identity("", "", "mentor"))
 
 
 class BadToken(Exception):  # noqa: N818  read as what is wrong
-    """A token that proves nothing."""
+    """A token that proves nothing; the message tells whoever sent it what is missing."""
+
+    def __init__(self, message: str = NOT_ACCEPTED) -> None:
+        super().__init__(message)
 
 
 class TokenVerifier:
@@ -151,6 +160,8 @@ class TokenVerifier:
                 leeway=LEEWAY_S,
                 options={"require": list(REQUIRED_CLAIMS)},
             )
+        except jwt.ExpiredSignatureError as fault:
+            raise BadToken(EXPIRED) from fault
         except Exception as fault:  # the same
             raise BadToken from fault
 
@@ -265,12 +276,8 @@ async def _authenticate(connection: Connection) -> Identity:
     """Return who asks; it becomes the connection's user."""
     try:
         identity = await connection.app.state.services.tokens.verify(_bearer_token(connection))
-    except BadToken:
-        raise Problem(
-            HTTPStatus.UNAUTHORIZED,
-            "a valid bearer token is needed; `referrals token` prints one",
-            headers={"WWW-Authenticate": "Bearer"},
-        ) from None
+    except BadToken as fault:
+        raise Problem(HTTPStatus.UNAUTHORIZED, str(fault), headers={"WWW-Authenticate": _challenge(fault)}) from None
     connection.scope["user"] = identity
     return cast("Identity", identity)
 
@@ -278,12 +285,19 @@ async def _authenticate(connection: Connection) -> Identity:
 def _bearer_token(connection: Connection) -> str:
     """Return the token that came with the request; raise BadToken where there is not exactly one."""
     given = [value for name, value in connection.scope["headers"] if name == b"authorization"]
-    if len(given) != 1:  # none; or two, of which a proxy before us may have read the other
-        raise BadToken
+    if not given:
+        raise BadToken(MISSING)
+    if len(given) > 1:  # a proxy before us may have read the other
+        raise BadToken(SEVERAL)
     scheme, _, token = given[0].partition(b" ")
-    if scheme.lower() != b"bearer":
-        raise BadToken
+    if scheme.lower() != b"bearer" or not token.strip():
+        raise BadToken(NO_BEARER)
     return token.strip().decode("latin-1")
+
+
+def _challenge(fault: BadToken) -> str:
+    """Return what a client is told to do by a header (RFC 6750, 3): no error where it sent nothing."""
+    return "Bearer" if str(fault) == MISSING else f'Bearer error="invalid_token", error_description="{fault}"'
 
 
 def _require_own_organisation(connection: Connection, identity: Identity) -> None:

@@ -15,7 +15,9 @@ from litestar.openapi.spec import Components, SecurityScheme
 from msgspec import Struct
 
 import edges.web.answers
+from edges.web.answers import camel
 from edges.web.docstrings import field_descriptions
+from edges.web.examples import BY_MEDIA_TYPE, BY_NAME, CODE, example_of
 from edges.web.posted import PostedRegistration, PostedSignup
 from models.codes import TYPED_CODE_PATTERN
 from process.version import VERSION
@@ -50,6 +52,7 @@ def openapi_config() -> OpenAPIConfig:
         path="/openapi.json",
         render_plugins=[_PutRight(path="/")],
         operation_id_creator=_operation_id,
+        use_handler_docstrings=True,
         components=Components(
             security_schemes={
                 "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT"),
@@ -91,6 +94,8 @@ def put_right(document: dict[str, Any]) -> dict[str, Any]:
         _describe_body(right["paths"][SIGNUPS]["post"], schemas, PostedSignup)
     for name, schema in schemas.items():
         _describe_fields(name, schema)
+    for operation in _operations(right):
+        _add_examples(operation, schemas)
     return right
 
 
@@ -171,13 +176,28 @@ def _describe_body(operation: dict[str, Any], schemas: dict[str, Any], kind: typ
     """Say what a body holds that the handler reads by itself."""
     _, parts = msgspec.json.schema_components([kind], ref_template=_SCHEMAS)
     for name, schema in parts.items():
+        schema["properties"] = {camel(field): inner for field, inner in schema["properties"].items()}
+        schema["required"] = [camel(field) for field in schema.get("required", ())]
         schemas.setdefault(name, schema)
     posted = schemas[kind.__name__]
-    posted["properties"]["referral_code"]["pattern"] = TYPED_CODE_PATTERN
+    posted["properties"]["referralCode"]["pattern"] = TYPED_CODE_PATTERN
     for name, text in field_descriptions(kind).items():
-        posted["properties"][name]["description"] = text
+        posted["properties"][camel(name)]["description"] = text
     schema = {"$ref": _SCHEMAS.format(name=kind.__name__)}
     operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _add_examples(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Show what is sent and what is answered where all goes well."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] in BY_NAME and BY_NAME[parameter["name"]] is not None:
+            parameter["example"] = BY_NAME[parameter["name"]]
+    bodies = [body for status, body in operation["responses"].items() if status.startswith("2")]
+    for body in (operation.get("requestBody", {}), *bodies):
+        for kind, part in body.get("content", {}).items():
+            part["example"] = BY_MEDIA_TYPE.get(kind) or example_of(part["schema"], schemas)
+    for header in operation["responses"].get("302", {}).get("headers", {}).values():
+        header["example"] = f"https://alder.example.org/join?ref={CODE}&c=whatsapp"
 
 
 def _describe_fields(name: str, schema: dict[str, Any]) -> None:

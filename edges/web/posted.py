@@ -1,7 +1,8 @@
 """Registrations as they are posted: what a webhook and what the onboarding screen may say, and the event of it.
 
-What is certain is taken though it is not as described, what is not is 422 with the field (`models.received`). The
-usual body is decoded once and pays for none of that.
+Names are in camel case, as in every answer; those of the events in the topics, in snake case, are taken too. What is
+certain is taken though it is not as described, what is not is 422 with the field (`models.received`). The usual body,
+in either style, pays for none of that.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from edges.web.answers import Accepted, FieldError
+from edges.web.answers import Accepted, FieldError, camel
 from edges.web.bodies import JsonAnswer
 from edges.web.problems import bad_fields, field_error
 from models.channels import listed_channel
@@ -65,48 +66,67 @@ class PostedSignup(Struct, frozen=True, gc=False, kw_only=True):
 Posted: TypeAlias = PostedRegistration | PostedSignup
 
 
-class _ExactRegistration(PostedRegistration, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
-    """As described, and nothing beside it that might say otherwise."""
-
-
-class _ExactSignup(PostedSignup, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
-    """The same."""
-
-
 class Reading(NamedTuple):
     """How bodies of one kind are read."""
 
     kind: type[Posted]
     exact: msgspec.json.Decoder[Any]
+    """For bodies as described, with nothing beside it that might say otherwise."""
+    exact_event: msgspec.json.Decoder[Any]
+    """The same with the names of events."""
     alone: Status
     """What code and member alone mean."""
 
 
-REGISTRATION: Final = Reading(PostedRegistration, msgspec.json.Decoder(_ExactRegistration), "confirmed")
-SIGNUP: Final = Reading(PostedSignup, msgspec.json.Decoder(_ExactSignup), "pending_signup")
+def _exactly(kind: type[Struct], rename: Literal["camel"] | None) -> type[Struct]:
+    """Return a type with the fields of another, their names in a style, that takes no others; so of what is in it."""
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+    for field in msgspec.structs.fields(kind):
+        type_ = _exactly(DeviceMetadata, rename) | None if field.name == "device_metadata" else field.type
+        fields.append((field.name, type_) if field.required else (field.name, type_, field.default))
+    options: dict[str, Any] = {"frozen": True, "gc": False, "kw_only": True, "forbid_unknown_fields": True}
+    return msgspec.defstruct(kind.__name__, fields, rename=rename, **options)
+
+
+def _reading(kind: type[Posted], alone: Status) -> Reading:
+    exact, exact_event = (msgspec.json.Decoder(_exactly(kind, style)) for style in ("camel", None))
+    return Reading(kind, exact, exact_event, alone)
+
+
+REGISTRATION: Final = _reading(PostedRegistration, "confirmed")
+SIGNUP: Final = _reading(PostedSignup, "pending_signup")
 
 _FIELDS: Final = PostedRegistration.__struct_fields__
-_QUOTED: Final = quoted((*_FIELDS, "share_channel"))
+_EVENT_NAMES: Final = quoted((*_FIELDS, "share_channel"))
+_NAMES: Final = quoted(tuple(camel(name) for name in (*_FIELDS, "share_channel")))
+_OF_EVENTS: Final = tuple(name for name in _EVENT_NAMES if name not in _NAMES)
 _IDS: Final = ("new_member_id", "attribution_id")
 _NO_IDS: Final = frozenset((0, (1 << 128) - 1))
 
 
 def read_posted(reading: Reading, body: bytes, org_id: str, *, now: datetime) -> Posted:
-    """Return what a body says, its code normalised; raise Problem, 422, which names the field."""
+    """Return what a body says, its code normalised; raise Problem, 422, which names the field in the body's style."""
     if is_too_much(body):
         raise bad_fields(FieldError(field="body", message="is nested too deep"))
     try:
         posted = _read(reading, body)
+        _check(posted, org_id, now)
     except BadField as fault:
-        raise bad_fields(FieldError(field=fault.field, message=fault.message)) from None
+        raise bad_fields(FieldError(field=_as_sent(fault.field, body), message=fault.message)) from None
     except msgspec.ValidationError as fault:
-        raise bad_fields(field_error(fault)) from None
+        error = field_error(fault)
+        raise bad_fields(FieldError(field=_as_sent(error.field, body), message=error.message)) from None
+    return posted
+
+
+def _check(posted: Posted, org_id: str, now: datetime) -> None:
+    """Raise BadField where what is said cannot be."""
     for name in _IDS:
         found: UUID | None = getattr(posted, name)
         if found is not None and found.int in _NO_IDS:
-            raise bad_fields(FieldError(field=name, message="stands for an id that is not set; send the id"))
+            raise BadField(name, "stands for an id that is not set; send the id")
     if posted.org_id is not None and posted.org_id.hex != org_id.replace("-", ""):
-        raise bad_fields(FieldError(field="org_id", message="is not the organisation of the address"))
+        raise BadField("org_id", "is not the organisation of the address")
     if posted.occurred_at is not None and not EARLIEST <= posted.occurred_at <= now + AHEAD_MAX:
         is_ahead = posted.occurred_at > now
         message = (
@@ -114,8 +134,14 @@ def read_posted(reading: Reading, body: bytes, org_id: str, *, now: datetime) ->
             if is_ahead
             else "lies before there were referral links; leave it out where it is not known"
         )
-        raise bad_fields(FieldError(field="occurred_at", message=message))
-    return posted
+        raise BadField("occurred_at", message)
+
+
+def _as_sent(field: str, body: bytes) -> str:
+    """Return a field's name in the style of the body that was sent."""
+    if any(name in body for name in _OF_EVENTS):
+        return field
+    return ".".join(camel(part) for part in field.split("."))
 
 
 def to_registration(
@@ -151,9 +177,11 @@ async def publish(services: Services, registration: Registration) -> JsonAnswer:
 
 def _read(reading: Reading, body: bytes) -> Posted:
     """Return a body as described, or one that certainly means the same; raise BadField or msgspec's ValidationError."""
+    is_event = b'"referral_code"' in body
     try:
-        posted: Posted = reading.exact.decode(body)
-        if CANONICAL_CODE.fullmatch(posted.referral_code) and not may_say_twice(body, _QUOTED):
+        posted: Posted = (reading.exact_event if is_event else reading.exact).decode(body)
+        names = _EVENT_NAMES if is_event else _NAMES
+        if CANONICAL_CODE.fullmatch(posted.referral_code) and not may_say_twice(body, names):
             return posted
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass

@@ -90,7 +90,7 @@ def problem_handlers() -> ExceptionHandlersMap:
     return {
         Problem: _on_problem,
         ValidationException: _on_validation,
-        HTTPException: _on_http_exception,
+        HTTPException: on_http_exception,
         BrokerUnavailable: _on_unavailable,
         DatabaseUnavailable: _on_unavailable,
         SettingsError: _on_unavailable,
@@ -124,7 +124,8 @@ def _on_validation(_: Request[Any, Any, Any], error: ValidationException) -> Res
     return _render(bad_fields(*errors) if errors else Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "cannot be used"))
 
 
-def _on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """Answer with the problem that an error of Litestar's own is."""
     status = HTTPStatus(error.status_code)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request_failed", status=int(status), exc_info=error)

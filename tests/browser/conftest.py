@@ -73,8 +73,8 @@ def scene(web: Web) -> Iterator[OrganisationScene]:
 def visit(browser: Browser, web: Web) -> Visit:
     """Give a function that opens a page as somebody; leaving it sees that the page complained of nothing.
 
-    `role` and `subject` are whose token comes with the address, None for nobody's; `size`, `theme` and the like are the
-    browser's. `expects` are parts of complaints that belong to the test.
+    `role` and `subject` are whose token comes with the address, None for nobody's; `size`, `locale` and the like are
+    the browser's. `expects` are parts of complaints that belong to the test.
     """
 
     @asynccontextmanager
@@ -87,9 +87,10 @@ def visit(browser: Browser, web: Web) -> Visit:
         size: ViewportSize = DESK,
         expects: tuple[str, ...] = (),
         claims: dict[str, object] | None = None,
+        locale: str = "en-GB",
         **context: Any,  # noqa: ANN401  Playwright's own
     ) -> AsyncIterator[Page]:
-        opened = await browser.new_context(base_url=str(web.base_url), viewport=size, locale="en-GB", **context)
+        opened = await browser.new_context(base_url=str(web.base_url), viewport=size, locale=locale, **context)
         page = await opened.new_page()
         complaints: list[str] = []
 

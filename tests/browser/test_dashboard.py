@@ -248,7 +248,7 @@ async def test_what_fails_can_be_tried_again(visit: Visit, scene: OrganisationSc
 
     async def fail(route: Route) -> None:
         if any(path in route.request.url for path in failing):
-            await route.fulfill(status=503, json={"title": "Service Unavailable", "detail": "Postgres does not answer"})
+            await route.fulfill(status=503, json={"title": "Service Unavailable", "detail": "for programs"})
         else:
             await route.continue_()
 
@@ -256,11 +256,11 @@ async def test_what_fails_can_be_tried_again(visit: Visit, scene: OrganisationSc
         await page.route("**/v1/**", fail)
         await page.goto(f"{web.base_url}/dashboard#token={make_token(org_id=scene.org_id)}")
         await expect(page.get_by_role("heading", name="This page could not be loaded")).to_be_visible()
-        await expect(page.locator("#failure")).to_contain_text("Postgres does not answer")
+        await expect(page.locator("#failure")).to_contain_text("The server cannot answer just now")
         failing.remove("/summary")
         await page.locator("#failure").get_by_role("button", name="Try again").click()
         await expect(figure(page, "clicks")).to_have_text("5")
-        await expect(page.locator("#channels .failure")).to_contain_text("Postgres does not answer")
+        await expect(page.locator("#channels .failure")).to_contain_text("The server cannot answer just now")
         failing.clear()
         await page.locator("#channels").get_by_role("button", name="Try again").click()
         await expect(page.locator("#channels tbody tr")).to_have_count(1)

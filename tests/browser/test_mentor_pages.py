@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -99,3 +100,27 @@ async def test_the_neutral_page_shows_a_code_and_nothing_else(
         else:
             await expect(page.locator("#code")).to_have_text(shown)
         assert parse_qs(urlsplit(page.url).query).get("ref", [""]) == [ref]
+
+
+async def test_in_norwegian(visit: Visit, scene: OrganisationScene) -> None:
+    """Words, numbers, plurals and times in Bokmål for whoever reads Nynorsk; English when he says so, and it stays."""
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=1_234, pending=3, confirmed=1)
+    scene.reach(mentor_id, 1)
+    async with visit("/dashboard", org_id=scene.org_id, locale="nn-NO") as page:
+        await expect(page.locator("html")).to_have_attribute("lang", "nb")
+        await expect(page.locator('[data-figure="clicks"]')).to_have_text("1\u00a0234")
+        await expect(page.locator('[data-figure="conversion"]')).to_have_text("0,1\u00a0%")
+        await expect(page.locator("#activity li.milestone")).to_contain_text("1 bekreftet")
+        await expect(page.locator("#activity li.badge")).to_contain_text("Første verving")
+        await expect(page.locator("#activity li.badge time")).to_contain_text(re.compile("akkurat nå|for .* siden"))
+        await expect(page.locator("#pipeline .state")).to_have_text("Oppdatert")
+        await expect(page.locator("#connection")).to_have_text("Direkte")
+        await page.goto(f"/me?c=sms#mentor={mentor_id}")
+        await expect(page.get_by_role("heading", name="Del lenken")).to_be_visible()
+        await page.get_by_role("link", name="English").click()
+        await expect(page.get_by_role("heading", name="Share the link")).to_be_visible()
+        assert page.url.endswith(f"/me?c=sms#mentor={mentor_id}")
+        await page.goto("/dashboard")
+        await expect(page.locator("#pipeline .state")).to_have_text("Up to date")
+        await expect(page.get_by_role("link", name="Norsk")).to_have_attribute("lang", "nb")

@@ -1,4 +1,4 @@
-"""No page is wider than its screen, whatever the font, its size, the zoom and the numbers; every table opened."""
+"""No page is wider than its screen, whatever language, font, size of letters, zoom and numbers; every table opened."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Final
 import pytest
 from playwright.async_api import Page, expect
 
+from edges.languages.catalogue import LANGUAGES, Language, text
+from edges.languages.choice import COOKIE
 from tests.browser.conftest import Visit
 from tests.browser.fonts import NARROW, WIDE, use_font
 from tests.organisation_scene import OrganisationScene
@@ -76,6 +78,12 @@ async def choose_letters(page: Page, pixels: int) -> None:
     await settings.send("Page.setFontSizes", {"fontSizes": {"standard": pixels, "fixed": pixels}})
 
 
+async def choose(page: Page, language: Language) -> None:
+    """Read the page in a language."""
+    await page.context.add_cookies([{"name": COOKIE, "value": language, "url": page.url}])
+    await page.reload()
+
+
 CHANNELS: Final = {"w" * 32: 1_000_000, "messenger": 5, "instagram": 4, "linkedin": 3, "sms": 2, "qr": 1, "x": 1}
 """Clicks by channel: one with the longest name, and more than are shown at first."""
 
@@ -105,16 +113,22 @@ def crowded(scene: OrganisationScene) -> OrganisationScene:
 async def test_the_dashboard_fits(visit: Visit, crowded: OrganisationScene, screen: str, advance: int) -> None:
     """With charts and with tables, signed in and signed out."""
     async with visit("/dashboard", org_id=crowded.org_id, **screen_of(screen)) as page:
-        await expect(page.locator("#daily canvas")).to_have_count(2)
-        await expect(page.locator("#pipeline .state")).to_be_visible()
-        await expect(page.locator("#membership .rows-left li").first).to_be_visible()
-        await use_font(page, advance)
-        await assert_fits(page)
-        await open_tables(page)
-        await assert_fits(page)
-        await page.get_by_role("button", name="Sign out").click()
-        await expect(page.get_by_label("Token")).to_be_visible()
-        await assert_fits(page)
+        for language in LANGUAGES:
+            await choose(page, language)
+            await expect(page.locator("#daily canvas")).to_have_count(2)
+            await expect(page.locator("#pipeline .state")).to_be_visible()
+            await expect(page.locator("#membership .rows-left li").first).to_be_visible()
+            await use_font(page, advance)
+            await assert_fits(page)
+            await open_tables(page, language)
+            await assert_fits(page)
+        await page.locator("#sign-out").click()
+        for language in LANGUAGES:
+            await choose(page, language)
+            await expect(page.locator("#token")).to_be_visible()
+            await page.locator("summary").click()
+            await use_font(page, advance)
+            await assert_fits(page)
 
 
 @pytest.mark.parametrize("screen", ["a phone", "a tablet"])
@@ -126,6 +140,7 @@ async def test_the_size_of_letters_is_the_readers(visit: Visit, crowded: Organis
         for path, token in (
             (f"/welcome?ref={crowded.codes[mentor_id]}", ""),
             ("/me", make_token("mentor", org_id=crowded.org_id, subject=mentor_id)),
+            ("/docs", ""),
             ("/dashboard", make_token(org_id=crowded.org_id)),
         ):
             await page.goto(f"{path}#token={token}" if token else path)
@@ -134,15 +149,15 @@ async def test_the_size_of_letters_is_the_readers(visit: Visit, crowded: Organis
             assert await page.evaluate(SMALLEST_LETTERS) >= LARGE * 2 / 3
             await assert_fits(page)
         await expect(page.locator("#daily canvas")).to_have_count(2)
-        await open_tables(page)
+        await open_tables(page, "en")
         await assert_fits(page)
 
 
-async def open_tables(page: Page) -> None:
+async def open_tables(page: Page, language: Language) -> None:
     """Show what the dashboard keeps folded: the days as a table, and every channel."""
-    await page.get_by_role("button", name="Show as table").click()
+    await page.get_by_role("button", name=text(language, "daily.as-table")).click()
     await expect(page.locator(".table-alternative")).to_be_visible()
-    await page.get_by_role("button", name="Show all").click()
+    await page.get_by_role("button", name=text(language, "channels.all", n=len(CHANNELS) + 1)).click()
     await expect(page.locator("#channels tbody tr")).to_have_count(len(CHANNELS) + 1)
 
 
@@ -151,9 +166,11 @@ async def open_tables(page: Page) -> None:
 async def test_an_empty_organisation_fits(visit: Visit, scene: OrganisationScene, screen: str, advance: int) -> None:
     """The first steps have commands with long ids in them."""
     async with visit("/dashboard", org_id=scene.org_id, **screen_of(screen)) as page:
-        await expect(page.get_by_role("heading", name="Nothing has been counted yet")).to_be_visible()
-        await use_font(page, advance)
-        await assert_fits(page)
+        for language in LANGUAGES:
+            await choose(page, language)
+            await expect(page.get_by_role("heading", name=text(language, "first.title"))).to_be_visible()
+            await use_font(page, advance)
+            await assert_fits(page)
 
 
 @pytest.mark.parametrize("advance", [NARROW, WIDE], ids=["narrow", "wide"])
@@ -163,10 +180,10 @@ async def test_a_mentors_page_fits(visit: Visit, crowded: OrganisationScene, scr
     mentor_id = next(iter(crowded.codes))
     setting = screen_of(screen)
     async with visit("/me", org_id=crowded.org_id, role="mentor", subject=mentor_id, **setting) as page:
-        await expect(page.get_by_role("img", name="QR code")).to_be_visible()
-        await use_font(page, advance)
-        await assert_fits(page)
-        await page.goto(f"/welcome?ref={crowded.codes[mentor_id]}")
-        await expect(page.get_by_role("heading", level=1)).to_be_visible()
-        await use_font(page, advance)
-        await assert_fits(page)
+        for path in ("/me", f"/welcome?ref={crowded.codes[mentor_id]}"):
+            await page.goto(path)
+            for language in LANGUAGES:
+                await choose(page, language)
+                await expect(page.locator("[aria-busy=true]:visible")).to_have_count(0)
+                await use_font(page, advance)
+                await assert_fits(page)

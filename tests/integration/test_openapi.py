@@ -25,13 +25,14 @@ from structlog.testing import capture_logs
 
 from edges.registry.tokens import Role
 from edges.web import organisation
-from edges.web.answers import Channels
+from edges.web.answers import Channels, camel
 from edges.web.openapi import WEBHOOK
 from edges.web.posted import PostedRegistration
 from edges.web.routes import events
 from operations.topics import create_topics
 from process.settings import Settings
 from schemas.openapi import openapi_document
+from schemas.referrals_client import Client, Problem
 from tests.openapi import fault_of, operations
 from tests.two_organisations import TwoOrganisations, plant
 from tests.web import Web, bearer, running_web, with_tokens
@@ -179,12 +180,43 @@ async def test_a_planted_fault_is_found(
     assert found in said
 
 
+async def test_the_client_asks_the_real_server(web: Web, scene: TwoOrganisations) -> None:
+    """The generated one, by its types: figures, a list, bytes; and what is refused is a Problem with the fields."""
+    org_id, mentor_id = scene.ours.org_id, scene.ours.mentors[0]
+    url = str(web.base_url)
+    client = Client(url, bearer("coordinator", org_id=org_id)["Authorization"].removeprefix("Bearer "))
+
+    def ask() -> None:
+        assert client.ready()["status"] == "ready"
+        assert client.summary(org_id)["orgId"] == org_id
+        (first,) = client.leaderboard(org_id, limit=1)["entries"]
+        assert (first["rank"], first["mentorId"] in scene.ours.mentors) == (1, True)
+        assert len(client.daily(org_id, days=7)["days"]) == 7
+        assert client.counts(org_id, mentor_id, channel="sms")["channel"] == "sms"
+        assert client.issue_code(org_id, mentor_id)["referralCode"] == scene.ours.codes[mentor_id]
+        assert b"<svg" in client.qr_code(org_id, mentor_id)
+        for refused, status, fields in (
+            (lambda: client.leaderboard(org_id, limit=0), 422, ["limit"]),
+            (lambda: client.summary(f"{org_id}/../x?"), 404, []),
+            (lambda: Client(url).summary(org_id), 401, []),
+        ):
+            with pytest.raises(Problem) as problem:
+                refused()
+            assert problem.value.status == status
+            assert [error["field"] for error in problem.value.errors] == fields
+            assert problem.value.detail
+
+    await asyncio.to_thread(ask)
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=10),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-spoilt_fields = st.dictionaries(st.sampled_from(PostedRegistration.__struct_fields__), anything, max_size=1)
+spoilt_fields = st.dictionaries(
+    st.sampled_from([camel(name) for name in PostedRegistration.__struct_fields__]), anything, max_size=1
+)
 
 
 async def test_signed_webhooks_are_answered_as_described(web: Web, scene: TwoOrganisations) -> None:
@@ -198,10 +230,10 @@ async def test_signed_webhooks_are_answered_as_described(web: Web, scene: TwoOrg
     @hypothesis.settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
     @given(described.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE), spoilt_fields)
     def post(case: schemathesis.Case[Any], spoilt: dict[str, Any]) -> None:
-        posted = {**cast("dict[str, Any]", case.body), "org_id": scene.ours.org_id}
-        if posted.get("occurred_at"):
+        posted = {**cast("dict[str, Any]", case.body), "orgId": scene.ours.org_id}
+        if posted.get("occurredAt"):
             # Not ahead of us, and not before there were links.
-            posted["occurred_at"] = max("2000-01-03T10:00:00Z", min(posted["occurred_at"], "2026-11-20T10:00:00Z"))
+            posted["occurredAt"] = max("2000-01-03T10:00:00Z", min(posted["occurredAt"], "2026-11-20T10:00:00Z"))
         posted |= spoilt
         content = json.dumps(posted).encode()
         answer = client.post(sender.path, content=content, headers=sender.sign(content))

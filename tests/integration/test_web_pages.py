@@ -69,3 +69,28 @@ async def test_the_host_alone_leads_to_the_dashboard(web: Web) -> None:
     """Somebody types the name and nothing else."""
     answer = await web.get("/")
     assert (answer.status_code, answer.headers["location"]) == (302, "/dashboard")
+
+
+async def test_a_page_comes_in_the_readers_language(web: Web) -> None:
+    """By his browser, or as he has chosen on a page, which leads on to where he was."""
+    norwegian = {"Accept-Language": "nn-NO,nn;q=0.9,en;q=0.5"}
+    page = await web.get("/welcome", headers=norwegian)
+    assert (page.headers["content-language"], '<html lang="nb">' in page.text) == ("nb", True)
+    assert page.headers["vary"] == "Accept-Encoding, Accept-Language, Cookie"
+    chosen = await web.get("/welcome?ref=ANNA000001&language=en&c=sms", headers=norwegian)
+    assert (chosen.status_code, chosen.headers["location"]) == (303, "/welcome?ref=ANNA000001&c=sms")
+    assert "Max-Age=31536000; Path=/; SameSite=lax" in chosen.headers["set-cookie"]
+    english = await web.get("/welcome", headers={**norwegian, "If-None-Match": page.headers["etag"]})
+    assert (english.status_code, english.headers["content-language"]) == (200, "en")
+    assert (await web.get("/dashboard?language=en")).headers["location"] == "/dashboard"
+    assert "set-cookie" not in (await web.get("/welcome?language=tlh")).headers
+
+
+async def test_a_person_who_mistypes_an_address_gets_a_page(web: Web) -> None:
+    """A program gets the problem."""
+    page = await web.get("/dashbord", headers={"Accept": "text/html,*/*;q=0.8", "Accept-Language": "nb"})
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "Adressen kan være feilskrevet" in page.text
+    for accepted in ("*/*", "application/json"):
+        answer = await web.get("/dashbord", headers={"Accept": accepted})
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")

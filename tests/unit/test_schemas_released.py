@@ -171,4 +171,4 @@ def test_what_breaks_http_is_named() -> None:
     posted = before["paths"][WEBHOOK]["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
     name = posted.rpartition("/")[2]
     (fault,) = found(lambda d: d[components]["schemas"][name]["required"].append("org_id"))
-    assert fault == f"POST {WEBHOOK}, request: org_id becomes required"
+    assert fault == f"POST {WEBHOOK}, request: orgId becomes required"

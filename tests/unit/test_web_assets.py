@@ -12,8 +12,9 @@ import pytest
 
 from edges.web.assets import FOLDER, Assets
 
-PAGES = ("dashboard", "mentor", "welcome")
+PAGES = ("dashboard", "docs", "mentor", "missing", "welcome")
 VENDOR = FOLDER / "vendor"
+VENDORED = (VENDOR, Path(__file__).resolve().parents[1] / "browser" / "vendor")
 OURS = [path for path in FOLDER.rglob("*.js") if VENDOR not in path.parents]
 MARKUP_FROM_TEXT = (
     "innerHTML",
@@ -32,19 +33,20 @@ def assets() -> Assets:
     return Assets()
 
 
-def test_vendored_files_are_those_of_the_lock() -> None:
+@pytest.mark.parametrize("folder", VENDORED, ids=["pages", "tests"])
+def test_vendored_files_are_those_of_the_lock(folder: Path) -> None:
     """Version, integrity and every file agree: package.json, the lock, what update.py noted, what stands here."""
-    wanted = json.loads((VENDOR / "package.json").read_text())["dependencies"]
-    locked = json.loads((VENDOR / "package-lock.json").read_text())["packages"]
-    noted = json.loads((VENDOR / "vendored.json").read_text())
+    wanted = json.loads((folder / "package.json").read_text())["dependencies"]
+    locked = json.loads((folder / "package-lock.json").read_text())["packages"]
+    noted = json.loads((folder / "vendored.json").read_text())
     assert set(noted) == set(wanted)
     for package, facts in noted.items():
         lock = locked[f"node_modules/{package}"]
         assert facts["version"] == lock["version"] == wanted[package]
         assert facts["integrity"] == lock["integrity"]
         standing = {
-            path.relative_to(VENDOR).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in (VENDOR / package).iterdir()
+            path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in (folder / package).iterdir()
         }
         assert standing == facts["sha256"]
         assert f"{package}/LICENSE" in standing
@@ -52,7 +54,7 @@ def test_vendored_files_are_those_of_the_lock() -> None:
 
 def test_the_lock_names_no_registry() -> None:
     """Where it was fetched from is the machine's affair."""
-    assert "resolved" not in (VENDOR / "package-lock.json").read_text()
+    assert not [folder for folder in VENDORED if "resolved" in (folder / "package-lock.json").read_text()]
 
 
 class _Page(HTMLParser):
@@ -68,7 +70,7 @@ class _Page(HTMLParser):
         """Note addresses, and what a policy without 'unsafe-inline' refuses."""
         given = dict(attrs)
         self.names += [value for name in ("src", "href") if (value := given.get(name)) and "/static/" in value]
-        if tag == "style" or (tag == "script" and "src" not in given):
+        if tag == "style" or (tag == "script" and "src" not in given and given.get("type") != "application/json"):
             self.inline.append(tag)
         self.inline += [name for name in given if name == "style" or name.startswith("on")]
 
@@ -76,7 +78,7 @@ class _Page(HTMLParser):
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_find_their_files_and_hold_nothing_inline(assets: Assets, name: str) -> None:
     """Every address is a file under the present version; no inline script, style or handler."""
-    page = _Page(assets.page(name).content.decode())
+    page = _Page(assets.page(name, "nb").content.decode())
     prefix = f"/static/{assets.version}/"
     assert page.inline == []
     assert len(page.names) > 3
@@ -88,7 +90,7 @@ def test_pages_find_their_files_and_hold_nothing_inline(assets: Assets, name: st
 @pytest.mark.parametrize("name", ["dashboard", "mentor", "welcome"])
 def test_pages_preload_every_module_they_import(assets: Assets, name: str) -> None:
     """No module is found late, by another that imports it."""
-    text = assets.page(name).content.decode()
+    text = assets.page(name, "nb").content.decode()
     for module in assets.modules(f"{name}/main.js"):
         assert f'/{module}"' in text, module
 
@@ -131,7 +133,7 @@ def test_version_changes_with_any_file(tmp_path: Path) -> None:
         (tmp_path / folder / "page.html").write_text("{static}")
     (tmp_path / "a.js").write_text("1")
     before = Assets(tmp_path)
-    assert before.page("mentor").content == f"/static/{before.version}".encode()
+    assert before.page("mentor", "en").content == f"/static/{before.version}".encode()
     (tmp_path / "a.js").write_text("2")
     after = Assets(tmp_path)
     assert after.version != before.version

@@ -459,25 +459,32 @@ async def test_guards(client: AsyncTestClient[Litestar], role: str, org_id: str,
 
 TOKEN = signed(claims(exp=int(NOW_S) + DAY_S))  # made long before it is used, when the whole suite runs
 # Two headers are in tests/integration/test_web_server.py: the test client makes one of them.
-BAD_HEADERS: dict[str, list[tuple[str, str]]] = {
-    "none": [],
-    "empty": [("Authorization", "")],
-    "scheme alone": [("Authorization", "Bearer")],
-    "scheme and a space": [("Authorization", "Bearer ")],
-    "token alone": [("Authorization", TOKEN)],
-    "basic": [("Authorization", f"Basic {TOKEN}")],
-    "two tokens": [("Authorization", f"Bearer {TOKEN},Bearer {TOKEN}")],
-    "something after the token": [("Authorization", f"Bearer {TOKEN} x")],
-    "a cookie": [("Cookie", f"token={TOKEN}")],
-    "another header": [("X-Authorization", f"Bearer {TOKEN}")],
+BAD_HEADERS: dict[str, tuple[list[tuple[str, str]], str]] = {
+    "none": ([], identity.MISSING),
+    "empty": ([("Authorization", "")], identity.NO_BEARER),
+    "scheme alone": ([("Authorization", "Bearer")], identity.NO_BEARER),
+    "scheme and a space": ([("Authorization", "Bearer ")], identity.NO_BEARER),
+    "token alone": ([("Authorization", TOKEN)], identity.NO_BEARER),
+    "basic": ([("Authorization", f"Basic {TOKEN}")], identity.NO_BEARER),
+    "two tokens": ([("Authorization", f"Bearer {TOKEN},Bearer {TOKEN}")], identity.NOT_ACCEPTED),
+    "something after the token": ([("Authorization", f"Bearer {TOKEN} x")], identity.NOT_ACCEPTED),
+    "expired": ([("Authorization", f"Bearer {signed(claims(exp=int(NOW_S) - 60))}")], identity.EXPIRED),
+    "expired and forged": (
+        [("Authorization", f"Bearer {signed(claims(exp=int(NOW_S) - 60), 'x' * 40)}")],
+        identity.NOT_ACCEPTED,
+    ),
+    "a cookie": ([("Cookie", f"token={TOKEN}")], identity.MISSING),
+    "another header": ([("X-Authorization", f"Bearer {TOKEN}")], identity.MISSING),
 }
 
 
-@pytest.mark.parametrize("headers", BAD_HEADERS.values(), ids=BAD_HEADERS.keys())
-async def test_bad_header(client: AsyncTestClient[Litestar], headers: list[tuple[str, str]]) -> None:
-    """A token counts in exactly one Authorization header, and nowhere else."""
+@pytest.mark.parametrize(("headers", "said"), BAD_HEADERS.values(), ids=BAD_HEADERS.keys())
+async def test_bad_header(client: AsyncTestClient[Litestar], headers: list[tuple[str, str]], said: str) -> None:
+    """A token counts in exactly one Authorization header, and nowhere else; its sender is told what is missing."""
     answer = await client.get(f"/{ORG}/all?token={TOKEN}&access_token={TOKEN}", headers=headers)
-    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+    assert (answer.status_code, answer.json()["detail"]) == (401, said)
+    challenge = "Bearer" if said == identity.MISSING else f'Bearer error="invalid_token", error_description="{said}"'
+    assert answer.headers["www-authenticate"] == challenge
     assert TOKEN not in answer.text
 
 

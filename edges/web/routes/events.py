@@ -134,7 +134,7 @@ async def events(services: Services, org_id: str, until_s: float) -> AsyncGenera
             media_type=MEDIA_TYPE,
             generate_examples=False,
         ),
-        **problem_answers(401, 403, 404, 503),
+        **problem_answers(401, 403, 404, 422, 503),
     },
 )
 async def follow_changes(request: Request[Identity, Any, Any], services: Opened, org_id: FromPath[str]) -> EventStream:

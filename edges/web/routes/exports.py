@@ -28,7 +28,7 @@ MEDIA_TYPE: Final = "text/csv"
     media_type=MEDIA_TYPE,
     responses={
         200: ResponseSpec(str, description="A row for each mentor", media_type=MEDIA_TYPE, generate_examples=False),
-        **problem_answers(401, 403, 404, 503),
+        **problem_answers(401, 403, 404, 422, 503),
     },
 )
 async def export_csv(services: Opened, org_id: FromPath[str]) -> Stream:

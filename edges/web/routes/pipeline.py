@@ -22,7 +22,7 @@ from edges.web.services import Opened
     security=BEARER,
     tags=["organisation"],
     summary="How far the components are",
-    responses=problem_answers(401, 403, 404, 503),
+    responses=problem_answers(401, 403, 404, 422, 503),
 )
 async def pipeline_state(services: Opened, org_id: FromPath[str]) -> Response[PipelineState]:  # noqa: ARG001  the guard reads it
     """Answer with the records that wait for each component, and the dead letters."""

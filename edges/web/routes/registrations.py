@@ -39,7 +39,11 @@ from process.fault_points import fault_point
     },
 )
 async def take_registration(request: Request[Any, Any, Any], org_id: FromPath[str]) -> JsonAnswer:
-    """Verify, publish, and answer when the brokers have it."""
+    """Verify the signature, publish the registration, and answer when the brokers have it.
+
+    Code and member alone are a confirmation. The same webhook sent again changes nothing, so whoever gets no 202
+    sends it again. Parameters in the address are left alone.
+    """
     services = services_of(request)
     body = await read_plain_body(request)
     org_id = canonical_uuid(org_id)

@@ -38,7 +38,10 @@ from models.identifiers import canonical_uuid, derived_uuid
     },
 )
 async def take_signup(request: Request[Any, Any, Any], services: Opened, org_id: FromPath[str]) -> JsonAnswer:
-    """Publish it as pending, and answer when the brokers have it."""
+    """Publish it as pending, and answer when the brokers have it.
+
+    It takes a token of the role `onboarding`. Posting it again changes nothing, before a confirmation and after one.
+    """
     body = await read_plain_body(request)
     org_id = canonical_uuid(org_id)
     posted = read_posted(SIGNUP, body, org_id, now=datetime.now(UTC))

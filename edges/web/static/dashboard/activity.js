@@ -1,14 +1,16 @@
 /** The latest badges and milestones; one that arrives while the page is open is marked as new, and said. */
 
+import { badgeName } from "../shared/badge-names.js";
 import { announce, element, fill, icon } from "../shared/dom.js";
-import { dateAndTime, number, shortId, since } from "../shared/format.js";
+import { dateAndTime, shortId, since } from "../shared/format.js";
+import { text } from "../shared/text.js";
 import { mentorName } from "./mentors.js";
 
 /**
  * @typedef {import("../shared/answers.js").Activity} Activity
  * @typedef {import("../shared/answers.js").Award} Award
  * @typedef {import("../shared/answers.js").Milestone} Milestone
- * @typedef {{key: string, kind: string, mentorId: string, text: string, at: string}} Item
+ * @typedef {{key: string, kind: string, mentorId: string, what: string, at: string}} Item
  */
 
 const NEW_MS = 120_000;
@@ -27,12 +29,12 @@ export class Arrivals {
     const arrived = this.#note([...badges, ...thresholds]);
     fill(
       body,
-      list("Badges", badges, "Nobody has earned a badge yet.", (item) => this.#line(item)),
-      list("Milestones", thresholds, "Nobody has reached a milestone yet.", (item) => this.#line(item)),
+      list(text("activity.badges"), badges, text("activity.no-badges"), (item) => this.#line(item)),
+      list(text("activity.milestones"), thresholds, text("activity.no-milestones"), (item) => this.#line(item)),
     );
     if (arrived.length > 0)
       announce(
-        arrived.length <= 2 ? arrived.map(inWords).join(" ") : `${number(arrived.length)} new badges and milestones.`,
+        arrived.length <= 2 ? arrived.map(inWords).join(" ") : text("activity.arrived", { n: arrived.length }),
       );
   }
 
@@ -55,7 +57,7 @@ export class Arrivals {
       "li",
       { class: isNew ? `${item.kind} new` : item.kind, "data-new-until": isNew && newUntil },
       icon(item.kind === "badge" ? "medal" : "flag"),
-      element("span", { class: "what" }, item.text, isNew && element("span", { class: "tag" }, "New")),
+      element("span", { class: "what" }, item.what, isNew && element("span", { class: "tag" }, text("activity.new"))),
       mentorName(item.mentorId),
       element("time", { datetime: item.at, title: dateAndTime(item.at) }, since(item.at, new Date())),
     );
@@ -89,11 +91,11 @@ function list(title, items, nothing, line) {
 }
 
 /** @param {Award} award @returns {Item} */
-const ofAward = ({ mentorId, badgeId, badgeName, awardedAt }) => ({
+const ofAward = ({ mentorId, badgeId, badgeName: name, awardedAt }) => ({
   key: `badge ${mentorId} ${badgeId}`,
   kind: "badge",
   mentorId,
-  text: badgeName,
+  what: badgeName(name),
   at: awardedAt,
 });
 
@@ -102,12 +104,12 @@ const ofMilestone = ({ mentorId, threshold, recordedAt }) => ({
   key: `milestone ${mentorId} ${threshold}`,
   kind: "milestone",
   mentorId,
-  text: `${number(threshold)} confirmed`,
+  what: text("counts.confirmed-number", { n: threshold }),
   at: recordedAt,
 });
 
 /** @param {Item} item */
-const inWords = ({ kind, mentorId, text }) =>
+const inWords = ({ kind, mentorId, what }) =>
   kind === "badge"
-    ? `Mentor ${shortId(mentorId)} earned the badge ${text}.`
-    : `Mentor ${shortId(mentorId)} reached ${text}.`;
+    ? text("activity.earned", { id: shortId(mentorId), badge: what })
+    : text("activity.reached", { id: shortId(mentorId), milestone: what });

@@ -3,21 +3,29 @@
 import { element, fill } from "../shared/dom.js";
 import { number, percent } from "../shared/format.js";
 import { table } from "../shared/table.js";
+import { text } from "../shared/text.js";
 
 /** @typedef {import("../shared/answers.js").Channels} Channels */
 
 /** @type {Record<string, string>} */
-const NAMES = { whatsapp: "WhatsApp", sms: "SMS", email: "Email", unknown: "Not said", other: "Other" };
+const NAMES = {
+  whatsapp: text("channel.whatsapp"),
+  sms: text("channel.sms"),
+  email: text("channel.email"),
+  qr: text("channel.qr"),
+  unknown: text("channel.unknown"),
+  other: text("channel.other"),
+};
 
 const SHOWN = 6;
 
 /** @type {import("../shared/table.js").Column[]} */
 const COLUMNS = [
-  { head: "Channel", isName: true },
-  { head: "Clicks" },
-  { head: "Pending", kind: "wide" },
-  { head: "Confirmed" },
-  { head: "Conv.", kind: "spare" },
+  { head: text("channels.column"), isName: true },
+  { head: text("counts.clicks") },
+  { head: text("counts.pending"), kind: "wide" },
+  { head: text("counts.confirmed") },
+  { head: text("counts.conversion-short"), kind: "spare" },
 ];
 
 let areAllShown = false;
@@ -28,7 +36,7 @@ let areAllShown = false;
  */
 export function showChannels(body, { channels }) {
   if (channels.length === 0) {
-    fill(body, element("p", { class: "nothing" }, "No click or registration has named a channel yet."));
+    fill(body, element("p", { class: "nothing" }, text("channels.none")));
     return;
   }
   const most = Math.max(...channels.map(({ clicks }) => clicks), 1);
@@ -41,7 +49,7 @@ export function showChannels(body, { channels }) {
       percent(clicks > 0 ? Math.min(confirmed / clicks, 1) : 0),
     ],
   }));
-  const made = table("Clicks, registrations and conversion by channel", "channels", COLUMNS, rows);
+  const made = table(text("channels.caption"), "channels", COLUMNS, rows);
   made.querySelectorAll("tbody th").forEach((name, place) => {
     if (name instanceof HTMLElement) name.style.setProperty("--part", String(channels[place].clicks / most));
   });
@@ -50,7 +58,7 @@ export function showChannels(body, { channels }) {
     made,
     !areAllShown &&
       channels.length > SHOWN &&
-      element("button", { type: "button", class: "button", onclick: showAll }, `Show all ${number(channels.length)}`),
+      element("button", { type: "button", class: "button", onclick: showAll }, text("channels.all", { n: channels.length })),
   );
 
   function showAll() {

@@ -2,6 +2,7 @@
 
 import { announce, element, fill, find, retryButton } from "../shared/dom.js";
 import { timeOrDate } from "../shared/format.js";
+import { text } from "../shared/text.js";
 
 /** @typedef {import("../shared/events.js").State} State */
 
@@ -28,12 +29,12 @@ export class Connection {
     this.isOpen = state.kind === "open";
     clearTimeout(this.#patience);
     if (state.kind === "open") {
-      this.#say("live", "Live");
+      this.#say("live", text("connection.live"));
       this.#banner.hidden = true;
-      if (this.#lost) announce("Connected again.");
+      if (this.#lost) announce(text("connection.again"));
       this.#lost = false;
     } else if (state.kind === "waiting") {
-      this.#say("waiting", navigator.onLine ? "Reconnecting" : "Offline");
+      this.#say("waiting", navigator.onLine ? text("connection.waiting") : text("connection.offline"));
       this.#patience = setTimeout(() => this.#explain(state.status, state.until), this.#lost ? 0 : PATIENCE_MS);
     }
   }
@@ -41,7 +42,7 @@ export class Connection {
   /** Nobody looks: the connection was given back. */
   rest() {
     this.isOpen = false;
-    this.#say("resting", "Paused");
+    this.#say("resting", text("connection.paused"));
   }
 
   /** The page is left. */
@@ -57,34 +58,34 @@ export class Connection {
    * @param {Date | null} until
    */
   #explain(status, until) {
-    const text = !navigator.onLine
-      ? "You are offline. What you see is as it was; it goes on by itself."
+    const reason = !navigator.onLine
+      ? `${text("connection.you-are-offline")} ${text("connection.as-it-was")}`
       : status === 503
-        ? "Too many pages are open for live figures; this one asks every 15 seconds."
-        : "The connection is lost. What you see is as it was; trying again by itself.";
-    const next = until === null ? "" : `Next try at ${timeOrDate(until)}`;
-    if (this.#said === text && !this.#banner.hidden)
+        ? text("connection.full")
+        : `${text("connection.lost")} ${text("connection.as-it-was")}`;
+    const next = until === null ? "" : text("connection.next", { time: timeOrDate(until) });
+    if (this.#said === reason && !this.#banner.hidden)
       find(".next", this.#banner).textContent = next; // the rest stays as it is
     else {
       fill(
         this.#banner,
-        element("span", {}, text),
+        element("span", {}, reason),
         element("span", { class: "next", "aria-hidden": "true" }, next),
-        retryButton("Try now", this.#tryNow),
+        retryButton(text("connection.try"), this.#tryNow),
       );
     }
-    this.#said = text;
+    this.#said = reason;
     this.#banner.hidden = false;
     this.#lost = true;
   }
 
   /**
    * @param {string} kind
-   * @param {string} text
+   * @param {string} name
    */
-  #say(kind, text) {
+  #say(kind, name) {
     this.#mark.hidden = false;
     this.#mark.dataset.kind = kind;
-    this.#mark.textContent = text;
+    this.#mark.textContent = name;
   }
 }

@@ -6,6 +6,7 @@
 import { announce, element, fill, find } from "../shared/dom.js";
 import { longDay, number, shortDay, shortNumber } from "../shared/format.js";
 import { table } from "../shared/table.js";
+import { text } from "../shared/text.js";
 
 /**
  * @typedef {import("../shared/answers.js").Daily} Daily
@@ -15,9 +16,9 @@ import { table } from "../shared/table.js";
 
 /** @type {[Kind, string][]} */
 const KINDS = [
-  ["clicks", "Clicks"],
-  ["pending", "Pending"],
-  ["confirmed", "Confirmed"],
+  ["clicks", text("counts.clicks")],
+  ["pending", text("counts.pending")],
+  ["confirmed", text("counts.confirmed")],
 ];
 // In rem, as the type is.
 const LABEL_SIZE = 0.75;
@@ -26,7 +27,6 @@ const LABEL_WIDTH = 4;
 const DAYS_HEIGHT = 1.5;
 const LINE_DISTANCE = 2.125;
 const ROOMY = 40;
-const NOTE = "By how much each count changed on a day, in UTC. Pending falls when registrations are confirmed.";
 
 export class DailyChart {
   /** @type {Day[]} */
@@ -39,16 +39,15 @@ export class DailyChart {
   #at = null;
 
   constructor() {
-    const charts = KINDS.map(([kind]) => kind);
     this.#readout = element("dl", { class: "readout" });
     this.#day = element("p", { class: "quiet readout-day" });
     this.#canvas = element("div", {
       class: "charts",
       tabindex: 0,
       role: "application",
-      "aria-roledescription": "chart",
+      "aria-roledescription": text("daily.chart"),
       "aria-describedby": "daily-note",
-      "aria-label": `${charts.join(", ")} by day: left and right arrow keys go through the days`,
+      "aria-label": text("daily.keys"),
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#onKey(event),
       onblur: () => this.#point(null),
     });
@@ -57,12 +56,12 @@ export class DailyChart {
       hidden: true,
       tabindex: 0,
       role: "group",
-      "aria-label": "Days as a table",
+      "aria-label": text("daily.table"),
     });
     this.#switch = element(
       "button",
       { type: "button", class: "button", onclick: () => this.#toggle() },
-      "Show as table",
+      text("daily.as-table"),
     );
     new ResizeObserver(() => this.#resize()).observe(this.#canvas);
     addEventListener("themechange", () => this.#plots.forEach((plot) => plot.redraw(false)));
@@ -86,7 +85,7 @@ export class DailyChart {
         element("div", { class: "chart-head" }, this.#readout, this.#day),
         this.#canvas,
         this.#table,
-        element("div", { class: "chart-foot" }, element("p", { class: "quiet", id: "daily-note" }, NOTE), this.#switch),
+        element("div", { class: "chart-foot" }, element("p", { class: "quiet", id: "daily-note" }, text("daily.note")), this.#switch),
       );
     }
     this.#fillTable();
@@ -221,7 +220,7 @@ export class DailyChart {
         ),
       ),
     );
-    this.#day.textContent = position === null ? `last ${days.length} days` : longDay(days[0].day);
+    this.#day.textContent = position === null ? text("daily.last", { n: days.length }) : longDay(days[0].day);
   }
 
   /** @param {KeyboardEvent} event */
@@ -242,7 +241,8 @@ export class DailyChart {
     for (const plot of this.#plots) plot.setCursor({ left: plot.valToPos(position, "x"), top: 0 }, false);
     this.#point(position);
     const day = this.#days[position];
-    announce(`${longDay(day.day)}: ${KINDS.map(([kind, name]) => `${name} ${number(day[kind])}`).join(", ")}`);
+    const { clicks, pending, confirmed } = day;
+    announce(text("daily.said", { day: longDay(day.day), clicks, pending, confirmed }));
   }
 
   #resize() {
@@ -254,15 +254,15 @@ export class DailyChart {
     const isTable = this.#table.hidden;
     this.#table.hidden = !isTable;
     this.#canvas.hidden = isTable;
-    this.#switch.textContent = isTable ? "Show as chart" : "Show as table";
+    this.#switch.textContent = isTable ? text("daily.as-chart") : text("daily.as-table");
   }
 
   #fillTable() {
-    const columns = [{ head: "Day (UTC)", isName: true }, ...KINDS.map(([, head]) => ({ head }))];
+    const columns = [{ head: text("daily.day"), isName: true }, ...KINDS.map(([, head]) => ({ head }))];
     const rows = this.#days
       .toReversed()
       .map((day) => ({ cells: [longDay(day.day), ...KINDS.map(([kind]) => number(day[kind]))] }));
-    fill(this.#table, table("Clicks, pending and confirmed registrations by day", "days", columns, rows));
+    fill(this.#table, table(text("daily.caption"), "days", columns, rows));
   }
 }
 

@@ -3,6 +3,7 @@
 import { ApiError } from "../shared/api.js";
 import { announce, fill, find, icon } from "../shared/dom.js";
 import { save } from "../shared/saving.js";
+import { text } from "../shared/text.js";
 
 /**
  * @param {import("../shared/api.js").Api} api
@@ -10,18 +11,18 @@ import { save } from "../shared/saving.js";
  */
 export async function saveExport(api, settle) {
   const button = /** @type {HTMLButtonElement} */ (find("#export"));
-  const say = (/** @type {string} */ text) => fill(button, icon("download"), text);
+  const say = (/** @type {string} */ words) => fill(button, icon("download"), words);
   button.disabled = true;
-  say("Exporting…");
+  say(text("export.running"));
   try {
     save(await api.file("/export.csv"), `referrals-${new Date().toISOString().slice(0, 10)}.csv`);
-    say("Export CSV");
-    announce("The export is saved.");
+    say(text("export.button"));
+    announce(text("export.saved"));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (settle(error)) return;
-    say("Export failed, try again");
-    announce(`The export failed. ${error.message}`);
+    say(text("export.failed"));
+    announce(text("export.failed-why", { why: error.message }));
   } finally {
     button.disabled = false;
   }

@@ -2,6 +2,7 @@
 
 import { find } from "../shared/dom.js";
 import { dateAndTime, number, percent, shortId, since, timeOrDate } from "../shared/format.js";
+import { text } from "../shared/text.js";
 
 /** @typedef {import("../shared/answers.js").Summary} Summary */
 
@@ -35,17 +36,19 @@ export class Figures {
     this.#bar("confirmed", confirmedAttributions / most);
     find('[data-rate="clicks"]', this.#root).textContent =
       summary.activeMentors > 0
-        ? `${number(Math.round(totalClicks / summary.activeMentors))} per active mentor`
-        : "none yet";
-    find('[data-rate="pending"]', this.#root).textContent = "registered, not yet members";
+        ? text("funnel.per-mentor", { n: Math.round(totalClicks / summary.activeMentors) })
+        : text("funnel.none");
+    find('[data-rate="pending"]', this.#root).textContent = text("funnel.pending");
     find('[data-rate="confirmed"]', this.#root).textContent =
       confirmedAttributions + pendingAttributions > 0
-        ? `${percent(confirmedAttributions / (confirmedAttributions + pendingAttributions))} of registrations`
-        : "none yet";
+        ? text("funnel.confirmed", {
+            percent: percent(confirmedAttributions / (confirmedAttributions + pendingAttributions)),
+          })
+        : text("funnel.none");
 
-    const title = summary.name ?? `Organisation ${shortId(summary.orgId)}`;
+    const title = summary.name ?? text("dashboard.organisation", { id: shortId(summary.orgId) });
     find("#organisation").textContent = title;
-    document.title = `${title} · Referral Streams`;
+    document.title = text("title", { title });
     this.#root.removeAttribute("aria-busy");
     this.#shown = summary;
     this.tick();
@@ -69,12 +72,12 @@ export class Figures {
 
   /**
    * @param {string} name
-   * @param {string} text
+   * @param {string} figure
    */
-  #write(name, text) {
+  #write(name, figure) {
     const place = find(`[data-figure="${name}"]`, this.#root);
-    if (place.textContent === text) return;
-    place.textContent = text;
+    if (place.textContent === figure) return;
+    place.textContent = figure;
     if (this.#shown === null) return;
     place.classList.remove("changed");
     void place.offsetWidth; // begins the animation again

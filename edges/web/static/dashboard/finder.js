@@ -2,6 +2,7 @@
 
 import { ApiError } from "../shared/api.js";
 import { announce, element, fill, find } from "../shared/dom.js";
+import { text } from "../shared/text.js";
 import { mentorName, mentorPage } from "./mentors.js";
 
 /** @typedef {import("../shared/answers.js").MentorsFound} MentorsFound */
@@ -23,23 +24,23 @@ export async function findMentor(api, settle) {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (!settle(error))
-      say(error.status === 422 ? "Give a whole code, or the first four characters of an id at least." : error.message);
+      say(error.status === 422 ? text("mentors.find-more") : error.message);
     return;
   }
   if (mentors.length === 1) location.assign(mentorPage(mentors[0].mentorId));
-  else if (mentors.length === 0) say("No mentor here has this code or id.");
-  else say("More than one begins so:", mentors);
+  else if (mentors.length === 0) say(text("mentors.find-none"));
+  else say(text("mentors.find-several"), mentors);
 }
 
 /**
- * @param {string} text
+ * @param {string} words
  * @param {MentorsFound["mentors"]} mentors
  */
-function say(text, mentors = []) {
+function say(words, mentors = []) {
   const place = find("#found");
   fill(
     place,
-    element("p", {}, text),
+    element("p", {}, words),
     mentors.length > 0 &&
       element(
         "ul",
@@ -48,5 +49,5 @@ function say(text, mentors = []) {
       ),
   );
   place.hidden = false;
-  announce(text);
+  announce(words);
 }

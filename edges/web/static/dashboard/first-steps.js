@@ -2,6 +2,7 @@
 
 import { copyButton } from "../shared/copying.js";
 import { element, fill, find } from "../shared/dom.js";
+import { text } from "../shared/text.js";
 
 /** @typedef {import("../shared/answers.js").Summary} Summary */
 
@@ -23,25 +24,25 @@ export function showFirstSteps(summary) {
   const { orgId, mentors } = summary;
   fill(
     section,
-    element("h2", { id: "welcome-title" }, "Nothing has been counted yet"),
-    element("p", { class: "quiet" }, "Four steps, and this page fills by itself: no reload is needed."),
+    element("h2", { id: "welcome-title" }, text("first.title")),
+    element("p", { class: "quiet" }, text("first.text")),
     element(
       "ol",
       { class: "first-steps" },
       step(
-        "Bring in your mentors",
+        text("first.mentors"),
         mentors > 0,
-        "A CSV file with a column mentor_id is enough.",
+        text("first.mentors-text"),
         `referrals mentors import mentors.csv --org ${orgId}`,
       ),
       step(
-        "Get a mentor's link",
+        text("first.link"),
         false,
-        "Each mentor has one now, and it stays the same. This prints it; it also stands on the mentor's own page, /me.",
+        text("first.link-text"),
         `referrals codes issue --org ${orgId} --mentor MENTOR_ID --json`,
       ),
-      step("Share it", false, "Each click on it appears here, with the channel it came from."),
-      step("Confirm a member", false, "Your membership system sends a signed webhook; the README shows one with curl."),
+      step(text("first.share"), false, text("first.share-text")),
+      step(text("first.confirm"), false, text("first.confirm-text")),
     ),
   );
 }
@@ -49,15 +50,15 @@ export function showFirstSteps(summary) {
 /**
  * @param {string} title
  * @param {boolean} isDone
- * @param {string} text
+ * @param {string} explanation
  * @param {string} [command]
  */
-function step(title, isDone, text, command) {
+function step(title, isDone, explanation, command) {
   return element(
     "li",
     { class: isDone ? "done" : null },
-    element("h3", {}, title, isDone && element("span", { class: "tag" }, "Done")),
-    element("p", { class: "quiet" }, text),
-    command && element("div", { class: "command" }, element("code", {}, command), copyButton(command, "command")),
+    element("h3", {}, title, isDone && element("span", { class: "tag" }, text("first.done"))),
+    element("p", { class: "quiet" }, explanation),
+    command && element("div", { class: "command" }, element("code", {}, command), copyButton(command, text("copy.command"))),
   );
 }

@@ -5,6 +5,7 @@ import { announce, element, fill, icon } from "../shared/dom.js";
 import { number, percent } from "../shared/format.js";
 import { Panel } from "../shared/panel.js";
 import { table } from "../shared/table.js";
+import { text } from "../shared/text.js";
 import { mentorName } from "./mentors.js";
 
 /**
@@ -18,11 +19,11 @@ const PAGE = 10;
 /** @type {import("../shared/table.js").Column[]} */
 const COLUMNS = [
   { head: "#", kind: "rank" },
-  { head: "Mentor", kind: "name", isName: true },
-  { head: "Clicks", kind: "wide" },
-  { head: "Pending", kind: "wide" },
-  { head: "Confirmed", kind: "strong" },
-  { head: "Conv.", kind: "wide" },
+  { head: text("counts.mentor"), kind: "name", isName: true },
+  { head: text("counts.clicks"), kind: "wide" },
+  { head: text("counts.pending"), kind: "wide" },
+  { head: text("counts.confirmed"), kind: "strong" },
+  { head: text("counts.conversion-short"), kind: "wide" },
 ];
 
 export class Leaderboard {
@@ -68,11 +69,7 @@ export class Leaderboard {
     if (entries.length === 0) {
       fill(
         body,
-        element(
-          "p",
-          { class: "nothing" },
-          "Nobody's link has been opened yet. Mentors stand here from their first click.",
-        ),
+        element("p", { class: "nothing" }, text("mentors.none")),
       );
       return;
     }
@@ -81,7 +78,7 @@ export class Leaderboard {
     const rows = entries.map((entry) => row(entry, before.get(entry.mentorId)));
     fill(
       body,
-      table("Mentors by confirmed members", "mentors", COLUMNS, rows),
+      table(text("mentors.caption"), "mentors", COLUMNS, rows),
       this.#pager(entries),
     );
   }
@@ -91,8 +88,8 @@ export class Leaderboard {
     const [first, last] = [entries[0].rank, entries[entries.length - 1].rank];
     return element(
       "nav",
-      { class: "pager", "aria-label": "Pages of mentors" },
-      element("span", { class: "quiet" }, `${number(first)} to ${number(last)}`),
+      { class: "pager", "aria-label": text("mentors.pages") },
+      element("span", { class: "quiet" }, text("mentors.range", { first, last })),
       element(
         "button",
         {
@@ -103,7 +100,7 @@ export class Leaderboard {
           onclick: () => this.#turn(-1),
         },
         icon("left"),
-        "Previous",
+        text("mentors.previous"),
       ),
       element(
         "button",
@@ -114,7 +111,7 @@ export class Leaderboard {
           disabled: this.#next === null,
           onclick: () => this.#turn(1),
         },
-        "Next",
+        text("mentors.next"),
         icon("right"),
       ),
     );
@@ -127,7 +124,7 @@ export class Leaderboard {
     this.#confirmed = new Map();
     const turn = ++this.#asked;
     await this.load();
-    if (turn === this.#asked) announce(`Page ${this.#starts.length} of mentors`);
+    if (turn === this.#asked) announce(text("mentors.page", { page: this.#starts.length }));
   }
 }
 
@@ -147,7 +144,7 @@ function row(entry, before) {
         element(
           "span",
           { class: "narrow quiet" },
-          `${number(totalClicks)} clicks, ${number(pendingAttributions)} pending`,
+          `${text("mentors.clicks", { n: totalClicks })}, ${text("mentors.pending", { n: pendingAttributions })}`,
         ),
       ],
       number(totalClicks),

@@ -3,6 +3,7 @@
 import { Api, ApiError } from "../shared/api.js";
 import { find } from "../shared/dom.js";
 import { EventStream } from "../shared/events.js";
+import { keepAddress } from "../shared/languages.js";
 import { Panel, showFailure } from "../shared/panel.js";
 import { currentSession, shareSession } from "../shared/session.js";
 import { askAgain, askForToken } from "../shared/signing-in.js";
@@ -198,6 +199,7 @@ class Dashboard {
 
 const daysChosen = () => /** @type {HTMLInputElement} */ (find('input[name="days"]:checked')).value;
 
+keepAddress();
 const session = await currentSession();
 if (session === null) askForToken("signed-out");
 else if (session.role === "mentor") location.replace("/me");

@@ -2,6 +2,7 @@
 
 import { element, fill, find } from "../shared/dom.js";
 import { number, timeOrDate } from "../shared/format.js";
+import { text } from "../shared/text.js";
 import { line, verdictOf } from "./state.js";
 
 /**
@@ -27,33 +28,40 @@ export function showMembership(body, { runs: [run] }) {
     element(
       "dl",
       { class: "components" },
-      counted("back-filled", "confirmed there, and unknown here until then", run.backFilled),
-      counted("withdrawn", "withdrawn there, and unknown here until then", run.withdrawn),
-      counted("matched", "known here already", run.matched),
-      counted("unchanged", "no code, or not confirmed", run.unchanged),
-      counted("unclear", "not certain, so nothing was published", run.unclear, run.unclear > 0),
-      counted("bad", "could not be read", run.badRows, run.badRows > 0),
+      counted(text("membership.back-filled"), text("membership.back-filled-means"), run.backFilled),
+      counted(text("membership.withdrawn"), text("membership.withdrawn-means"), run.withdrawn),
+      counted(text("membership.matched"), text("membership.matched-means"), run.matched),
+      counted(text("membership.unchanged"), text("membership.unchanged-means"), run.unchanged),
+      counted(text("membership.unclear"), text("membership.unclear-means"), run.unclear, run.unclear > 0),
+      counted(text("membership.bad"), text("membership.bad-means"), run.badRows, run.badRows > 0),
     ),
     run.rowsLeft.length > 0 &&
       element(
         "ul",
-        { class: "rows-left", "aria-label": "Rows left" },
+        { class: "rows-left", "aria-label": text("membership.rows") },
         run.rowsLeft
           .slice(0, ROWS_SHOWN)
-          .map(({ place, reason }) => element("li", {}, element("strong", {}, place), ` ${reason}`)),
+          .map(({ place, reason }) => element("li", { lang: "en" }, element("strong", {}, place), ` ${reason}`)),
       ),
-    element("p", { class: "quiet checked" }, `Asked at ${timeOrDate(run.startedAt)}`),
+    element("p", { class: "quiet checked" }, text("membership.asked", { time: timeOrDate(run.startedAt) })),
   );
 }
 
-/** @param {Run} run @returns {[string, string, string]} */
+/**
+ * What reconciliation says of its source, for whoever has connected it. It writes English, whatever the page is written in.
+ *
+ * @param {string} said
+ */
+const inEnglish = (said) => element("span", { lang: "en" }, said);
+
+/** @param {Run} run @returns {[string, string, import("../shared/dom.js").Child]} */
 function verdict(run) {
-  if (run.error !== null) return ["unreachable", "Failed", run.error];
-  if (run.finishedAt === null) return ["behind", "Not at its end", "It runs, or will be gone on with."];
-  if (run.incomplete !== null) return ["behind", "Not complete", run.incomplete];
+  if (run.error !== null) return ["unreachable", text("membership.failed"), inEnglish(run.error)];
+  if (run.finishedAt === null) return ["behind", text("membership.running"), text("membership.running-means")];
+  if (run.incomplete !== null) return ["behind", text("membership.incomplete"), inEnglish(run.incomplete)];
   if (run.unclear + run.badRows > 0)
-    return ["behind", "Rows are left", "Everything was seen; some rows are for somebody to look at."];
-  return ["ok", "Complete", "Everything was seen, and nothing is left."];
+    return ["behind", text("membership.left"), text("membership.left-means")];
+  return ["ok", text("membership.complete"), text("membership.complete-means")];
 }
 
 /**

@@ -3,6 +3,7 @@
 import { copyButton } from "../shared/copying.js";
 import { element } from "../shared/dom.js";
 import { shortId } from "../shared/format.js";
+import { text } from "../shared/text.js";
 
 /** The address of the page about a mentor. @param {string} mentorId */
 export const mentorPage = (mentorId) => `/me#mentor=${encodeURIComponent(mentorId)}`;
@@ -21,11 +22,11 @@ export function mentorName(mentorId, code) {
         href: mentorPage(mentorId),
         title: mentorId,
         class: "id",
-        "aria-label": `Mentor ${shortId(mentorId)}${code ? `, code ${code}` : ""}`,
+        "aria-label": code ? text("mentors.name-code", { id: shortId(mentorId), code }) : text("mentors.name", { id: shortId(mentorId) }),
       },
       code ?? shortId(mentorId),
     ),
     code && element("span", { class: "id quiet beside", title: mentorId, "aria-hidden": "true" }, shortId(mentorId)),
-    copyButton(mentorId, `mentor id ${shortId(mentorId)}`),
+    copyButton(mentorId, text("copy.mentor-id-of", { id: shortId(mentorId) })),
   );
 }

@@ -2,25 +2,24 @@
 
 import { element, fill } from "../shared/dom.js";
 import { number, timeOrDate } from "../shared/format.js";
+import { text } from "../shared/text.js";
 import { line, verdictOf } from "./state.js";
 
 /** @typedef {import("../shared/answers.js").Pipeline} Pipeline */
 
 /** @type {Record<Pipeline["state"], [string, string]>} */
 const STATES = {
-  ok: ["Up to date", "What comes in is counted within seconds."],
-  behind: [
-    "Behind",
-    "More comes in than is processed, or a component does not run. Nothing is lost; figures come later.",
-  ],
-  unreachable: [
-    "Kafka unreachable",
-    "Share links still work, and their clicks are kept. Figures go on when Kafka is back.",
-  ],
+  ok: [text("pipeline.ok"), text("pipeline.ok-means")],
+  behind: [text("pipeline.behind"), text("pipeline.behind-means")],
+  unreachable: [text("pipeline.unreachable"), text("pipeline.unreachable-means")],
 };
 
-/** @type {Record<string, string>} */
-const DOES = { stream: "counts clicks and registrations", badges: "awards badges", counts: "brings the counts here" };
+/** @type {Record<string, [string, string]>} */
+const COMPONENTS = {
+  stream: [text("pipeline.stream"), text("pipeline.stream-does")],
+  badges: [text("pipeline.badges"), text("pipeline.badges-does")],
+  counts: [text("pipeline.counts"), text("pipeline.counts-does")],
+};
 
 /**
  * @param {HTMLElement} body
@@ -36,19 +35,22 @@ export function showPipeline(body, { components, deadLetters, state, checkedAt }
       { class: "components" },
       components.map(({ name, lag }) =>
         line(
-          name,
-          DOES[name],
-          state === "unreachable" ? "unknown" : lag === 0 ? "up to date" : `${number(lag)} waiting`,
+          ...(COMPONENTS[name] ?? [name, undefined]),
+          state === "unreachable"
+            ? text("pipeline.unknown")
+            : lag === 0
+              ? text("pipeline.done")
+              : text("pipeline.waiting", { n: lag }),
           lag === 0 ? "idle" : "",
         ),
       ),
       line(
-        "dead letters",
-        "could not be used, in all organisations here",
-        state === "unreachable" ? "unknown" : number(deadLetters),
+        text("pipeline.dead-letters"),
+        text("pipeline.dead-letters-means"),
+        state === "unreachable" ? text("pipeline.unknown") : number(deadLetters),
         "idle", // of any organisation: whoever runs the installation sees to them
       ),
     ),
-    element("p", { class: "quiet checked" }, `Checked at ${timeOrDate(checkedAt)}`),
+    element("p", { class: "quiet checked" }, text("pipeline.checked", { time: timeOrDate(checkedAt) })),
   );
 }

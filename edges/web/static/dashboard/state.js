@@ -5,7 +5,7 @@ import { element } from "../shared/dom.js";
 /**
  * @param {string} state
  * @param {string} name
- * @param {string} meaning
+ * @param {import("../shared/dom.js").Child} meaning
  */
 export const verdictOf = (state, name, meaning) =>
   element(

@@ -1,15 +1,15 @@
 /** The badges that a mentor holds, and how far the next one is. */
 
+import { badgeName } from "../shared/badge-names.js";
 import { element, fill, icon } from "../shared/dom.js";
-import { dateAndTime, number } from "../shared/format.js";
+import { dateAndTime, day } from "../shared/format.js";
+import { parts, text } from "../shared/text.js";
 
 /**
  * @typedef {import("../shared/answers.js").Award} Award
  * @typedef {import("../shared/answers.js").Milestone} Milestone
  * @typedef {import("../shared/answers.js").Mentor} Mentor
  */
-
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 
 /**
  * @param {HTMLElement} body
@@ -22,24 +22,23 @@ export function showBadges(body, { nextBadge, awards, milestones }) {
       ? element(
           "p",
           { class: "next quiet" },
-          awards.length > 0 ? "Every badge there is, earned." : "Your organisation has no badges yet.",
+          awards.length > 0 ? text("badges.all") : text("badges.no-definitions"),
         )
       : next(nextBadge),
-    awards.length === 0 &&
-      element("p", { class: "nothing" }, "None yet. The first comes with the first confirmed member."),
-    awards.length > 0 && element("ul", { class: "held", "aria-label": "Badges held" }, awards.map(held)),
+    awards.length === 0 && element("p", { class: "nothing" }, text("badges.none")),
+    awards.length > 0 && element("ul", { class: "held", "aria-label": text("badges.held") }, awards.map(held)),
     milestones.length > 0 && [
-      element("h3", {}, "Milestones"),
+      element("h3", {}, text("badges.milestones")),
       element(
         "ul",
-        { class: "reached", "aria-label": "Milestones reached" },
+        { class: "reached", "aria-label": text("badges.reached") },
         milestones.map(({ threshold, reachedAt }) =>
           element(
             "li",
             {},
             icon("flag"),
-            element("span", {}, `${number(threshold)} confirmed`),
-            element("time", { datetime: reachedAt, title: dateAndTime(reachedAt) }, day.format(new Date(reachedAt))),
+            element("span", {}, text("counts.confirmed-number", { n: threshold })),
+            element("time", { datetime: reachedAt, title: dateAndTime(reachedAt) }, day(reachedAt)),
           ),
         ),
       ),
@@ -53,26 +52,26 @@ function next({ name, threshold, remaining }) {
   return element(
     "div",
     { class: "next" },
-    element("p", {}, element("span", { class: "quiet" }, "Next "), element("strong", {}, name)),
+    element("p", {}, parts("badges.next", { name: element("strong", {}, badgeName(name)) })),
     element("progress", {
       max: threshold,
       value: done,
-      "aria-label": `${done} of ${threshold} confirmed for the badge ${name}`,
+      "aria-label": text("badges.progress", { done, threshold, name: badgeName(name) }),
     }),
-    element("p", { class: "quiet" }, `${number(done)} of ${number(threshold)} confirmed, ${number(remaining)} to go`),
+    element("p", { class: "quiet" }, text("badges.to-go", { done, threshold, n: remaining })),
   );
 }
 
 /** @param {Award} award */
-const held = ({ badgeName, awardedAt }) =>
+const held = ({ badgeName: name, awardedAt }) =>
   element(
     "li",
     {},
     element("span", { class: "medal" }, icon("medal")),
-    element("span", { class: "strong" }, badgeName),
+    element("span", { class: "strong" }, badgeName(name)),
     element(
       "time",
       { class: "quiet", datetime: awardedAt, title: dateAndTime(awardedAt) },
-      day.format(new Date(awardedAt)),
+      day(awardedAt),
     ),
   );

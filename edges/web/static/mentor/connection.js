@@ -1,6 +1,7 @@
 /** A banner that says where what is shown may be old, because the server does not answer. */
 
 import { announce, element, fill, find, retryButton } from "../shared/dom.js";
+import { text } from "../shared/text.js";
 
 export class Connection {
   #banner = find("#banner");
@@ -19,11 +20,11 @@ export class Connection {
   /** @param {string} fault what was answered, if anything */
   lose(fault) {
     if (this.isLost) return;
-    const text = navigator.onLine ? fault : "You are offline.";
+    const reason = navigator.onLine ? fault : text("connection.you-are-offline");
     fill(
       this.#banner,
-      element("span", {}, `${text} What you see is as it was; trying again by itself.`),
-      retryButton("Try now", this.#tryNow),
+      element("span", {}, `${reason} ${text("connection.as-it-was")}`),
+      retryButton(text("connection.try"), this.#tryNow),
     );
     this.#banner.hidden = false;
   }
@@ -31,6 +32,6 @@ export class Connection {
   restore() {
     if (!this.isLost) return;
     this.#banner.hidden = true;
-    announce("Connected again.");
+    announce(text("connection.again"));
   }
 }

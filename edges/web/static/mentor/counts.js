@@ -2,6 +2,7 @@
 
 import { element, fill } from "../shared/dom.js";
 import { dateAndTime, number, percent, since } from "../shared/format.js";
+import { text } from "../shared/text.js";
 
 /**
  * @param {HTMLElement} body
@@ -16,18 +17,19 @@ export function showCounts(
     element(
       "dl",
       { class: "tiles" },
-      tile("Clicks", number(totalClicks), "clicks"),
-      tile("Pending", number(pendingAttributions), "pending"),
-      tile("Confirmed", number(confirmedAttributions), "confirmed"),
-      tile("Conversion", percent(conversionRate), "conversion"),
+      tile(text("counts.clicks"), number(totalClicks), "clicks"),
+      tile(text("counts.pending"), number(pendingAttributions), "pending"),
+      tile(text("counts.confirmed"), number(confirmedAttributions), "confirmed"),
+      tile(text("counts.conversion"), percent(conversionRate), "conversion"),
     ),
     element(
       "p",
       { class: "quiet" },
       updatedAt === null
-        ? "Nobody has opened the link yet."
+        ? text("me.no-clicks")
         : [
-            "Last updated ",
+            text("since.updated"),
+            " ",
             element("time", { datetime: updatedAt, title: dateAndTime(updatedAt) }, since(updatedAt, new Date())),
           ],
     ),
@@ -36,8 +38,8 @@ export function showCounts(
 
 /**
  * @param {string} name
- * @param {string} text
+ * @param {string} figure
  * @param {string} key
  */
-const tile = (name, text, key) =>
-  element("div", {}, element("dt", {}, name), element("dd", { "data-figure": key }, text));
+const tile = (name, figure, key) =>
+  element("div", {}, element("dt", {}, name), element("dd", { "data-figure": key }, figure));

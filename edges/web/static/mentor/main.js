@@ -4,9 +4,11 @@ import { Api, ApiError } from "../shared/api.js";
 import { copyButton } from "../shared/copying.js";
 import { element, fill, find } from "../shared/dom.js";
 import { shortId } from "../shared/format.js";
+import { keepAddress } from "../shared/languages.js";
 import { Panel } from "../shared/panel.js";
 import { currentSession, shareSession } from "../shared/session.js";
 import { askAgain, askForToken } from "../shared/signing-in.js";
+import { text } from "../shared/text.js";
 import { showBadges } from "./badges.js";
 import { Connection } from "./connection.js";
 import { showCounts } from "./counts.js";
@@ -48,13 +50,14 @@ class MentorPage {
 
   start() {
     find("#back").hidden = this.isOwn;
-    find("#title").textContent = this.isOwn ? "Your referrals" : `Mentor ${shortId(this.mentorId)}`;
-    document.title = `${find("#title").textContent} · Referral Streams`;
+    const title = this.isOwn ? text("me.title") : text("mentors.name", { id: shortId(this.mentorId) });
+    find("#title").textContent = title;
+    document.title = text("title", { title });
     fill(
       find("#whose"),
       element("span", { class: "id wide" }, this.mentorId),
       element("span", { class: "id narrow", title: this.mentorId, "aria-hidden": "true" }, shortId(this.mentorId)),
-      copyButton(this.mentorId, "mentor id"),
+      copyButton(this.mentorId, text("copy.mentor-id")),
     );
     const signOut = () => askForToken("signed-out");
     find("#sign-out").addEventListener("click", signOut);
@@ -113,9 +116,9 @@ function showNobody() {
   place.hidden = false;
   fill(
     place,
-    element("h1", {}, "No such mentor here"),
-    element("p", {}, "Your organisation has no mentor with this id. The link may be old, or cut off."),
-    element("p", {}, element("a", { href: "/dashboard" }, "Back to the dashboard")),
+    element("h1", {}, text("me.nobody")),
+    element("p", {}, text("me.nobody-text")),
+    element("p", {}, element("a", { href: "/dashboard" }, text("me.to-dashboard"))),
   );
 }
 
@@ -129,5 +132,6 @@ async function open() {
 }
 
 addEventListener("hashchange", () => location.reload()); // another mentor in the same tab
+keepAddress();
 await open();
 dispatchEvent(new Event("opened"));

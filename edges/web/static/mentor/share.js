@@ -5,6 +5,7 @@ import { copyButton } from "../shared/copying.js";
 import { announce, element, fill, icon } from "../shared/dom.js";
 import { dateAndTime } from "../shared/format.js";
 import { save } from "../shared/saving.js";
+import { text } from "../shared/text.js";
 import { drawQr } from "./qr.js";
 
 /**
@@ -12,28 +13,28 @@ import { drawQr } from "./qr.js";
  * @typedef {import("../shared/answers.js").Mentor} Mentor
  */
 
-const INVITATION = "Join us as a member. This is my link:";
+const INVITATION = text("share.invitation");
 
 /** @type {{channel: string, name: string, icon: string, address: (link: string) => string}[]} */
 const CHANNELS = [
   {
     channel: "whatsapp",
-    name: "WhatsApp",
+    name: text("channel.whatsapp"),
     icon: "chat",
     address: (link) => `https://wa.me/?text=${encodeURIComponent(`${INVITATION} ${link}`)}`,
   },
   {
     channel: "sms",
-    name: "SMS",
+    name: text("channel.sms"),
     icon: "phone",
     address: (link) => `sms:?&body=${encodeURIComponent(`${INVITATION} ${link}`)}`,
   },
   {
     channel: "email",
-    name: "Email",
+    name: text("channel.email"),
     icon: "mail",
     address: (link) =>
-      `mailto:?subject=${encodeURIComponent("Join us")}&body=${encodeURIComponent(`${INVITATION}\r\n\r\n${link}`)}`,
+      `mailto:?subject=${encodeURIComponent(text("share.subject"))}&body=${encodeURIComponent(`${INVITATION}\r\n\r\n${link}`)}`,
   },
 ];
 
@@ -58,7 +59,7 @@ export function showShare(body, mentor, api) {
     element(
       "div",
       { class: "link" },
-      element("label", { for: "link" }, "Link"),
+      element("label", { for: "link" }, text("share.link")),
       element(
         "div",
         { class: "field" },
@@ -68,16 +69,17 @@ export function showShare(body, mentor, api) {
           value: shareUrl,
           onfocus: (/** @type {FocusEvent} */ event) => /** @type {HTMLInputElement} */ (event.target).select(),
         }),
-        copyButton(shareUrl, "link", { label: "Copy" }),
+        copyButton(shareUrl, text("copy.link"), { label: text("copy.short") }),
       ),
       element(
         "p",
         { class: "code-line" },
-        "Code to say or write down: ",
+        text("share.code"),
+        " ",
         element("strong", { class: "id" }, referralCode),
-        copyButton(referralCode, "code"),
+        copyButton(referralCode, text("copy.code")),
       ),
-      element("h3", {}, "Send it by"),
+      element("h3", {}, text("share.by")),
       element(
         "ul",
         { class: "send" },
@@ -107,7 +109,7 @@ export function showShare(body, mentor, api) {
               "button",
               { type: "button", class: "button", onclick: () => void shareBySystem(shareUrl) },
               icon("share"),
-              "More…",
+              text("share.more"),
             ),
           ),
       ),
@@ -146,17 +148,17 @@ async function shareBySystem(url) {
 async function showQr(place, { mentorId, referralCode }, api) {
   try {
     const file = await api.file(`/mentors/${encodeURIComponent(mentorId)}/qr.svg`);
-    const picture = drawQr(await file.text(), `QR code of the link with code ${referralCode}`);
+    const picture = drawQr(await file.text(), text("share.qr", { code: referralCode ?? "" }));
     const button = element(
       "button",
       { type: "button", class: "button", onclick: () => save(file, `${referralCode}.svg`) },
       icon("download"),
-      "Save QR code",
+      text("share.save-qr"),
     );
     fill(place, picture, button);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    fill(place, element("p", { class: "quiet" }, "The QR code could not be loaded."));
+    fill(place, element("p", { class: "quiet" }, text("share.no-qr")));
   }
   place.removeAttribute("aria-busy");
 }
@@ -171,12 +173,8 @@ function stopped(referralCode, since) {
   return element(
     "div",
     { class: "link" },
-    element(
-      "p",
-      {},
-      `The link is disabled since ${dateAndTime(since)}: it leads nowhere, and clicks are not counted. What was counted stays.`,
-    ),
-    element("p", { class: "code-line" }, "Code: ", element("strong", { class: "id" }, referralCode)),
+    element("p", {}, text("share.stopped", { time: dateAndTime(since) })),
+    element("p", { class: "code-line" }, text("share.stopped-code"), " ", element("strong", { class: "id" }, referralCode)),
   );
 }
 
@@ -189,25 +187,25 @@ function stopped(referralCode, since) {
  */
 function offer(body, mentor, api) {
   const fault = element("p", { class: "fault", role: "alert" });
-  const button = element("button", { type: "button", class: "button primary", onclick: make }, "Make the link");
+  const button = element("button", { type: "button", class: "button primary", onclick: make }, text("share.make"));
 
   async function make() {
     button.disabled = true;
     try {
       const made = await api.post(`/mentors/${encodeURIComponent(mentor.mentorId)}/referral-code`);
-      announce("The link is made.");
+      announce(text("share.made"));
       const { referralCode, shareUrl, disabledAt: linkDisabledAt } = made;
       showShare(body, { ...mentor, referralCode, shareUrl, linkDisabledAt }, api);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      fault.textContent = error.status === 403 ? "A coordinator of your organisation has to make it." : error.message;
+      fault.textContent = error.status === 403 ? text("share.ask") : error.message;
       button.disabled = false;
     }
   }
   return element(
     "div",
     { class: "link" },
-    element("p", {}, "There is no link yet. It is made once and stays the same."),
+    element("p", {}, text("share.none")),
     button,
     fault,
   );

@@ -1,5 +1,7 @@
 /** Asks the HTTP side, as who is signed in. */
 
+import { text } from "./text.js";
+
 /** @typedef {import("./session.js").Session} Session */
 
 /** An answer that is not the one asked for. */
@@ -40,7 +42,7 @@ export class Api {
     try {
       return await answer.json();
     } catch {
-      throw new ApiError(0, "The server's answer was cut off.");
+      throw new ApiError(0, text("problem.cut"));
     }
   }
 
@@ -74,23 +76,23 @@ export class Api {
       response = await fetch(this.organisation + path, { ...how, headers: this.headers, credentials: "omit" });
     } catch (error) {
       const isLate = error instanceof DOMException && error.name === "TimeoutError";
-      throw new ApiError(0, isLate ? "The server does not answer." : "The server cannot be reached.");
+      throw new ApiError(0, isLate ? text("problem.late") : text("problem.away"));
     }
-    if (!response.ok) throw new ApiError(response.status, await explanation(response));
+    if (!response.ok) throw new ApiError(response.status, explanation(response.status));
     return response;
   }
 }
 
-/**
- * What a problem (RFC 9457) says of itself.
- *
- * @param {Response} response
- */
-async function explanation(response) {
-  try {
-    const problem = await response.json();
-    return String(problem.detail ?? problem.title);
-  } catch {
-    return `The server answered ${response.status}.`;
-  }
-}
+/** @type {Record<number, string>} */
+const EXPLANATIONS = {
+  403: text("problem.forbidden"),
+  404: text("problem.missing"),
+  409: text("problem.conflict"),
+  422: text("problem.input"),
+  429: text("problem.busy"),
+  500: text("problem.fault"),
+  503: text("problem.unavailable"),
+};
+
+/** What a status means for people; the words that come with it are for programs. @param {number} status */
+const explanation = (status) => EXPLANATIONS[status] ?? text("problem.other", { status: String(status) });

@@ -1,34 +1,35 @@
 /** Buttons that copy, and say that they did. */
 
 import { announce, element, fill, icon } from "./dom.js";
+import { text } from "./text.js";
 
 const SAID_MS = 1_600;
 
 /**
  * Make a button that copies a text.
  *
- * @param {string} text
- * @param {string} what what it is, for the button's name: "mentor id"
+ * @param {string} content
+ * @param {string} what what it is, for the button's name
  * @param {{label?: string}} [look] a label to show beside the icon
  */
-export function copyButton(text, what, { label } = {}) {
+export function copyButton(content, what, { label } = {}) {
   const face = () => [icon("copy"), label];
   const button = element(
     "button",
     {
       type: "button",
       class: label ? "button" : "button bare",
-      "aria-label": `Copy ${what}`,
-      title: label ? null : text,
+      "aria-label": text("copy.name", { what }),
+      title: label ? null : content,
       onclick: copy,
     },
     face(),
   );
 
   async function copy() {
-    const isCopied = await write(text);
-    fill(button, icon(isCopied ? "check" : "copy"), label && (isCopied ? "Copied" : "Not copied"));
-    announce(isCopied ? `Copied ${what}.` : `Could not copy ${what}.`);
+    const isCopied = await write(content);
+    fill(button, icon(isCopied ? "check" : "copy"), label && (isCopied ? text("copy.short-done") : text("copy.short-failed")));
+    announce(isCopied ? text("copy.done", { what }) : text("copy.failed", { what }));
     setTimeout(() => fill(button, face()), SAID_MS);
   }
   return button;
@@ -37,15 +38,15 @@ export function copyButton(text, what, { label } = {}) {
 /**
  * Put a text on the clipboard, also where the page came without TLS and the browser keeps its clipboard from it.
  *
- * @param {string} text
+ * @param {string} content
  */
-async function write(text) {
+async function write(content) {
   try {
-    await navigator.clipboard.writeText(text);
+    await navigator.clipboard.writeText(content);
     return true;
   } catch {
     const field = element("textarea", { class: "unseen", readonly: true, "aria-hidden": "true" });
-    field.value = text;
+    field.value = content;
     const focused = document.activeElement;
     document.body.append(field);
     field.select();

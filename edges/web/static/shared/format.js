@@ -1,24 +1,26 @@
-/** Numbers and times as the reader's locale has them. Days are UTC, as they are counted. */
+/** Numbers and times as the reader writes them in the page's language. Days are UTC, as they are counted. */
 
-const whole = new Intl.NumberFormat();
-const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
-const share = new Intl.NumberFormat(undefined, {
+import { language, locale, text } from "./text.js";
+
+const whole = new Intl.NumberFormat(locale);
+const short = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
+const share = new Intl.NumberFormat(locale, {
   style: "percent",
   minimumFractionDigits: 1,
   maximumFractionDigits: 1,
 });
-const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const dayAndMonth = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
-const wholeDay = new Intl.DateTimeFormat(undefined, {
+const moment = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
+const someDay = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
+const clock = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
+const dayAndMonth = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone: "UTC" });
+const wholeDay = new Intl.DateTimeFormat(locale, {
   weekday: "short",
   day: "numeric",
   month: "short",
   year: "numeric",
   timeZone: "UTC",
 });
-// Words, so they are in the language of the page.
-const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
+const ago = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
 
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} the largest first, in seconds */
 const UNITS = [
@@ -42,6 +44,9 @@ export const percent = (value) => share.format(value);
 /** @param {string | Date} when */
 export const dateAndTime = (when) => moment.format(new Date(when));
 
+/** A day of the reader's calendar. @param {string} when */
+export const day = (when) => someDay.format(new Date(when));
+
 /** A time of today without its date. @param {string | Date} when */
 export function timeOrDate(when) {
   const then = new Date(when);
@@ -62,7 +67,7 @@ export const longDay = (day) => wholeDay.format(new Date(day));
  */
 export function since(when, now) {
   const seconds = Math.round((new Date(when).getTime() - now.getTime()) / 1_000);
-  if (seconds > -5) return "just now"; // two clocks never quite agree
+  if (seconds > -5) return text("since.now"); // two clocks never quite agree
   for (const [unit, size] of UNITS) {
     if (-seconds >= size) return ago.format(Math.trunc(seconds / size), unit);
   }

@@ -13,22 +13,25 @@
     sessionStorage.setItem(KEY, token.trim());
   }
 
+  const texts = JSON.parse(document.querySelector("#texts")?.textContent ?? "{}");
+  const text = (/** @type {string} */ key) => texts[key];
+
   let isOpened = false;
   let isSaid = false;
 
-  /** @param {string} text */
-  function say(text) {
+  /** @param {string} reason */
+  function say(reason) {
     const place = document.querySelector("#failure");
     if (isOpened || isSaid || !(place instanceof HTMLElement)) return;
     isSaid = true;
     const title = document.createElement("h1");
-    title.textContent = "This page could not be loaded";
+    title.textContent = text("opening.title");
     const words = document.createElement("p");
-    words.textContent = text;
+    words.textContent = reason;
     const button = document.createElement("button");
     button.type = "button";
     button.className = "button";
-    button.textContent = "Load it again";
+    button.textContent = text("opening.again");
     button.addEventListener("click", () => location.reload());
     const fault = document.createElement("div");
     fault.className = "failure";
@@ -39,14 +42,14 @@
     place.replaceChildren(title, fault);
   }
 
-  const timer = setTimeout(() => say("A part of it has not come yet. It goes on by itself when it comes."), PATIENCE_MS);
+  const timer = setTimeout(() => say(text("opening.late")), PATIENCE_MS);
 
   addEventListener(
     "error",
     (event) => {
       const isModule = event.target instanceof HTMLScriptElement && event.target.type === "module";
-      if (isModule) say("A part of it did not come. The connection may have been cut, or the server is being updated.");
-      else if (event.target === window) say("This browser does not understand it; an update of the browser may help.");
+      if (isModule) say(text("opening.missing"));
+      else if (event.target === window) say(text("opening.broken"));
     },
     true, // what does not load tells nobody above it
   );

@@ -2,6 +2,7 @@
 
 import { ApiError } from "./api.js";
 import { element, fill, find, retryButton } from "./dom.js";
+import { text } from "./text.js";
 
 /** @template Answer */
 export class Panel {
@@ -47,13 +48,13 @@ export class Panel {
       if (isAnswer && (this.#settle(error) || this.#isShown)) return error;
       this.root.removeAttribute("aria-busy");
       this.#isShown = false;
-      const text = isAnswer ? error.message : "This part of the page cannot be shown.";
-      if (this.#shown !== text)
+      const message = isAnswer ? error.message : text("failure.panel");
+      if (this.#shown !== message)
         fill(
           this.body,
-          failure(text, () => this.#retry()),
+          failure(message, () => this.#retry()),
         ); // what says so already keeps the focus
-      this.#shown = text;
+      this.#shown = message;
       if (!isAnswer) throw error; // a mistake of ours: for whoever reads the browser's console
       return error;
     }
@@ -65,9 +66,9 @@ export class Panel {
    * @param {Answer} answer
    */
   show(answer) {
-    const text = JSON.stringify(answer);
-    if (text === this.#shown) return;
-    this.#shown = text;
+    const said = JSON.stringify(answer);
+    if (said === this.#shown) return;
+    this.#shown = said;
     const focused = this.body.contains(document.activeElement) ? document.activeElement : null;
     if (!this.#isShown) fill(this.body);
     this.#isShown = true;
@@ -111,7 +112,7 @@ export function failure(message, retry) {
     "div",
     { class: "failure", role: "alert" },
     element("p", {}, message),
-    retryButton("Try again", retry),
+    retryButton(text("failure.retry"), retry),
   );
 }
 
@@ -129,7 +130,7 @@ export function showFailure(message, retry) {
   if (isShown) return;
   fill(
     place,
-    element("h1", {}, "This page could not be loaded"),
+    element("h1", {}, text("opening.title")),
     failure(message, () => {
       delete document.body.dataset.state;
       place.hidden = true;

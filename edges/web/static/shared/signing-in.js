@@ -2,23 +2,15 @@
 
 import { element, fill, find } from "./dom.js";
 import { isExpired, signIn, signOut } from "./session.js";
+import { text } from "./text.js";
 
 /** @typedef {"signed-out" | "expired" | "refused"} Cause */
 
 /** @type {Record<Cause, [string, string]>} */
 const WORDS = {
-  "signed-out": [
-    "Sign in",
-    "This page is for coordinators and mentors of an organisation. Paste the token that you were given.",
-  ],
-  expired: [
-    "Your session has ended",
-    "Tokens hold for a limited time, and yours has run out. Paste a new one to go on.",
-  ],
-  refused: [
-    "This token does not open this page",
-    "The server did not accept it. It may be another installation's. Paste the one you were given for this address.",
-  ],
+  "signed-out": [text("sign-in.title"), text("sign-in.text")],
+  expired: [text("sign-in.expired-title"), text("sign-in.expired-text")],
+  refused: [text("sign-in.refused-title"), text("sign-in.refused-text")],
 };
 
 /** Show why the server refused a token, and ask for another. @param {import("./session.js").Session} session */
@@ -34,7 +26,7 @@ export function askAgain(session) {
 export function askForToken(cause) {
   if (document.querySelector(".sign-in") !== null) return; // several requests were refused, and somebody may be typing
   signOut();
-  const [title, text] = WORDS[cause];
+  const [title, explanation] = WORDS[cause];
   const field = element("textarea", {
     id: "token",
     name: "token",
@@ -51,22 +43,22 @@ export function askForToken(cause) {
     "form",
     { class: "panel sign-in", "data-cause": cause, onsubmit: submit },
     element("h1", {}, title),
-    element("p", {}, text),
-    element("label", { for: "token" }, "Token"),
+    element("p", {}, explanation),
+    element("label", { for: "token" }, text("sign-in.token")),
     field,
     fault,
-    element("button", { class: "button primary" }, "Open"),
+    element("button", { class: "button primary" }, text("sign-in.open")),
     element(
       "details",
       {},
-      element("summary", {}, "Where do I get one?"),
-      element("p", {}, "Whoever runs this installation makes one with"),
+      element("summary", {}, text("sign-in.where")),
+      element("p", {}, text("sign-in.made-by")),
       element(
         "pre",
         { tabindex: 0 },
         element("code", {}, "referrals token --org ORG --role coordinator --subject UUID"),
       ),
-      element("p", {}, "It stays in the tabs of this browser and is forgotten when you close the last of them."),
+      element("p", {}, text("sign-in.kept")),
     ),
   );
 
@@ -78,7 +70,7 @@ export function askForToken(cause) {
       location.reload();
       return;
     }
-    fault.textContent = "This is not a token. It has three parts with dots between them; copy all of it.";
+    fault.textContent = text("sign-in.no-token");
     field.focus();
   }
 

@@ -3,6 +3,8 @@
 (() => {
   const KEY = "referrals.theme";
   const root = document.documentElement;
+  const texts = JSON.parse(document.querySelector("#texts")?.textContent ?? "{}");
+  const text = (/** @type {string} */ key) => texts[key];
   const system = matchMedia("(prefers-color-scheme: dark)");
 
   const chosen = localStorage.getItem(KEY);
@@ -12,7 +14,7 @@
 
   function describe() {
     for (const button of document.querySelectorAll("[data-theme-switch]")) {
-      button.setAttribute("aria-label", isDark() ? "Use the light theme" : "Use the dark theme");
+      button.setAttribute("aria-label", isDark() ? text("bar.light") : text("bar.dark"));
     }
     dispatchEvent(new Event("themechange"));
   }

@@ -1,0 +1,119 @@
+"""Examples for the OpenAPI description: made from the schemas, so that none can be forgotten or grow old.
+
+What a field of a name holds stands below; a field of no such name has a value of its type. The names and numbers are
+those of CONTRACT.md's examples.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from edges.web.answers import camel
+from edges.web.export import HEADER
+
+Schema = dict[str, Any]
+
+CODE: Final = "7KQ2M9XW4T"
+ORG: Final = "6f1c2a3e-4b5d-4c6e-8f70-91a2b3c4d5e6"
+MENTOR: Final = "0d9e8f7a-6b5c-4d3e-9f2a-1b0c9d8e7f6a"
+
+BY_NAME: Final[dict[str, Any]] = {
+    "after": None,
+    "askAgainAt": None,
+    "attributionId": "a7b6c5d4-e3f2-4a1b-8c9d-0e1f2a3b4c5d",
+    "badgeId": "5a1e6b10-0001-5c4e-9f00-7265637275ad",
+    "badgeName": "First recruit",
+    "c": "whatsapp",
+    "channel": "whatsapp",
+    "clicks": 10,
+    "code": CODE,
+    "confirmed": 2,
+    "confirmedAttributions": 2,
+    "confirmedCount": 2,
+    "conversionRate": 0.2,
+    "day": "2026-11-20",
+    "deadLetters": 0,
+    "disabledAt": None,
+    "error": None,
+    "find": CODE,
+    "from": "2026-11-20",
+    "incomplete": None,
+    "lag": 0,
+    "linkDisabledAt": None,
+    "mentorId": MENTOR,
+    "missing": {},
+    "name": "Alder",
+    "newMemberId": "c3b2a190-8f7e-4d6c-9b5a-4f3e2d1c0b9a",
+    "next": None,
+    "orgId": ORG,
+    "pending": 3,
+    "pendingAttributions": 3,
+    "place": "page 1, row 3",
+    "reason": "status is empty",
+    "referralCode": CODE,
+    "remaining": 3,
+    "shareChannel": "whatsapp",
+    "shareUrl": f"https://refer.example.org/r/{CODE}",
+    "source": "csv",
+    "threshold": 5,
+    "to": "2026-11-20",
+    "totalClicks": 10,
+    "webhook-id": "msg_2f4e6d8c",
+    "webhook-signature": "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
+    "webhook-timestamp": "1795171800",
+}
+"""Values by the name of the field or parameter, as answers name it."""
+
+BY_MEDIA_TYPE: Final = {
+    "text/csv": f"{','.join(HEADER)}\r\n{MENTOR},{CODE},10,3,2,0.2,1,First recruit,2026-11-20T10:30:00+00:00\r\n",
+    "image/svg+xml": '<svg viewBox="0 0 37 37" class="segno"><path class="qrline" stroke="#000" d="M4 4.5h7"/></svg>',
+    "text/event-stream": 'event: pipeline\ndata: {"components":[],"deadLetters":0,"state":"ok"}\n\n',
+    "text/plain": 'referrals_http_requests_total{method="GET",route="/health/live",status="200"} 1.0\n',
+}
+"""Of what is not JSON."""
+
+_BY_SCHEMA: Final[dict[str, Schema]] = {
+    "ComponentLag": {"name": "stream"},
+    "Liveness": {"status": "alive"},
+    "NextBadge": {"name": "Five recruits"},
+    "Readiness": {"status": "ready"},
+}
+"""Values of fields whose name says too little."""
+_BY_FORMAT: Final = {
+    "date-time": "2026-11-20T10:30:00Z",
+    "date": "2026-11-20",
+    "uuid": "2f4e6d8c-1a3b-4c5d-8e7f-9a0b1c2d3e4f",
+}
+_BY_TYPE: Final[dict[str, Any]] = {
+    "boolean": True,
+    "integer": 1,
+    "number": 0.5,
+    "string": "text",
+    "object": {},
+    "null": None,
+}
+
+
+def example_of(schema: Schema, schemas: dict[str, Schema], name: str = "") -> Any:  # noqa: ANN401  any JSON
+    """Return a value that a schema allows; `schemas` are those that its references name, `name` is the field's."""
+    if "$ref" in schema:
+        kind = schema["$ref"].rpartition("/")[2]
+        found = example_of(schemas[kind], schemas, name)
+        return {**found, **_BY_SCHEMA[kind]} if kind in _BY_SCHEMA else found
+    if "properties" in schema:
+        return {field: example_of(inner, schemas, field) for field, inner in schema["properties"].items()}
+    if camel(name) in BY_NAME:
+        return BY_NAME[camel(name)]
+    if forms := schema.get("anyOf") or schema.get("oneOf"):
+        return example_of(forms[0], schemas, name)
+    if schema.get("type") == "array":
+        return [example_of(schema["items"], schemas)]
+    return _value(schema)
+
+
+def _value(schema: Schema) -> Any:  # noqa: ANN401  the same
+    """Return a value of a schema that holds no others."""
+    if "const" in schema or "enum" in schema:
+        return schema["const"] if "const" in schema else schema["enum"][0]
+    kind = schema.get("type", "null")
+    return _BY_FORMAT.get(schema.get("format", ""), _BY_TYPE[kind[0] if isinstance(kind, list) else kind])
