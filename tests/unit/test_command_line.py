@@ -57,6 +57,20 @@ def test_every_command_is_there_and_explains_itself(name: str) -> None:
     assert "Usage: referrals" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("./referrals dea", "dead-letters"),
+        ("./referrals dead-letters rep", "replay"),
+        ("./referrals up --parts lo", "local"),
+    ],
+)
+def test_the_shell_completes_commands_options_and_values(words: str, completed: str) -> None:
+    """As `eval "$(_REFERRALS_COMPLETE=bash_source ./referrals)"` lets bash ask."""
+    asked = {"_REFERRALS_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    assert run(env=asked).stdout == f"plain,{completed}\n"
+
+
 def test_an_unknown_command_is_bad_usage() -> None:
     """A command that there is not ends with 2."""
     result = run("nonsense")
