@@ -147,10 +147,16 @@ class Watchdog:
         self._ask = ask or (lambda: missing_of_the_cluster(app.engine.options))
         self._signs = Signs(app)
         self._stages: dict[Sign, Stage] = {}
+        self._looked_s: float | None = None
 
     def start(self) -> None:
         """Begin to watch."""
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    @property
+    def silent_s(self) -> float:
+        """For how long it has not looked; 0 before it has begun to."""
+        return 0.0 if self._looked_s is None else time.monotonic() - self._looked_s
 
     @property
     def view(self) -> View:
@@ -202,9 +208,10 @@ class Watchdog:
         before_s = time.monotonic()
         while True:
             time.sleep(LOOK_S)
-            now_s = time.monotonic()
+            now_s = self._looked_s = time.monotonic()
             elapsed_s, before_s = min(now_s - before_s, 2 * LOOK_S), now_s
             try:
+                self._look_at_the_backlog(now_s)
                 error = self.look(self._signs.take(), elapsed_s)
             except Exception:  # its own fault must not end the worker, nor the watch
                 log.exception("watchdog_failed")
@@ -213,6 +220,19 @@ class Watchdog:
             else:
                 if error is not None:
                     self._end(error)
+
+    def _look_at_the_backlog(self, now_s: float) -> None:
+        engine, thread = self._app.engine, self._app.consumer_thread
+        places = {} if thread is None else thread.places()
+        owned = engine.partitions.copy()
+        self._app.backlog.look(
+            {
+                (tp.topic, tp.partition): (engine.position(tp.topic, tp.partition), place.end)
+                for tp, place in places.items()
+                if tp.partition in owned
+            },
+            now_s,
+        )
 
     def _end(self, error: StandsStill) -> None:
         """Let the worker leave, whoever holds the log or the way out."""

@@ -275,6 +275,8 @@ async def test_logs_name_nobody(sender: Sender, settings: Settings) -> None:
     assert status == 0, log
     secrets = (member, posted()["referral_code"], sender.org_id, headers["webhook-signature"], "hidden")
     assert [secret for secret in secrets if secret in log or secret in metrics] == []
+    for outcome, count in (("accepted", 1), ("bad_fields", 1), ("bad_signature", 0)):
+        assert f'referrals_webhooks_total{{outcome="{outcome}"}} {count}.0' in metrics
     lines = [json.loads(line) for line in log.splitlines()]
     assert [(line["route"], line["status"]) for line in lines if line["event"] == "request"] == [
         ("/v1/orgs/{org_id}/registrations", 202),
