@@ -34,10 +34,11 @@ from models.milestones import milestone_reached, milestone_record
 from models.moves import Arrivals, origin_of
 from models.outgoing import MOVED_FROM, dead_letter, moved
 from models.partitioning import partition_of
+from models.traces import TRACEPARENT, traceparent_of
 from models.waiting import WaitingRoom
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from models.attribution import Attribution
     from models.outgoing import Outgoing
@@ -157,8 +158,18 @@ class Work:
                 or (registration.org_id is not None and registration.org_id != mentor.org_id)
             ):
                 self.take(batch.record(index))
-            elif not self._count_registration(mentor, registration):
-                self._note(batch.topic, Disposition.UNCHANGED)
+            else:
+                sent = len(self._outgoing)
+                if not self._count_registration(mentor, registration):
+                    self._note(batch.topic, Disposition.UNCHANGED)
+                if len(self._outgoing) > sent:  # seldom, and then the record is made whole
+                    self._trace(sent, batch.record(index).headers)
+
+    def _trace(self, since: int, headers: Sequence[tuple[str, bytes | None]]) -> None:
+        """Let what was sent since then belong to the trace of the record that caused it."""
+        if (traceparent := traceparent_of(headers)) is not None:
+            for record in self._outgoing[since:]:
+                record.headers.append((TRACEPARENT, traceparent))
 
     def _note(self, topic: str, disposition: Disposition) -> None:
         """Count a record of the batch that is not simply counted."""
@@ -187,8 +198,10 @@ class Work:
                 self._note(record.topic, Disposition.WAITING)
             else:
                 _check_organisation(event, mentor)
+                sent = len(self._outgoing)
                 if not self._count(mentor, event):
                     self._note(record.topic, Disposition.UNCHANGED)
+                self._trace(sent, record.headers)
         except BadInput as fault:
             self._reject(record, fault)
             self._note(record.topic, Disposition.DEAD_LETTER)
@@ -228,7 +241,9 @@ class Work:
             if isinstance(waited, CodeIssued) or _names_another(waited, mentor):
                 left_out.append(record)
             else:
+                sent = len(self._outgoing)
                 self._count(mentor, waited)
+                self._trace(sent, record.headers)
         if left_out:
             fault = OtherOrganisation(
                 f"{len(left_out)} of the records that waited for code {code} named another organisation than its "

@@ -35,6 +35,7 @@ from models.badges import (
 from models.errors import BadInput
 from models.events import MilestoneReached
 from models.identifiers import milestone_id
+from models.traces import trace_id_of
 from sinks.badge_repository import key_of
 from sinks.errors import StoreUnavailable
 from sinks.positions import NOWHERE
@@ -220,11 +221,13 @@ class BadgeAwarder:
             if not is_said:
                 continue
             record = read.get(key)
+            trace_id = None if record is None else trace_id_of(record.headers)
             said = {
                 "event_type": decision.milestone.event_type,
                 "milestone_threshold": decision.milestone.milestone_threshold,
                 "milestone_id": decision.milestone.milestone_id,
                 **({"topic": record.topic, "partition": record.partition, "offset": record.offset} if record else {}),
+                **({} if trace_id is None else {"trace_id": trace_id}),
             }
             log.info("badges.milestone_handled", **said, decisions=dict(reasons))
             for badge_id in badges:
