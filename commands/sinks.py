@@ -35,7 +35,11 @@ def run_until_stopped(component: str, make_task: Callable[[Settings], SinkTask])
     from process.monitoring import start_monitoring  # noqa: PLC0415  `--help` needs none of it
     from sinks.components import metrics_of  # noqa: PLC0415  the same
     from sinks.metrics import SinkHealth  # noqa: PLC0415  the same
+    from sinks.watchdog import Watchdog  # noqa: PLC0415  the same
 
     task = make_task(settings)
-    start_monitoring(component, settings, health=SinkHealth(task.state, task.source), collectors=metrics_of(task))
+    watchdog = Watchdog()
+    watchdog.start()
+    health = SinkHealth(task.state, task.source, watchdog)
+    start_monitoring(component, settings, health=health, collectors=metrics_of(task))
     task.run(stop)

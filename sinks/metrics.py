@@ -24,14 +24,13 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
     from sinks.records import DeadLetter
+    from sinks.watchdog import Watchdog
 
 PUT_S_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 PUT_RECORDS_BOUNDS: Final = (1.0, 10.0, 100.0, 1_000.0, 5_000.0)
 FAULTS: Final = (BadEvent, BadCode, RecordRefused, SecondCode)
 """For which sinks make dead letters."""
 
-STANDS_S: Final = 180.0
-"""A statement gives up after 60 s, and a batch has several; a loop that shows no sign for so long stands."""
 YOUNG_S: Final = 30.0
 """A batch takes milliseconds, a large one with the sums of 300 organisations seconds."""
 
@@ -50,8 +49,6 @@ class SinkState:
         self.backlog = Backlog()
         self.away_since_s: float | None = None
         """Since when the store is away, monotonic; None: it is not."""
-        self.moved_s = time.monotonic()
-        """When the loop last showed a sign."""
         self.done_s: float | None = None
         """When it last had done all that there was; None: never yet."""
 
@@ -149,14 +146,18 @@ class DecisionMetrics(Collector):
 class SinkHealth:
     """Whether a sink lives, and whether what it reads is kept soon."""
 
-    def __init__(self, state: SinkState, source: Reader) -> None:
+    def __init__(self, state: SinkState, source: Reader, watchdog: Watchdog) -> None:
         self._state = state
         self._source = source
+        self._watchdog = watchdog
 
     def live(self) -> dict[str, str]:
-        """Return what stands still; empty where nothing does. A store that is away is waited for, and that moves."""
-        silent_s = time.monotonic() - self._state.moved_s
-        return {"loop": f"no progress for {silent_s:.0f} s"} if silent_s >= STANDS_S else {}
+        """Return what stands still, from half of the watchdog's bound on; empty where nothing does.
+
+        A store that is away is waited for, and that moves.
+        """
+        stands_s = self._watchdog.stands_s
+        return {"loop": f"no progress for {stands_s:.0f} s"} if stands_s >= self._watchdog.bound_s / 2 else {}
 
     def ready(self) -> dict[str, str]:
         """Return what is missing; empty where nothing is."""

@@ -30,6 +30,7 @@ from sinks.errors import Fenced, RecordRefused, StoreUnavailable
 from sinks.metrics import SinkState
 from sinks.positions import NOWHERE, Finding, judge
 from sinks.records import DeadLetter, Record
+from sinks.watchdog import SIGNS
 
 if TYPE_CHECKING:
     import threading
@@ -145,7 +146,7 @@ class SinkTask:
             Stopped: `stop` was set while the store or Kafka was away.
 
         """
-        self.state.moved_s = time.monotonic()
+        SIGNS.give()
         records = self.source.poll(timeout_s)
         if records:
             fault_point(self._polled)
@@ -290,7 +291,7 @@ class SinkTask:
         while not self._dead_letters.flush():
             if stop.is_set():
                 raise Stopped
-            self.state.moved_s = time.monotonic()
+            SIGNS.give()
             self.source.stay()
             self._look_at_the_backlog(in_hand=True)
 
@@ -329,7 +330,7 @@ class SinkTask:
     def _wait(self, delay_s: float, stop: threading.Event) -> None:
         end = time.monotonic() + delay_s
         while (left_s := end - time.monotonic()) > 0:
-            self.state.moved_s = time.monotonic()
+            SIGNS.give()
             self.source.stay()
             self._look_at_the_backlog(in_hand=True)
             if stop.wait(min(left_s, _STAY_INTERVAL_S)):

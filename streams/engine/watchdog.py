@@ -15,16 +15,15 @@ lock back is beyond it.
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
-import traceback
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from confluent_kafka import KafkaException
 from msgspec import Struct
 
+from process.stacks import main_thread_is, stacks
 from streams.engine.errors import StandsStill
 from streams.engine.options import EXIT_LEFT
 from streams.engine.signs import Signs
@@ -237,14 +236,14 @@ class Watchdog:
     def _end(self, error: StandsStill) -> None:
         """Let the worker leave, whoever holds the log or the way out."""
         does = self._app.engine.does
-        reason = StandsStill(f"{error}{f', {does}' if does else ''}; the main thread is {_main_thread_is()}")
+        reason = StandsStill(f"{error}{f', {does}' if does else ''}; the main thread is {main_thread_is()}")
         last = threading.Thread(target=lambda: self._last_words(reason), name="leave", daemon=True)
         last.start()
         last.join(LAST_WORDS_S + self._bounds.leave)
         os._exit(EXIT_LEFT)
 
     def _last_words(self, reason: StandsStill) -> None:
-        log.error("worker_stands_still", reason=str(reason), threads=_stacks())
+        log.error("worker_stands_still", reason=str(reason), threads=stacks())
         self._app.engine.leave(reason)
 
 
@@ -264,24 +263,3 @@ def missing_of_the_cluster(options: EngineOptions) -> str | None:
 
 def _in_words(kind: str, partition: int | None) -> str:
     return kind.replace("_", " ") if partition is None else f"{kind} of partition {partition}"
-
-
-def _main_thread_is() -> str:
-    """Say where in the code the main thread is."""
-    frame: Any = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001 - there is no other way
-    if frame is None:
-        return "gone"
-    last = traceback.extract_stack(frame)[-1]
-    return f"in {last.name} ({last.filename}:{last.lineno})"
-
-
-def _stacks() -> dict[str, list[str]]:
-    """Return the innermost calls of each thread, by its name."""
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
-    return {
-        names.get(ident, str(ident)): [
-            f"{call.filename}:{call.lineno} {call.name}" for call in traceback.extract_stack(frame)[-6:]
-        ]
-        for ident, frame in sys._current_frames().items()  # noqa: SLF001 - the same
-        if ident != threading.get_ident()
-    }

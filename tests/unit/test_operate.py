@@ -30,6 +30,7 @@ from process.monitoring import Monitoring
 from process.settings import load_settings
 from sinks.metrics import DecisionMetrics, SinkHealth, SinkMetrics, SinkState
 from sinks.milestone_source import MemoryMilestoneSource
+from sinks.watchdog import Watchdog
 from streams.app import create_app
 from streams.engine.health import EngineHealth
 from streams.engine.metrics import EngineMetrics
@@ -61,7 +62,11 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     registries = [web.registry]
     for component, health, collectors in (
         ("stream", EngineHealth(app), [EngineMetrics(app, {}), app.metrics]),
-        ("badges", SinkHealth(state, source), [SinkMetrics(state, source), DecisionMetrics(Counter[Reason]())]),
+        (
+            "badges",
+            SinkHealth(state, source, Watchdog()),
+            [SinkMetrics(state, source), DecisionMetrics(Counter[Reason]())],
+        ),
     ):
         with closing(Monitoring(component, settings, health, collectors)) as monitoring:
             registries.append(monitoring._registry)  # noqa: SLF001 - what it would answer with
