@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from streams.engine.app import EngineApp
     from streams.engine.watchdog import StageView
 
-SILENT_S: Final = 15.0
-"""A watchdog that looks each second has not for so long: it is not well itself."""
+SILENT_S: Final = 90.0
+"""A watchdog that has not looked for so long is not well itself. It looks each second; after a fault of its own, which
+is no reason to end the worker, after a minute."""
 YOUNG_S: Final = 30.0
 """A commit takes milliseconds; one that is tried again while a broker starts, seconds."""
 
