@@ -15,4 +15,4 @@ def command() -> None:
     from commands.sinks import run_until_stopped  # noqa: PLC0415 - `--help` needs neither Kafka nor Postgres
     from sinks.components import badge_consumer  # noqa: PLC0415 - the same
 
-    run_until_stopped(badge_consumer)
+    run_until_stopped("badges", badge_consumer)

@@ -15,4 +15,4 @@ def command() -> None:
     from commands.sinks import run_until_stopped  # noqa: PLC0415 - `--help` needs neither Kafka nor Postgres
     from sinks.components import counts_projection  # noqa: PLC0415 - the same
 
-    run_until_stopped(counts_projection)
+    run_until_stopped("counts", counts_projection)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sinks.sink_task import SinkTask
 
 
-def run_until_stopped(make_task: Callable[[Settings], SinkTask]) -> None:
+def run_until_stopped(component: str, make_task: Callable[[Settings], SinkTask]) -> None:
     """Run a sink until SIGTERM or Ctrl-C; the batch in hand is committed first. A second signal ends it at once."""
     stop = threading.Event()
 
@@ -32,4 +32,14 @@ def run_until_stopped(make_task: Callable[[Settings], SinkTask]) -> None:
     settings = find_settings()
     configure(settings)
     warn_without_kafka(settings)
-    make_task(settings).run(stop)
+    from process.monitoring import start_monitoring  # noqa: PLC0415  `--help` needs none of it
+    from sinks.components import metrics_of  # noqa: PLC0415  the same
+    from sinks.metrics import SinkHealth  # noqa: PLC0415  the same
+    from sinks.watchdog import Watchdog  # noqa: PLC0415  the same
+
+    task = make_task(settings)
+    watchdog = Watchdog()
+    watchdog.start()
+    health = SinkHealth(task.state, task.source, watchdog)
+    start_monitoring(component, settings, health=health, collectors=metrics_of(task))
+    task.run(stop)

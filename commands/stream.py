@@ -18,6 +18,7 @@ import rich_click as click
 import structlog
 
 from process import afresh, logs
+from process.faults import named
 from process.running import find_settings
 
 EXIT_FAILED: Final = 1
@@ -64,8 +65,11 @@ def command() -> None:
     from confluent_kafka import KafkaException  # noqa: PLC0415
 
     from commands.daily import reconcile_due, reconcile_in_process  # noqa: PLC0415
+    from process.monitoring import start_monitoring  # noqa: PLC0415
     from streams.app import create_app  # noqa: PLC0415
     from streams.engine.errors import CannotWork, NotCoPartitioned  # noqa: PLC0415
+    from streams.engine.health import EngineHealth  # noqa: PLC0415
+    from streams.engine.metrics import EngineMetrics  # noqa: PLC0415
 
     # A worker that was not told of a database has nobody to ask.
 
@@ -78,6 +82,9 @@ def command() -> None:
         on_leave=start.leave,
         daily=reconcile_in_process if is_told else None,
         minutely=minutely if is_told else None,
+    )
+    start_monitoring(
+        "stream", settings, health=EngineHealth(app), collectors=[EngineMetrics(app, afresh.restarts()), app.metrics]
     )
     try:
         app.engine.cluster.check_topics()
@@ -114,16 +121,25 @@ class Start:
 
     def leave(self, error: BaseException) -> NoReturn:
         """Start afresh, or end where that is vain or not wanted; may be called from any thread."""
-        from streams.engine.errors import BadSessionTimeout, CannotWork  # noqa: PLC0415
+        from confluent_kafka import KafkaException  # noqa: PLC0415
+
+        from streams.engine.errors import BadSessionTimeout, CannotWork, EngineError  # noqa: PLC0415
         from streams.engine.options import EXIT_LEFT  # noqa: PLC0415
 
         if isinstance(error, CannotWork):
             log.error("worker_ends", reason=with_remedy(error))
             os._exit(EXIT_SETTINGS if isinstance(error, BadSessionTimeout) else EXIT_FAILED)
+        reason = type(error).__name__
         failed = 0 if time.monotonic() - self._began_s > QUIET_S else self._failed
-        log.warning("worker_starts_afresh", reason=str(error) or repr(error), pause_s=afresh.pause_s(failed + 1))
+        is_foreseen = isinstance(error, EngineError | KafkaException) and str(error)
+        log.warning(
+            "worker_starts_afresh",
+            reason=str(error) if is_foreseen else named(error),
+            kind=reason,
+            pause_s=afresh.pause_s(failed + 1),
+        )
         try:
-            self.stopping.start_afresh(failed=failed)
+            self.stopping.start_afresh(failed=failed, reason=reason)
         except OSError as fault:
             log.exception("worker_cannot_start_afresh", reason=str(fault))
         os._exit(EXIT_LEFT)  # was asked to stop, and what was not committed is done by the next worker

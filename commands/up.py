@@ -38,10 +38,12 @@ def command(data_dir: Path | None, kind: parts.Kind, *, as_json: bool) -> None:
             noted(data_dir, installation.environment),
         ):
             if as_json:
-                click.echo(json_line(installation.addresses))
+                click.echo(json_line({**installation.addresses, "monitoring_urls": installation.monitoring_urls}))
             else:
                 for name, address in installation.addresses.items():
                     click.echo(f"{name}: {address}")
+                for name, address in installation.monitoring_urls.items():
+                    click.echo(f"{name}: {address}/metrics, {address}/health/live, {address}/health/ready")
                 beside = "" if data_dir == settings.data_dir else f" with REFERRALS_DATA_DIR={data_dir}"
                 announce(f"ready; Ctrl-C stops. Other commands find it{beside}, in any terminal")
                 announce(f"data and logs are in {data_dir}")

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from models import counted
 from models.changes import Changes
 from models.errors import Unprocessable
 from models.events import Click, CodeIssued, Registration
@@ -88,4 +89,10 @@ class Attribution:
     def set_aside(self, record: Record, fault: Exception) -> Changes:
         """Return what is to be sent of a record that cannot be processed, for a reason that no rule knows."""
         said = Unprocessable(f"processing it failed each time: {type(fault).__name__}: {fault}")
-        return Changes(outgoing=[dead_letter(self.dead_letters, record, said)])
+        return Changes(
+            outgoing=[dead_letter(self.dead_letters, record, said)],
+            counted={
+                (counted.RECORDS, record.topic, counted.Disposition.DEAD_LETTER): 1,
+                (counted.DEAD_LETTERS, type(said).__name__): 1,
+            },
+        )

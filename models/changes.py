@@ -25,3 +25,5 @@ class Changes:
     """Topic -> key -> value: sent to compacted topics, of which only the last value of a key matters."""
     outgoing: list[Outgoing] = field(default_factory=list)
     """Sent each, in order."""
+    counted: dict[tuple[str, ...], int] = field(default_factory=dict)
+    """What is counted when it is committed; the names are in models/counted.py."""

@@ -56,6 +56,9 @@ class Unprocessable(BadInput):
     """The program fails at this record, each time and at no other: the fault may be the program's."""
 
 
+STREAM_FAULTS: Final = (BadEvent, BadCode, OtherOrganisation, CodeTaken, WaitingFull, WaitedTooLong, Unprocessable)
+"""For which the stream app makes dead letters."""
+
 _VALUE: Final = re.compile(r" (?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")")
 
 

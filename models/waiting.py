@@ -65,6 +65,8 @@ class WaitingRoom:
         self.changed: dict[bytes, bytes | None] = {}
         self.bytes_changed = 0
         """What `changed` holds, about; what was written again is counted again."""
+        self.oldest_ms: int | None = None
+        """When the oldest record came of those that `expire` has looked at and left."""
 
     def add(self, code: str, record: Record, *, now_ms: int) -> None:
         """Keep the record until its code is issued.
@@ -117,6 +119,7 @@ class WaitingRoom:
             while queue is not None and left and first < queue.next:
                 record = self._peek(code, first)
                 if now_ms - record.arrived_ms <= age_ms:
+                    self.oldest_ms = min(record.arrived_ms, self.oldest_ms or record.arrived_ms)
                     break
                 self._remove(code, first)
                 first += 1
@@ -152,6 +155,12 @@ class WaitingRoom:
     def _total(self) -> Total:
         row = self._get(_TOTAL)
         return Total(0, 0) if row is None else _decode_total(row)
+
+
+def waiting_records(rows: Mapping[bytes, bytes]) -> int:
+    """Return how many records wait, by the rows of a partition's table."""
+    row = rows.get(_TOTAL)
+    return 0 if row is None else _decode_total(row).records
 
 
 def _record_key(code: str, number: int) -> bytes:

@@ -14,6 +14,7 @@ from models.changes import MEMBERS, MENTORS, MOVES, WAITING, Changes
 from models.click_columns import ClickColumns
 from models.codes import normalise_code
 from models.columns import Kind, decode_batch
+from models.counted import DEAD_LETTERS, MILESTONES, RECORDS, Counted, Disposition
 from models.encoding import MentorRows
 from models.errors import BadInput, CodeTaken, OtherOrganisation
 from models.events import Click, CodeIssued, MentorCounts, Registration, decode_event
@@ -33,10 +34,11 @@ from models.milestones import milestone_reached, milestone_record
 from models.moves import Arrivals, origin_of
 from models.outgoing import MOVED_FROM, dead_letter, moved
 from models.partitioning import partition_of
+from models.traces import TRACEPARENT, traceparent_of
 from models.waiting import WaitingRoom
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from models.attribution import Attribution
     from models.outgoing import Outgoing
@@ -66,10 +68,16 @@ class Work:
         self._outgoing: list[Outgoing] = []
         self._encoded: MentorRows | None = None
         """None: it has not begun to end."""
+        self._counted = Counted()
+        self._others = 0
+        """Records of the batch that are not simply counted."""
+        self.oldest_waiting_ms: int | None = None
+        """When the oldest waiting record came, as `expire` found; None: none waits, or it was not asked."""
 
     def fold(self, batch: Batch, *, now_ms: int) -> None:
         """Take a batch of the partition: consecutive records of one of the source topics, at this time."""
         self._now_ms = now_ms
+        self._others = 0
         kind = self._fold.kinds[batch.topic]
         if kind is Click:
             self._take_clicks(batch)
@@ -78,6 +86,8 @@ class Work:
         else:
             for index in range(len(batch)):
                 self.take(batch.record(index))
+        if len(batch) > self._others:
+            self._counted.add(RECORDS, batch.topic, Disposition.COUNTED, number=len(batch) - self._others)
 
     @property
     def is_urgent(self) -> bool:
@@ -149,7 +159,22 @@ class Work:
             ):
                 self.take(batch.record(index))
             else:
-                self._count_registration(mentor, registration)
+                sent = len(self._outgoing)
+                if not self._count_registration(mentor, registration):
+                    self._note(batch.topic, Disposition.UNCHANGED)
+                if len(self._outgoing) > sent:  # seldom, and then the record is made whole
+                    self._trace(sent, batch.record(index).headers)
+
+    def _trace(self, since: int, headers: Sequence[tuple[str, bytes | None]]) -> None:
+        """Let what was sent since then belong to the trace of the record that caused it."""
+        if (traceparent := traceparent_of(headers)) is not None:
+            for record in self._outgoing[since:]:
+                record.headers.append((TRACEPARENT, traceparent))
+
+    def _note(self, topic: str, disposition: Disposition) -> None:
+        """Count a record of the batch that is not simply counted."""
+        self._others += 1
+        self._counted.add(RECORDS, topic, disposition)
 
     # -- the slow gear: one record, every rule ---------------------------------------------------------------
 
@@ -162,18 +187,24 @@ class Work:
             code = normalise_code(event.referral_code)
             if partition_of(code.encode(), self._fold.partitions) != self._partition:
                 self._outgoing.append(moved(record, code))
+                self._note(record.topic, Disposition.MOVED)
             elif (origin := origin_of(record)) is not None and not self._arrivals.is_new(origin):
-                pass  # it was moved here before
+                self._note(record.topic, Disposition.MOVED_BEFORE)
             elif isinstance(event, CodeIssued):
                 self._issue(code, event)
                 stands = code
             elif (mentor := self._open(code)) is None:
                 self._waiting.add(code, record, now_ms=self._now_ms)
+                self._note(record.topic, Disposition.WAITING)
             else:
                 _check_organisation(event, mentor)
-                self._count(mentor, event)
+                sent = len(self._outgoing)
+                if not self._count(mentor, event):
+                    self._note(record.topic, Disposition.UNCHANGED)
+                self._trace(sent, record.headers)
         except BadInput as fault:
             self._reject(record, fault)
+            self._note(record.topic, Disposition.DEAD_LETTER)
         if kind is CodeIssued:
             self._hold(record, stands)
 
@@ -210,7 +241,9 @@ class Work:
             if isinstance(waited, CodeIssued) or _names_another(waited, mentor):
                 left_out.append(record)
             else:
+                sent = len(self._outgoing)
                 self._count(mentor, waited)
+                self._trace(sent, record.headers)
         if left_out:
             fault = OtherOrganisation(
                 f"{len(left_out)} of the records that waited for code {code} named another organisation than its "
@@ -223,6 +256,7 @@ class Work:
         age_ms = self._fold.rules.waiting_age_ms
         for record, fault in self._waiting.expire(now_ms=now_ms, age_ms=age_ms, records_max=EXPIRED_AT_ONCE):
             self._reject(record, fault)
+        self.oldest_waiting_ms = self._waiting.oldest_ms
 
     # -- counting ---------------------------------------------------------------------------------------------
 
@@ -235,16 +269,18 @@ class Work:
                 mentor = self._mentors[code] = decode_mentor(row)
         return mentor
 
-    def _count(self, mentor: MentorCounts, event: Click | Registration) -> None:
+    def _count(self, mentor: MentorCounts, event: Click | Registration) -> bool:
+        """Count an event; False where it says nothing new."""
         if isinstance(event, Registration):
-            self._count_registration(mentor, event)
-            return
+            return self._count_registration(mentor, event)
         metadata = event.device_metadata
         place = place_of_channel(mentor, None if metadata is None else metadata.share_channel)
         mentor.by_channel[place].clicks += 1
         saw_event(mentor, event.occurred_at)
+        return True
 
-    def _count_registration(self, mentor: MentorCounts, event: Registration) -> None:
+    def _count_registration(self, mentor: MentorCounts, event: Registration) -> bool:
+        """Count a registration; False where the pair's state is what it was."""
         key = pair_key(mentor.referral_code, event.new_member_id)
         row = self._members.get(key) or self._member_rows.get(key)
         if row is None:
@@ -257,19 +293,22 @@ class Work:
         state, decided_us = next_state(pair, event.status, event.occurred_at)
         saw_event(mentor, event.occurred_at)
         if row is not None and (state, decided_us) == (pair.state, pair.decided_us):
-            return
+            return False
         self._members[key] = pack_pair(Pair(state, decided_us, pair.channel))
         confirmed_before = mentor.confirmed_attributions
         if move_pair(mentor, pair.channel, before, state) > confirmed_before:
             self._reach(mentor, event)
+        return True
 
     def _reach(self, mentor: MentorCounts, event: Registration) -> None:
         for threshold in newly_reached(mentor, self._fold.thresholds):
             reached = milestone_reached(mentor, threshold, event)
             self._outgoing.append(milestone_record(self._fold.milestones, mentor_key(mentor), reached))
+            self._counted.add(MILESTONES, str(threshold))
 
     def _reject(self, record: Record, fault: BadInput, *, records: int = 1) -> None:
         self._outgoing.append(dead_letter(self._fold.dead_letters, record, fault, records=records))
+        self._counted.add(DEAD_LETTERS, type(fault).__name__)
 
     # -- the end ----------------------------------------------------------------------------------------------
 
@@ -290,7 +329,7 @@ class Work:
         encoded = self._ending()
         for _ in encoded.left:
             pass
-        changes = Changes(outgoing=self._outgoing)
+        changes = Changes(outgoing=self._outgoing, counted=self._counted.by_name)
         if encoded.rows:
             changes.rows[MENTORS] = encoded.rows
         if encoded.counts:

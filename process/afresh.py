@@ -27,6 +27,8 @@ STOPS: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 STARTS_VARIABLE: Final = "REFERRALS_STARTS"
 """Counts the starts in short succession, from one to the next."""
+RESTARTS_VARIABLE: Final = "REFERRALS_RESTARTS"
+"""Counts all starts afresh since the first, by reason: Fenced=3,StandsStill=1."""
 GIVEN_VARIABLE: Final = "REFERRALS_GIVEN_DESCRIPTORS"
 """The descriptors that the first start was given, separated by commas."""
 
@@ -67,16 +69,19 @@ class Stopping:
 
         threading.Thread(target=take, name="signals", daemon=True).start()
 
-    def start_afresh(self, *, failed: int) -> None:
+    def start_afresh(self, *, failed: int, reason: str) -> None:
         """Replace this process by a new start of itself, `failed` starts after the first; returns if asked to stop.
 
-        May be called from any thread. Raises OSError where the system refuses.
+        The reason is a word, to be counted. May be called from any thread. Raises OSError where the system refuses.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         with self._lock:  # what is not taken by now is the new start's
             if self._by is not None:
                 return
             os.environ[STARTS_VARIABLE] = str(failed + 1)
+            counts = restarts()
+            counts[reason] = counts.get(reason, 0) + 1
+            os.environ[RESTARTS_VARIABLE] = ",".join(f"{name}={count}" for name, count in counts.items())
             for number in _descriptors() - _given():
                 _close_on_exec(number)
             os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
@@ -94,6 +99,12 @@ def begin() -> int:
             os.close(number)
         time.sleep(pause_s(failed))
     return failed
+
+
+def restarts() -> dict[str, int]:
+    """Return how often this process has started afresh since its first start, by reason."""
+    pairs = (each.partition("=") for each in os.environ.get(RESTARTS_VARIABLE, "").split(","))
+    return {reason: int(count) for reason, _, count in pairs if count.isdecimal()}
 
 
 def pause_s(failed: int) -> float:

@@ -6,15 +6,18 @@ out in the same form.
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import time
+from typing import TextIO
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import Processor
+from structlog.typing import EventDict, ExcInfo, Processor
 
 from process.lines import json_line
+from process.secrets import Scrubber, without_ids
 from process.settings import Settings
 
 _SHARED: tuple[Processor, ...] = (
@@ -56,6 +59,20 @@ class LibraryNoise(logging.Filter):
         return True
 
 
+def _without_ids_of_errors(_logger: object, _method: str, line: EventDict) -> EventDict:
+    """Take ids out of the texts of errors, in a line of JSON: they may be members'."""
+    for error in line.get("exception", ()):
+        error["exc_value"] = without_ids(error["exc_value"])
+    return line
+
+
+def _plain_traceback(into: TextIO, error: ExcInfo) -> None:
+    """Write an error as Python does, without ids: rich's way shows local variables as well."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, error)
+    into.write(without_ids(text.getvalue()))
+
+
 def writes_json(settings: Settings) -> bool:
     """Tell whether lines are JSON."""
     return settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
@@ -64,17 +81,19 @@ def writes_json(settings: Settings) -> bool:
 def configure(settings: Settings) -> None:
     """Set up structlog and `logging` alike, once for each process, by the composition root that runs it."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    scrub = Scrubber(settings)
     rendering: list[Processor]
     if writes_json(settings):
         # Without the values of local variables: they hold records, and records name members.
         traces = ExceptionDictTransformer(show_locals=False)
         rendering = [
             structlog.processors.ExceptionRenderer(traces),
-            structlog.processors.JSONRenderer(lambda line, **_: json_line(line)),
+            _without_ids_of_errors,
+            structlog.processors.JSONRenderer(lambda line, **_: scrub(json_line(line))),
         ]
     else:
-        plain = structlog.dev.plain_traceback  # rich's shows local variables as well
-        rendering = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+        console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_plain_traceback)
+        rendering = [console, lambda _logger, _method, line: scrub(str(line))]
 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 ENVIRONMENT_PREFIX = "REFERRALS_"
 OTHER_VARIABLES = frozenset(
-    f"REFERRALS_{name}" for name in ("FAULT_POINT", "STARTS", "GIVEN_DESCRIPTORS", "REQUIRE_BROWSER", "TEST_PARTS")
+    f"REFERRALS_{name}"
+    for name in ("FAULT_POINT", "STARTS", "RESTARTS", "GIVEN_DESCRIPTORS", "REQUIRE_BROWSER", "TEST_PARTS")
 )
 """What begins as settings do and is none: for tests, and what a worker hands to its next start."""
 DAY_S = 24 * 60 * 60
@@ -35,6 +36,7 @@ FORMER_APP_ID = "referral-streams"
 _CHANNEL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _CHANNELS_MAX = 15  # a mentor has 16 with a name of their own (rule 6), and `unknown` is one of them
 
+_PORT_MAX = 65_535
 _TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]*")  # what Kafka allows in a topic's name
 _PATH = re.compile(r"/(?![/\\])[!-~]*")  # of this server; two slashes, or a slash and a backslash, begin a host
 _ROOT = Path(__file__).resolve().parents[1]
@@ -136,6 +138,16 @@ class Settings(BaseSettings):
         ge=4096,
         description="The most bytes of clicks that wait there; what comes after is not counted.",
     )
+    monitoring_host: str = Field(
+        "127.0.0.1",
+        description="Where stream, badges and counts answer /metrics, /health/live and /health/ready; anybody who "
+        "reaches it may ask.",
+    )
+    monitoring_port: int | Literal["off"] | None = Field(
+        None,
+        description="Its port; 0: any that is free, as the log says; off: none. Default: 9464 for stream, 9465 for "
+        "badges, 9466 for counts, or any that is free where somebody has it. `web` answers at its own port.",
+    )
     reconcile_at: str = Field(
         "0 3 * * *",
         description="When the leader reconciles, as crontab says, in UTC: */10 * * * * every ten minutes; off: never. "
@@ -177,6 +189,17 @@ class Settings(BaseSettings):
             message = f"{value!r} may hold only letters, digits, '.', '_' and '-'"
             raise ValueError(message)
         return value
+
+    @field_validator("monitoring_port", mode="before")
+    @classmethod
+    def _check_port(cls, value: Any) -> Any:  # noqa: ANN401  the same
+        if value is None or value == "off":
+            return value
+        text = str(value).strip()
+        if not text.isdecimal() or int(text) > _PORT_MAX:
+            message = f"{text[:20]!r} is no port: give 1 to {_PORT_MAX}, 0 for any that is free, or off"
+            raise ValueError(message)
+        return int(text)
 
     @field_validator("reconcile_at")
     @classmethod

@@ -18,6 +18,7 @@ import time
 import uuid
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -34,14 +35,16 @@ from models.badges import (
 from models.errors import BadInput
 from models.events import MilestoneReached
 from models.identifiers import milestone_id
+from models.traces import trace_id_of
+from sinks.badge_repository import key_of
 from sinks.errors import StoreUnavailable
 from sinks.positions import NOWHERE
 from sinks.records import DeadLetter, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from sinks.badge_repository import BadgeRepository
+    from sinks.badge_repository import Award, BadgeRepository, MilestoneKey
     from sinks.positions import Place, Positions, Start
 
 CLAIM_MAX: Final = 5_000
@@ -65,6 +68,8 @@ class BadgeAwarder:
         self._thresholds = thresholds
         self._claim_now = True
         self._next_claim = 0.0
+        self.decided: Counter[Reason] = Counter()
+        """How often each decision was taken, since the process began."""
 
     @property
     def positions(self) -> Positions:
@@ -112,6 +117,7 @@ class BadgeAwarder:
 
         """
         milestones: list[MilestoneReached] = []
+        read: dict[MilestoneKey, Record] = {}
         letters: list[DeadLetter] = []
         is_debugging = logging.getLogger(LOG).isEnabledFor(logging.DEBUG)  # structlog takes 8 us to find out
         for record in records:
@@ -121,6 +127,7 @@ class BadgeAwarder:
                 letters.append(DeadLetter(record, fault))
                 continue
             milestones.append(milestone)
+            read.setdefault(key_of(milestone), record)
             if is_debugging:
                 log.debug(
                     "badges.milestone_read",
@@ -134,10 +141,11 @@ class BadgeAwarder:
             with self._repository.transaction() as work:
                 new = work.record(milestones) if milestones else []
                 decisions = decide_all(new, work.facts(new)) if new else []
-                awarded = work.save(decisions) if decisions else 0
+                awarded = work.save(decisions) if decisions else ()
                 work.move(dict.fromkeys(reached) if letters else reached)
+            self._tell(decisions, awarded, read)
             if decisions:
-                log.debug("badges.batch_decided", read=len(milestones), new=len(new), awarded=awarded)
+                log.debug("badges.batch_decided", read=len(milestones), new=len(new), awarded=len(awarded))
             self._look_again_if_waiting(decisions)
         return letters
 
@@ -159,12 +167,13 @@ class BadgeAwarder:
             with self._repository.transaction() as work:
                 claimed = work.claim(CLAIM_MAX)
                 decisions = decide_all(claimed, work.facts(claimed)) if claimed else []
-                awarded = work.save(decisions) if decisions else 0
+                awarded = work.save(decisions) if decisions else ()
         except StoreUnavailable:
             self._claim_now = True
             raise
         if claimed:
-            log.info("badges.decided_again", milestones=len(claimed), awarded=awarded)
+            self._tell(decisions, awarded, {})
+            log.info("badges.decided_again", milestones=len(claimed), awarded=len(awarded))
             self._claim_now = True  # there may be more
 
     def probe(self) -> None:
@@ -189,6 +198,40 @@ class BadgeAwarder:
     def close(self) -> None:
         """Close the repository's connections."""
         self._repository.close()
+
+    def _tell(
+        self, decisions: Sequence[Decision], awarded: Collection[Award], read: Mapping[MilestoneKey, Record]
+    ) -> None:
+        """Count decisions that are committed; say each milestone, with where it stands if it was just read, and award.
+
+        A milestone is named by its id: whose it is, `referrals explain` says to who may know.
+        """
+        is_said = logging.getLogger(LOG).isEnabledFor(logging.INFO)
+        for key, of_milestone in groupby(decisions, key=lambda decision: key_of(decision.milestone)):
+            reasons: Counter[str] = Counter()
+            badges = []
+            for decision in of_milestone:
+                reason = decision.reason
+                if reason is Reason.AWARDED and (*key[:2], decision.badge_id) not in awarded:
+                    reason = Reason.ALREADY_HELD  # by another instance, meanwhile
+                if reason is Reason.AWARDED:
+                    badges.append(decision.badge_id)
+                self.decided[reason] += 1
+                reasons[reason.value] += 1
+            if not is_said:
+                continue
+            record = read.get(key)
+            trace_id = None if record is None else trace_id_of(record.headers)
+            said = {
+                "event_type": decision.milestone.event_type,
+                "milestone_threshold": decision.milestone.milestone_threshold,
+                "milestone_id": decision.milestone.milestone_id,
+                **({"topic": record.topic, "partition": record.partition, "offset": record.offset} if record else {}),
+                **({} if trace_id is None else {"trace_id": trace_id}),
+            }
+            log.info("badges.milestone_handled", **said, decisions=dict(reasons))
+            for badge_id in badges:
+                log.info("badges.awarded", **said, badge_id=badge_id)
 
     def _look_again_if_waiting(self, decisions: Sequence[Decision]) -> None:
         """Let `tend` look at once: a mentor may have been committed after our look at him and before our commit."""

@@ -16,7 +16,7 @@ from sinks.positions import Position
 from sinks.store import Store, Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from sinks.positions import Place, Positions, Start
 
@@ -41,8 +41,8 @@ class BadgeTransaction(Transaction, Protocol):
     def facts(self, milestones: Sequence[MilestoneReached]) -> Facts:
         """Return what the decisions about these milestones rest on."""
 
-    def save(self, decisions: Sequence[Decision]) -> int:
-        """Keep the decisions, insert the awards among them that there are not yet, and return how many these were."""
+    def save(self, decisions: Sequence[Decision]) -> Collection[Award]:
+        """Keep the decisions, insert the awards among them that there are not yet, and return these."""
 
     def add_mentor(self, org_id: str, mentor_id: str) -> None:
         """Make a mentor known; only in a trial, it is not the badge consumer that knows mentors."""
@@ -204,9 +204,9 @@ class MemoryBadgeTransaction:
             held={award for award in self.state.awards if award[1] in mentors},
         )
 
-    def save(self, decisions: Sequence[Decision]) -> int:
-        """Keep decisions and awards; return how many awards are new."""
-        awarded = 0
+    def save(self, decisions: Sequence[Decision]) -> Collection[Award]:
+        """Keep decisions and awards; return those awards that are new."""
+        awarded = set()
         for decision in decisions:
             milestone, badge_id, reason = decision.milestone, decision.badge_id, decision.reason
             key = key_of(milestone)
@@ -221,7 +221,7 @@ class MemoryBadgeTransaction:
                     reason = Reason.ALREADY_HELD
                 else:
                     self.state.awards[award] = milestone
-                    awarded += 1
+                    awarded.add(award)
             if self.state.decisions.get((key, badge_id)) not in _FINAL:
                 self.state.decisions[key, badge_id] = reason
         return awarded

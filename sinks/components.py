@@ -9,11 +9,14 @@ from sinks.badge_awarder import BadgeAwarder
 from sinks.counts_projection import CountsProjection
 from sinks.dead_letters import DeadLetterTopic
 from sinks.kafka_source import KafkaSource
+from sinks.metrics import DecisionMetrics, SinkMetrics
 from sinks.postgres_badges import PostgresBadgeRepository
 from sinks.postgres_counts import PostgresCountsRepository
 from sinks.sink_task import Sink, SinkTask
 
 if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
+
     from models.topics import Topic
     from process.settings import Settings
 
@@ -35,6 +38,14 @@ def counts_projection(settings: Settings) -> SinkTask:
         repository, codes_topic=CODES.full_name(settings.topic_prefix), partitions=settings.partitions
     )
     return _task(settings, sink, CODES, MENTOR_COUNTS)
+
+
+def metrics_of(task: SinkTask) -> list[Collector]:
+    """Return what a component shows of its work."""
+    metrics: list[Collector] = [SinkMetrics(task.state, task.source)]
+    if isinstance(task.sink, BadgeAwarder):
+        metrics.append(DecisionMetrics(task.sink.decided))
+    return metrics
 
 
 def _group(settings: Settings, name: str) -> str:

@@ -107,6 +107,18 @@ class KafkaSource:
         self._unreachable_since: float | None = None
         self._next_back_check = 0.0
         self._told: set[int] = set()
+        self.rebalances = 0
+        """How often the group has given partitions, or none."""
+
+    @property
+    def waits_for(self) -> str | None:
+        """What keeps it from reading; None where nothing does. May be asked from another thread."""
+        since_s = self._unreachable_since
+        if since_s is not None:
+            return f"does not answer for {time.monotonic() - since_s:.0f} s"
+        if not self.rebalances:
+            return "the group has given no partitions yet"
+        return f"{len(self._awaiting)} partitions are to be claimed" if self._awaiting else None
 
     @property
     def assigned(self) -> list[Place]:
@@ -187,6 +199,17 @@ class KafkaSource:
     def reached(self) -> Mapping[Place, int]:
         """Return how far partitions were read, where that is further than the last commit or `begin`."""
         return {place: offset for place, offset in self._next.items() if offset > self._kept.get(place, -1)}
+
+    def behind(self, *, in_hand: bool) -> Mapping[Place, tuple[int, int]]:
+        """Return how far partitions are dealt with, and where they end as far as librdkafka has heard."""
+        found = {}
+        for place in self._begun:
+            done = self._kept.get(place, 0)
+            if not in_hand:
+                done = max(done, self._next.get(place, 0))
+            _, end = self._joined().get_watermark_offsets(TopicPartition(*place), cached=True)
+            found[place] = (done, max(end, 0))
+        return found
 
     def give_back(self, places: Collection[Place]) -> None:
         """Forget what was read of partitions; while they are ours they await a new `begin`."""
@@ -295,6 +318,7 @@ class KafkaSource:
             log.warning(event, group=self._group_id, topics=self._topics, error=error.str(), **more)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self.rebalances += 1
         if not self._keeps_positions:
             self._awaiting |= {(p.topic, p.partition) for p in partitions}
             consumer.incremental_assign([])  # else librdkafka would read them from the group's offsets

@@ -60,6 +60,21 @@ class MilestoneSource(Protocol):
     def give_back(self, places: Collection[Place]) -> None:
         """Forget what was read of partitions since the last commit; while they are ours they await a new `begin`."""
 
+    def behind(self, *, in_hand: bool) -> Mapping[Place, tuple[int, int]]:
+        """Return of the partitions that are read how far they are dealt with, and where they end.
+
+        Without asking anybody: where they end is what was heard last. `in_hand` says whether what was polled last is
+        still being dealt with.
+        """
+
+    @property
+    def rebalances(self) -> int:
+        """How often it was given partitions, or none."""
+
+    @property
+    def waits_for(self) -> str | None:
+        """What keeps it from reading; None where nothing does."""
+
     def stay(self) -> None:
         """Keep the subscription without reading on; to be called every second or so while records wait."""
 
@@ -144,6 +159,21 @@ class MemoryMilestoneSource:
     def give_back(self, places: Collection[Place]) -> None:  # noqa: ARG002 - there is one partition
         """Begin again at the last commit."""
         self._position = self._committed
+
+    def behind(self, *, in_hand: bool) -> Mapping[Place, tuple[int, int]]:
+        """Return how far it is dealt with, and its end."""
+        done = self._committed if in_hand else max(self._committed, self._position or 0)
+        return {(self.TOPIC, 0): (done, len(self._log))}
+
+    @property
+    def rebalances(self) -> int:
+        """It is nobody else's."""
+        return 0
+
+    @property
+    def waits_for(self) -> str | None:
+        """Return nothing: it is there."""
+        return None
 
     def stay(self) -> None:
         """Do nothing: nobody else can take this partition over."""

@@ -22,6 +22,7 @@ import psycopg
 from process.postgres import session
 from sinks.errors import StoreUnavailable
 from sinks.schema import beyond, missing_from
+from sinks.watchdog import SIGNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -193,6 +194,7 @@ class Database:
 def query(connection: Connection, name: str, values: Mapping[str, Any] | None = None) -> Rows:
     """Run a statement of queries.sql by its name and return its rows."""
     cursor = connection.execute(_queries()[name], values)
+    SIGNS.give()
     return cursor.fetchall() if cursor.description else []
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 from models.badges import AWAITING_MENTOR, BadgeDefinition, Decision, Facts
 from models.events import MilestoneReached, in_utc
 from process.fault_points import fault_point
-from sinks.badge_repository import BadgeTransaction, MilestoneKey, key_of
+from sinks.badge_repository import Award, BadgeTransaction, MilestoneKey, key_of
 from sinks.postgres import Connection, Database, column, query
 from sinks.postgres_positions import PostgresPositions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from sinks.positions import Place
 
@@ -130,9 +130,9 @@ class _PostgresTransaction:
         }
         return Facts(organisations=organisations, definitions=_definitions(self._connection), held=held)
 
-    def save(self, decisions: Sequence[Decision]) -> int:
+    def save(self, decisions: Sequence[Decision]) -> Collection[Award]:
         milestones = [decision.milestone for decision in decisions]
-        ((awarded,),) = query(
+        rows = query(
             self._connection,
             "save_decisions",
             {
@@ -144,7 +144,7 @@ class _PostgresTransaction:
             },
         )
         self._set_states(decisions)
-        return int(awarded)
+        return {(org_id, mentor_id, badge_id) for org_id, mentor_id, badge_id in rows}
 
     def add_mentor(self, org_id: str, mentor_id: str) -> None:
         query(self._connection, "add_mentor", {"org_id": org_id, "mentor_id": mentor_id})

@@ -104,7 +104,7 @@ decided AS (
         badge_decisions.reason NOT IN ('awarded', 'already_held')
         AND badge_decisions.reason <> excluded.reason
 )
-SELECT count(*) FROM awarded;
+SELECT org_id::text, mentor_id::text, badge_id::text FROM awarded;
 
 -- name: issued_codes --
 -- What is known of the codes and of the mentors of a batch.

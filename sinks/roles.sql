@@ -39,8 +39,8 @@ BEGIN
         ) ON reconciliation_runs TO referrals_app;
         GRANT SELECT ON organisation_secrets, codes_outbox, milestone_thresholds TO referrals_app;
         GRANT INSERT ON mentors, referral_codes, codes_outbox TO referrals_app;
-        GRANT EXECUTE ON FUNCTION take_from_outbox(integer), landing_of_code(text), codes_that_begin_with(text)
-            TO referrals_app;
+        GRANT EXECUTE ON FUNCTION take_from_outbox(integer), landing_of_code(text), codes_that_begin_with(text),
+            outbox_figures(), reconciliation_figures() TO referrals_app;
     END IF;
 
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_sinks') THEN

@@ -25,9 +25,12 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 import structlog
 
 from process.fault_points import fault_point
+from process.faults import named, where
 from sinks.errors import Fenced, RecordRefused, StoreUnavailable
+from sinks.metrics import SinkState
 from sinks.positions import NOWHERE, Finding, judge
 from sinks.records import DeadLetter, Record
+from sinks.watchdog import SIGNS
 
 if TYPE_CHECKING:
     import threading
@@ -52,6 +55,9 @@ no record, a transaction's marker for example."""
 
 BEGIN_INTERVAL_S: Final = 1.0
 """While Kafka does not say how partitions are, it is asked again after this."""
+
+BACKLOG_INTERVAL_S: Final = 1.0
+"""So often it is noted how far the partitions are read, and where they end."""
 
 _STAY_INTERVAL_S: Final = 0.5
 """While waiting, the source is told this often that we live; its group gives us minutes."""
@@ -107,28 +113,30 @@ class SinkTask:
     """A source, a sink, and the dead letters of the two."""
 
     def __init__(self, *, source: MilestoneSource, sink: Sink, dead_letters: DeadLetters) -> None:
-        self._source = source
-        self._sink = sink
+        self.source = source
+        self.sink = sink
+        self.state = SinkState()
         self._dead_letters = dead_letters
         self._log = structlog.stdlib.get_logger("sinks.sink_task").bind(sink=sink.name)
         self._polled = f"{sink.name}.polled"
         self._committed = f"{sink.name}.committed"
         self._next_look = 0.0
         self._next_begin = 0.0
+        self._next_backlog = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Subscribe and work until `stop` is set, then commit and close; may be called again."""
-        self._source.subscribe()
+        self.source.subscribe()
         self._log.info("sink.started")
         try:
-            self._patiently(self._sink.open, stop)
+            self._patiently(self.sink.open, stop)
             while not stop.is_set():
                 self.step(stop)
         except Stopped:
             pass
         finally:
-            self._source.close()
-            self._sink.close()
+            self.source.close()
+            self.sink.close()
         self._log.info("sink.stopped")
 
     def step(self, stop: threading.Event, *, timeout_s: float = POLL_TIMEOUT_S) -> int:
@@ -138,25 +146,31 @@ class SinkTask:
             Stopped: `stop` was set while the store or Kafka was away.
 
         """
-        records = self._source.poll(timeout_s)
+        SIGNS.give()
+        records = self.source.poll(timeout_s)
         if records:
             fault_point(self._polled)
         try:
             self._keep(records, stop)
-            if time.monotonic() >= self._next_begin and self._source.awaiting():
+            if time.monotonic() >= self._next_begin and self.source.awaiting():
                 self._patiently(self._begin, stop)
             self._patiently(self._tend, stop)
+            self.state.done_s = time.monotonic()
+            self._look_at_the_backlog(in_hand=False)
         except Fenced as fenced:
+            self.state.fenced += 1
             # What is in hand of other partitions was not kept either; all of it is read again from where the store is.
             self._log.warning("sink.fenced", reason=str(fenced))
-            self._source.give_back(fenced.places | self._source.reached().keys())
+            self.source.give_back(fenced.places | self.source.reached().keys())
         return len(records)
 
     def _keep(self, records: Sequence[Record], stop: threading.Event) -> None:
         """Put records, and let positions and offsets follow; look at all positions now and then."""
-        reached = self._source.reached()
+        reached = self.source.reached()
         if records:
+            began_s = time.monotonic()
             letters = self._patiently(lambda: self._put(records, reached), stop)
+            self.state.put(len(records), letters, time.monotonic() - began_s)
             fault_point(self._committed)
             good = records
             while letters:
@@ -165,26 +179,26 @@ class SinkTask:
                 bad = {id(letter.record) for letter in letters}
                 good = [record for record in good if id(record) not in bad]
                 letters = self._patiently(partial(self._put, good, reached), stop)
-            self._source.commit(records)
+            self.source.commit(records)
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + LOOK_INTERVAL_S
-            held = {**dict.fromkeys(self._source.held()), **self._source.reached()}
+            held = {**dict.fromkeys(self.source.held()), **self.source.reached()}
             if held:
-                self._patiently(lambda: self._sink.positions.move(held), stop)
-                self._source.commit([])
+                self._patiently(lambda: self.sink.positions.move(held), stop)
+                self.source.commit([])
 
     def _begin(self) -> None:
         """Claim the partitions that have come, and read them from where the store says."""
-        places = self._source.awaiting()
-        positions = self._sink.positions.claim(places)
-        logs = self._source.look(places)  # after the claim: nobody moves the positions any more
-        is_used = len(positions) == len(places) or self._sink.positions.is_used()
+        places = self.source.awaiting()
+        positions = self.sink.positions.claim(places)
+        logs = self.source.look(places)  # after the claim: nobody moves the positions any more
+        is_used = len(positions) == len(places) or self.sink.positions.is_used()
         if len(logs) < len(places):
             self._next_begin = time.monotonic() + BEGIN_INTERVAL_S
         starts = {place: judge(positions.get(place), log, is_used=is_used) for place, log in logs.items()}
         if starts:
-            self._sink.begin(starts)
-            self._source.begin(starts)
+            self.sink.begin(starts)
+            self.source.begin(starts)
         for place, start in sorted(starts.items()):
             self._say(place, start, positions.get(place))
 
@@ -206,7 +220,7 @@ class SinkTask:
 
     def _put(self, records: Sequence[Record], reached: Mapping[Place, int]) -> list[DeadLetter]:
         try:
-            return self._sink.put(records, reached)
+            return self.sink.put(records, reached)
         except (StoreUnavailable, Fenced):
             raise
         except Exception as error:  # whatever a record causes must not end the others
@@ -221,36 +235,39 @@ class SinkTask:
                 first_partition=first.partition,
                 first_offset=first.offset,
                 last_offset=last.offset,
-                error=_name(error),
+                reason=named(error),
+                where=where(error),
             )
             letters = [letter for record in records for letter in self._put_alone(record)]
             if not letters:
-                self._sink.positions.move(reached)
+                self.sink.positions.move(reached)
             return letters
 
     def _put_alone(self, record: Record) -> list[DeadLetter]:
         try:
-            return self._sink.put([record])
+            return self.sink.put([record])
         except (StoreUnavailable, Fenced):
             raise
         except Exception as error:  # noqa: BLE001 - the same
             self._acquit_store(error)
-            self._log.exception(
+            self._log.error(
                 "sink.record_failed",
                 topic=record.topic,
                 partition=record.partition,
                 offset=record.offset,
+                reason=named(error),
+                where=where(error),
             )
             return [DeadLetter(record, RecordRefused(_name(error)))]
 
     def _tend(self) -> None:
         try:
-            self._sink.tend()
+            self.sink.tend()
         except (StoreUnavailable, Fenced):
             raise
         except Exception as error:  # noqa: BLE001 - what waits is looked at again, and must not end what comes
             self._acquit_store(error)
-            self._log.exception("sink.tend_failed")
+            self._log.error("sink.tend_failed", reason=named(error), where=where(error))
 
     def _acquit_store(self, error: Exception) -> None:
         """See that what failed is not the store's fault.
@@ -260,13 +277,13 @@ class SinkTask:
 
         """
         try:
-            self._sink.probe()
+            self.sink.probe()
         except StoreUnavailable as fault:
-            raise StoreUnavailable(f"{_name(error)}; {fault}", blocked_by=fault.blocked_by) from error
+            raise StoreUnavailable(f"{_headline(error)}; {fault}", blocked_by=fault.blocked_by) from error
         except Exception as fault:  # noqa: BLE001 - whatever it is, no record has caused it
             raise StoreUnavailable(
-                f"{_name(fault)}; a made-up record that is right fails too, so the tables are others than this program "
-                "knows: see what was changed in the database"
+                f"{_headline(fault)}; a made-up record that is right fails too, so the tables are others than this "
+                "program knows: see what was changed in the database"
             ) from error
 
     def _send(self, letters: Sequence[DeadLetter], stop: threading.Event) -> None:
@@ -274,7 +291,15 @@ class SinkTask:
         while not self._dead_letters.flush():
             if stop.is_set():
                 raise Stopped
-            self._source.stay()
+            SIGNS.give()
+            self.source.stay()
+            self._look_at_the_backlog(in_hand=True)
+
+    def _look_at_the_backlog(self, *, in_hand: bool) -> None:
+        now_s = time.monotonic()
+        if now_s >= self._next_backlog:
+            self._next_backlog = now_s + BACKLOG_INTERVAL_S
+            self.state.backlog.look(self.source.behind(in_hand=in_hand), now_s)
 
     def _patiently(self, action: Callable[[], Result], stop: threading.Event) -> Result:
         """Do something that may find the store away, as often as it takes."""
@@ -287,7 +312,7 @@ class SinkTask:
                 result = action()
             except StoreUnavailable as error:
                 now = time.monotonic()
-                away_since = now if away_since is None else away_since
+                away_since = self.state.away_since_s = now if away_since is None else away_since
                 if now >= say_again or error.blocked_by not in (None, blocked_by):
                     say_again, blocked_by = now + SAID_AGAIN_S, error.blocked_by
                     named = {} if blocked_by is None else {"blocked_by": blocked_by}
@@ -298,15 +323,23 @@ class SinkTask:
                 delay_s = min(delay_s * 2, RETRY_DELAY_MAX_S)
             else:
                 if away_since is not None:
+                    self.state.away_since_s = None
                     self._log.info("sink.store_back", away_s=round(time.monotonic() - away_since, 1))
                 return result
 
     def _wait(self, delay_s: float, stop: threading.Event) -> None:
         end = time.monotonic() + delay_s
         while (left_s := end - time.monotonic()) > 0:
-            self._source.stay()
+            SIGNS.give()
+            self.source.stay()
+            self._look_at_the_backlog(in_hand=True)
             if stop.wait(min(left_s, _STAY_INTERVAL_S)):
                 raise Stopped
+
+
+def _headline(error: Exception) -> str:
+    """Return an error without what Postgres says in more lines: they have the row's values."""
+    return _name(error).partition("\n")[0]
 
 
 def _name(error: Exception) -> str:

@@ -28,6 +28,7 @@ from process.settings import Settings
 from streams.beginning import Beginnings
 from streams.engine.app import EngineApp
 from streams.engine.options import EngineOptions, leave_process
+from streams.metrics import AttributionMetrics
 from streams.names import check_name
 
 if TYPE_CHECKING:
@@ -44,13 +45,19 @@ EXPIRY_INTERVAL_S: Final = 60.0
 """How often records that wait for their code are looked at for their age: days, so a minute is exact enough."""
 
 
+class StreamApp(EngineApp):
+    """The engine's app, with what the referral programme shows of it."""
+
+    metrics: AttributionMetrics
+
+
 def create_app(
     settings: Settings,
     *,
     on_leave: Callable[[Exception], None] = leave_process,
     daily: Callable[[], Awaitable[None]] | None = None,
     minutely: Callable[[], Awaitable[None]] | None = None,
-) -> EngineApp:
+) -> StreamApp:
     """Return the stream app under these settings.
 
     Args:
@@ -74,14 +81,19 @@ def create_app(
         begin_work=attribution.begin,
         set_aside=attribution.set_aside,
     )
-    app = EngineApp.create(
+    app = StreamApp.create(
         options,
         session_timeout_s=settings.session_timeout_s,
         **_security(settings),
     )
 
+    app.metrics = AttributionMetrics(app, settings.thresholds)
+
     def expire(rows: Rows, partition: int) -> Changes:
-        return attribution.expire(rows, partition=partition, now_ms=options.now_ms())
+        work = attribution.begin(rows, partition)
+        work.expire(now_ms=options.now_ms())
+        app.metrics.note_oldest(partition, work.oldest_waiting_ms)
+        return work.changes()
 
     async def expire_waiting() -> None:
         await app.engine.revise(expire)

@@ -52,8 +52,8 @@ class BadgeRepositorySuite:
         with repository.transaction() as work:
             work.record([first, second])
             stale = work.facts([first, second])
-            assert work.save(decide_all([first], stale)) == 1
-            assert work.save(decide_all([second], stale)) == 1
+            assert len(work.save(decide_all([first], stale))) == 1
+            assert len(work.save(decide_all([second], stale))) == 1
         assert self.awards(repository)[ORG, MENTOR, FIRST_RECRUIT] == first.milestone_id
         assert self.reasons(repository)[key_of(second), FIRST_RECRUIT] is Reason.ALREADY_HELD
 

@@ -27,6 +27,7 @@ class Changed:
     rows: dict[str, dict[bytes, bytes | None]] = field(default_factory=dict)
     latest: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
     outgoing: list[Any] = field(default_factory=list)
+    counted: dict[tuple[str, ...], int] = field(default_factory=dict)
 
 
 Fold = Callable[[Rows, RecordBatch], Changed]
@@ -52,6 +53,7 @@ class FunctionWork:
         for topic, values in changes.latest.items():
             self._changed.latest.setdefault(topic, {}).update(values)
         self._changed.outgoing.extend(changes.outgoing)
+        self._changed.counted.update(changes.counted)
 
     def encode(self, rows_max: int) -> bool:
         """Have nothing to do beforehand."""

@@ -21,9 +21,12 @@ import msgspec
 import structlog
 
 from process import logs
+from process.monitoring import start_monitoring
 from process.settings import load_settings
 from streams.engine.app import EngineApp
 from streams.engine.batch import RecordBatch, Rows
+from streams.engine.health import EngineHealth
+from streams.engine.metrics import EngineMetrics
 from streams.engine.options import EngineOptions
 from streams.engine.watchdog import Bounds
 from tests.folding import Changed, FunctionWork, Sent, begins
@@ -226,6 +229,7 @@ def main(app_id: str, fault: str, *bounds: str) -> None:
         log.info("view", **msgspec.to_builtins(app.watchdog.view), is_well=app.watchdog.view.is_well)
 
     app.timer(1.0)(view)
+    start_monitoring("shop", settings, health=EngineHealth(app), collectors=[EngineMetrics(app, {})])
 
     app.finalize()
     loop = asyncio.new_event_loop()

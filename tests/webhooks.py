@@ -15,6 +15,7 @@ from standardwebhooks import Webhook
 
 from edges.registry.secrets import webhook_text
 from models.topics import REGISTRATIONS
+from process.headers import headers_of
 from process.settings import Settings
 from tests.factories import CODE
 from tests.registry import owned_registry
@@ -86,7 +87,7 @@ def posted(**changed: object) -> dict[str, Any]:
 
 
 def registrations_in(settings: Settings) -> list[dict[str, Any]]:
-    """Return what the registrations topic holds now, with the record's key as `key`."""
+    """Return what the registrations topic holds now, with the record's key as `key`, and its headers by name."""
     topic = REGISTRATIONS.full_name(settings.topic_prefix)
     consumer = Consumer({**settings.kafka_client_config(), "group.id": "reader", "enable.auto.commit": False})
     try:
@@ -100,7 +101,8 @@ def registrations_in(settings: Settings) -> list[dict[str, Any]]:
             value, key = message.value(), message.key()
             assert isinstance(value, bytes)
             assert isinstance(key, bytes)
-            found.append({**json.loads(value), "key": key.decode(), "partition": message.partition()})
+            traced = {name: text.decode() for name, text in headers_of(message) if text is not None}
+            found.append({**json.loads(value), "key": key.decode(), "partition": message.partition(), **traced})
         return found
     finally:
         consumer.close()

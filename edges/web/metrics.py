@@ -5,14 +5,13 @@ No label names an organisation, a mentor or a member: a route is its template, `
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
+
+from process.histogram import Histogram, buckets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,16 +21,20 @@ if TYPE_CHECKING:
 UNMATCHED: Final = "none"
 """The route of requests that have none."""
 
-_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, float("inf"))
-_BOUNDS: Final = [*map(str, _BUCKETS_S[:-1]), "+Inf"]
+WEBHOOK: Final = "/v1/orgs/{org_id}/registrations"
+"""The route of webhooks."""
 
+OUTCOMES: Final = {
+    202: "accepted",
+    401: "bad_signature",
+    413: "too_large",
+    415: "compressed",
+    422: "bad_fields",
+    503: "unavailable",
+}
+"""What the statuses of a webhook mean; any other is `other`."""
 
-class _Answered(Struct, gc=False):
-    """Requests of one route, method and status."""
-
-    in_bucket: list[int]
-    """How many took at most this bucket's seconds, and more than the one's before."""
-    seconds: float = 0.0
+_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
 class Metrics(Collector):
@@ -43,16 +46,16 @@ class Metrics(Collector):
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._answered: dict[tuple[str, str, int], _Answered] = {}
+        self._answered: dict[tuple[str, str, int], Histogram] = {}
         self.registry.register(self)
+        ProcessCollector(registry=self.registry)
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""
         answered = self._answered.get((route, method, status))
         if answered is None:
-            answered = self._answered[route, method, int(status)] = _Answered([0] * len(_BUCKETS_S))
-        answered.in_bucket[bisect_left(_BUCKETS_S, seconds)] += 1
-        answered.seconds += seconds
+            answered = self._answered[route, method, int(status)] = Histogram(_BUCKETS_S)
+        answered.observe(seconds)
 
     def render(self) -> bytes:
         """Return everything as Prometheus reads it."""
@@ -68,13 +71,17 @@ class Metrics(Collector):
             "From the request's head to the end of the answer.",
             labels=["route", "method"],
         )
-        by_route: dict[tuple[str, str], list[_Answered]] = {}
+        webhooks = dict.fromkeys((*OUTCOMES.values(), "other"), 0)
+        by_route: dict[tuple[str, str], list[Histogram]] = {}
         for (route, method, status), answered in self._answered.items():
-            requests.add_metric([route, method, str(status)], sum(answered.in_bucket))
+            requests.add_metric([route, method, str(status)], answered.count)
+            if (route, method) == (WEBHOOK, "POST"):
+                webhooks[OUTCOMES.get(status, "other")] += answered.count
             by_route.setdefault((route, method), []).append(answered)
         for labels, parts in by_route.items():
             in_bucket = map(sum, zip(*(part.in_bucket for part in parts), strict=True))
-            buckets = [*zip(_BOUNDS, accumulate(in_bucket), strict=True)]
-            took.add_metric(labels, buckets, sum(part.seconds for part in parts))
-        yield requests
-        yield took
+            took.add_metric(labels, buckets_of(_BUCKETS_S, in_bucket), sum(part.total for part in parts))
+        outcomes = CounterMetricFamily("referrals_webhooks", "Webhooks answered.", labels=["outcome"])
+        for outcome, count in webhooks.items():
+            outcomes.add_metric([outcome], count)
+        yield from (requests, took, outcomes)

@@ -25,6 +25,7 @@ from models.identifiers import canonical_uuid
 from models.received import BadField, may_say_twice, quoted, read_object, repaired
 from models.tolerance import EARLIEST
 from models.topics import REGISTRATIONS
+from models.traces import TRACEPARENT, is_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -164,12 +165,13 @@ def to_registration(
     )
 
 
-async def publish(services: Services, registration: Registration) -> JsonAnswer:
-    """Publish it, and return the answer to be given when the brokers have it."""
+async def publish(services: Services, registration: Registration, *, traceparent: bytes | None = None) -> JsonAnswer:
+    """Publish it, with the trace that it belongs to, and return the answer to be given when the brokers have it."""
     await services.producer.produce(
         REGISTRATIONS.full_name(services.settings.topic_prefix),
         registration.referral_code.encode(),
         encode_event(registration),
+        headers=[(TRACEPARENT, traceparent)] if is_traceparent(traceparent) else None,
     )
     answer = Accepted(attribution_id=registration.attribution_id)
     return JsonAnswer(msgspec.json.encode(answer), status=HTTPStatus.ACCEPTED)

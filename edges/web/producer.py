@@ -49,6 +49,7 @@ CONFIG: Final[dict[str, str | int | float | bool]] = {
 
 log = structlog.get_logger("web")
 
+Headers = list[tuple[str, str | bytes | None]]
 Report = tuple["asyncio.Future[None]", "KafkaError | None"]
 
 
@@ -77,14 +78,16 @@ class AcknowledgedProducer:
         """Wait for what is under way, at most until it is given up, and let go."""
         await asyncio.to_thread(self._client.close)
 
-    def produce(self, topic: str, key: bytes | None, value: bytes | None) -> asyncio.Future[None]:
+    def produce(
+        self, topic: str, key: bytes | None, value: bytes | None, *, headers: Headers | None = None
+    ) -> asyncio.Future[None]:
         """Send a record; the future is done when the brokers have acknowledged it, else it has BrokerUnavailable.
 
         `topic` is the full name. Raises BrokerUnavailable at once where too much waits already.
         """
         future = self._loop.create_future()
         try:
-            self._client.produce(topic, key, value, future)
+            self._client.produce(topic, key, value, future, headers)
         except BufferError:
             msg = "Kafka does not answer, and too many records wait for it"
             raise BrokerUnavailable(msg) from None
@@ -145,9 +148,19 @@ class _Client:
         self._thread = threading.Thread(target=self._poll, name="delivery-reports", daemon=True)
         self._thread.start()
 
-    def produce(self, topic: str, key: bytes | None, value: bytes | None, future: asyncio.Future[None]) -> None:
+    def produce(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        future: asyncio.Future[None],
+        headers: Headers | None,
+    ) -> None:
         # The C function takes its arguments fastest by position: topic, value, key, partition, on_delivery.
-        self._producer.produce(topic, value, key, -1, partial(self._delivered, future))
+        if headers is None:
+            self._producer.produce(topic, value, key, -1, partial(self._delivered, future))
+        else:
+            self._producer.produce(topic, value, key, -1, partial(self._delivered, future), headers=headers)
 
     def topics(self) -> Collection[str]:
         """Return the names of the topics that stand; raise KafkaException where no broker answers."""

@@ -31,6 +31,7 @@ from edges.web.database import ROLE, Database
 from edges.web.feed import Feed
 from edges.web.first_attempts import FirstAttempts
 from edges.web.identity import TokenVerifier
+from edges.web.installation_figures import InstallationFigures
 from edges.web.metrics import Metrics
 from edges.web.organisation import summary
 from edges.web.pipeline import Pipeline
@@ -59,6 +60,7 @@ class Services:
     filtered: FilteredClicks
     feed: Feed
     pipeline: Pipeline
+    figures: InstallationFigures
     stopping: asyncio.Event
     """Set when the server is asked to stop: what answers without end (server-sent events) ends then."""
 
@@ -90,6 +92,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         metrics.registry.register(clicks)
         metrics.registry.register(unsure_clicks)
         metrics.registry.register(filtered)
+        figures = InstallationFigures(database, settings.reconcile_at)
+        metrics.registry.register(figures)
         stopping = asyncio.Event()
         feed = await opened.enter_async_context(Feed(at_postgres.database_url, partial(summary, database), stopping))
         pipeline = await opened.enter_async_context(Pipeline(settings, metrics.registry))
@@ -110,6 +114,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             first_attempts=FirstAttempts(database),
             feed=feed,
             pipeline=pipeline,
+            figures=figures,
             stopping=stopping,
         )
 

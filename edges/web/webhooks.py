@@ -71,6 +71,8 @@ class SignedHeaders(NamedTuple):
     timestamp: bytes
     signatures: list[bytes]
     """Base64, without the version."""
+    traceparent: bytes | None = None
+    """The trace that it belongs to, as it says; not signed, and of no meaning here."""
 
     @property
     def sent_s(self) -> int:
@@ -101,7 +103,7 @@ def signed_headers(headers: Iterable[tuple[bytes, bytes]]) -> SignedHeaders:
     found_signatures = _SIGNATURE.findall(signatures)
     if not found_signatures:
         raise BadSignature("webhook-signature has no `v1,` and base64 of 32 bytes behind it")
-    return SignedHeaders(webhook_id, timestamp, found_signatures)
+    return SignedHeaders(webhook_id, timestamp, found_signatures, found.get(b"traceparent"))
 
 
 def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -4,6 +4,7 @@ components.py   the components as a table: what each reads, under which consumer
 starting.py     starts it all, in order, and stops it all; the composition root of `up`, `demo` and the chaos tests
 readiness.py    waits until the components have their partitions and the HTTP side is ready
 web.py          the HTTP side's port and address
+monitoring.py   the ports at which the others answer /metrics and /health
 tending.py      starts Kafka or Postgres again when it has ended
 holder.py       who uses a data directory
 """

@@ -17,7 +17,8 @@ from edges.registry.keys import load_or_make_keys
 from local import parts
 from local.installation.components import COMPONENTS, process_names
 from local.installation.holder import find_holder
-from local.installation.web import LOGIN, WEB, choose_port, web_url
+from local.installation.monitoring import choose_ports
+from local.installation.web import LOGIN, WEB, choose_port, url_of, web_url
 from local.parts.databases import with_user
 from local.parts.supervisor import Supervisor
 from process.settings import ENVIRONMENT_PREFIX, Settings, load_settings
@@ -40,6 +41,7 @@ class Installation:
         settings: Settings,
         supervisor: Supervisor,
         processes: Mapping[str, str],
+        monitoring_ports: Mapping[str, int],
         former_members: frozenset[str],
     ) -> None:
         self.parts = parts_
@@ -47,6 +49,7 @@ class Installation:
         self.supervisor = supervisor
         self.processes = processes
         """What each process is called, and its component: `stream-1` to `stream`."""
+        self._monitoring_ports = monitoring_ports
         self._former_members = former_members
 
     @property
@@ -71,6 +74,13 @@ class Installation:
             "database_url": self.settings.database_url,
             "web_url": self.web_url,
         }
+
+    @property
+    def monitoring_urls(self) -> dict[str, str]:
+        """Where each process answers /metrics, /health/live and /health/ready, by what it is called."""
+        urls = {name: url_of(self.settings.monitoring_host, port) for name, port in self._monitoring_ports.items()}
+        web = {name: self.web_url for name, component in self.processes.items() if component == WEB}
+        return urls | web
 
     def wait_until_ready(self, announce: Callable[[str], None]) -> None:
         """Wait until each process is at work, and announce each; raise NotReady where one does not come."""
@@ -127,6 +137,7 @@ def start_installation(
         load_or_make_keys(running.data_dir)
         former_members = _set_up(settings)
         processes = process_names(components)
+        ports = choose_ports(settings, [name for name, component in processes.items() if component in COMPONENTS])
         with Supervisor(
             log_dir=running.data_dir / "logs",
             env=as_environment(settings),
@@ -134,8 +145,9 @@ def start_installation(
             running=running.running,
         ) as supervisor:
             for name, component in processes.items():
-                supervisor.start(name, [sys.executable, "-P", "-m", "commands", component])
-            installation = Installation(running, settings, supervisor, processes, former_members)
+                monitored = {"REFERRALS_MONITORING_PORT": str(ports[name])} if name in ports else {}
+                supervisor.start(name, [sys.executable, "-P", "-m", "commands", component], env=monitored)
+            installation = Installation(running, settings, supervisor, processes, ports, former_members)
             if wait_ready:
                 installation.wait_until_ready(announce)
             yield installation

@@ -69,8 +69,13 @@ def _read_port(kept: Path | None) -> int | None:
 
 def web_url(settings: Settings) -> str:
     """Return the address for a browser on this machine."""
-    host = LOOPBACK if settings.web_host in _EVERYWHERE else settings.web_host
-    return f"http://[{host}]:{settings.web_port}" if ":" in host else f"http://{host}:{settings.web_port}"
+    return url_of(settings.web_host, settings.web_port)
+
+
+def url_of(host: str, port: int) -> str:
+    """Return the address, on this machine, of what listens there."""
+    host = LOOPBACK if host in _EVERYWHERE else host
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def is_ready(settings: Settings) -> bool:

@@ -18,6 +18,7 @@ points, how records come in and how changes go out. Read in this order:
     progress.py     how far threads have come
     isolation.py    the record at which a fold fails, found and set aside
     takeover.py     fence, load, judge; and the partitions that were refused
+    counters.py     what a worker counts of its work
     idle.py         partitions about which somebody decides while their owner has nothing to commit
     engine.py       ownership, folding, committing, back-pressure, leaving
     membership.py   what a refused join means, and how to leave the group at once
@@ -28,6 +29,8 @@ points, how records come in and how changes go out. Read in this order:
     recovery.py     tables and their recovery, as Faust is given them
     signs.py        of everything that has something to do, a value that changes with progress
     watchdog.py     ends a worker in which something stands still
+    metrics.py      what of it is shown, in Prometheus's form
+    health.py       whether a worker lives, and is up to date
     app.py          the Faust app that uses them
     deciding.py     what a person does about a partition's state: look, accept, rebuild
 """

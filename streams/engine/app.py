@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import faust
 from yarl import URL
 
+from process.backlog import Backlog
 from streams.engine.engine import Engine
 from streams.engine.fetching import BatchScheduler
 from streams.engine.recovery import RowTable, RowTables
@@ -44,6 +45,8 @@ class EngineApp(faust.App):
     watchdog: Watchdog
     consumer_thread: BatchThread | None = None
     """Where aiokafka's consumer runs; None before there is one."""
+    backlog: Backlog
+    """What of the source topics is not folded yet; looked at by the watchdog."""
 
     def _create_directories(self) -> None:
         """Make none: rows live in memory and in changelogs, and a container's disk is read-only."""
@@ -71,7 +74,7 @@ class EngineApp(faust.App):
         session_timeout_s: float,
         bounds: Bounds = BOUNDS,
         **settings: Any,  # noqa: ANN401 - Faust's
-    ) -> EngineApp:
+    ) -> Self:
         """Return the app, its engine in place; Faust's own settings may be added.
 
         Args:
@@ -108,6 +111,7 @@ class EngineApp(faust.App):
         )
         app.transport = EpochTransport(brokers, app)
         app.engine = Engine(options, depart=app.leave_group, seek=app.seek)
+        app.backlog = Backlog()
         app.watchdog = Watchdog(app, bounds)
         for table in options.tables:
             app.Table(table, partitions=options.partitions)

@@ -159,3 +159,7 @@ class Changes(Protocol):
     @property
     def outgoing(self) -> Sequence[OutgoingRecord]:
         """Records that are sent each, in order."""
+
+    @property
+    def counted(self) -> Mapping[tuple[str, ...], int]:
+        """What is to be counted when all of it is committed, for who looks at the worker."""

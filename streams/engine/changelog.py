@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.engine.errors import BadTopic
-from streams.engine.progress import TALLY
+from streams.engine.progress import READING, TALLY
 from streams.engine.rights import not_allowed
 from streams.engine.standing import SEAL_KEY, STANDING_KEY, decode_standing
 
@@ -132,6 +132,8 @@ def read_to_end(
                 _check_seen(consumer, {topic for topic, _ in unfinished})
                 heard_s = time.monotonic()
             TALLY.add(bool(messages and messages[-1].error() is None))
+            READING.records += len(messages)
+            READING.unfinished = len(unfinished)
             for message in messages:
                 place: Any = (message.topic(), message.partition())
                 fault = message.error()
@@ -146,6 +148,7 @@ def read_to_end(
                 elif not fault.retriable():
                     raise KafkaException(fault)
     finally:
+        READING.unfinished = 0
         consumer.close()
 
 

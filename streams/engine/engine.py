@@ -27,9 +27,12 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
+from confluent_kafka import KafkaException
 from faust.types import TP
 
+from process.faults import named, where
 from streams.engine.cluster import Cluster
+from streams.engine.counters import Counters, Taken
 from streams.engine.errors import EngineError, StateDecided, TooLarge
 from streams.engine.idle import IdlePartitions
 from streams.engine.isolation import Isolation
@@ -93,6 +96,7 @@ class Engine:
         self.does: str | None = None
         """What keeps the event loop busy now, in words; for the watchdog."""
         self.partitions: dict[int, SourcePartition] = {}
+        self.counters = Counters()
         self.cluster = Cluster(options)
         self.refusals = Refusals(options, self.cluster)
         self._idle = IdlePartitions()
@@ -116,6 +120,7 @@ class Engine:
         A partition stays only if this worker was a member of the generation before too: otherwise another
         one may have owned it meanwhile. aiokafka sends no heartbeat until this has returned.
         """
+        self.counters.rebalances += 1
         missed = generation != self._generation + 1
         self._generation = generation
         self._assigned = numbers
@@ -224,19 +229,22 @@ class Engine:
     def _take(self, batch: RecordBatch) -> None:
         partition = self.partitions.get(batch.partition)
         if not self.is_accepting or partition is None or batch.generation != self._generation:
+            self.counters.take(batch, Taken.NOT_OURS)
             return
         if partition.is_ending or partition.later:
             partition.later.append(batch)
             return
         if partition.is_stale(batch):
+            self.counters.take(batch, Taken.READ_AGAIN)
             return
         self.does = f"folding {batch.topic} partition {batch.partition} from offset {batch.first_offset}"
         try:
             partition.admit(batch)
             if partition.is_careful:
-                self._isolation.take(batch, partition.fold_alone)
+                self._isolation.take(batch, lambda part: self._fold_alone(partition, part))
             else:
-                self._try(partition, lambda: partition.fold(batch), batch)
+                is_folded = self._try(partition, lambda: partition.fold(batch), batch)
+                self.counters.take(batch, Taken.FOLDED if is_folded else Taken.READ_AGAIN)
         except Exception as error:  # noqa: BLE001 - whatever it is, going on would lose the batch
             self.leave(error)
             return
@@ -244,6 +252,10 @@ class Engine:
             self.does = None
         if partition.is_pending:
             self._commit_soon(partition)
+
+    def _fold_alone(self, partition: SourcePartition, part: RecordBatch) -> None:
+        partition.fold_alone(part)
+        self.counters.take(part, Taken.FOLDED)
 
     def _try(self, partition: SourcePartition, step: Callable[[], None], failed: RecordBatch | None = None) -> bool:
         """Take a step of the partition's open work; False if it fails, and what the work has folded is read again."""
@@ -259,7 +271,7 @@ class Engine:
     def _read_again(self, partition: SourcePartition, error: Exception, failed: RecordBatch | None = None) -> None:
         """Throw away what was folded since the rows last changed, and read it again, carefully."""
         again = partition.rewind(failed)
-        log.warning("work_failed", partition=partition.number, again=again, reason=repr(error), exc_info=error)
+        log.warning("work_failed", partition=partition.number, again=again, reason=named(error), where=where(error))
         self._seek({TP(topic, partition.number): offset for topic, offset in again.items()})
 
     def _set_aside(self, part: RecordBatch, error: Exception) -> None:
@@ -274,6 +286,7 @@ class Engine:
                 partition.note(changes, topic=part.topic, next_offset=part.covers_to)
             except TooLarge:  # then its coordinates must do
                 continue
+            self.counters.take(part, Taken.SET_ASIDE)
             return
         raise error
 
@@ -327,6 +340,7 @@ class Engine:
 
     def _commit_soon(self, partition: SourcePartition) -> asyncio.Task[None]:
         """At most one commit of a partition is in flight; the next begins when it ends, if there is work."""
+        partition.note_pending()
         if partition.committing is None:
             partition.committing = asyncio.get_running_loop().create_task(self._commit(partition))
         return partition.committing
@@ -342,14 +356,17 @@ class Engine:
                 await asyncio.get_running_loop().run_in_executor(
                     self._commit_threads, partition.producer.commit, epoch, self._group
                 )
-                partition.committed.update(epoch.positions)
-                partition.committing_bytes = 0
+                took_s = time.monotonic() - started
+                self.counters.commit(epoch, took_s)
+                partition.note_committed(epoch)
                 self._room.set()
-                await self._rest(partition, time.monotonic() - started)
+                await self._rest(partition, took_s)
         except Exception as error:  # noqa: BLE001 - what is not committed must not be built upon
             self.leave(error)
         finally:
             partition.committing = None
+            if not partition.is_pending:
+                partition.opened_s = None
 
     async def _end_work(self, partition: SourcePartition) -> bool:
         """End the partition's open work, and let others have their turn in between; False if it fails."""
@@ -389,7 +406,9 @@ class Engine:
             return
         self.phase = Phase.LEAVING
         error = explained(error)
-        log.error("worker_leaves", reason=str(error), kind=type(error).__name__, exc_info=_unexpected(error))
+        is_foreseen = isinstance(error, EngineError | KafkaException)  # and then its text says all there is to know
+        said = {"reason": str(error)} if is_foreseen else {"reason": named(error), "where": where(error)}
+        log.error("worker_leaves", **said, kind=type(error).__name__)
         self._depart()
         self.options.on_leave(error)
 
@@ -401,8 +420,3 @@ async def _wait(event: asyncio.Event, timeout_s: float) -> None:
             await event.wait()
     except TimeoutError:
         return
-
-
-def _unexpected(error: Exception) -> Exception | None:
-    """Return the error for its traceback, unless its text says all there is to know."""
-    return None if isinstance(error, EngineError) else error

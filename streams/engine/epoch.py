@@ -20,7 +20,7 @@ class Epoch:
     changed many times is written once.
     """
 
-    __slots__ = ("bytes", "latest", "outgoing", "positions", "rows", "standing")
+    __slots__ = ("bytes", "counted", "latest", "outgoing", "positions", "rows", "standing")
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[bytes, bytes | None]] = {}
@@ -30,6 +30,8 @@ class Epoch:
         """Source topic -> offset of the next record to be read."""
         self.standing: Standing | None = None
         """Where the rows stand after it; given when it is detached."""
+        self.counted: dict[tuple[str, ...], int] = {}
+        """What its changes count."""
         self.bytes = 0
         """What the epoch holds, about: for the bound on uncommitted work."""
 
@@ -43,6 +45,8 @@ class Epoch:
         for topic, values in changes.latest.items():
             self.latest.setdefault(topic, {}).update(values)
         self.outgoing.extend(changes.outgoing)
+        for name, number in changes.counted.items():
+            self.counted[name] = self.counted.get(name, 0) + number
         self.bytes += size
 
 

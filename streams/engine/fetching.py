@@ -142,6 +142,8 @@ class Place(NamedTuple):
     """Whether records wait to be handed out: meanwhile no more are asked for."""
     is_held: bool
     """Whether it is left alone on purpose."""
+    end: int
+    """Where the partition ended then, as far as a reader of what is committed sees it; 0 where nobody has said."""
 
 
 class BatchThread(driver.AIOKafkaConsumerThread):
@@ -217,7 +219,12 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                 continue
             handed_out, looked_to = getattr(state, "custody", (0, 0))
             found[TP(tp.topic, tp.partition)] = Place(
-                handed_out, looked_to, state.timestamp or 0, tp in buffered, TP(tp.topic, tp.partition) in held
+                handed_out,
+                looked_to,
+                state.timestamp or 0,
+                tp in buffered,
+                TP(tp.topic, tp.partition) in held,
+                state.lso or 0,
             )
         return found
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from process.faults import named, where
 from streams.engine.errors import NothingFolds
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ class Isolation:
             take(batch)
         except MemoryError:  # no record's fault
             raise
-        except Exception as error:  # whatever it is, it must not stop the partition
-            log.warning("batch_failed", **_place(batch), records=len(batch), reason=repr(error), exc_info=error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the partition
+            log.warning("batch_failed", **_place(batch), records=len(batch), reason=named(error), where=where(error))
         else:
             self._in_a_row = 0
             return
@@ -75,9 +76,9 @@ class Isolation:
     def _give_up(self, part: RecordBatch, error: Exception) -> None:
         self._in_a_row += 1
         if self._in_a_row > IN_A_ROW_MAX:
-            raise NothingFolds(f"{self._in_a_row} records in a row failed, the last with {error!r}") from error
+            raise NothingFolds(f"{self._in_a_row} records in a row failed, the last with {named(error)}") from error
         self._set_aside(part, error)
-        log.error("record_set_aside", **_place(part), reason=repr(error))
+        log.error("record_set_aside", **_place(part), reason=named(error))
 
 
 def _place(batch: RecordBatch) -> dict[str, object]:

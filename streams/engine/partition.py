@@ -69,6 +69,10 @@ class SourcePartition:
         """Source topic -> chain of batches that were fetched before a rewind."""
         self.committing_bytes = 0
         """What the epoch in flight holds."""
+        self.committing_since_s: float | None = None
+        """Since when the oldest change of the epoch in flight waits for its commit, monotonic; None: none is."""
+        self.opened_s: float | None = None
+        """The same of the open epoch."""
         self.epochs = 0
         """Number of the last epoch that was detached."""
         self.detached = 0
@@ -117,6 +121,22 @@ class SourcePartition:
     def size(self) -> int:
         """Bytes of what is folded and not committed, about."""
         return self.epoch.bytes + self.committing_bytes + (0 if self.work is None else self.work.size)
+
+    def note_pending(self) -> None:
+        """Note that something waits for a commit from now on, if nothing did."""
+        if self.opened_s is None:
+            self.opened_s = time.monotonic()
+
+    def note_committed(self, epoch: Epoch) -> None:
+        """Note that the epoch in flight is committed."""
+        self.committed.update(epoch.positions)
+        self.committing_bytes = 0
+        self.committing_since_s = None
+
+    def age_s(self, now_s: float) -> float:
+        """Return how long the oldest change has waited for its commit; 0 where none does. From any thread."""
+        since_s = self.committing_since_s or self.opened_s
+        return 0.0 if since_s is None else max(0.0, now_s - since_s)
 
     @property
     def is_pending(self) -> bool:
@@ -268,6 +288,7 @@ class SourcePartition:
         epoch.positions.update({t: at for t, at in self.positions.items() if at != self._detached_at.get(t)})
         self._detached_at = dict(self.positions)
         self.committing_bytes = epoch.bytes
+        self.committing_since_s, self.opened_s = self.opened_s, None
         self.detached += 1
         if epoch.rows or epoch.positions:
             self.epochs += 1

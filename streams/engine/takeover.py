@@ -54,6 +54,7 @@ class Beginning(Struct):
     rows: Mapping[str, Mapping[bytes, bytes | None]]
     latest: dict[str, dict[bytes, bytes]] = {}
     outgoing: list[OutgoingRecord] = []
+    counted: dict[tuple[str, ...], int] = {}
 
 
 async def take_over(

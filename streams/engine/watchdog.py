@@ -15,16 +15,15 @@ lock back is beyond it.
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
-import traceback
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from confluent_kafka import KafkaException
 from msgspec import Struct
 
+from process.stacks import main_thread_is, stacks
 from streams.engine.errors import StandsStill
 from streams.engine.options import EXIT_LEFT
 from streams.engine.signs import Signs
@@ -147,10 +146,16 @@ class Watchdog:
         self._ask = ask or (lambda: missing_of_the_cluster(app.engine.options))
         self._signs = Signs(app)
         self._stages: dict[Sign, Stage] = {}
+        self._looked_s: float | None = None
 
     def start(self) -> None:
         """Begin to watch."""
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    @property
+    def silent_s(self) -> float:
+        """For how long it has not looked; 0 before it has begun to."""
+        return 0.0 if self._looked_s is None else time.monotonic() - self._looked_s
 
     @property
     def view(self) -> View:
@@ -202,9 +207,10 @@ class Watchdog:
         before_s = time.monotonic()
         while True:
             time.sleep(LOOK_S)
-            now_s = time.monotonic()
+            now_s = self._looked_s = time.monotonic()
             elapsed_s, before_s = min(now_s - before_s, 2 * LOOK_S), now_s
             try:
+                self._look_at_the_backlog(now_s)
                 error = self.look(self._signs.take(), elapsed_s)
             except Exception:  # its own fault must not end the worker, nor the watch
                 log.exception("watchdog_failed")
@@ -214,17 +220,30 @@ class Watchdog:
                 if error is not None:
                     self._end(error)
 
+    def _look_at_the_backlog(self, now_s: float) -> None:
+        engine, thread = self._app.engine, self._app.consumer_thread
+        places = {} if thread is None else thread.places()
+        owned = engine.partitions.copy()
+        self._app.backlog.look(
+            {
+                (tp.topic, tp.partition): (engine.position(tp.topic, tp.partition), place.end)
+                for tp, place in places.items()
+                if tp.partition in owned
+            },
+            now_s,
+        )
+
     def _end(self, error: StandsStill) -> None:
         """Let the worker leave, whoever holds the log or the way out."""
         does = self._app.engine.does
-        reason = StandsStill(f"{error}{f', {does}' if does else ''}; the main thread is {_main_thread_is()}")
+        reason = StandsStill(f"{error}{f', {does}' if does else ''}; the main thread is {main_thread_is()}")
         last = threading.Thread(target=lambda: self._last_words(reason), name="leave", daemon=True)
         last.start()
         last.join(LAST_WORDS_S + self._bounds.leave)
         os._exit(EXIT_LEFT)
 
     def _last_words(self, reason: StandsStill) -> None:
-        log.error("worker_stands_still", reason=str(reason), threads=_stacks())
+        log.error("worker_stands_still", reason=str(reason), threads=stacks())
         self._app.engine.leave(reason)
 
 
@@ -244,24 +263,3 @@ def missing_of_the_cluster(options: EngineOptions) -> str | None:
 
 def _in_words(kind: str, partition: int | None) -> str:
     return kind.replace("_", " ") if partition is None else f"{kind} of partition {partition}"
-
-
-def _main_thread_is() -> str:
-    """Say where in the code the main thread is."""
-    frame: Any = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001 - there is no other way
-    if frame is None:
-        return "gone"
-    last = traceback.extract_stack(frame)[-1]
-    return f"in {last.name} ({last.filename}:{last.lineno})"
-
-
-def _stacks() -> dict[str, list[str]]:
-    """Return the innermost calls of each thread, by its name."""
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
-    return {
-        names.get(ident, str(ident)): [
-            f"{call.filename}:{call.lineno} {call.name}" for call in traceback.extract_stack(frame)[-6:]
-        ]
-        for ident, frame in sys._current_frames().items()  # noqa: SLF001 - the same
-        if ident != threading.get_ident()
-    }

@@ -9,11 +9,12 @@ import pytest
 
 from local.parts import Parts
 from local.parts.kafka import LocalKafka
-from models.badges import SEEDED_DEFINITIONS, TEN_RECRUITS
+from models.badges import FIRST_RECRUIT, FIVE_RECRUITS, SEEDED_DEFINITIONS, TEN_RECRUITS
 from models.topics import MILESTONES
 from process.settings import Settings
 from tests.installation import Installation, killed, reasons_of, wait_until
 from tests.milestones import MENTOR, ORG, OTHER_ORG, milestone, new_id
+from tests.monitoring import ask, scrape, url_in
 
 pytestmark = pytest.mark.integration
 
@@ -72,9 +73,26 @@ def test_postgres_restart(installation: Installation, parts: Parts) -> None:
         parts.postgres.stop()
         installation.publish(milestone(5))
         time.sleep(2)  # several attempts
+        url = url_in(badges.log)
+        away = [ask(url, f"/health/{path}") for path in ("live", "ready")]
+        assert [(each.status, *each.missing) for each in away] == [(200,), (503, "postgres")]
         parts.postgres.start()
         wait_until(lambda: installation.awards(MENTOR) == [1, 5])
-    events = [json.loads(line)["event"] for line in badges.log.splitlines()]
+        wait_until(lambda: scrape(url).of("referrals_sink_lag_records") == 0)
+        assert ask(url, "/health/ready").status == 200
+        found = scrape(url)
+    assert found.of("referrals_badge_decisions_total", decision="awarded") == found.of("referrals_sink_put_records_sum")
+    assert found.of("referrals_sink_store_away_seconds") == found.of("referrals_sink_lag_seconds") == 0
+    lines = [json.loads(line) for line in badges.log.splitlines()]
+    handled = [line for line in lines if line["event"] == "badges.milestone_handled"]
+    assert [(line["event_type"], line["milestone_threshold"]) for line in handled] == [
+        ("recruitment_milestone_reached", threshold) for threshold in (1, 5)
+    ]
+    assert {"topic", "partition", "offset", "milestone_id"} <= handled[0].keys()
+    awarded = [line["badge_id"] for line in lines if (line["event"], line["level"]) == ("badges.awarded", "info")]
+    assert awarded == [FIRST_RECRUIT, FIVE_RECRUITS]
+    assert MENTOR not in badges.log
+    events = [line["event"] for line in lines]
     assert [e for e in events if e.startswith("sink.store")] == ["sink.store_unavailable", "sink.store_back"]
     assert events.count("kafka.partitions_assigned") == 1
 

@@ -87,6 +87,8 @@ WRITES: Final = {
 MAY_CALL: Final = {
     "codes_that_begin_with": "a share link was damaged: gives two codes at most, whether it can mean only one",
     "landing_of_code": "a share link names a code alone: gives its organisation and where its links lead",
+    "outbox_figures": "an operator sees how long the outbox is: gives a number and a time",
+    "reconciliation_figures": "an operator sees how reconciliation goes: gives times, and not whose",
     "take_from_outbox": "the relay publishes codes of every organisation: gives what waits to be published",
 }
 """Functions that run as the tables' owner and that the role may call: what crosses organisations, and why."""

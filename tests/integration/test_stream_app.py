@@ -22,6 +22,7 @@ from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES
 from process.settings import Settings
 from proof.verify.oracle import Oracle
 from tests.crew import ROOT, Crew, differences, wait_until
+from tests.monitoring import ask, scrape, url_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -97,6 +98,17 @@ def test_every_compression_is_read(crew: Crew, settings: Settings) -> None:
         assert producer.flush(30) == 0
     wait_processed(settings)
     assert "worker_leaves" not in crew.log("worker")
+    url = url_in(crew.log("worker"))
+    wait_until(lambda: scrape(url).of("stream_lag_records") == 0, "there is lag")
+    found = scrape(url)
+    assert found.of("stream_records_total", disposition="folded") == len(records)
+    assert found.of("referrals_records_total") == len(records)
+    assert found.of("referrals_milestones_total") == len(published(settings, MILESTONES))
+    assert found.of("referrals_dead_letters_total") == found.of("stream_epoch_age_seconds") == 0
+    assert found.of("stream_partitions", state="owned") == settings.partitions
+    assert found.of("stream_rows", table="mentors") == len(counts_of(settings))
+    assert found.of("stream_commit_size_bytes_count") == found.of("stream_commit_duration_seconds_count") > 0
+    assert [ask(url, f"/health/{path}").status for path in ("live", "ready")] == [200, 200]
 
 
 @pytest.mark.usefixtures("crew")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,8 +14,10 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+import yaml
 
 from tests.commands_running import ROOT, RunningCommand, command, wait_until
+from tests.monitoring import ask, scrape
 
 pytestmark = pytest.mark.integration
 
@@ -64,6 +67,27 @@ def awards(addresses: dict[str, Any]) -> list[str]:
     return [name for (name,) in rows]
 
 
+def assert_all_is_seen(urls: dict[str, str]) -> None:
+    """See that each component says that it is well, and that alerts and dashboard ask for nothing that none exports."""
+    assert urls.keys() == {"stream", "badges", "counts", "web"}
+    for component, url in urls.items():
+        wait_until(lambda url=url: ask(url, "/health/ready").status == 200)  # type: ignore[misc]  # it has a default
+        assert ask(url, "/health/live").status == 200, component
+    found = {component: scrape(url) for component, url in urls.items()}
+    assert found["badges"].of("referrals_badge_decisions_total", decision="awarded") == 1
+    assert found["stream"].of("referrals_milestones_total", threshold="5") == 1
+    assert found["web"].of("referrals_outbox_codes") == found["counts"].of("referrals_dead_letters_total") == 0
+    exported = set().union(*(each.names for each in found.values()))
+    operate = ROOT / "docs" / "operate"
+    asked = [rule["expr"] for group in yaml.safe_load((operate / "alerts.yaml").read_text())["groups"] for rule in
+             group["rules"]]  # fmt: skip
+    asked += re.findall(r'"expr": "((?:[^"\\]|\\.)*)"', (operate / "dashboard.json").read_text())
+    named = {name for each in asked for name in re.findall(r"\b(?:stream|referrals|process)_[a-z_]+\b", each)}
+    assert named - exported == set()
+    everything = " ".join(str(each) for each in found.values())
+    assert [each for each in (ORG, MENTOR, CODE) if each in everything] == []
+
+
 ISSUED = ("codes", {"referral_code": CODE, "org_id": ORG, "mentor_id": MENTOR, "issued_at": AT})
 
 
@@ -74,7 +98,7 @@ def test_up_runs_every_component_until_sigterm(tmp_path: Path) -> None:
     """
     with command("up", "--json", f"--data-dir={tmp_path}") as up:
         addresses = addresses_of(up)
-        assert addresses.keys() == {"bootstrap_servers", "database_url", "web_url"}
+        assert addresses.keys() == {"bootstrap_servers", "database_url", "web_url", "monitoring_urls"}
         second = subprocess.run(
             [sys.executable, "-P", "-m", "commands", "up", f"--data-dir={tmp_path}"],
             cwd=ROOT,
@@ -105,5 +129,6 @@ def test_the_start_after_a_sigkill_goes_on(tmp_path: Path) -> None:
             assert not up.left_running()
             publish(addresses, confirmation())
             wait_until(lambda: sorted(awards(addresses)) == ["First recruit", "Five recruits"])
+            assert_all_is_seen(addresses["monitoring_urls"])
             assert again.send(signal.SIGTERM)[0] == 0
             assert not again.left_running()

@@ -23,6 +23,7 @@ from local.parts.kafka import LocalKafka
 from streams.engine.options import EXIT_LEFT
 from tests.component import DEADLINE_S, ROOT
 from tests.crew import READY, wait_until
+from tests.monitoring import ask, url_in
 from tests.own_kafka import own_kafka
 from tests.shop import PARTITIONS, topics
 
@@ -30,6 +31,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 SHORT_S: Final = 3.0
 """A bound in these tests; also the least that a sign must move in."""
+SEEN_S: Final = 6.0
+"""One of which the second half is long enough to be seen in it."""
 STANDS: Final = "worker_stands_still"
 PAST_SESSION_S: Final = 9.0
 VIEWS: Final = 8
@@ -126,7 +129,12 @@ def shop(parts: Parts, tmp_path: Path) -> Iterator[Shop]:
 def test_a_worker_that_stands_still_ends_and_says_what(shop: Shop, fault: str, kind: str, says: str) -> None:
     """Where the cluster answers, a start afresh is the cure; the exit code asks for it."""
     shop.order()
-    process = shop.start(fault, f"{kind}={SHORT_S}")
+    is_seen = kind == "event_loop"
+    process = shop.start(fault, f"{kind}={SEEN_S if is_seen else SHORT_S}")
+    if is_seen:  # from half of the bound on, by who asks from outside
+        shop.wait_log("monitoring_listens")
+        url = url_in(shop.log())
+        wait_until(lambda: ask(url, "/health/live").missing.keys() == {"event_loop"}, "nobody sees it")
     assert process.wait(DEADLINE_S) == EXIT_LEFT, shop.log()[-3000:]
     assert len(shop.lines(STANDS)) == 1, shop.log()[-6000:]
     (line,) = shop.lines(STANDS)

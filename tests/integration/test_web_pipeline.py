@@ -108,6 +108,8 @@ async def test_metrics_tell_the_lag(settings: Settings, web: Web) -> None:
     metrics = answer.text
     assert f'referrals_consumer_lag_records{{component="badges"}} {RECORDS}.0' in metrics
     assert "referrals_dead_letter_records 0.0" in metrics
+    assert "referrals_outbox_codes 0.0" in metrics
+    assert 'referrals_reconciliation_organisations{last_success="never"} 0.0' in metrics
 
 
 async def test_without_kafka_the_state_is_unreachable(settings: Settings) -> None:

@@ -262,7 +262,8 @@ async def test_logs_name_nobody(sender: Sender, settings: Settings) -> None:
     """No line of the server's log has the member, the code, the organisation, the signature or the query."""
     member = str(uuid4())
     body = json.dumps(posted(new_member_id=member)).encode()
-    headers = sender.sign(body)
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    headers = sender.sign(body) | {"traceparent": trace}
     with web_process(settings) as process:
         async with httpx.AsyncClient(base_url=process.url) as client:
             answer = await client.post(f"{sender.path}?token=hidden", content=body, headers=headers)
@@ -273,8 +274,12 @@ async def test_logs_name_nobody(sender: Sender, settings: Settings) -> None:
         process.send(signal.SIGTERM)
         status, log = process.end()
     assert status == 0, log
+    (record,) = await asyncio.to_thread(registrations_in, settings)
+    assert record["traceparent"] == trace  # the only header
     secrets = (member, posted()["referral_code"], sender.org_id, headers["webhook-signature"], "hidden")
     assert [secret for secret in secrets if secret in log or secret in metrics] == []
+    for outcome, count in (("accepted", 1), ("bad_fields", 1), ("bad_signature", 0)):
+        assert f'referrals_webhooks_total{{outcome="{outcome}"}} {count}.0' in metrics
     lines = [json.loads(line) for line in log.splitlines()]
     assert [(line["route"], line["status"]) for line in lines if line["event"] == "request"] == [
         ("/v1/orgs/{org_id}/registrations", 202),

@@ -17,6 +17,7 @@ from process.afresh import STARTS_VARIABLE
 from process.settings import Settings, load_settings
 from tests.component import Component
 from tests.crew import READY, Crew, events, wait_until
+from tests.monitoring import scrape, url_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -79,6 +80,9 @@ def test_restarts_keep_the_process_and_no_descriptors(crew: Crew, settings: Sett
     # A start has six descriptors for each librdkafka client, one for each partition at least, and connections.
     assert max(given) < given[0] + 6 * settings.partitions, given
     assert worker.is_running()
+    counted = scrape(url_in(crew.log("worker")))  # by the first start and the ones after it
+    assert counted.of("stream_restarts_total", reason="Fenced") == counted.of("stream_fenced_total") == RESTARTS
+    assert counted.of("stream_restarts_total") == RESTARTS
 
 
 def test_a_worker_that_starts_afresh_leaves_the_group_first(

@@ -157,6 +157,20 @@ class SimulatedSource:
         self._forget(given)
         self._awaiting |= given
 
+    def behind(self, *, in_hand: bool) -> Mapping[Place, tuple[int, int]]:
+        """Return nothing: nobody looks."""
+        return {}
+
+    @property
+    def rebalances(self) -> int:
+        """Not counted."""
+        return 0
+
+    @property
+    def waits_for(self) -> str | None:
+        """Return nothing."""
+        return None
+
     def stay(self) -> None:
         """Answer the group."""
         self._look_whose()

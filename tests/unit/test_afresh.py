@@ -38,7 +38,7 @@ clients = [Producer({{"bootstrap.servers": "127.0.0.1:1", "log_level": 0}}) for 
 file = open(sys.executable, "rb")
 os.set_inheritable(file.fileno(), True)
 if failed < {STARTS}:
-    starter = threading.Thread(target=stopping.start_afresh, kwargs={{"failed": failed}})
+    starter = threading.Thread(target=stopping.start_afresh, kwargs={{"failed": failed, "reason": "Fenced"}})
     starter.start()  # as a watchdog does while the main thread is stuck
     starter.join()
 """
@@ -58,7 +58,7 @@ stopping = afresh.Stopping()
 stopping.listen(lambda: None)
 threading.Thread(target=signal.pause, daemon=True).start()
 print(failed, flush=True)
-stopping.start_afresh(failed=failed)
+stopping.start_afresh(failed=failed, reason="Fenced")
 sys.exit(0)  # it was asked to stop
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -19,7 +19,7 @@ from models.badges import (
     Reason,
 )
 from sinks.badge_awarder import BadgeAwarder
-from sinks.badge_repository import BadgeTransaction, MemoryBadgeRepository, key_of
+from sinks.badge_repository import Award, BadgeTransaction, MemoryBadgeRepository, key_of
 from sinks.dead_letters import MemoryDeadLetters
 from sinks.errors import StoreUnavailable
 from sinks.milestone_source import MemoryMilestoneSource
@@ -172,7 +172,7 @@ class Faulty(MemoryBadgeRepository):
         with super().transaction() as work:
             save = work.save
 
-            def fail_or_save(decisions: Sequence[Decision]) -> int:
+            def fail_or_save(decisions: Sequence[Decision]) -> Collection[Award]:
                 if self.failures:
                     self.failures -= 1
                     raise StoreUnavailable("away")

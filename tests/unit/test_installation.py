@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from local.installation.components import BADGES, COMPONENTS, STREAM, process_names
+from local.installation.monitoring import choose_ports
 from local.installation.starting import as_environment
 from local.installation.web import choose_port, web_url
 from local.parts import PartsError
@@ -82,3 +83,15 @@ def test_settings_reach_a_process_as_they_are(monkeypatch: pytest.MonkeyPatch) -
     for name, value in as_environment(given).items():
         monkeypatch.setenv(name, value)
     assert load_settings() == given
+
+
+def test_each_process_answers_at_a_port_of_its_own() -> None:
+    """From the given one on, any free ones, or none at all."""
+    processes = ["stream-1", "stream-2", "badges"]
+    given = choose_ports(load_settings(monitoring_port=9500), processes)
+    assert given == {"stream-1": 9500, "stream-2": 9501, "badges": 9502}
+    for settings in (load_settings(), load_settings(monitoring_port=0)):
+        chosen = choose_ports(settings, processes)
+        assert [*chosen] == processes
+        assert len(set(chosen.values())) == len(processes)
+    assert choose_ports(load_settings(monitoring_port="off"), processes) == {}

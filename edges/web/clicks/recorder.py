@@ -40,6 +40,7 @@ class ClickRecorder(Collector):
         )
         self._random_bits = random.Random(os.urandom(32)).getrandbits  # noqa: S311  ids must differ, they hide nothing
         self._recorded = 0
+        self._bytes_max = settings.spool_bytes_max
         self._dropped: Counter[Literal["bound", "disk"]] = Counter()
         self._is_dropping = False
 
@@ -91,6 +92,7 @@ class ClickRecorder(Collector):
             dropped.add_metric([reason], self._dropped[reason])
         yield dropped
         yield GaugeMetricFamily("referrals_spool_bytes", "Clicks that wait for Kafka.", value=self._spool.waiting_bytes)
+        yield GaugeMetricFamily("referrals_spool_max_bytes", "How much of them may.", value=self._bytes_max)
 
     def _new_id(self) -> str:
         """Return a random UUID (version 4); `uuid.uuid4` takes 3 us, and asks the system for every one."""

@@ -38,8 +38,8 @@ async def ready(services: Opened) -> Response[Readiness]:
 
 @get("/metrics", tags=["health"], summary="Metrics in Prometheus's form", media_type=MediaType.TEXT)
 async def metrics(services: Opened) -> Response[bytes]:
-    """Answer with every counter; the lag of the components is looked at for it."""
-    await services.pipeline.look()
+    """Answer with every counter; the lag of the components, the outbox and reconciliation are looked at for it."""
+    await asyncio.gather(services.pipeline.look(), services.figures.look())
     return Response(services.metrics.render(), media_type="text/plain; version=0.0.4")  # Litestar adds the charset
 
 

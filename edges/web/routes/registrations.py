@@ -63,7 +63,7 @@ async def take_registration(request: Request[Any, Any, Any], org_id: FromPath[st
         channels=services.settings.channels,
     )
     fault_point("ingest.verified")
-    answer = await publish(services, registration)
+    answer = await publish(services, registration, traceparent=signed.traceparent)
     fault_point("ingest.acknowledged")
     return answer
 

@@ -23,6 +23,7 @@ from edges.web.posted import SIGNUP, publish, read_posted, to_registration
 from edges.web.problems import problem_answers
 from edges.web.services import Opened
 from models.identifiers import canonical_uuid, derived_uuid
+from models.traces import TRACEPARENT
 
 
 @post(
@@ -53,7 +54,8 @@ async def take_signup(request: Request[Any, Any, Any], services: Opened, org_id:
         occurred_at=posted.occurred_at or await services.first_attempts.sent_at(org_id, event_id, time.time()),
         channels=services.settings.channels,
     )
-    return await publish(services, registration)
+    traceparent = request.headers.get(TRACEPARENT)
+    return await publish(services, registration, traceparent=traceparent.encode() if traceparent else None)
 
 
 HANDLERS: Final = [take_signup]

@@ -10,6 +10,7 @@ import pytest
 from faust.types import TP
 
 from streams.engine.batch import RecordBatch, Rows
+from streams.engine.counters import Taken
 from streams.engine.engine import Engine
 from streams.engine.errors import CommitFailed, OutOfOrder
 from streams.engine.partition import SourcePartition
@@ -169,6 +170,9 @@ async def test_a_record_that_fails_is_set_aside(worker: Worker) -> None:
     assert worker.left == []
     assert (worker.rows(), partition.epoch.outgoing) == ({b"count": b"4"}, letters)
     assert worker.engine.position(TOPIC, 0) == 15
+    # Of the first fetch 10 was folded and thrown away with 11 to 13; then all came again, and 12 was set aside.
+    taken = {Taken.FOLDED: 5, Taken.READ_AGAIN: 4, Taken.SET_ASIDE: 1}
+    assert worker.engine.counters.records == {(TOPIC, what): count for what, count in taken.items()}
 
 
 async def test_other_topics_are_read_again_only_where_they_were_folded(worker: Worker) -> None:
