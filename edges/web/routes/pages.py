@@ -1,6 +1,6 @@
-"""The pages for people: `/dashboard`, `/me`, `/welcome`, and the files they are made of.
+"""The pages for people: `/dashboard`, `/me`, `/welcome`, `/sign-in`, and the files they are made of.
 
-They hold nothing about anybody: what they show they ask for with the token of whoever looks. Each comes in the language
+They hold nothing about anybody: what they show they ask for in the session of whoever looks. Each comes in the language
 that was chosen on one of them (`?language=nb`, kept as a cookie), else in the browser's.
 """
 
@@ -55,6 +55,12 @@ async def mentor(request: AnyRequest) -> Response[bytes]:
 async def welcome(request: AnyRequest) -> Response[bytes]:
     """Answer with the page for links that lead nowhere else."""
     return _send_page(request, "welcome")
+
+
+@get("/sign-in", include_in_schema=False)
+async def sign_in(request: AnyRequest) -> Response[bytes]:
+    """Answer with the page on which people sign in and out; opening it does neither."""
+    return _send_page(request, "sign-in")
 
 
 @get("/static/{version:str}/{name:path}", include_in_schema=False)
@@ -126,4 +132,4 @@ def _send(
     return Response(asset.content, status_code=status, media_type=asset.media_type, headers=headers)
 
 
-HANDLERS: Final = [root, dashboard, mentor, welcome, static]
+HANDLERS: Final = [root, dashboard, mentor, welcome, sign_in, static]
