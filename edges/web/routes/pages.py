@@ -20,6 +20,8 @@ from edges.languages.catalogue import Language
 from edges.languages.choice import COOKIE, language_of, read_choice
 from edges.web.assets import Asset, load_assets
 from edges.web.problems import Problem, on_http_exception
+from edges.web.services import Opened
+from edges.web.welcome import find_invitation, welcome_page
 
 KEPT: Final = "public, max-age=31536000, immutable"
 """For a file under the address of its content."""
@@ -52,9 +54,16 @@ async def mentor(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/welcome", include_in_schema=False)
-async def welcome(request: AnyRequest) -> Response[bytes]:
-    """Answer with the page for links that lead nowhere else."""
-    return _send_page(request, "welcome")
+async def welcome(request: AnyRequest, services: Opened) -> Response[bytes]:
+    """Answer with the page for links that lead nowhere else: whose code it is, and the way on."""
+    chosen = keep_choice(request)
+    if chosen is not None:
+        return chosen
+    language, query = page_language(request), request.scope["query_string"].decode("utf-8", "replace")
+    invitation = await find_invitation(services, query)
+    return send_in(
+        request, welcome_page(load_assets().page("welcome", language), language, invitation, query), language
+    )
 
 
 @get("/sign-in", include_in_schema=False)
