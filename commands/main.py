@@ -42,6 +42,8 @@ COMMANDS = {
     "mentors": "Bring mentors in from CSV, with a code for each.",
     "codes": "Issue referral codes.",
     "token": "Print a bearer token for the HTTP side.",
+    "sign-in-link": "Print a link that signs somebody in on the pages, once.",
+    "sessions": "Look at who is signed in on the pages, and sign them out.",
     "web": "Run the HTTP side: share links, webhooks, API and dashboard.",
     "reconcile": "Ask membership systems for confirmations that never came.",
     "publish": "Publish clicks, registrations and codes from JSON lines.",

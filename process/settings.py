@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
 
 from process.addresses import web_address
+from process.pairs import read_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -130,6 +131,32 @@ class Settings(BaseSettings):
     )
     jwt_issuer: str = Field("referrals", description="What a token's `iss` must be.")
     jwt_audience: str = Field("referrals", description="What a token's `aud` must be.")
+    sign_in_lasts_s: float = Field(
+        7 * DAY_S,
+        ge=300,
+        le=90 * DAY_S,
+        description="Seconds that somebody who signed in on a page stays so; a working week unless set otherwise.",
+    )
+    oidc_issuer: str | None = Field(
+        None, description="An OpenID provider that people sign in with: its `issuer`. docs/sign-in.md says how."
+    )
+    oidc_client_id: str | None = Field(None, description="What this installation is called there.")
+    oidc_client_secret: SecretStr | None = Field(None, description="Its secret there, unless it has none (PKCE alone).")
+    oidc_name: str | None = Field(
+        None, description="What people call the provider, for the button; default: its host.", max_length=60
+    )
+    oidc_scopes: str = Field("openid", description="What it is asked for, with spaces between: openid profile.")
+    oidc_org_claim: str = Field("org", description="The claim with the organisation; a path has dots.")
+    oidc_organisations: str = Field(
+        "", description="What its words mean: WORD=UUID,WORD=UUID; * is any other. Default: they are our UUIDs."
+    )
+    oidc_role_claim: str = Field("role", description="The claim with the role, or several; a path has dots.")
+    oidc_roles: str = Field(
+        "",
+        description="What its words mean: WORD=coordinator,WORD=org_admin,WORD=mentor; * is any other. Default: they "
+        "are our roles' names.",
+    )
+    oidc_mentor_claim: str = Field("mentor_id", description="The claim with a mentor's id, where mentors sign in.")
     spool_dir: Path | None = Field(
         None, description="Where clicks wait until Kafka has them; default: `spool` in the data directory."
     )
@@ -248,7 +275,21 @@ class Settings(BaseSettings):
         query = f"?{address.query}" if address.query else ""
         return f"{address.origin}{address.path}{query}" + (f"#{address.fragment}" if address.fragment else "")
 
-    @field_validator("jwt_jwks_url")
+    @field_validator("oidc_scopes")
+    @classmethod
+    def _check_scopes(cls, value: str) -> str:
+        if "openid" not in value.split():
+            message = f"{value[:100]!r} does not ask for `openid`, and then the provider does not say who signs in"
+            raise ValueError(message)
+        return " ".join(value.split())
+
+    @field_validator("oidc_organisations", "oidc_roles")
+    @classmethod
+    def _check_pairs(cls, value: str) -> str:
+        read_pairs(value)
+        return value
+
+    @field_validator("jwt_jwks_url", "oidc_issuer")
     @classmethod
     def _check_keys_address(cls, value: str | None) -> str | None:
         if value is not None:
@@ -256,7 +297,9 @@ class Settings(BaseSettings):
             if not parts.hostname or not (
                 parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
             ):
-                message = f"{value[:100]!r}: keys of tokens come by https, or by http from this machine"
+                message = (
+                    f"{value[:100]!r}: keys and who vouches for people come by https, or by http from this machine"
+                )
                 raise ValueError(message)
         return value
 

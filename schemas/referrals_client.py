@@ -205,6 +205,15 @@ class PipelineState(TypedDict):
     checkedAt: str
 
 
+class PostedSignIn(TypedDict):
+    """What somebody signs in with: one of the two."""
+
+    link: NotRequired[str | None]
+    """What stands behind `#link=` in a link of `referrals sign-in-link`; good once."""
+    token: NotRequired[str | None]
+    """A bearer token; the session ends when it does, if not before."""
+
+
 class PostedSignup(TypedDict):
     """A member who is coming, as the onboarding screen posts him: it is no confirmation and cannot be one."""
 
@@ -282,6 +291,26 @@ class RowLeft(TypedDict):
     place: str
     reason: str
     """What is wrong with it; nothing that it says."""
+
+
+class SignInWays(TypedDict):
+    """How people sign in here, beside links that sign in once."""
+
+    provider: str | None
+    """What the identity provider is called; null: there is none."""
+
+
+class SignedIn(TypedDict):
+    """Who is signed in."""
+
+    orgId: str
+    subject: str
+    """Of a mentor his id; of others what the provider, the link or the token calls them."""
+    role: Literal["mentor", "coordinator", "org_admin", "onboarding"]
+    expiresAt: str
+    """When it ends."""
+    bySession: bool
+    """False: a bearer token came with the request."""
 
 
 class Summary(TypedDict):
@@ -555,6 +584,49 @@ class Client:
         """
         path = f"/v1/orgs/{_part(org_id)}/summary"
         answer: Summary = self._json("GET", path)
+        return answer
+
+    def who_is_signed_in(self) -> SignedIn:
+        """Return who is signed in.
+
+        Answer with whose the cookie or the token is.
+        """
+        path = "/v1/session"
+        answer: SignedIn = self._json("GET", path)
+        return answer
+
+    def sign_in(self, body: PostedSignIn) -> SignedIn:
+        """Sign in on a page of this server, by a link or a token.
+
+        Begin a session, and end the one that the browser had.
+        """
+        path = "/v1/session"
+        answer: SignedIn = self._json("POST", path, body=body)
+        return answer
+
+    def sign_out(self) -> bytes:
+        """Sign out.
+
+        End the browser's session, if it has one, and make it forget the cookie.
+        """
+        path = "/v1/session"
+        return self._ask("DELETE", path)
+
+    def sign_out_everywhere(self) -> bytes:
+        """Sign out everywhere.
+
+        End every session of who asks.
+        """
+        path = "/v1/sessions"
+        return self._ask("DELETE", path)
+
+    def ways_to_sign_in(self) -> SignInWays:
+        """Return how people sign in here.
+
+        Answer with the provider's name, if there is one.
+        """
+        path = "/v1/sign-in"
+        answer: SignInWays = self._json("GET", path)
         return answer
 
 

@@ -32,6 +32,10 @@ BEGIN
             TO referrals_app;
         GRANT SELECT, INSERT, UPDATE ON filtered_clicks TO referrals_app;
         GRANT SELECT, INSERT, UPDATE, DELETE ON first_attempts TO referrals_app;
+        GRANT SELECT, INSERT, DELETE ON sessions TO referrals_app;
+        GRANT UPDATE (last_seen_at) ON sessions TO referrals_app;
+        GRANT SELECT ON sign_in_links TO referrals_app;
+        GRANT UPDATE (used_at) ON sign_in_links TO referrals_app;
         -- Not where the pages are: an address may hold anything.
         GRANT SELECT (
             org_id, source, started_at, finished_at, members_read, matched, back_filled, withdrawn, superseded, unknown_code,

@@ -125,6 +125,13 @@ FOR_EVERYBODY: Final = table("""
 """)
 """What holds nothing about anybody."""
 
+WHO_IS_SIGNED_IN: Final = FOR_EVERYBODY | {("nobody", "any"): 204, ("forged", "any"): 401}
+SIGN_IN: Final = dict.fromkeys(FOR_EVERYBODY, 403)
+"""Of our own pages alone: no request of a program says that it comes from one."""
+SIGN_OUT: Final = dict.fromkeys(FOR_EVERYBODY, 204)
+"""Who has no session is signed out already."""
+SIGN_OUT_EVERYWHERE: Final = SIGN_OUT | {("nobody", "any"): 401, ("forged", "any"): 401}
+
 SHARE_LINK: Final = {(who, what): 302 for who, _ in FOR_EVERYBODY for what in ("ours", "theirs", "nowhere")}
 """Whoever follows a link is led on; `nowhere` is a code that nobody has."""
 EMPTY_LINK: Final = dict.fromkeys(FOR_EVERYBODY, 302)
@@ -151,6 +158,11 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
     ("POST", f"{_MENTOR}/referral-code"): ISSUING,
     ("POST", f"{_ORG}/registrations"): WEBHOOK,
     ("POST", f"{_ORG}/signups"): SIGNUPS,
+    ("GET", "/v1/session"): WHO_IS_SIGNED_IN,
+    ("POST", "/v1/session"): SIGN_IN,
+    ("DELETE", "/v1/session"): SIGN_OUT,
+    ("DELETE", "/v1/sessions"): SIGN_OUT_EVERYWHERE,
+    ("GET", "/v1/sign-in"): FOR_EVERYBODY,
     ("GET", "/r/{code}"): SHARE_LINK,
     ("HEAD", "/r/{code}"): SHARE_LINK,
     ("GET", "/r"): EMPTY_LINK,
@@ -171,6 +183,9 @@ UNDESCRIBED: Final = {
     "/R": "a share link that was damaged on its way",
     "/R/{rest}": "the same",
     "/r/{code}/{rest}": "the same",
+    "/sign-in": "a page on which people sign in; opening it does nothing",
+    "/sign-in/callback": "back from the provider: signs in whom it vouches for, in the browser that was sent there",
+    "/sign-in/provider": "leads to the provider, if there is one",
     "/static/{version}/{name}": "what the pages are made of",
     "/welcome": "the page for links that lead nowhere else",
 }

@@ -6,6 +6,7 @@ RegistryError
 ├── UnknownOrganisation  nobody has heard of the organisation
 ├── OrganisationExists   it stands already, with secrets
 ├── BadOrganisation      its name or its landing page's address cannot be one
+├── BadSubject           who is to sign in is not named as he has to be
 ├── NoSecret             the organisation has no secret for this purpose
 ├── SecretUnreadable     a stored secret cannot be decrypted
 ├── BadSecret            a secret that was handed in cannot be one
@@ -48,6 +49,10 @@ class OrganisationExists(RegistryError):  # noqa: N818 - the same
 
 class BadOrganisation(RegistryError):  # noqa: N818 - the same
     """What an organisation is to be called, or where its links are to lead, cannot be used."""
+
+
+class BadSubject(RegistryError):  # noqa: N818 - the same
+    """Who is to sign in cannot be called so."""
 
 
 class NoSecret(RegistryError):  # noqa: N818 - the same

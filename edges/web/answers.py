@@ -57,6 +57,26 @@ class Readiness(Answer, frozen=True, kw_only=True):
     """What is missing and why, by part: `kafka`, `postgres`."""
 
 
+class SignInWays(Answer, frozen=True, kw_only=True):
+    """How people sign in here, beside links that sign in once."""
+
+    provider: str | None
+    """What the identity provider is called; null: there is none."""
+
+
+class SignedIn(Answer, frozen=True, kw_only=True):
+    """Who is signed in."""
+
+    org_id: str
+    subject: str
+    """Of a mentor his id; of others what the provider, the link or the token calls them."""
+    role: Literal["mentor", "coordinator", "org_admin", "onboarding"]
+    expires_at: datetime
+    """When it ends."""
+    by_session: bool
+    """False: a bearer token came with the request."""
+
+
 class Accepted(Answer, frozen=True, kw_only=True):
     """A registration is in its topic."""
 

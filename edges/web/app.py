@@ -32,6 +32,7 @@ from edges.web.routes import (
     qr,
     redirect,
     registrations,
+    sign_in,
     signups,
 )
 from edges.web.services import Services
@@ -55,6 +56,7 @@ _ROUTES: Final = (
     qr,
     redirect,
     registrations,
+    sign_in,
     signups,
 )
 

@@ -49,12 +49,14 @@ BY_NAME: Final[dict[str, Any]] = {
     "pending": 3,
     "pendingAttributions": 3,
     "place": "page 1, row 3",
+    "provider": "Microsoft",
     "reason": "status is empty",
     "referralCode": CODE,
     "remaining": 3,
     "shareChannel": "whatsapp",
     "shareUrl": f"https://refer.example.org/r/{CODE}",
     "source": "csv",
+    "subject": "kari",
     "threshold": 5,
     "to": "2026-11-20",
     "totalClicks": 10,
@@ -76,6 +78,7 @@ _BY_SCHEMA: Final[dict[str, Schema]] = {
     "ComponentLag": {"name": "stream"},
     "Liveness": {"status": "alive"},
     "NextBadge": {"name": "Five recruits"},
+    "PostedSignIn": {"link": "bxwqPktdTG6PcJGis8TV5g", "token": None},
     "Readiness": {"status": "ready"},
 }
 """Values of fields whose name says too little."""

@@ -1,4 +1,8 @@
-"""Who asks: bearer tokens (JWT), and the guards that hold routes to organisation and role.
+"""Who asks: bearer tokens (JWT) or a session's cookie, and the guards that hold routes to organisation and role.
+
+A request with an `Authorization` header is a program's, and its cookies count for nothing. Without one a cookie of a
+session (`edges/web/sign_in/`) says who asks; where that would change something, the browser must say that one of our
+own pages sent it.
 
 A token is one that our own secret signed (HS256), or the identity provider whose keys stand at `jwt_jwks_url` (RS256,
 ES256). The algorithm follows from the key, never from the token. Without either setting every protected route answers
@@ -9,8 +13,6 @@ Of what is another organisation's a caller does not learn that it exists: 404.
 
 from __future__ import annotations
 
-import asyncio
-import http.client
 import math
 import time
 from hashlib import sha256
@@ -24,11 +26,15 @@ from msgspec import Struct
 
 from edges.registry.tokens import ROLES, SECRET_BYTES_MIN, Role
 from edges.web.problems import Problem, unavailable
+from edges.web.provider_keys import NOT_ACCEPTED, BadToken, ProviderKeys
+from edges.web.sign_in.cookies import SESSION, comes_from_our_pages, read_cookie
+from edges.web.sign_in.credentials import read_credential
 from models.identifiers import canonical_uuid, is_uuid
 from process.settings import Settings, SettingsError
 
 __all__ = [
     "BEARER",
+    "NOT_ACCEPTED",
     "ROLES",
     "BadToken",
     "Identity",
@@ -36,12 +42,19 @@ __all__ = [
     "Role",
     "TokenVerifier",
     "coordinators_of_org",
+    "find_signed_in",
     "mentor_or_coordinator",
     "onboarding_of_org",
+    "require_our_page",
+    "signed_in",
+    "unauthorised",
 ]
 
 BEARER: Final[list[dict[str, list[str]]]] = [{"bearer": []}]
 """What a guarded route says to OpenAPI: `security=BEARER`."""
+
+_READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""What changes nothing, and may be asked by cookie from anywhere: no other site can read the answer."""
 
 LEEWAY_S: Final = 5
 """How far the clocks of two machines may be apart."""
@@ -53,21 +66,11 @@ what an answer from the database takes."""
 BELIEVED_MAX: Final = 10_000
 """Tokens believed at the same time, about 400 bytes each."""
 
-KEYS_KEPT_S: Final = 300.0
-"""The provider's keys are asked for again after this time."""
-KEYS_OUTLIVE_S: Final = 3_600.0
-"""They are still used for so long while the provider is away."""
-KEYS_RETRY_S: Final = 10.0
-"""The provider is asked at most so often: it is away, or a token names a key that nobody has."""
-KEYS_TIMEOUT_S: Final = 3.0
-
 MISSING: Final = "the header `Authorization: Bearer TOKEN` is missing"
 SEVERAL: Final = "there is more than one header `Authorization`; send one"
 NO_BEARER: Final = "the header `Authorization` holds no bearer token; send `Authorization: Bearer TOKEN`"
 EXPIRED: Final = "the token has expired; ask for a new one where it came from"
-NOT_ACCEPTED: Final = "the token is none of this installation's; send one that was issued for it"
-
-_ALGORITHMS_OF_PROVIDERS: Final = ("RS256", "ES256")
+ENDED: Final = "the session has ended; sign in again"
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -79,7 +82,9 @@ class Identity(Struct, frozen=True, gc=False):
     subject: str
     role: Role
     expires_s: float = math.inf
-    """Until when the token is good, in seconds of Unix time."""
+    """Until when token or session is good, in seconds of Unix time."""
+    session_id: str | None = None
+    """The session whose cookie came; None: a token did."""
 
 
 Claims = dict[str, Any]
@@ -87,13 +92,6 @@ Claims = dict[str, Any]
 _WHOLE_ORGANISATION: Final = frozenset({"coordinator", "org_admin"})
 """Roles that may see everybody in their organisation; whatever other role comes may not."""
 _NOBODY: Final = (0.0, Identity("", "", "mentor"))
-
-
-class BadToken(Exception):  # noqa: N818  read as what is wrong
-    """A token that proves nothing; the message tells whoever sent it what is missing."""
-
-    def __init__(self, message: str = NOT_ACCEPTED) -> None:
-        super().__init__(message)
 
 
 class TokenVerifier:
@@ -107,7 +105,9 @@ class TokenVerifier:
         if self._secret is not None and len(self._secret) < SECRET_BYTES_MIN:
             msg = f"REFERRALS_JWT_SECRET has fewer than {SECRET_BYTES_MIN} bytes; make one with: openssl rand -hex 32"
             raise SettingsError(msg)
-        self._provider = ProviderKeys(settings.jwt_jwks_url) if settings.jwt_jwks_url else None
+        self._provider = (
+            ProviderKeys(settings.jwt_jwks_url, "REFERRALS_JWT_JWKS_URL") if settings.jwt_jwks_url else None
+        )
         self._believed: dict[bytes, tuple[float, Identity]] = {}
 
     @property
@@ -166,71 +166,6 @@ class TokenVerifier:
             raise BadToken from fault
 
 
-class ProviderKeys:
-    """The keys of an identity provider (JWKS), fetched in a thread, at most one fetch at a time.
-
-    Whose key is known waits for no fetch: it goes on beside. Who waits, does for KEYS_TIMEOUT_S at most, however slowly
-    the provider speaks.
-    """
-
-    def __init__(self, url: str) -> None:
-        try:
-            self._client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=KEYS_TIMEOUT_S)
-        except jwt.PyJWKClientError as fault:
-            msg = f"REFERRALS_JWT_JWKS_URL: {fault}"
-            raise SettingsError(msg) from None
-        self._keys: dict[str, jwt.PyJWK] = {}
-        self._fetched_s: float | None = None
-        self._tried_s: float | None = None
-        self._fetching: asyncio.Task[None] | None = None
-
-    async def find(self, key_id: object) -> jwt.PyJWK:
-        """Return a key by its id.
-
-        Raises:
-            BadToken: the provider has no such key.
-            Problem: 503, the provider does not say.
-
-        """
-        if not isinstance(key_id, str):
-            raise BadToken
-        if self._is_due(key_id) and self._fetching is None:
-            self._fetching = asyncio.create_task(self._fetch())
-        if self._fetching is not None and (key_id not in self._keys or self._is_too_old()):
-            await asyncio.wait({self._fetching}, timeout=KEYS_TIMEOUT_S)
-        if self._is_too_old():
-            msg = "the identity provider's keys cannot be had: REFERRALS_JWT_JWKS_URL does not answer with any"
-            raise unavailable(msg)
-        try:
-            return self._keys[key_id]
-        except KeyError:
-            raise BadToken from None
-
-    def _is_due(self, key_id: str) -> bool:
-        now_s = time.monotonic()
-        if self._tried_s is not None and now_s - self._tried_s < KEYS_RETRY_S:
-            return False
-        return self._fetched_s is None or now_s - self._fetched_s > KEYS_KEPT_S or key_id not in self._keys
-
-    def _is_too_old(self) -> bool:
-        return self._fetched_s is None or time.monotonic() - self._fetched_s > KEYS_OUTLIVE_S
-
-    async def _fetch(self) -> None:
-        try:
-            keys = await asyncio.to_thread(self._client.get_signing_keys)
-        except (jwt.PyJWTError, OSError, ValueError, http.client.HTTPException):
-            pass  # the keys that are known stay
-        else:
-            # A key that names another algorithm, or none of ours, is not one of ours.
-            self._keys = {
-                key.key_id: key for key in keys if key.key_id and key.algorithm_name in _ALGORITHMS_OF_PROVIDERS
-            }
-            self._fetched_s = time.monotonic()
-        finally:
-            self._tried_s = time.monotonic()
-            self._fetching = None
-
-
 def _identity(claims: Claims) -> Identity:
     """Return the identity that verified claims state; raise BadToken where they do not have our types."""
     subject, org_id, role = claims["sub"], claims["org"], claims["role"]
@@ -275,11 +210,69 @@ async def onboarding_of_org(connection: Connection, handler: BaseRouteHandler) -
 async def _authenticate(connection: Connection) -> Identity:
     """Return who asks; it becomes the connection's user."""
     try:
-        identity = await connection.app.state.services.tokens.verify(_bearer_token(connection))
+        identity = await (_of_the_cookie if _comes_by_cookie(connection) else _of_the_token)(connection)
     except BadToken as fault:
-        raise Problem(HTTPStatus.UNAUTHORIZED, str(fault), headers={"WWW-Authenticate": _challenge(fault)}) from None
+        raise unauthorised(fault) from None
     connection.scope["user"] = identity
+    return identity
+
+
+async def find_signed_in(connection: Connection) -> Identity | None:
+    """Return who asks, None where nobody is signed in; raise Problem, 401, for a token that is not good."""
+    has_token = any(name == b"authorization" for name, _ in connection.scope["headers"])
+    try:
+        return await _authenticate(connection)
+    except Problem as problem:
+        if has_token or problem.status != HTTPStatus.UNAUTHORIZED:
+            raise
+        return None
+
+
+def _comes_by_cookie(connection: Connection) -> bool:
+    """Tell whether a session's cookie came, and no token."""
+    headers = connection.scope["headers"]
+    has_cookie = any(name == b"cookie" and SESSION.encode() in value for name, value in headers)
+    return has_cookie and all(name != b"authorization" for name, _ in headers)
+
+
+def unauthorised(fault: BadToken) -> Problem:
+    """Return the problem of who cannot say who he is: 401, with what is missing."""
+    return Problem(HTTPStatus.UNAUTHORIZED, str(fault), headers={"WWW-Authenticate": _challenge(fault)})
+
+
+async def _of_the_token(connection: Connection) -> Identity:
+    """Return whose token came; raise BadToken where it proves nothing."""
+    return cast("Identity", await connection.app.state.services.tokens.verify(_bearer_token(connection)))
+
+
+async def _of_the_cookie(connection: Connection) -> Identity:
+    """Return whose session the cookie is; raise BadToken where it is nobody's, and Problem, 403, for another site."""
+    services = connection.app.state.services
+    text = read_cookie(services.settings, connection, SESSION)
+    credential = None if text is None else read_credential(text)
+    if credential is None:
+        raise BadToken(MISSING)
+    if connection.scope.get("method") not in _READS:
+        require_our_page(services.settings, connection)
+    identity = await services.sessions.find(credential)
+    if identity is None:
+        raise BadToken(ENDED)
     return cast("Identity", identity)
+
+
+def require_our_page(settings: Settings, connection: Connection) -> None:
+    """Raise Problem, 403, where the browser does not say that one of our own pages sent the request."""
+    if not comes_from_our_pages(settings, connection):
+        raise Problem(
+            HTTPStatus.FORBIDDEN,
+            "this comes by cookie from another site, or from a browser that does not say where from; use the pages of "
+            "this server, or send a bearer token",
+        )
+
+
+async def signed_in(connection: Connection, handler: BaseRouteHandler) -> None:  # noqa: ARG001  a guard's signature
+    """Guard: whoever can say who he is."""
+    await _authenticate(connection)
 
 
 def _bearer_token(connection: Connection) -> str:

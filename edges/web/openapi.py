@@ -19,6 +19,7 @@ from edges.web.answers import camel
 from edges.web.docstrings import field_descriptions
 from edges.web.examples import BY_MEDIA_TYPE, BY_NAME, CODE, example_of
 from edges.web.posted import PostedRegistration, PostedSignup
+from edges.web.sign_in.posted import PostedSignIn
 from models.codes import TYPED_CODE_PATTERN
 from process.version import VERSION
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 WEBHOOK: Final = "/v1/orgs/{org_id}/registrations"
 SIGNUPS: Final = "/v1/orgs/{org_id}/signups"
+SESSION: Final = "/v1/session"
 
 _SCHEMAS: Final = "#/components/schemas/{name}"
 _NOISE: Final = {"deprecated": False, "allowEmptyValue": False, "allowReserved": False, "headers": {}}
@@ -92,6 +94,8 @@ def put_right(document: dict[str, Any]) -> dict[str, Any]:
         _describe_webhook(right["paths"][WEBHOOK]["post"], schemas)
     if SIGNUPS in right["paths"]:
         _describe_body(right["paths"][SIGNUPS]["post"], schemas, PostedSignup)
+    if SESSION in right["paths"]:
+        _describe_body(right["paths"][SESSION]["post"], schemas, PostedSignIn)
     for name, schema in schemas.items():
         _describe_fields(name, schema)
     for operation in _operations(right):
@@ -180,7 +184,8 @@ def _describe_body(operation: dict[str, Any], schemas: dict[str, Any], kind: typ
         schema["required"] = [camel(field) for field in schema.get("required", ())]
         schemas.setdefault(name, schema)
     posted = schemas[kind.__name__]
-    posted["properties"]["referralCode"]["pattern"] = TYPED_CODE_PATTERN
+    if "referralCode" in posted["properties"]:
+        posted["properties"]["referralCode"]["pattern"] = TYPED_CODE_PATTERN
     for name, text in field_descriptions(kind).items():
         posted["properties"][camel(name)]["description"] = text
     schema = {"$ref": _SCHEMAS.format(name=kind.__name__)}

@@ -36,6 +36,8 @@ from edges.web.metrics import Metrics
 from edges.web.organisation import summary
 from edges.web.pipeline import Pipeline
 from edges.web.producer import AcknowledgedProducer
+from edges.web.sign_in.provider import OpenIdProvider, open_provider
+from edges.web.sign_in.sessions import Sessions
 from edges.web.webhooks import WebhookSecrets
 from process.settings import Settings
 
@@ -48,6 +50,9 @@ class Services:
     metrics: Metrics
     access_log: AccessLog
     tokens: TokenVerifier
+    sessions: Sessions
+    provider: OpenIdProvider | None
+    """Whom people sign in with; None: links and tokens alone."""
     database: Database
     producer: AcknowledgedProducer
     secrets: SecretStore
@@ -97,6 +102,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         stopping = asyncio.Event()
         feed = await opened.enter_async_context(Feed(at_postgres.database_url, partial(summary, database), stopping))
         pipeline = await opened.enter_async_context(Pipeline(settings, metrics.registry))
+        provider = open_provider(settings)
+        if provider is not None:
+            opened.push_async_callback(provider.close)
         yield Services(
             settings=settings,
             access_log=access_log,
@@ -106,6 +114,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             landings=landings,
             filtered=filtered,
             tokens=TokenVerifier(settings),
+            sessions=Sessions(database, lasts_s=settings.sign_in_lasts_s),
+            provider=provider,
             database=database,
             producer=producer,
             secrets=secrets,

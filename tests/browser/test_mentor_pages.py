@@ -44,6 +44,14 @@ async def test_a_mentor_is_led_to_his_own_page(visit: Visit, scene: Organisation
             shared = unquote(address).split()[-1]
             assert shared == f"{link}?c={channel}"
         await expect(page.get_by_role("link", name="All mentors")).to_be_hidden()
+        await expect(page.locator("#badges")).to_contain_text("A badge that you hold stays yours.")
+        for words in ("Kom til oss & bli\nmed?", ""):  # his own, and none again
+            await page.get_by_label("Your invitation").fill(words)
+            await page.reload()
+            said = words or "Join us as a member. This is my link:"
+            await expect(page.get_by_label("Your invitation")).to_have_value(said)
+            address = await page.locator('[data-channel="sms"]').get_attribute("href")
+            assert unquote(address or "") == f"sms:?&body={said} {link}?c=sms"
 
 
 async def test_a_mentor_without_anything_sees_zeros(visit: Visit, scene: OrganisationScene) -> None:

@@ -55,6 +55,10 @@ PLANTED: Final = (
     "INSERT INTO codes_outbox VALUES (DEFAULT, %(org)s, %(code)s, %(mentor)s, now())",
     "INSERT INTO filtered_clicks VALUES (%(org)s, '2026-11-20', 'robot', 1)",
     "INSERT INTO first_attempts VALUES (%(org)s, %(badge)s, now())",
+    """INSERT INTO sessions (org_id, session_id, secret_digest, subject, role, signed_in_by, expires_at)
+       VALUES (%(org)s, %(badge)s, sha256('a'), 'auth0|1', 'coordinator', 'link', now() + interval '1 day')""",
+    """INSERT INTO sign_in_links (org_id, link_id, secret_digest, subject, role, expires_at)
+       VALUES (%(org)s, %(badge)s, sha256('a'), 'auth0|1', 'coordinator', now() + interval '1 day')""",
     "INSERT INTO membership_sources (org_id, kind, url) VALUES (%(org)s, 'csv', '/members.csv')",
     "INSERT INTO reconciliation_runs (org_id, run_id, source) VALUES (%(org)s, %(badge)s, 'csv')",
 )
@@ -73,6 +77,7 @@ READS: Final = frozenset(
             "organisation_days",
         ),
         *("organisation_secrets", "organisation_totals", "organisations", "referral_codes"),
+        *("sessions", "sign_in_links"),
     }
 )
 WRITES: Final = {
@@ -80,6 +85,7 @@ WRITES: Final = {
     "referral_codes": {"INSERT"},
     "codes_outbox": {"INSERT"},
     "filtered_clicks": {"INSERT", "UPDATE"},  # share links
+    "sessions": {"INSERT", "DELETE"},  # people sign in and out; of a session it notes that it was used, and no more
     "first_attempts": {"INSERT", "UPDATE", "DELETE"},  # a webhook does not say when it happened; old ones go
 }
 """All that the role may write, each in the organisation set."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 from collections.abc import AsyncIterator
 
+import psycopg
 import pytest
 
 from edges.web.assets import load_assets
 from process.settings import Settings
+from tests.organisation_scene import organisation_scene
 from tests.web import Web, running_web
 
 pytestmark = pytest.mark.integration
@@ -94,3 +96,26 @@ async def test_a_person_who_mistypes_an_address_gets_a_page(web: Web) -> None:
     for accepted in ("*/*", "application/json"):
         answer = await web.get("/dashbord", headers={"Accept": accepted})
         assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+async def test_the_welcome_page_is_of_the_codes_organisation(settings: Settings) -> None:
+    """Named, with the code, and on to its own page if it has one; a code of nobody is kept too."""
+    with organisation_scene(settings.database_url) as scene:
+        code = scene.codes[scene.issue()]
+        scene.call("Alder")
+        async with running_web(settings) as web:
+            link = await web.get(f"/r/{code}?c=sms")
+            page = (await web.get(link.headers["location"])).text
+            assert "<h1>Welcome to Alder</h1>" in page
+            assert f'id="code">{code}</p>' in page
+            nobodys = await web.get("/welcome?ref=n0w0-nder-fx")
+            assert 'id="code">N0W0NDERFX</p>' in nobodys.text
+            tagged = {"If-None-Match": nobodys.headers["etag"]}
+            assert (await web.get("/welcome?ref=N0W0NDERFX", headers=tagged)).status_code == 200  # its links differ
+            assert (await web.get("/welcome?ref=n0w0-nder-fx", headers=tagged)).status_code == 304
+        with psycopg.connect(settings.database_url) as connection:
+            connection.execute("UPDATE organisations SET landing_url = 'https://alder.example/join?a=1'")
+        async with running_web(settings) as web:
+            page = (await web.get(f"/welcome?ref={code}&c=sms&utm_source=x")).text
+            onward = f"https://alder.example/join?a=1&amp;ref={code}&amp;c=sms&amp;utm_source=x"
+            assert f'href="{onward}">Go on to Alder</a>' in page

@@ -24,12 +24,15 @@ PYTHON: Final = [
     path for path in (ROOT / "edges").rglob("*.py") if STATIC not in path.parents and FOLDER not in path.parents
 ]
 SAME_IN_BOTH: Final = {
+    "account.who",
     "channel.sms",
     "channel.whatsapp",
     "counts.mentor",
     "docs.type",
     "mentors.name",
     "product",
+    "role.admin",
+    "role.mentor",
     "sign-in.token",
     "title",
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edges.web.identity import Identity
 from edges.web.routes import events
 from edges.web.routes.events import _Sending
 
@@ -45,7 +46,7 @@ def sending(monkeypatch: pytest.MonkeyPatch) -> _Sending:
 
     monkeypatch.setattr(events, "events", three)
     monkeypatch.setattr(events, "SEND_TIMEOUT_S", 0.05)
-    return _Sending(None, "", 0.0)  # type: ignore[arg-type]  # no services are needed for it
+    return _Sending(None, Identity("", "", "coordinator"))  # type: ignore[arg-type]  # no services are needed for it
 
 
 async def test_a_client_that_takes_nothing_is_dropped(sending: _Sending) -> None:

@@ -24,7 +24,7 @@ from litestar.params import FromPath
 from litestar.testing import AsyncTestClient
 from pydantic import SecretStr
 
-from edges.web import identity
+from edges.web import identity, provider_keys
 from edges.web.identity import (
     BadToken,
     Identity,
@@ -326,14 +326,14 @@ async def test_a_provider_that_is_away_is_503_and_its_known_keys_stay(
     assert provider.asked == 1  # not hammered
 
     provider.keys = keys
-    monkeypatch.setattr(identity, "KEYS_RETRY_S", 0.0)
+    monkeypatch.setattr(provider_keys, "KEYS_RETRY_S", 0.0)
     assert (await verifier.verify(fresh(RSA_KEY, "rsa"))).org_id == ORG
     provider.keys = None
-    monkeypatch.setattr(identity, "KEYS_KEPT_S", 0.0)
+    monkeypatch.setattr(provider_keys, "KEYS_KEPT_S", 0.0)
     assert (await verifier.verify(fresh(RSA_KEY, "rsa"))).org_id == ORG
     await fetched(verifier)
     assert provider.asked == 3
-    monkeypatch.setattr(identity, "KEYS_OUTLIVE_S", 0.0)
+    monkeypatch.setattr(provider_keys, "KEYS_OUTLIVE_S", 0.0)
     with pytest.raises(Problem):
         await verifier.verify(fresh(RSA_KEY, "rsa"))
 
@@ -354,11 +354,11 @@ async def test_a_slow_provider_holds_nobody_whose_key_is_known(
     await verifier.verify(fresh(RSA_KEY, "rsa"))
     provider.may_answer.clear()
     try:
-        monkeypatch.setattr(identity, "KEYS_RETRY_S", 0.0)
-        monkeypatch.setattr(identity, "KEYS_KEPT_S", 0.0)
+        monkeypatch.setattr(provider_keys, "KEYS_RETRY_S", 0.0)
+        monkeypatch.setattr(provider_keys, "KEYS_KEPT_S", 0.0)
         for _ in range(3):
             assert (await verifier.verify(fresh(RSA_KEY, "rsa"))).org_id == ORG
-        monkeypatch.setattr(identity, "KEYS_TIMEOUT_S", 0.1)
+        monkeypatch.setattr(provider_keys, "KEYS_TIMEOUT_S", 0.1)
         with pytest.raises(BadToken):
             await verifier.verify(fresh(RSA_KEY, "unknown"))
     finally:
@@ -377,7 +377,7 @@ async def test_a_provider_changes_its_keys(provider: Provider, monkeypatch: pyte
         with pytest.raises(BadToken):
             await verifier.verify(token)
     assert provider.asked == 1
-    monkeypatch.setattr(identity, "KEYS_RETRY_S", 0.0)
+    monkeypatch.setattr(provider_keys, "KEYS_RETRY_S", 0.0)
     assert (await verifier.verify(token)).org_id == ORG
     with pytest.raises(BadToken):
         await verifier.verify(fresh(RSA_KEY, "rsa"))

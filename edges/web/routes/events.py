@@ -4,7 +4,8 @@
 `pipeline`  the answer of `/v1/orgs/{org_id}/pipeline`: first, when it changes, and every ten seconds
 a comment   when nothing else was said for 15 s, so that whoever is between keeps the connection
 
-A stream ends after `LIFETIME_S`, and when the token does: the client connects again, and its token is looked at again.
+A stream ends after `LIFETIME_S`, when the token does, and within `SESSION_S` when the session was revoked: the client
+connects again, and who it is is looked at again.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
+from edges.web.database import DatabaseUnavailable
 from edges.web.feed import FeedEnded, TooManyPages
 from edges.web.identity import BEARER, Identity, coordinators_of_org
 from edges.web.problems import problem_answers, unavailable
@@ -41,6 +43,8 @@ FIRST_WAKE_S: Final = 0.1
 """The same as long as nothing was said of it."""
 PIPELINE_S: Final = 10.0
 KEEP_ALIVE_S: Final = 15.0
+SESSION_S: Final = 5.0
+"""How often it is looked whether the session is still one."""
 SEND_TIMEOUT_S: Final = 20.0
 """A client that takes nothing for so long is dropped."""
 KEEP_ALIVE: Final = b":\n\n"
@@ -49,30 +53,28 @@ KEEP_ALIVE: Final = b":\n\n"
 class EventStream(Response[None]):
     """An answer that goes on until the page is left, the server stops, or the client takes nothing any more."""
 
-    def __init__(self, services: Services, org_id: str, until_s: float) -> None:
-        """Take the organisation, and until when the token is good, in seconds of Unix time."""
+    def __init__(self, services: Services, identity: Identity) -> None:
+        """Take who asks: it goes on as long as he may."""
         super().__init__(
             None,
             media_type=MEDIA_TYPE,
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},  # nginx would gather them
         )
         self._services = services
-        self._org_id = org_id
-        self._until_s = until_s
+        self._identity = identity
 
     def to_asgi_response(self, app: object, request: Request[Any, Any, Any], **_: Any) -> ASGIResponse:  # noqa: ARG002, ANN401  Litestar's signature
         """Return what sends it."""
-        return _Sending(self._services, self._org_id, self._until_s, headers=self.headers, media_type=MEDIA_TYPE)
+        return _Sending(self._services, self._identity, headers=self.headers, media_type=MEDIA_TYPE)
 
 
 class _Sending(ASGIResponse):
     _should_set_content_length = False
 
-    def __init__(self, services: Services, org_id: str, until_s: float, **given: Any) -> None:  # noqa: ANN401  Litestar's own
+    def __init__(self, services: Services, identity: Identity, **given: Any) -> None:  # noqa: ANN401  Litestar's own
         super().__init__(**given)
         self._services = services
-        self._org_id = org_id
-        self._until_s = until_s
+        self._identity = identity
 
     async def send_body(self, send: Send, receive: Receive) -> None:
         """Send events until the client is gone or the stream ends."""
@@ -89,7 +91,7 @@ class _Sending(ASGIResponse):
 
     async def _send(self, send: Send) -> None:
         try:
-            async with aclosing(events(self._services, self._org_id, self._until_s)) as parts:
+            async with aclosing(events(self._services, self._identity)) as parts:
                 async for part in parts:
                     async with asyncio.timeout(SEND_TIMEOUT_S):
                         await send({"type": "http.response.body", "body": part, "more_body": True})
@@ -98,16 +100,24 @@ class _Sending(ASGIResponse):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def events(services: Services, org_id: str, until_s: float) -> AsyncGenerator[bytes]:
-    """Give what one page is sent, as it is sent, until a time of Unix at most."""
+async def events(services: Services, identity: Identity) -> AsyncGenerator[bytes]:
+    """Give what one page is sent, as it is sent, for as long as who asks may see it."""
     loop = asyncio.get_running_loop()
-    end_s = loop.time() + min(LIFETIME_S, until_s - time.time())
-    said_s = loop.time()
+    end_s = loop.time() + min(LIFETIME_S, identity.expires_s - time.time())
+    said_s = looked_s = loop.time()
     shown: PipelineState | None = None
     shown_s = 0.0
     yield KEEP_ALIVE  # so that the client knows at once that it is connected
-    with suppress(FeedEnded, TooManyPages), services.feed.open_page(org_id) as page, services.pipeline.watching():
+    with (
+        suppress(FeedEnded, TooManyPages),
+        services.feed.open_page(identity.org_id) as page,
+        services.pipeline.watching(),
+    ):
         while loop.time() < end_s:
+            if loop.time() - looked_s >= SESSION_S:
+                looked_s = loop.time()
+                if await _is_signed_out(services, identity):
+                    return
             state = services.pipeline.last
             if state is not None and (not _is_same(state, shown) or loop.time() - shown_s >= PIPELINE_S):
                 yield _event("pipeline", state)
@@ -141,7 +151,15 @@ async def follow_changes(request: Request[Identity, Any, Any], services: Opened,
     """Answer with the events of an organisation, for as long as the page is open and the token is good."""
     if not services.feed.has_room(canonical_uuid(org_id)):
         raise unavailable("as many pages are open as one server keeps up to date; ask for the figures instead")
-    return EventStream(services, canonical_uuid(org_id), request.user.expires_s)
+    return EventStream(services, request.user)
+
+
+async def _is_signed_out(services: Services, identity: Identity) -> bool:
+    """Tell whether the session is over; while Postgres is away nobody knows, and there is nothing new to be told."""
+    try:
+        return await services.sessions.has_ended(identity)
+    except DatabaseUnavailable:
+        return False
 
 
 async def _leave(receive: Receive) -> None:

@@ -1,6 +1,6 @@
-"""The pages for people: `/dashboard`, `/me`, `/welcome`, and the files they are made of.
+"""The pages for people: `/dashboard`, `/me`, `/welcome`, `/sign-in`, and the files they are made of.
 
-They hold nothing about anybody: what they show they ask for with the token of whoever looks. Each comes in the language
+They hold nothing about anybody: what they show they ask for in the session of whoever looks. Each comes in the language
 that was chosen on one of them (`?language=nb`, kept as a cookie), else in the browser's.
 """
 
@@ -20,6 +20,8 @@ from edges.languages.catalogue import Language
 from edges.languages.choice import COOKIE, language_of, read_choice
 from edges.web.assets import Asset, load_assets
 from edges.web.problems import Problem, on_http_exception
+from edges.web.services import Opened
+from edges.web.welcome import find_invitation, welcome_page
 
 KEPT: Final = "public, max-age=31536000, immutable"
 """For a file under the address of its content."""
@@ -52,9 +54,22 @@ async def mentor(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/welcome", include_in_schema=False)
-async def welcome(request: AnyRequest) -> Response[bytes]:
-    """Answer with the page for links that lead nowhere else."""
-    return _send_page(request, "welcome")
+async def welcome(request: AnyRequest, services: Opened) -> Response[bytes]:
+    """Answer with the page for links that lead nowhere else: whose code it is, and the way on."""
+    chosen = keep_choice(request)
+    if chosen is not None:
+        return chosen
+    language, query = page_language(request), request.scope["query_string"].decode("utf-8", "replace")
+    invitation = await find_invitation(services, query)
+    return send_in(
+        request, welcome_page(load_assets().page("welcome", language), language, invitation, query), language
+    )
+
+
+@get("/sign-in", include_in_schema=False)
+async def sign_in(request: AnyRequest) -> Response[bytes]:
+    """Answer with the page on which people sign in and out; opening it does neither."""
+    return _send_page(request, "sign-in")
 
 
 @get("/static/{version:str}/{name:path}", include_in_schema=False)
@@ -126,4 +141,4 @@ def _send(
     return Response(asset.content, status_code=status, media_type=asset.media_type, headers=headers)
 
 
-HANDLERS: Final = [root, dashboard, mentor, welcome, static]
+HANDLERS: Final = [root, dashboard, mentor, welcome, sign_in, static]

@@ -6,7 +6,7 @@ import { EventStream } from "../shared/events.js";
 import { keepAddress } from "../shared/languages.js";
 import { Panel, showFailure } from "../shared/panel.js";
 import { currentSession, shareSession } from "../shared/session.js";
-import { askAgain, askForToken } from "../shared/signing-in.js";
+import { askAgain, askForToken, leaveSession } from "../shared/signing-in.js";
 import { Arrivals, tick } from "./activity.js";
 import { showChannels } from "./channels.js";
 import { Connection } from "./connection.js";
@@ -66,10 +66,9 @@ class Dashboard {
     this.connection = new Connection(() => this.stream.start());
     this.stream = new EventStream({
       url: `${api.organisation}/events`,
-      headers: api.headers,
       onEvent: (event, data) => this.#onEvent(event, data),
       onState: (state) =>
-        state.kind === "refused" ? this.#leave(() => askAgain(session)) : this.connection.show(state),
+        state.kind === "refused" ? this.#leave(() => void askAgain(session, state.status)) : this.connection.show(state),
     });
   }
 
@@ -82,9 +81,9 @@ class Dashboard {
       event.preventDefault();
       void findMentor(this.api, (error) => this.#settle(error));
     });
-    const signOut = () => this.#leave(() => askForToken("signed-out"));
-    find("#sign-out").addEventListener("click", signOut);
-    shareSession(signOut);
+    const left = () => this.#leave(() => void askForToken("signed-out"));
+    find("#sign-out").addEventListener("click", () => void leaveSession(left));
+    shareSession(this.session, left);
     document.addEventListener("visibilitychange", () => this.#onVisibility());
     addEventListener("online", () => this.#isShown && this.stream.start());
     addEventListener(
@@ -166,7 +165,7 @@ class Dashboard {
   /** Deal with an error that concerns the whole page. @param {ApiError} error */
   #settle(error) {
     if (![401, 403, 404].includes(error.status)) return false;
-    this.#leave(() => askAgain(this.session));
+    this.#leave(() => void askAgain(this.session, error.status));
     return true;
   }
 
@@ -201,7 +200,7 @@ const daysChosen = () => /** @type {HTMLInputElement} */ (find('input[name="days
 
 keepAddress();
 const session = await currentSession();
-if (session === null) askForToken("signed-out");
+if (session === null) await askForToken("signed-out");
 else if (session.role === "mentor") location.replace("/me");
 else new Dashboard(session).start();
 dispatchEvent(new Event("opened"));

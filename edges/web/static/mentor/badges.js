@@ -43,6 +43,7 @@ export function showBadges(body, { nextBadge, awards, milestones }) {
         ),
       ),
     ],
+    element("p", { class: "quiet" }, text("badges.stay")),
   );
 }
 

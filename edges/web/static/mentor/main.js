@@ -7,7 +7,7 @@ import { shortId } from "../shared/format.js";
 import { keepAddress } from "../shared/languages.js";
 import { Panel } from "../shared/panel.js";
 import { currentSession, shareSession } from "../shared/session.js";
-import { askAgain, askForToken } from "../shared/signing-in.js";
+import { askAgain, askForToken, leaveSession } from "../shared/signing-in.js";
 import { text } from "../shared/text.js";
 import { showBadges } from "./badges.js";
 import { Connection } from "./connection.js";
@@ -32,6 +32,7 @@ class MentorPage {
     const api = new Api(session);
     const mentor = `/mentors/${encodeURIComponent(mentorId)}`;
     const settle = (/** @type {ApiError} */ error) => this.#settle(session, error);
+    this.session = session;
     this.isOwn = session.role === "mentor";
     this.mentorId = mentorId;
     this.share = new Panel("#share", {
@@ -59,9 +60,9 @@ class MentorPage {
       element("span", { class: "id narrow", title: this.mentorId, "aria-hidden": "true" }, shortId(this.mentorId)),
       copyButton(this.mentorId, text("copy.mentor-id")),
     );
-    const signOut = () => askForToken("signed-out");
-    find("#sign-out").addEventListener("click", signOut);
-    shareSession(signOut);
+    const left = () => void askForToken("signed-out");
+    find("#sign-out").addEventListener("click", () => void leaveSession(left));
+    shareSession(this.session, left);
     document.addEventListener("visibilitychange", () => void this.#refresh());
     addEventListener("online", () => void this.#refresh());
     addEventListener("offline", () => this.connection.lose(""));
@@ -90,7 +91,7 @@ class MentorPage {
    * @param {ApiError} error
    */
   #settle(session, error) {
-    if (error.status === 401 || error.status === 403) askAgain(session);
+    if (error.status === 401 || error.status === 403) void askAgain(session, error.status);
     else if (error.status === 404 || error.status === 422) showNobody();
     else return false;
     return true;
@@ -125,7 +126,7 @@ function showNobody() {
 async function open() {
   const session = await currentSession();
   const asked = new URLSearchParams(location.hash.slice(1)).get("mentor");
-  if (session === null) askForToken("signed-out");
+  if (session === null) await askForToken("signed-out");
   else if (session.role === "mentor") new MentorPage(session, session.subject).start();
   else if (asked === null) location.replace("/dashboard");
   else new MentorPage(session, asked).start();

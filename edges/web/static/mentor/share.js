@@ -6,6 +6,7 @@ import { announce, element, fill, icon } from "../shared/dom.js";
 import { dateAndTime } from "../shared/format.js";
 import { save } from "../shared/saving.js";
 import { text } from "../shared/text.js";
+import { invitationField, invitationOf } from "./invitation.js";
 import { drawQr } from "./qr.js";
 
 /**
@@ -13,28 +14,26 @@ import { drawQr } from "./qr.js";
  * @typedef {import("../shared/answers.js").Mentor} Mentor
  */
 
-const INVITATION = text("share.invitation");
-
-/** @type {{channel: string, name: string, icon: string, address: (link: string) => string}[]} */
+/** @type {{channel: string, name: string, icon: string, address: (link: string, words: string) => string}[]} */
 const CHANNELS = [
   {
     channel: "whatsapp",
     name: text("channel.whatsapp"),
     icon: "chat",
-    address: (link) => `https://wa.me/?text=${encodeURIComponent(`${INVITATION} ${link}`)}`,
+    address: (link, words) => `https://wa.me/?text=${encodeURIComponent(`${words} ${link}`)}`,
   },
   {
     channel: "sms",
     name: text("channel.sms"),
     icon: "phone",
-    address: (link) => `sms:?&body=${encodeURIComponent(`${INVITATION} ${link}`)}`,
+    address: (link, words) => `sms:?&body=${encodeURIComponent(`${words} ${link}`)}`,
   },
   {
     channel: "email",
     name: text("channel.email"),
     icon: "mail",
-    address: (link) =>
-      `mailto:?subject=${encodeURIComponent(text("share.subject"))}&body=${encodeURIComponent(`${INVITATION}\r\n\r\n${link}`)}`,
+    address: (link, words) =>
+      `mailto:?subject=${encodeURIComponent(text("share.subject"))}&body=${encodeURIComponent(`${words.replaceAll("\n", "\r\n")}\r\n\r\n${link}`)}`,
   },
 ];
 
@@ -53,6 +52,23 @@ export function showShare(body, mentor, api) {
     fill(body, stopped(referralCode, mentor.linkDisabledAt));
     return;
   }
+  const { mentorId } = mentor;
+  const ways = CHANNELS.map(({ channel, name, icon: picture, address }) => {
+    const way = element(
+      "a",
+      {
+        class: "button",
+        target: channel === "whatsapp" ? "_blank" : null,
+        rel: "noopener noreferrer",
+        "data-channel": channel,
+      },
+      icon(picture),
+      name,
+    );
+    const lead = () => (way.href = address(withChannel(shareUrl, channel), invitationOf(mentorId)));
+    lead();
+    return { way, lead };
+  });
   const qr = element("div", { class: "qr", "aria-busy": "true" }, element("span", { class: "bone" }));
   fill(
     body,
@@ -79,35 +95,19 @@ export function showShare(body, mentor, api) {
         element("strong", { class: "id" }, referralCode),
         copyButton(referralCode, text("copy.code")),
       ),
+      ...invitationField(mentorId, () => ways.forEach(({ lead }) => lead())),
       element("h3", {}, text("share.by")),
       element(
         "ul",
         { class: "send" },
-        CHANNELS.map(({ channel, name, icon: picture, address }) =>
-          element(
-            "li",
-            {},
-            element(
-              "a",
-              {
-                class: "button",
-                href: address(withChannel(shareUrl, channel)),
-                target: channel === "whatsapp" ? "_blank" : null,
-                rel: "noopener noreferrer",
-                "data-channel": channel,
-              },
-              icon(picture),
-              name,
-            ),
-          ),
-        ),
+        ways.map(({ way }) => element("li", {}, way)),
         "share" in navigator &&
           element(
             "li",
             {},
             element(
               "button",
-              { type: "button", class: "button", onclick: () => void shareBySystem(shareUrl) },
+              { type: "button", class: "button", onclick: () => void shareBySystem(shareUrl, mentorId) },
               icon("share"),
               text("share.more"),
             ),
@@ -131,10 +131,13 @@ function withChannel(shareUrl, channel) {
   return url.href;
 }
 
-/** @param {string} url */
-async function shareBySystem(url) {
+/**
+ * @param {string} url
+ * @param {string} mentorId
+ */
+async function shareBySystem(url, mentorId) {
   try {
-    await navigator.share({ text: INVITATION, url });
+    await navigator.share({ text: invitationOf(mentorId), url });
   } catch {
     // closed without sharing
   }

@@ -26,11 +26,6 @@ export class Api {
     this.organisation = `/v1/orgs/${encodeURIComponent(session.orgId)}`;
   }
 
-  /** The header by which the server knows who asks. */
-  get headers() {
-    return { authorization: `Bearer ${this.session.token}` };
-  }
-
   /**
    * Return an answer of the organisation. What the browser has kept is used if the server says that it still holds.
    *
@@ -38,7 +33,7 @@ export class Api {
    * @returns {Promise<any>}
    */
   async get(path) {
-    const answer = await this.#ask(path, { cache: "no-cache", signal: AbortSignal.timeout(PATIENCE_MS) });
+    const answer = await ask(this.organisation + path, { cache: "no-cache", signal: AbortSignal.timeout(PATIENCE_MS) });
     try {
       return await answer.json();
     } catch {
@@ -53,7 +48,7 @@ export class Api {
    * @returns {Promise<Blob>}
    */
   async file(path) {
-    return (await this.#ask(path, { cache: "no-cache" })).blob();
+    return (await ask(this.organisation + path, { cache: "no-cache" })).blob();
   }
 
   /**
@@ -63,24 +58,27 @@ export class Api {
    * @returns {Promise<any>}
    */
   async post(path) {
-    return (await this.#ask(path, { method: "POST" })).json();
+    return (await ask(this.organisation + path, { method: "POST" })).json();
   }
+}
 
-  /**
-   * @param {string} path
-   * @param {RequestInit} how
-   */
-  async #ask(path, how) {
-    let response;
-    try {
-      response = await fetch(this.organisation + path, { ...how, headers: this.headers, credentials: "omit" });
-    } catch (error) {
-      const isLate = error instanceof DOMException && error.name === "TimeoutError";
-      throw new ApiError(0, isLate ? text("problem.late") : text("problem.away"));
-    }
-    if (!response.ok) throw new ApiError(response.status, explanation(response.status));
-    return response;
+/**
+ * Return what the server answers, as who is signed in by its cookie; throw ApiError where that is not what was asked for.
+ *
+ * @param {string} url
+ * @param {RequestInit} how
+ * @returns {Promise<Response>}
+ */
+export async function ask(url, how) {
+  let response;
+  try {
+    response = await fetch(url, { ...how, credentials: "same-origin" });
+  } catch (error) {
+    const isLate = error instanceof DOMException && error.name === "TimeoutError";
+    throw new ApiError(0, isLate ? text("problem.late") : text("problem.away"));
   }
+  if (!response.ok) throw new ApiError(response.status, explanation(response.status));
+  return response;
 }
 
 /** @type {Record<number, string>} */

@@ -1,5 +1,5 @@
 /**
- * Follows a stream of server-sent events with a bearer token, which EventSource cannot send, and connects again by itself.
+ * Follows a stream of server-sent events, and connects again by itself; says how it stands, which EventSource does not.
  *
  * Nothing is asked for again by id: after a gap the page fetches everything anew, so an event is only ever a hint.
  */
@@ -41,18 +41,15 @@ export class EventStream {
   /**
    * @param {object} given
    * @param {string} given.url
-   * @param {Record<string, string>} given.headers
    * @param {(event: string, data: any) => void} given.onEvent
    * @param {(state: State) => void} given.onState
    */
-  constructor({ url, headers, onEvent, onState }) {
+  constructor({ url, onEvent, onState }) {
     this.#url = url;
-    this.#headers = headers;
     this.#onEvent = onEvent;
     this.#onState = onState;
   }
   #url;
-  #headers;
   #onEvent;
   #onState;
 
@@ -101,11 +98,10 @@ export class EventStream {
     };
     try {
       hear();
-      const headers = { ...this.#headers, accept: "text/event-stream" };
       const response = await fetch(this.#url, {
-        headers,
+        headers: { accept: "text/event-stream" },
         signal: connection.signal,
-        credentials: "omit",
+        credentials: "same-origin",
         cache: "no-store",
       });
       status = response.status;

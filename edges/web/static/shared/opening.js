@@ -1,17 +1,23 @@
-// Until the page's modules have opened it: takes the token out of the address at once, and says so where they do not come,
-// fail, or take too long. So this is no module: it must not fail with them.
+// Until the page's modules have opened it: takes a token, or a link's secret, out of the address at once, and says so where
+// they do not come, fail, or take too long. So this is no module: it must not fail with them.
 (() => {
-  const KEY = "referrals.token"; // as in session.js
   const PATIENCE_MS = 20_000;
 
-  const fragment = new URLSearchParams(location.hash.slice(1));
-  const token = fragment.get("token");
-  if (token !== null) {
-    fragment.delete("token");
+  const SECRETS = ["token", "link"];
+  const readFragment = () => new URLSearchParams(location.hash.slice(1));
+
+  const fragment = readFragment();
+  for (const name of SECRETS) {
+    const secret = fragment.get(name);
+    if (secret === null) continue;
+    fragment.delete(name);
     const rest = fragment.size > 0 ? `#${fragment}` : "";
     history.replaceState(null, "", location.pathname + location.search + rest);
-    sessionStorage.setItem(KEY, token.trim());
+    sessionStorage.setItem(`referrals.${name}`, secret.trim()); // for session.js
   }
+  addEventListener("hashchange", () => {
+    if (SECRETS.some((name) => readFragment().has(name))) location.reload(); // another link in the same tab
+  });
 
   const texts = JSON.parse(document.querySelector("#texts")?.textContent ?? "{}");
   const text = (/** @type {string} */ key) => texts[key];

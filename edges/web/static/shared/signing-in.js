@@ -1,7 +1,8 @@
-/** What stands in place of a page for whom it cannot be shown: nobody signed in, a token that has ended, a refusal. */
+/** What stands in place of a page for whom it cannot be shown: nobody signed in, a session that has ended, a refusal. */
 
+import { ApiError, ask } from "./api.js";
 import { element, fill, find } from "./dom.js";
-import { isExpired, signIn, signOut } from "./session.js";
+import { here, isExpired, readToken, signIn, signOut, whoIsSignedIn, whyNot } from "./session.js";
 import { text } from "./text.js";
 
 /** @typedef {"signed-out" | "expired" | "refused"} Cause */
@@ -13,20 +14,92 @@ const WORDS = {
   refused: [text("sign-in.refused-title"), text("sign-in.refused-text")],
 };
 
-/** Show why the server refused a token, and ask for another. @param {import("./session.js").Session} session */
-export function askAgain(session) {
-  askForToken(isExpired(session) ? "expired" : "refused");
+let isAsked = false;
+
+/**
+ * Show why the server refused somebody who was signed in, and ask again. Where somebody else has signed in beside, the
+ * page becomes his.
+ *
+ * @param {import("./session.js").Session} session
+ * @param {number} [status] what was answered
+ */
+export async function askAgain(session, status = 401) {
+  const now = status === 401 ? null : await whoIsSignedIn().catch(() => null);
+  if (now !== null && (now.subject !== session.subject || now.orgId !== session.orgId)) location.reload();
+  else await askForToken(status === 401 || isExpired(session) ? "expired" : "refused");
 }
 
 /**
- * Show the form in place of the page.
+ * Sign out, and go on with what is shown then; where the server does not answer, say that he is signed in still.
+ *
+ * @param {() => void} left
+ */
+export async function leaveSession(left) {
+  try {
+    await signOut();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    fill(find("#banner"), text("sign-in.still-in", { problem: error.message }));
+    find("#banner").hidden = false;
+    return;
+  }
+  left();
+}
+
+/**
+ * Show how to sign in, in place of the page, and come back to it.
  *
  * @param {Cause} cause
  */
-export function askForToken(cause) {
-  if (document.querySelector(".sign-in") !== null) return; // several requests were refused, and somebody may be typing
-  signOut();
-  const [title, explanation] = WORDS[cause];
+export async function askForToken(cause) {
+  if (isAsked) return; // several requests were refused, and somebody may be typing
+  isAsked = true;
+  const why = cause === "signed-out" ? (whyNot() ?? cause) : cause;
+  const [title, explanation] = WORDS[why];
+  document.body.dataset.state = why;
+  fill(
+    find("main"),
+    element(
+      "div",
+      { class: "panel sign-in", "data-cause": why },
+      element("h1", { tabindex: -1 }, title),
+      element("p", {}, explanation),
+      ...(await waysIn(here())),
+    ),
+  );
+  find(".sign-in a.primary, .sign-in textarea").focus();
+}
+
+/**
+ * How people sign in here: with the provider, if there is one, a link, or a token.
+ *
+ * @param {string} returnTo
+ * @returns {Promise<HTMLElement[]>}
+ */
+export async function waysIn(returnTo) {
+  const provider = await providerName();
+  const links = element("p", { class: "quiet" }, text("sign-in.by-link"));
+  if (provider === null) return [tokenForm(returnTo), links];
+  const href = `/sign-in/provider?return_to=${encodeURIComponent(returnTo)}`;
+  return [
+    element("a", { class: "button primary", href }, text("sign-in.with", { provider })),
+    links,
+    element("details", {}, element("summary", {}, text("sign-in.by-token")), tokenForm(returnTo)),
+  ];
+}
+
+/** @returns {Promise<string | null>} */
+async function providerName() {
+  try {
+    return (await (await ask("/v1/sign-in", {})).json()).provider;
+  } catch (error) {
+    if (error instanceof ApiError) return null; // a token can be pasted all the same
+    throw error;
+  }
+}
+
+/** @param {string} returnTo */
+function tokenForm(returnTo) {
   const field = element("textarea", {
     id: "token",
     name: "token",
@@ -39,11 +112,29 @@ export function askForToken(cause) {
     placeholder: "eyJhbGciOi…",
   });
   const fault = element("p", { id: "token-fault", class: "fault", role: "alert" });
-  const form = element(
+
+  /** @param {Event} event */
+  async function submit(event) {
+    event.preventDefault();
+    const token = field.value.trim();
+    try {
+      if (readToken(token) === null) fault.textContent = text("sign-in.no-token");
+      else {
+        await signIn({ token });
+        if (returnTo === here()) location.reload();
+        else location.assign(returnTo);
+        return;
+      }
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      fault.textContent = [401, 403].includes(error.status) ? text("sign-in.refused-text") : error.message;
+    }
+    field.focus();
+  }
+
+  return element(
     "form",
-    { class: "panel sign-in", "data-cause": cause, onsubmit: submit },
-    element("h1", {}, title),
-    element("p", {}, explanation),
+    { onsubmit: (/** @type {Event} */ event) => void submit(event) },
     element("label", { for: "token" }, text("sign-in.token")),
     field,
     fault,
@@ -61,21 +152,4 @@ export function askForToken(cause) {
       element("p", {}, text("sign-in.kept")),
     ),
   );
-
-  /** @param {Event} event */
-  function submit(event) {
-    event.preventDefault();
-    const session = signIn(field.value);
-    if (session !== null) {
-      location.reload();
-      return;
-    }
-    fault.textContent = text("sign-in.no-token");
-    field.focus();
-  }
-
-  document.body.dataset.state = cause;
-  fill(find("main"), form);
-  find("h1", form).tabIndex = -1;
-  field.focus();
 }
