@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 class SourcePartition:
     """State of one source partition number, across all joined topics."""
 
+    is_ending = False
+    """Whether the rows of the open work are being made, a few at a time."""
+
     def __init__(self, options: EngineOptions, number: int) -> None:
         self.number = number
         self.producer = TransactionalProducer(options, number)
@@ -51,8 +54,6 @@ class SourcePartition:
         self.epoch = Epoch()
         self.work: Work | None = None
         """What is folded and not in the epoch yet."""
-        self.is_ending = False
-        """Whether its rows are being made, a few at a time."""
         self.later: list[RecordBatch] = []
         """Batches that came meanwhile."""
         self._stands_at: dict[str, int] = {}
