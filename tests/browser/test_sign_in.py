@@ -96,6 +96,8 @@ async def test_a_link_signs_in_by_its_button(visit: Visit, scene: OrganisationSc
         assert await page.evaluate("sessionStorage.length + document.cookie.length") == 0
         (cookie,) = await page.context.cookies()
         assert cookie["httpOnly"]
+        way = page.get_by_role("link", name="Your session")
+        await expect(way).to_have_attribute("href", "/sign-in")
         beside = await page.context.new_page()
         await beside.goto("/sign-in?return_to=//evil.example")
         await expect(beside.locator("main")).to_contain_text("As coordinator kari, until")

@@ -82,7 +82,6 @@ class Asking:
 
     def __init__(self, scene: TwoOrganisations) -> None:
         self._scene = scene
-        self._forgeries = itertools.cycle(FORGERIES)
         self._borrowed = itertools.cycle(scene.theirs.mentors[1:])
 
     def place(self, column: str) -> dict[str, str]:
@@ -100,8 +99,8 @@ class Asking:
             place |= {"org_id": str(uuid.uuid4()), "code": UNKNOWN_CODE}
         return place
 
-    def headers(self, who: str, place: dict[str, str], body: bytes) -> dict[str, str]:
-        """Return the headers that say who asks."""
+    def headers(self, who: str, place: dict[str, str], body: bytes, forge: Callable[[Claims], str]) -> dict[str, str]:
+        """Return the headers that say who asks; `forge` makes the one that must not be taken."""
         whose = self._scene.theirs if who.startswith("their ") else self._scene.ours
         role = who.removeprefix("their ")
         if role == "nobody":
@@ -109,7 +108,7 @@ class Asking:
         if role in {"sender", "forging sender"}:
             return whose.sender.sign(body, secret=None if role == "sender" else webhook_text(b"another secret"))
         if role == "forged":  # of an administrator of whatever organisation is asked for
-            return {"Authorization": next(self._forgeries)({"role": "org_admin", "org_id": place["org_id"]})}
+            return {"Authorization": forge({"role": "org_admin", "org_id": place["org_id"]})}
         subject = whose.mentors[0] if role == "mentor" else SOMEBODY
         return {"Authorization": f"Bearer {make_token(cast('Role', role), org_id=whose.org_id, subject=subject)}"}
 
@@ -175,13 +174,15 @@ async def walk_through(settings: Settings) -> Walk:
     async with running_web(settings) as web:
         await until_ready(web)
         codes_before = count_codes(url)
-        for (method, path), cells in sorted(MATRIX.items(), key=lambda entry: entry[0][0] == "POST"):
+        routes = sorted(MATRIX.items(), key=lambda entry: entry[0][0] == "POST")
+        # A forgery for each route: its columns are compared, and another forgery is told another reason.
+        for ((method, path), cells), forge in zip(routes, itertools.cycle(FORGERIES), strict=False):
             for who, column in cells:
                 place = asking.place(column)
                 whose = scene.theirs if column == "theirs" else scene.ours
                 body = registration(whose) if path.endswith(("/registrations", "/signups")) else b""
                 status, headers, content = await ask(
-                    web, method, path.format(**place), asking.headers(who, place, body), body
+                    web, method, path.format(**place), asking.headers(who, place, body, forge), body
                 )
                 answer = Answer(
                     method=method,

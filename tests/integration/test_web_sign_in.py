@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -12,17 +13,21 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
 
+import click
 import httpx
 import psycopg
 import pytest
+from click.testing import CliRunner, Result
 
+from commands import sessions, sign_in_link
 from edges.registry.database import owner_database
+from edges.registry.errors import BadSubject, UnknownOrganisation
 from edges.registry.tokens import Role
 from edges.web.routes import events
 from edges.web.sign_in.credentials import read_credential
 from edges.web.sign_in.links import make_link
 from edges.web.sign_in.revoking import list_sessions, revoke_sessions
-from process.settings import Settings
+from process.settings import Settings, SettingsError
 from tests.openid_provider import OpenIdProviderDouble
 from tests.web import Web, bearer, make_token, running_web, web_process
 
@@ -334,3 +339,39 @@ async def test_no_line_of_the_log_has_what_opens_anything(settings: Settings, or
     query = [values[0] for values in parse_qs(urlsplit(back).query).values()]
     for hidden in (*cookies, secret, token, *query, "auth0|5f7c8ec7c33c6c004bbafe82"):
         assert hidden not in log
+
+
+def test_as_an_operator_does_it(settings: Settings, org_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sign-in-link` prints a link; `sessions` lists who is signed in and ends it, and says where nobody was."""
+    monkeypatch.setenv("REFERRALS_DATABASE_URL", settings.database_url)
+
+    def run(command: click.Command, *arguments: str) -> Result:
+        return CliRunner().invoke(command, arguments)
+
+    of_kari = ("--org", org_id, "--role", "coordinator", "--subject", "kari")
+    assert isinstance(run(sign_in_link.command, *of_kari).exception, SettingsError), "a link would lead nowhere"
+    monkeypatch.setenv("REFERRALS_PUBLIC_URL", f"{OURS}/")
+    made = json.loads(run(sign_in_link.command, *of_kari, "--ttl", "2h", "--json").stdout)
+    assert re.fullmatch(rf"{OURS}/sign-in#link=[\w-]{{86}}", made["url"])
+    assert run(sign_in_link.command, *of_kari, "--ttl", "8d").exit_code == 2
+    mentor = ("--org", org_id, "--role", "mentor", "--subject", "kari")
+    assert isinstance(run(sign_in_link.command, *mentor).exception, BadSubject)
+    nowhere = ("--org", str(uuid4()), "--role", "coordinator", "--subject", "kari")
+    assert isinstance(run(sign_in_link.command, *nowhere).exception, UnknownOrganisation)
+
+    assert run(sessions.command, "list").stdout == "nobody is signed in\n"
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute(
+            "INSERT INTO sessions (org_id, session_id, secret_digest, subject, role, signed_in_by, expires_at) "
+            "VALUES (%s, %s, sha256('x'), 'kari', 'coordinator', 'link', now() + interval '1 hour')",
+            [org_id, session_id := str(uuid4())],
+        )
+    listed = json.loads(run(sessions.command, "list", "--json").stdout)
+    assert (listed["session_id"], listed["subject"]) == (session_id, "kari")
+    assert "secret" not in str(listed)
+    assert f"{session_id}  coordinator kari" in run(sessions.command, "list", "--org", org_id).stdout
+    assert run(sessions.command, "revoke", "--org", org_id).exit_code == 2
+    assert run(sessions.command, "revoke", "--org", org_id, "--subject", "ola").exit_code == 1
+    ended = run(sessions.command, "revoke", "--org", org_id, "--id", session_id)
+    assert (ended.exit_code, ended.stdout) == (0, "1 session ended\n")
+    assert run(sessions.command, "revoke", "--org", org_id, "--all").exit_code == 0
