@@ -416,7 +416,7 @@ class Client:
     def metrics(self) -> bytes:
         """Metrics in Prometheus's form.
 
-        Answer with every counter; the lag of the components is looked at for it.
+        Answer with every counter; the lag of the components, the outbox and reconciliation are looked at for it.
         """
         path = "/metrics"
         return self._ask("GET", path)
