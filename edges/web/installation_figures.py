@@ -13,6 +13,7 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+import psycopg
 from croniter import croniter  # type: ignore[import-untyped]
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -60,7 +61,7 @@ class InstallationFigures(Collector):
                 return
             try:
                 self._rows = await self._database.rows(None, _ASK)
-            except DatabaseUnavailable:
+            except (DatabaseUnavailable, psycopg.Error):  # also a right that the next `db migrate` gives
                 self._rows = []
             self._looked_s = time.monotonic()
 

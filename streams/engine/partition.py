@@ -32,6 +32,10 @@ class SourcePartition:
 
     is_ending = False
     """Whether the rows of the open work are being made, a few at a time."""
+    committing_since_s: float | None = None
+    """Since when the oldest change of the epoch in flight waits for its commit, monotonic; None: none is."""
+    opened_s: float | None = None
+    """The same of the open epoch."""
 
     def __init__(self, options: EngineOptions, number: int) -> None:
         self.number = number
@@ -70,10 +74,6 @@ class SourcePartition:
         """Source topic -> chain of batches that were fetched before a rewind."""
         self.committing_bytes = 0
         """What the epoch in flight holds."""
-        self.committing_since_s: float | None = None
-        """Since when the oldest change of the epoch in flight waits for its commit, monotonic; None: none is."""
-        self.opened_s: float | None = None
-        """The same of the open epoch."""
         self.epochs = 0
         """Number of the last epoch that was detached."""
         self.detached = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.attribution import Rules
@@ -77,6 +77,7 @@ RECORDS_OF_ALL_KINDS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(RECORDS_OF_ALL_KINDS)
 def test_each_record_is_counted_once_however_they_are_cut(records: list[SourceRecord]) -> None:
     """The sum of the dispositions is the number of records; alone and in runs the same."""
