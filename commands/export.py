@@ -15,6 +15,7 @@ import rich_click as click
 from rich.console import Console
 
 from commands.progress import progress_on
+from models.spreadsheets import as_text
 from process.lines import json_line
 from process.running import find_settings
 
@@ -29,12 +30,12 @@ def command() -> None:
 
 @command.command("counts")
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True,
-              help="jsonl: a line of JSON for each mentor, as the counts topic has it.")  # fmt: skip
+              help="jsonl: a line of JSON for each mentor: his row of the counts topic, and his name.")  # fmt: skip
 @click.option("--org", type=click.UUID, metavar="ORG", help="Of this organisation only.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Into this file, which appears when it is whole; default: standard output.")  # fmt: skip
 def counts_(*, form: str, org: UUID | None, output: Path | None) -> None:
-    """Write every mentor's counts, by organisation and mentor; nothing that names a member.
+    """Write every mentor's counts and name, by organisation and mentor; nothing that names a member.
 
     In CSV by_channel and milestones are JSON. They are the counts that `referrals counts` has projected, each
     organisation's as it was at one moment.
@@ -70,7 +71,9 @@ def _write_lines(file: TextIO, rows: Iterable[Row]) -> int:
 
 
 def _cell(value: Any) -> Any:  # noqa: ANN401  whatever a column holds
-    return json_line(value) if isinstance(value, dict | list) else value
+    if isinstance(value, dict | list):
+        return json_line(value)
+    return as_text(value) if isinstance(value, str) else value
 
 
 def _shown(rows: Iterable[Row]) -> Iterator[Row]:

@@ -35,10 +35,14 @@ def command() -> None:
 def import_file(*, file: str, org_id: UUID) -> None:
     """Make the mentors of a CSV file known, and issue a code to each who has none.
 
-    The first line is a header with a column mentor_id; other columns are ignored. FILE can be - for standard input.
-    Doing it again changes nothing. A bad line is named on standard error with its number and skipped (the first 50,
-    then their total), and the exit code is 1. Where Kafka is away the codes are stored and are published later; that
-    is said, and is no failure.
+    The first line is a header with a column mentor_id. Where it has a column display_name, names are kept, and with
+    them what a column group or region says; an empty name erases the name and the group of that mentor. Other columns
+    are ignored: without display_name everybody stays a pseudonym. Names are in Postgres alone, for the organisation's
+    coordinators; to erase one for good, take it out of this file too, and let backups of the database expire.
+
+    FILE can be - for standard input. Doing it again changes nothing. A row that is left out is named on standard error
+    with its line and the reason (the first 50, then their total), and the exit code is 1. Where Kafka is away the codes
+    are stored and are published later; that is said, and is no failure.
     """
     from commands.registry import open_registry, publish_waiting  # noqa: PLC0415  `--help` needs no Postgres
     from edges.registry.importing import BadHeader, Imported, import_mentors  # noqa: PLC0415  the same
@@ -66,23 +70,25 @@ def import_file(*, file: str, org_id: UUID) -> None:
         def rate() -> int:
             return round(done.mentors / max(time.monotonic() - started_s, 1e-3))
 
-        async def run() -> int | None:
+        async def run() -> None:
             async with open_registry() as registry:
                 lines = text_lines(iter(partial(opened.read, READ_BYTES), b""))
-                await import_mentors(registry.codes, org_id, lines, done, complain=complain, progress=show)
-                return await publish_waiting(registry.settings)
+                await import_mentors(
+                    registry.codes, registry.database, org_id, lines, done, complain=complain, progress=show
+                )
+                await publish_waiting(registry.settings)
 
         try:
-            published = asyncio.run(run())
+            asyncio.run(run())
         except BadHeader as fault:
             raise click.ClickException(f"{name}: {fault}") from None
         except KeyboardInterrupt:
             click.echo(f"stopped: {done.mentors:,} mentors are imported; the same again goes on from there", err=True)
             raise
     click.echo(
-        f"imported {done.mentors:,} mentors in {time.monotonic() - started_s:.1f} s, {rate():,}/s: "
-        f"{done.new:,} codes issued, {done.known:,} had one; {published or 0:,} codes published; "
-        f"{done.bad:,} lines skipped"
+        f"read {done.mentors:,} mentors in {time.monotonic() - started_s:.1f} s: {done.new:,} new, each with a code "
+        f"made; {done.changed:,} changed, {done.unchanged:,} unchanged; "
+        f"{done.bad:,} {'row' if done.bad == 1 else 'rows'} left out"
     )
     if done.bad:
         sys.exit(1)

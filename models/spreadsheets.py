@@ -22,6 +22,8 @@ RECORD_LINES_MAX: Final = 1_000
 UNREADABLE: Final = "\ufffd"
 """Stands in the place of bytes that are no text in the file's encoding: those of Latin-1 in what is read as UTF-8."""
 
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  the wide ones too
+"""A spreadsheet takes a cell that begins so for a formula, and runs it."""
 _MARKS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"), (codecs.BOM_UTF8, "utf-8-sig"),
@@ -80,6 +82,11 @@ def damage_of(cell: str) -> str:
     if _ROUNDED.fullmatch(cell):
         return "is a number that a spreadsheet has rounded; give the column the format Text and fill it anew"
     return ""
+
+
+def as_text(text: str) -> str:
+    """Return text that people chose so that no spreadsheet takes it for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 class TableRow(NamedTuple):

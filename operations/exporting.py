@@ -22,8 +22,10 @@ FIELDS: Final = (
     "by_channel",
     "milestones",
     "last_event_at",
+    "display_name",
+    "group",
 )
-"""As the counts topic and its table have them: no member's id."""
+"""As the counts topic and its table have them, and what the organisation calls the mentor: no member's id."""
 
 _ORGANISATIONS: Final = "SELECT DISTINCT org_id::text FROM organisation_counts ORDER BY org_id"
 _COUNTS: Final[LiteralString] = """
@@ -31,8 +33,10 @@ _COUNTS: Final[LiteralString] = """
         org_id::text, mentor_id::text, referral_code, total_clicks, pending_attributions, confirmed_attributions,
         conversion_rate, by_channel, milestones,
         CASE WHEN last_event_at IS NOT NULL THEN greatest(least(last_event_at, '9999-12-30Z'), '0001-01-02Z') END
-            AS last_event_at
+            AS last_event_at,
+        display_name, group_name AS "group"
     FROM mentor_counts
+    LEFT JOIN mentor_names USING (org_id, mentor_id)
     WHERE org_id = %(org_id)s
     ORDER BY mentor_id
 """
@@ -55,6 +59,9 @@ def counts(tables: Tables, org_id: str | None = None) -> Iterator[Row]:
 
 
 def _told(row: dict[str, Any]) -> Row:
-    """Return a row with its time as the events have it; without one where there was none, as in the topic."""
-    at = row.pop("last_event_at")
-    return row if at is None else row | {"last_event_at": at.astimezone(UTC).isoformat().replace("+00:00", "Z")}
+    """Return a row with its time as the events have it; without what there is none of, as in the topic."""
+    at = row["last_event_at"]
+    if at is not None:
+        row["last_event_at"] = at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    optional = ("last_event_at", "display_name", "group")
+    return {name: value for name, value in row.items() if value is not None or name not in optional}

@@ -172,7 +172,10 @@ def _type(name: str, schema: Schema) -> str:
         return f'{name} = TypedDict(\n    "{name}",\n    {{\n{held}    }},\n)\n"""{_prose(said, 0)}"""\n'
     lines = [f'class {name}(TypedDict):\n    """{_prose(said, 4)}"""\n']
     for field, hint, description in fields:
-        lines.append(f"    {field}: {hint}" + (f'\n    """{_prose(description, 4)}"""' if description else ""))
+        line = f"    {field}: {hint}"
+        if len(line) > WIDTH and hint.startswith("Literal["):
+            line = f"    {field}: Literal[\n        {hint.removeprefix('Literal[').removesuffix(']')}\n    ]"
+        lines.append(line + (f'\n    """{_prose(description, 4)}"""' if description else ""))
     return "\n".join(lines) + "\n"
 
 
@@ -234,7 +237,10 @@ def _method(method: str, path: str, operation: Schema) -> str:
     said = "\n\n".join([operation["summary"] + ".", operation["description"]])
     signature = f"    def {operation['operationId']}({', '.join(given)}) -> {kind}:"
     if len(signature) > WIDTH:
-        signature = f"    def {operation['operationId']}(\n        {', '.join(given)}\n    ) -> {kind}:"
+        listed = ", ".join(given)
+        if len(listed) > WIDTH - 8:
+            listed = ",\n        ".join(given) + ","
+        signature = f"    def {operation['operationId']}(\n        {listed}\n    ) -> {kind}:"
     return f'{signature}\n        """{_prose(said, 8)}\n        """\n{called}'
 
 

@@ -29,6 +29,8 @@ class Activity(TypedDict):
 
     milestones: list[Milestone]
     awards: list[Award]
+    names: dict[str, str]
+    """What mentors among them are called, by id; who is not here is known by his pseudonym alone."""
 
 
 class AttributionCounts(TypedDict):
@@ -62,6 +64,23 @@ class Awards(TypedDict):
     """A mentor's badges, the lowest threshold first."""
 
     awards: list[Award]
+
+
+class BadgeDecision(TypedDict):
+    """Why a milestone did or did not bring a badge."""
+
+    threshold: int
+    """The milestone's."""
+    badgeName: str | None
+    """Null: it was decided about the milestone as a whole."""
+    reason: Literal[
+        "awarded", "already_held", "below_threshold", "no_definitions", "unknown_mentor", "forged_organisation"
+    ]
+    confirmedCount: int
+    """The count when the milestone was reached."""
+    reachedAt: str | None
+    """When the registration occurred that reached it; null: the milestone is not known here any more."""
+    decidedAt: str
 
 
 class Channel(TypedDict):
@@ -111,6 +130,32 @@ class FieldError(TypedDict):
     message: str
 
 
+class Happened(TypedDict):
+    """Something in a mentor's history."""
+
+    kind: Literal["code", "registrations", "milestone", "badge", "thanked", "disabled"]
+    """`code`: his code was issued; `registrations`: they changed on that day; `disabled`: his link was."""
+    day: str
+    """In UTC."""
+    at: str | None
+    """Null: it is of the whole day."""
+    threshold: int | None
+    """Of a milestone, and of the one that a badge is defined at."""
+    badgeName: str | None
+    pending: int | None
+    """By how many the pending registrations changed."""
+    confirmed: int | None
+    """By how many the confirmed registrations changed."""
+
+
+class JustReached(TypedDict):
+    """A page of milestones with their badges, the latest first."""
+
+    reached: list[Reached]
+    next: str | None
+    """`after` of the next page; null: this is the last."""
+
+
 class Leaderboard(TypedDict):
     """A page of the mentors by confirmed registrations."""
 
@@ -130,6 +175,9 @@ class LeaderboardEntry(TypedDict):
     pendingAttributions: int
     confirmedAttributions: int
     conversionRate: float
+    displayName: str | None
+    """Null: he is known by his pseudonym alone."""
+    group: str | None
 
 
 class Liveness(TypedDict):
@@ -138,12 +186,51 @@ class Liveness(TypedDict):
     status: str
 
 
+class MentorClose(TypedDict):
+    """A mentor who is close to his next badge."""
+
+    mentorId: str
+    referralCode: str
+    displayName: str | None
+    """Null: he is known by his pseudonym alone."""
+    group: str | None
+    totalClicks: int
+    pendingAttributions: int
+    confirmedAttributions: int
+    remaining: int
+    """Registrations that still have to be confirmed."""
+    badgeName: str
+
+
 class MentorFound(TypedDict):
     """A mentor who was looked for."""
 
     mentorId: str
     referralCode: str | None
     """Null: no code has been issued to him."""
+    displayName: str | None
+    """Null: he is known by his pseudonym alone."""
+    group: str | None
+
+
+class MentorListed(TypedDict):
+    """A mentor who may need help."""
+
+    mentorId: str
+    referralCode: str | None
+    """Null: no code has been issued to him."""
+    displayName: str | None
+    """Null: he is known by his pseudonym alone."""
+    group: str | None
+    totalClicks: int
+    pendingAttributions: int
+    confirmedAttributions: int
+    lastActiveOn: str | None
+    """The day, in UTC, on which something of his was counted last; null: nothing ever was."""
+    pendingSince: str | None
+    """Since when, at least, his oldest pending registration waits; null: none does."""
+    pendingForLong: int
+    """How many of them, at least, have waited as long as was asked for; in the other lists, how many are pending."""
 
 
 class MentorProfile(TypedDict):
@@ -158,12 +245,32 @@ class MentorProfile(TypedDict):
     """Since when the link leads nowhere: the mentor has left, or it was misused. Null: it works."""
     nextBadge: NextBadge | None
     """Null: he holds every badge there is."""
+    displayName: str | None
+    """What his organisation calls him; null: nothing but his pseudonym."""
+    group: str | None
+    """His group or region, where his organisation has given one."""
+
+
+class MentorsClose(TypedDict):
+    """A page of mentors who are close to their next badge."""
+
+    mentors: list[MentorClose]
+    next: str | None
+    """`after` of the next page; null: this is the last."""
 
 
 class MentorsFound(TypedDict):
-    """The mentors who were looked for, by id."""
+    """The mentors who were looked for: those with this code or id by id, then those with this name by name."""
 
     mentors: list[MentorFound]
+
+
+class MentorsListed(TypedDict):
+    """A page of mentors who may need help."""
+
+    mentors: list[MentorListed]
+    next: str | None
+    """`after` of the next page; null: this is the last."""
 
 
 class Milestone(TypedDict):
@@ -227,6 +334,37 @@ class PostedSignup(TypedDict):
     orgId: NotRequired[str | None]
     """If it is given, the organisation of the address."""
     deviceMetadata: NotRequired[DeviceMetadata | None]
+
+
+class Rank(TypedDict):
+    """A mentor's place among the others by confirmed registrations; those with as many have the same."""
+
+    rank: int
+    """1 for the first."""
+    sharedWith: int
+    """Others with as many."""
+    mentors: int
+    """All who have counts."""
+
+
+class Reached(TypedDict):
+    """A milestone that a mentor reached, and what it brought him."""
+
+    mentorId: str
+    displayName: str | None
+    """Null: he is known by his pseudonym alone."""
+    group: str | None
+    threshold: int
+    confirmedCount: int
+    """The count when it was reached."""
+    reachedAt: str
+    """When the registration occurred that reached it."""
+    recordedAt: str
+    """When we heard of it."""
+    badges: list[str]
+    """The names of the badges that it brought."""
+    thankedAt: str | None
+    """When a coordinator marked him as thanked for it; null: nobody has."""
 
 
 class Readiness(TypedDict):
@@ -313,6 +451,30 @@ class SignedIn(TypedDict):
     """False: a bearer token came with the request."""
 
 
+class Standing(TypedDict):
+    """Where a mentor stands, for the coordinators of his organisation; no member's id, and no single event of one."""
+
+    orgId: str
+    mentorId: str
+    rank: Rank | None
+    """Null: nothing of his was counted yet."""
+    lastActiveOn: str | None
+    """The day, in UTC, on which something of his was counted last; null: nothing ever was."""
+    totalClicks: int
+    pendingAttributions: int
+    pendingSince: str | None
+    """Since when, at least, the oldest of them waits."""
+    pendingForLong: int
+    """How many of them, at least, have waited for more than 30 days."""
+    confirmedAttributions: int
+    channels: list[Channel]
+    """The busiest first."""
+    decisions: list[BadgeDecision]
+    """By threshold."""
+    history: list[Happened]
+    """The latest first, 200 at most."""
+
+
 class Summary(TypedDict):
     """An organisation's sums."""
 
@@ -334,6 +496,13 @@ class Summary(TypedDict):
     """Clicks that were not people's, of link previews and robots; in no other count."""
     updatedAt: str | None
     """When the stream counted last; null: nothing yet."""
+
+
+class Thanked(TypedDict):
+    """Whether a mentor was thanked for a milestone."""
+
+    thankedAt: str | None
+    """Since when he is marked as thanked; null: he is not."""
 
 
 Daily = TypedDict(
@@ -475,10 +644,121 @@ class Client:
         answer: Leaderboard = self._json("GET", path, parameters)
         return answer
 
-    def mentors(self, org_id: str, *, find: str | None = None, limit: int | None = None) -> MentorsFound:
-        """Mentors by code or id.
+    def clicks_only(
+        self,
+        org_id: str,
+        *,
+        clicks: int | None = None,
+        order: Literal["most", "least"] | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> MentorsListed:
+        """Mentors with clicks and without registrations.
 
-        Answer with those who have this code, or whose id it is or begins, by id; with none where there are none.
+        Answer with those whose link is opened, and who have nobody, neither pending nor confirmed.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/lists/clicks-only"
+        parameters = {
+            "clicks": clicks,
+            "order": order,
+            "limit": limit,
+            "after": after,
+        }
+        answer: MentorsListed = self._json("GET", path, parameters)
+        return answer
+
+    def close_to_badge(
+        self, org_id: str, *, within: int | None = None, limit: int | None = None, after: str | None = None
+    ) -> MentorsClose:
+        """Mentors close to their next badge.
+
+        Answer with those who have somebody confirmed and miss a few for their next badge, the nearest first.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/lists/close-to-badge"
+        parameters = {
+            "within": within,
+            "limit": limit,
+            "after": after,
+        }
+        answer: MentorsClose = self._json("GET", path, parameters)
+        return answer
+
+    def just_reached(
+        self,
+        org_id: str,
+        *,
+        show: Literal["all", "open"] | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> JustReached:
+        """Milestones reached, with their badges.
+
+        Answer with what mentors reached, the latest first: a milestone and its badge are one.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/lists/just-reached"
+        parameters = {
+            "show": show,
+            "limit": limit,
+            "after": after,
+        }
+        answer: JustReached = self._json("GET", path, parameters)
+        return answer
+
+    def no_activity(
+        self,
+        org_id: str,
+        *,
+        days: int | None = None,
+        order: Literal["most", "least"] | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> MentorsListed:
+        """Mentors without activity.
+
+        Answer with those of whom nothing was counted for so long; who never had anything, since his code was
+        issued.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/lists/no-activity"
+        parameters = {
+            "days": days,
+            "order": order,
+            "limit": limit,
+            "after": after,
+        }
+        answer: MentorsListed = self._json("GET", path, parameters)
+        return answer
+
+    def pending(
+        self,
+        org_id: str,
+        *,
+        days: int | None = None,
+        order: Literal["most", "least"] | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> MentorsListed:
+        """Mentors whose registrations have been pending for long.
+
+        Answer with those who have a registration that has been pending for so long.
+
+        By the days on which they were counted. Which of a mentor's registrations was confirmed is not kept: the
+        oldest are taken to have been, so nobody is listed too early.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/lists/pending"
+        parameters = {
+            "days": days,
+            "order": order,
+            "limit": limit,
+            "after": after,
+        }
+        answer: MentorsListed = self._json("GET", path, parameters)
+        return answer
+
+    def mentors(self, org_id: str, *, find: str | None = None, limit: int | None = None) -> MentorsFound:
+        """Mentors by name, code or id.
+
+        Answer with those who have this code, whose id it is or begins, and whose name does; with none where none
+        is.
         """
         path = f"/v1/orgs/{_part(org_id)}/mentors"
         parameters = {
@@ -527,6 +807,24 @@ class Client:
         answer: Milestones = self._json("GET", path)
         return answer
 
+    def thank(self, org_id: str, mentor_id: str, threshold: str) -> Thanked:
+        """Mark a mentor as thanked for a milestone.
+
+        Answer with since when he is; the first mark stands.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/mentors/{_part(mentor_id)}/milestones/{_part(threshold)}/thanks"
+        answer: Thanked = self._json("POST", path)
+        return answer
+
+    def unthank(self, org_id: str, mentor_id: str, threshold: str) -> Thanked:
+        """Take the mark back.
+
+        Answer that he is not marked as thanked.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/mentors/{_part(mentor_id)}/milestones/{_part(threshold)}/thanks"
+        answer: Thanked = self._json("DELETE", path)
+        return answer
+
     def qr_code(self, org_id: str, mentor_id: str) -> bytes:
         """A mentor's share link as a QR code.
 
@@ -542,6 +840,15 @@ class Client:
         """
         path = f"/v1/orgs/{_part(org_id)}/mentors/{_part(mentor_id)}/referral-code"
         answer: ReferralCode = self._json("POST", path)
+        return answer
+
+    def mentor_standing(self, org_id: str, mentor_id: str) -> Standing:
+        """Where a mentor stands, and why.
+
+        Answer with his rank, his members by state, his channels, why he has each badge or not, and his history.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/mentors/{_part(mentor_id)}/standing"
+        answer: Standing = self._json("GET", path)
         return answer
 
     def pipeline_state(self, org_id: str) -> PipelineState:

@@ -27,9 +27,10 @@ BEGIN
 
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_app') THEN
         GRANT SELECT ON organisations, mentors, referral_codes, badge_definitions, milestones, badge_awards,
-            badge_decisions, mentor_counts TO referrals_app;
-        GRANT SELECT ON organisation_counts, organisation_channels, organisation_days, organisation_totals
-            TO referrals_app;
+            badge_decisions, mentor_counts, mentor_names, mentor_name_keys TO referrals_app;
+        GRANT SELECT ON organisation_counts, organisation_channels, organisation_days, organisation_totals,
+            organisation_confirmed, mentor_standings, mentor_days TO referrals_app;
+        GRANT UPDATE (thanked_at) ON milestones TO referrals_app;
         GRANT SELECT, INSERT, UPDATE ON filtered_clicks TO referrals_app;
         GRANT SELECT, INSERT, UPDATE, DELETE ON first_attempts TO referrals_app;
         GRANT SELECT, INSERT, DELETE ON sessions TO referrals_app;

@@ -71,6 +71,12 @@ INSERT INTO mentors (org_id, mentor_id) SELECT org_id, mentor_id FROM made;
 
 INSERT INTO referral_codes (referral_code, org_id, mentor_id, issued_at) SELECT code, org_id, mentor_id, at FROM made;
 
+INSERT INTO mentor_names (org_id, mentor_id, display_name)
+SELECT org_id, mentor_id, 'Anna ' || number FROM made WHERE number <= %(mentors)s::bigint;
+
+INSERT INTO mentor_name_keys (org_id, name_key, mentor_id)
+SELECT org_id, lower(display_name), mentor_id FROM mentor_names ORDER BY 1, 2;
+
 INSERT INTO mentor_counts (
     org_id, mentor_id, referral_code, total_clicks, pending_attributions, confirmed_attributions, conversion_rate,
     by_channel, milestones, last_event_at, counted_at, topic_partition, topic_offset

@@ -9,6 +9,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from models.names import name_keys
 from process.settings import Settings
 from tests.milestones import MENTOR, ORG
 
@@ -26,6 +27,15 @@ def put_mentor(settings: Settings, *, org_id: str = ORG, mentor_id: str = MENTOR
     execute(settings, "INSERT INTO organisations (org_id) VALUES (%s) ON CONFLICT DO NOTHING", [org_id])
     execute(settings, "INSERT INTO mentors (org_id, mentor_id) VALUES (%s, %s)", [org_id, mentor_id])
     execute(settings, "INSERT INTO referral_codes VALUES (%s, %s, %s, now())", [code, org_id, mentor_id])
+
+
+def put_name(
+    settings: Settings, name: str, *, group: str | None = None, org_id: str = ORG, mentor_id: str = MENTOR
+) -> None:
+    """Call a mentor something, as an import would."""
+    execute(settings, "INSERT INTO mentor_names VALUES (%s, %s, %s, %s)", [org_id, mentor_id, name, group])
+    for key in name_keys(name):
+        execute(settings, "INSERT INTO mentor_name_keys VALUES (%s, %s, %s)", [org_id, key, mentor_id])
 
 
 def put_counts(

@@ -12,6 +12,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from models.events import ChannelCounts, CodeIssued, MentorCounts, encode_event
+from models.names import name_keys
 from sinks.badge_awarder import BadgeAwarder
 from sinks.counts_projection import CountsProjection
 from sinks.postgres_badges import PostgresBadgeRepository
@@ -64,6 +65,15 @@ class OrganisationScene:
         assert self._projection.put([self._record("codes", encode_event(event))]) == []
         self.codes[mentor_id] = code
         return mentor_id
+
+    def name(self, mentor_id: str, name: str, group: str | None = None) -> None:
+        """Call a mentor something, as `mentors import` does."""
+        with psycopg.connect(self._database_url) as connection:
+            connection.execute(
+                "INSERT INTO mentor_names VALUES (%s, %s, %s, %s)", [self.org_id, mentor_id, name, group]
+            )
+            for key in name_keys(name):
+                connection.execute("INSERT INTO mentor_name_keys VALUES (%s, %s, %s)", [self.org_id, key, mentor_id])
 
     def count(self, mentor_id: str, clicks: int = 0, pending: int = 0, confirmed: int = 0, **channels: int) -> None:
         """Set a mentor's counts; `channels` are clicks by channel, the rest came by `whatsapp`."""

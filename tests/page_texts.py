@@ -192,7 +192,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Look at the attributes that are shown or read aloud."""
         for name, value in attrs:
-            is_button = tag in {"button", "input"} or name != "value"
+            is_button = name != "value" or (tag in {"button", "input"} and ("type", "radio") not in attrs)
             if name in self.SHOWN and is_button and value and _LETTER.search(value):
                 self.said.append(value)
 

@@ -61,6 +61,21 @@ ISSUING: Final = table("""
 """)
 """A coordinator makes codes for mentors who have none; a mentor's id means another mentor in another organisation."""
 
+BY_A_COORDINATOR: Final = table("""
+    who                own  colleague  unknown  borrowed  theirs  nowhere
+    nobody             401  401        401      401       401     401
+    forged             401  401        401      401       401     401
+    mentor             403  403        403      403       404     404
+    coordinator        200  200        404      404       404     404
+    org_admin          200  200        404      404       404     404
+    onboarding         403  403        403      403       404     404
+    their mentor       404  404        404      404       403     404
+    their coordinator  404  404        404      404       200     404
+    their org_admin    404  404        404      404       200     404
+    their onboarding   404  404        404      404       403     404
+""")
+"""Of one mentor, and not his own to see or to do."""
+
 OF_AN_ORGANISATION: Final = table("""
     who                ours  theirs  nowhere
     nobody             401   401     401
@@ -146,6 +161,11 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
     ("GET", f"{_ORG}/events"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/export.csv"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/leaderboard"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/lists/clicks-only"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/lists/close-to-badge"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/lists/just-reached"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/lists/no-activity"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/lists/pending"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/mentors"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/pipeline"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/reconciliation"): OF_AN_ORGANISATION,
@@ -155,6 +175,9 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
     ("GET", f"{_MENTOR}/awards"): OF_A_MENTOR,
     ("GET", f"{_MENTOR}/milestones"): OF_A_MENTOR,
     ("GET", f"{_MENTOR}/qr.svg"): OF_A_MENTOR,
+    ("GET", f"{_MENTOR}/standing"): BY_A_COORDINATOR,
+    ("POST", f"{_MENTOR}/milestones/{{threshold}}/thanks"): BY_A_COORDINATOR,
+    ("DELETE", f"{_MENTOR}/milestones/{{threshold}}/thanks"): BY_A_COORDINATOR,
     ("POST", f"{_MENTOR}/referral-code"): ISSUING,
     ("POST", f"{_ORG}/registrations"): WEBHOOK,
     ("POST", f"{_ORG}/signups"): SIGNUPS,

@@ -47,7 +47,12 @@ class Party:
 
     def traces(self) -> set[str]:
         """Return what nobody of the other organisation may ever be shown."""
-        return {self.org_id, self.name, self.landing_url, self.channel, *self.codes, *self.codes.values()}
+        names = (self.called(mentor_id) for mentor_id in self.codes)
+        return {self.org_id, self.name, self.landing_url, self.channel, *self.codes, *self.codes.values(), *names}
+
+    def called(self, mentor_id: str) -> str:
+        """Return what it calls one of its mentors."""
+        return f"Olav {self.name} {self.mentors.index(mentor_id)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +99,7 @@ def _count(settings: Settings, party: Party) -> None:
                 "code": code,
                 "confirmed": confirmed,
                 "clicks": 10 * confirmed,
+                "name": party.called(mentor_id),
                 "channel": party.channel,
                 "shared": CHANNEL,
                 "badge_id": FIRST_RECRUIT,
@@ -104,6 +110,8 @@ def _count(settings: Settings, party: Party) -> None:
 
 
 _COUNTED: Final = (
+    b"INSERT INTO mentor_names VALUES (%(org_id)s, %(mentor_id)s, %(name)s, 'North')",
+    b"INSERT INTO mentor_name_keys VALUES (%(org_id)s, 'olav', %(mentor_id)s)",
     b"""INSERT INTO mentor_counts (
             org_id, mentor_id, referral_code, total_clicks, pending_attributions, confirmed_attributions,
             conversion_rate, by_channel, milestones, last_event_at, topic_partition, topic_offset

@@ -153,6 +153,10 @@ class MentorProfile(Answer, frozen=True, kw_only=True):
     """Since when the link leads nowhere: the mentor has left, or it was misused. Null: it works."""
     next_badge: NextBadge | None
     """Null: he holds every badge there is."""
+    display_name: str | None
+    """What his organisation calls him; null: nothing but his pseudonym."""
+    group: str | None
+    """His group or region, where his organisation has given one."""
 
 
 class MentorFound(Answer, frozen=True, kw_only=True):
@@ -161,10 +165,13 @@ class MentorFound(Answer, frozen=True, kw_only=True):
     mentor_id: str
     referral_code: str | None
     """Null: no code has been issued to him."""
+    display_name: str | None
+    """Null: he is known by his pseudonym alone."""
+    group: str | None
 
 
 class MentorsFound(Answer, frozen=True, kw_only=True):
-    """The mentors who were looked for, by id."""
+    """The mentors who were looked for: those with this code or id by id, then those with this name by name."""
 
     mentors: list[MentorFound]
 
@@ -210,6 +217,165 @@ class Activity(Answer, frozen=True, kw_only=True):
 
     milestones: list[Milestone]
     awards: list[Award]
+    names: dict[str, str]
+    """What mentors among them are called, by id; who is not here is known by his pseudonym alone."""
+
+
+class MentorListed(Answer, frozen=True, kw_only=True):
+    """A mentor who may need help."""
+
+    mentor_id: str
+    referral_code: str | None
+    """Null: no code has been issued to him."""
+    display_name: str | None
+    """Null: he is known by his pseudonym alone."""
+    group: str | None
+    total_clicks: int
+    pending_attributions: int
+    confirmed_attributions: int
+    last_active_on: date | None
+    """The day, in UTC, on which something of his was counted last; null: nothing ever was."""
+    pending_since: date | None
+    """Since when, at least, his oldest pending registration waits; null: none does."""
+    pending_for_long: int
+    """How many of them, at least, have waited as long as was asked for; in the other lists, how many are pending."""
+
+
+class MentorsListed(Answer, frozen=True, kw_only=True):
+    """A page of mentors who may need help."""
+
+    mentors: list[MentorListed]
+    next: str | None
+    """`after` of the next page; null: this is the last."""
+
+
+class MentorClose(Answer, frozen=True, kw_only=True):
+    """A mentor who is close to his next badge."""
+
+    mentor_id: str
+    referral_code: str
+    display_name: str | None
+    """Null: he is known by his pseudonym alone."""
+    group: str | None
+    total_clicks: int
+    pending_attributions: int
+    confirmed_attributions: int
+    remaining: int
+    """Registrations that still have to be confirmed."""
+    badge_name: str
+
+
+class MentorsClose(Answer, frozen=True, kw_only=True):
+    """A page of mentors who are close to their next badge."""
+
+    mentors: list[MentorClose]
+    next: str | None
+    """`after` of the next page; null: this is the last."""
+
+
+class Reached(Answer, frozen=True, kw_only=True):
+    """A milestone that a mentor reached, and what it brought him."""
+
+    mentor_id: str
+    display_name: str | None
+    """Null: he is known by his pseudonym alone."""
+    group: str | None
+    threshold: int
+    confirmed_count: int
+    """The count when it was reached."""
+    reached_at: datetime
+    """When the registration occurred that reached it."""
+    recorded_at: datetime
+    """When we heard of it."""
+    badges: list[str]
+    """The names of the badges that it brought."""
+    thanked_at: datetime | None
+    """When a coordinator marked him as thanked for it; null: nobody has."""
+
+
+class JustReached(Answer, frozen=True, kw_only=True):
+    """A page of milestones with their badges, the latest first."""
+
+    reached: list[Reached]
+    next: str | None
+    """`after` of the next page; null: this is the last."""
+
+
+class Rank(Answer, frozen=True, kw_only=True):
+    """A mentor's place among the others by confirmed registrations; those with as many have the same."""
+
+    rank: int
+    """1 for the first."""
+    shared_with: int
+    """Others with as many."""
+    mentors: int
+    """All who have counts."""
+
+
+class BadgeDecision(Answer, frozen=True, kw_only=True):
+    """Why a milestone did or did not bring a badge."""
+
+    threshold: int
+    """The milestone's."""
+    badge_name: str | None
+    """Null: it was decided about the milestone as a whole."""
+    reason: Literal[
+        "awarded", "already_held", "below_threshold", "no_definitions", "unknown_mentor", "forged_organisation"
+    ]
+    confirmed_count: int
+    """The count when the milestone was reached."""
+    reached_at: datetime | None
+    """When the registration occurred that reached it; null: the milestone is not known here any more."""
+    decided_at: datetime
+
+
+class Happened(Answer, frozen=True, kw_only=True):
+    """Something in a mentor's history."""
+
+    kind: Literal["code", "registrations", "milestone", "badge", "thanked", "disabled"]
+    """`code`: his code was issued; `registrations`: they changed on that day; `disabled`: his link was."""
+    day: date
+    """In UTC."""
+    at: datetime | None
+    """Null: it is of the whole day."""
+    threshold: int | None
+    """Of a milestone, and of the one that a badge is defined at."""
+    badge_name: str | None
+    pending: int | None
+    """By how many the pending registrations changed."""
+    confirmed: int | None
+    """By how many the confirmed registrations changed."""
+
+
+class Standing(Answer, frozen=True, kw_only=True):
+    """Where a mentor stands, for the coordinators of his organisation; no member's id, and no single event of one."""
+
+    org_id: str
+    mentor_id: str
+    rank: Rank | None
+    """Null: nothing of his was counted yet."""
+    last_active_on: date | None
+    """The day, in UTC, on which something of his was counted last; null: nothing ever was."""
+    total_clicks: int
+    pending_attributions: int
+    pending_since: date | None
+    """Since when, at least, the oldest of them waits."""
+    pending_for_long: int
+    """How many of them, at least, have waited for more than 30 days."""
+    confirmed_attributions: int
+    channels: list[Channel]
+    """The busiest first."""
+    decisions: list[BadgeDecision]
+    """By threshold."""
+    history: list[Happened]
+    """The latest first, 200 at most."""
+
+
+class Thanked(Answer, frozen=True, kw_only=True):
+    """Whether a mentor was thanked for a milestone."""
+
+    thanked_at: datetime | None
+    """Since when he is marked as thanked; null: he is not."""
 
 
 class RowLeft(Answer, frozen=True, kw_only=True):
@@ -288,6 +454,9 @@ class LeaderboardEntry(Answer, frozen=True, kw_only=True):
     pending_attributions: int
     confirmed_attributions: int
     conversion_rate: float
+    display_name: str | None
+    """Null: he is known by his pseudonym alone."""
+    group: str | None
 
 
 class Leaderboard(Answer, frozen=True, kw_only=True):

@@ -6,16 +6,30 @@ never a single event.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from edges.web.answers import AttributionCounts, Award, Milestone, NextBadge
+from edges.web.answers import (
+    AttributionCounts,
+    Award,
+    BadgeDecision,
+    Channel,
+    Happened,
+    Milestone,
+    NextBadge,
+    Rank,
+    Standing,
+)
 from edges.web.queries import statement
 from models.events import in_utc
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from edges.web.database import Database
+
+HISTORY_MAX: Final = 200
+"""Entries of a mentor's history that are told."""
+LONG_DAYS: Final = 30
+"""A registration that is pending for longer is one to ask about."""
 
 
 class Told(NamedTuple):
@@ -27,12 +41,14 @@ class Told(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """A mentor's code and the badge that he earns next."""
+    """A mentor's code, the badge that he earns next, and what he is called."""
 
     is_known: bool
     referral_code: str | None
     link_disabled_at: datetime | None
     next_badge: NextBadge | None
+    display_name: str | None
+    group: str | None
 
 
 def conversion_rate(clicks: int, confirmed: int) -> float:
@@ -60,12 +76,67 @@ async def attribution_counts(database: Database, org_id: str, mentor_id: str, ch
 
 
 async def profile(database: Database, org_id: str, mentor_id: str) -> Profile:
-    """Return a mentor's code and next badge."""
+    """Return a mentor's code, next badge and name."""
     values = {"org_id": org_id, "mentor_id": mentor_id}
     rows = await database.rows(org_id, statement("mentor"), values)
-    ((is_known, code, disabled_at, confirmed, name, threshold),) = rows
-    badge = None if name is None else NextBadge(name=name, threshold=threshold, remaining=threshold - confirmed)
-    return Profile(is_known, code, disabled_at and in_utc(disabled_at), badge)
+    ((is_known, code, disabled_at, confirmed, badge_name, threshold, name, group),) = rows
+    badge = None
+    if badge_name is not None:
+        badge = NextBadge(name=badge_name, threshold=threshold, remaining=threshold - confirmed)
+    return Profile(is_known, code, disabled_at and in_utc(disabled_at), badge, name, group)
+
+
+async def standing(database: Database, org_id: str, mentor_id: str) -> Standing | None:
+    """Return where a mentor stands, why he has his badges, and what happened; None where he is not known."""
+    values = {"org_id": org_id, "mentor_id": mentor_id, "limit": HISTORY_MAX}
+    (row,) = await database.rows(org_id, statement("standing"), values)
+    is_known, clicks, pending, confirmed, by_channel, active_on, pending_days, above, beside, everybody = row
+    if not is_known:
+        return None
+    decisions = await database.rows(org_id, statement("decisions"), values)
+    history = await database.rows(org_id, statement("history"), values)
+    until = datetime.now(UTC).date() - timedelta(days=LONG_DAYS)
+    channels = [
+        Channel(channel=name, clicks=each["clicks"], pending=each["pending"], confirmed=each["confirmed"])
+        for name, each in (by_channel or {}).items()
+    ]
+    return Standing(
+        org_id=org_id,
+        mentor_id=mentor_id,
+        rank=None
+        if by_channel is None
+        else Rank(rank=1 + (above or 0), shared_with=max((beside or 1) - 1, 0), mentors=everybody or 1),
+        last_active_on=active_on,
+        total_clicks=clicks,
+        pending_attributions=pending,
+        pending_since=pending_days[0] if pending_days else None,
+        pending_for_long=sum(day <= until for day in pending_days or ()),
+        confirmed_attributions=confirmed,
+        channels=sorted(channels, key=lambda each: (-each.clicks, each.channel)),
+        decisions=[
+            BadgeDecision(
+                threshold=threshold,
+                badge_name=name,
+                reason=reason,
+                confirmed_count=count,
+                reached_at=reached_at and in_utc(reached_at),
+                decided_at=in_utc(decided_at),
+            )
+            for threshold, _, name, reason, count, decided_at, reached_at in decisions
+        ],
+        history=[
+            Happened(
+                kind=kind,
+                day=day,
+                at=at and in_utc(at),
+                threshold=threshold,
+                badge_name=name,
+                pending=pending_more,
+                confirmed=confirmed_more,
+            )
+            for kind, day, at, threshold, name, pending_more, confirmed_more in history
+        ],
+    )
 
 
 async def milestones_of(database: Database, org_id: str, mentor_id: str) -> list[Milestone] | None:

@@ -34,9 +34,11 @@ BY_NAME: Final[dict[str, Any]] = {
     "day": "2026-11-20",
     "deadLetters": 0,
     "disabledAt": None,
+    "displayName": "Anna Berg",
     "error": None,
     "find": CODE,
     "from": "2026-11-20",
+    "group": "North",
     "incomplete": None,
     "lag": 0,
     "linkDisabledAt": None,
@@ -67,7 +69,8 @@ BY_NAME: Final[dict[str, Any]] = {
 """Values by the name of the field or parameter, as answers name it."""
 
 BY_MEDIA_TYPE: Final = {
-    "text/csv": f"{','.join(HEADER)}\r\n{MENTOR},{CODE},10,3,2,0.2,1,First recruit,2026-11-20T10:30:00+00:00\r\n",
+    "text/csv": f"{','.join(HEADER)}\r\n"
+    f"{MENTOR},{CODE},10,3,2,0.2,1,First recruit,2026-11-20T10:30:00+00:00,Anna Berg,North\r\n",
     "image/svg+xml": '<svg viewBox="0 0 37 37" class="segno"><path class="qrline" stroke="#000" d="M4 4.5h7"/></svg>',
     "text/event-stream": 'event: pipeline\ndata: {"components":[],"deadLetters":0,"state":"ok"}\n\n',
     "text/plain": 'referrals_http_requests_total{method="GET",route="/health/live",status="200"} 1.0\n',
@@ -75,6 +78,7 @@ BY_MEDIA_TYPE: Final = {
 """Of what is not JSON."""
 
 _BY_SCHEMA: Final[dict[str, Schema]] = {
+    "BadgeDecision": {"reason": "awarded"},
     "ComponentLag": {"name": "stream"},
     "Liveness": {"status": "alive"},
     "NextBadge": {"name": "Five recruits"},

@@ -7,6 +7,7 @@ import io
 from typing import TYPE_CHECKING, Any, Final
 
 from edges.web.queries import statement
+from models.spreadsheets import as_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -23,11 +24,11 @@ HEADER: Final = (
     "milestones",
     "badges",
     "last_event_at",
+    "display_name",
+    "group",
 )
 PAGE: Final = 1_000
 _BEFORE_ALL: Final = "00000000-0000-0000-0000-000000000000"
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  the wide ones too
-"""A spreadsheet takes a cell that begins so for a formula, and runs it."""
 
 
 async def first_page(database: Database, org_id: str) -> Rows:
@@ -48,14 +49,21 @@ async def _page(database: Database, org_id: str, after: str) -> Rows:
 
 
 def _cells(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    mentor_id, code, clicks, pending, confirmed, rate, milestones, badges, last_event_at = row
+    mentor_id, code, clicks, pending, confirmed, rate, milestones, badges, last_event_at, name, group = row
     held = " | ".join(map(as_text, badges or ()))
-    return mentor_id, as_text(code or ""), clicks, pending, confirmed, rate, milestones, held, last_event_at or ""
-
-
-def as_text(text: str) -> str:
-    """Return text that people chose so that no spreadsheet takes it for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    named = (as_text(name or ""), as_text(group or ""))
+    return (
+        mentor_id,
+        as_text(code or ""),
+        clicks,
+        pending,
+        confirmed,
+        rate,
+        milestones,
+        held,
+        last_event_at or "",
+        *named,
+    )
 
 
 def _lines(rows: Iterable[Iterable[Any]]) -> bytes:

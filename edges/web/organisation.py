@@ -95,8 +95,10 @@ async def leaderboard(database: Database, org_id: str, *, limit: int, after: Pla
             pending_attributions=pending,
             confirmed_attributions=confirmed,
             conversion_rate=rate,
+            display_name=name,
+            group=group,
         )
-        for rank, (mentor_id, code, clicks, pending, confirmed, rate) in enumerate(rows[:limit], first)
+        for rank, (mentor_id, code, clicks, pending, confirmed, rate, name, group) in enumerate(rows[:limit], first)
     ]
     last = entries[-1] if len(rows) > limit else None
     return Leaderboard(
@@ -146,7 +148,7 @@ async def activity(database: Database, org_id: str, *, limit: int) -> Activity:
             reached_at=in_utc(reached_at),
             recorded_at=in_utc(recorded_at),
         )
-        for is_award, threshold, _, _, mentor_id, confirmed, reached_at, recorded_at in rows
+        for is_award, threshold, _, _, mentor_id, confirmed, reached_at, recorded_at, _ in rows
         if not is_award
     ]
     awards = [
@@ -157,10 +159,11 @@ async def activity(database: Database, org_id: str, *, limit: int) -> Activity:
             confirmed_count=confirmed,
             awarded_at=in_utc(awarded_at),
         )
-        for is_award, _, badge_id, name, mentor_id, confirmed, _, awarded_at in rows
+        for is_award, _, badge_id, name, mentor_id, confirmed, _, awarded_at, _ in rows
         if is_award
     ]
-    return Activity(milestones=milestones, awards=awards)
+    names = {row[4]: row[-1] for row in rows if row[-1] is not None}
+    return Activity(milestones=milestones, awards=awards, names=names)
 
 
 async def reconciliation(database: Database, org_id: str, *, limit: int) -> Reconciliation:

@@ -34,7 +34,9 @@ SELECT
     (SELECT disabled_at FROM referral_codes WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s),
     counts.confirmed,
     badge.name,
-    badge.comes_at
+    badge.comes_at,
+    (SELECT display_name FROM mentor_names WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s),
+    (SELECT group_name FROM mentor_names WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s)
 FROM (
     SELECT coalesce(
         (SELECT confirmed_attributions FROM mentor_counts WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s), 0
@@ -60,23 +62,38 @@ LEFT JOIN LATERAL (
 ) AS badge ON true;
 
 -- name: mentors_found --
--- Who has this code, and whose ids begin and end so; ids are uuids, so a beginning is a part of the index.
-SELECT mentor_id, referral_code
+-- Who has this code, whose ids begin and end so (ids are uuids, so a beginning is a part of the index), then by their
+-- names those whose names do. A name has several keys (models/names.py), and so many are read for each that is told.
+SELECT mentor_id, referral_code, display_name, group_name
 FROM (
-    SELECT mentor_id
-    FROM referral_codes
-    WHERE org_id = %(org_id)s AND referral_code = %(code)s
-    UNION
-    (
-        SELECT mentor_id
-        FROM mentors
-        WHERE
-            org_id = %(org_id)s
-            AND mentor_id BETWEEN %(first)s AND %(last)s
-            AND right(mentor_id::text, length(%(ending)s)) = %(ending)s
-        ORDER BY mentor_id
-        LIMIT %(limit)s
-    )
+    SELECT mentor_id, min(name_key) AS name_key
+    FROM (
+        SELECT mentor_id, '' COLLATE "C" AS name_key
+        FROM referral_codes
+        WHERE org_id = %(org_id)s AND referral_code = %(code)s
+        UNION ALL
+        (
+            SELECT mentor_id, ''
+            FROM mentors
+            WHERE
+                org_id = %(org_id)s
+                AND mentor_id BETWEEN %(first)s AND %(last)s
+                AND right(mentor_id::text, length(%(ending)s)) = %(ending)s
+            ORDER BY mentor_id
+            LIMIT %(limit)s
+        )
+        UNION ALL
+        (
+            SELECT mentor_id, name_key
+            FROM mentor_name_keys
+            WHERE org_id = %(org_id)s AND name_key >= %(named)s AND name_key < %(named_end)s
+            ORDER BY name_key, mentor_id
+            LIMIT %(limit)s * %(keys)s
+        )
+    ) AS every
+    GROUP BY mentor_id
+    ORDER BY name_key, mentor_id
+    LIMIT %(limit)s
 ) AS found
 LEFT JOIN LATERAL (
     SELECT referral_code
@@ -84,8 +101,13 @@ LEFT JOIN LATERAL (
     WHERE referral_codes.org_id = %(org_id)s AND referral_codes.mentor_id = found.mentor_id
     OFFSET 0
 ) AS code ON true
-ORDER BY mentor_id
-LIMIT %(limit)s;
+LEFT JOIN LATERAL (
+    SELECT display_name, group_name
+    FROM mentor_names
+    WHERE mentor_names.org_id = %(org_id)s AND mentor_names.mentor_id = found.mentor_id
+    OFFSET 0
+) AS named ON true
+ORDER BY name_key, mentor_id;
 
 -- name: milestones_of_mentor --
 -- No row: the mentor is not known. One with nothing: he has reached none. An event may say that it occurred at times
@@ -126,36 +148,56 @@ FROM (SELECT) AS once
 LEFT JOIN organisation_counts ON org_id = %(org_id)s;
 
 -- name: leaderboard --
--- The first page.
-SELECT mentor_id, referral_code, total_clicks, pending_attributions, confirmed_attributions, conversion_rate
-FROM mentor_counts
-WHERE org_id = %(org_id)s
-ORDER BY confirmed_attributions DESC, mentor_id
-LIMIT %(limit)s;
+-- The first page. Names are looked up for those who are on it.
+SELECT page.*, display_name, group_name
+FROM (
+    SELECT mentor_id, referral_code, total_clicks, pending_attributions, confirmed_attributions, conversion_rate
+    FROM mentor_counts
+    WHERE org_id = %(org_id)s
+    ORDER BY confirmed_attributions DESC, mentor_id
+    LIMIT %(limit)s
+) AS page
+LEFT JOIN LATERAL (
+    SELECT display_name, group_name
+    FROM mentor_names
+    WHERE org_id = %(org_id)s AND mentor_names.mentor_id = page.mentor_id
+    OFFSET 0
+) AS named ON true
+ORDER BY confirmed_attributions DESC, mentor_id;
 
 -- name: leaderboard_after --
 -- The page after a mentor: those with as many as he whose ids follow, then those with fewer. As one condition with OR
 -- it would read all with as many as he from their beginning, and half of an organisation may have none.
-SELECT *
+SELECT page.*, display_name, group_name
 FROM (
-    (
-        SELECT mentor_id, referral_code, total_clicks, pending_attributions, confirmed_attributions, conversion_rate
-        FROM mentor_counts
-        WHERE org_id = %(org_id)s AND confirmed_attributions = %(confirmed)s AND mentor_id > %(mentor_id)s
-        ORDER BY mentor_id
-        LIMIT %(limit)s
-    )
-    UNION ALL
-    (
-        SELECT mentor_id, referral_code, total_clicks, pending_attributions, confirmed_attributions, conversion_rate
-        FROM mentor_counts
-        WHERE org_id = %(org_id)s AND confirmed_attributions < %(confirmed)s
-        ORDER BY confirmed_attributions DESC, mentor_id
-        LIMIT %(limit)s
-    )
+    SELECT *
+    FROM (
+        (
+            SELECT mentor_id, referral_code, total_clicks, pending_attributions, confirmed_attributions, conversion_rate
+            FROM mentor_counts
+            WHERE org_id = %(org_id)s AND confirmed_attributions = %(confirmed)s AND mentor_id > %(mentor_id)s
+            ORDER BY mentor_id
+            LIMIT %(limit)s
+        )
+        UNION ALL
+        (
+            SELECT mentor_id, referral_code, total_clicks, pending_attributions, confirmed_attributions, conversion_rate
+            FROM mentor_counts
+            WHERE org_id = %(org_id)s AND confirmed_attributions < %(confirmed)s
+            ORDER BY confirmed_attributions DESC, mentor_id
+            LIMIT %(limit)s
+        )
+    ) AS following
+    ORDER BY confirmed_attributions DESC, mentor_id
+    LIMIT %(limit)s
 ) AS page
-ORDER BY confirmed_attributions DESC, mentor_id
-LIMIT %(limit)s;
+LEFT JOIN LATERAL (
+    SELECT display_name, group_name
+    FROM mentor_names
+    WHERE org_id = %(org_id)s AND mentor_names.mentor_id = page.mentor_id
+    OFFSET 0
+) AS named ON true
+ORDER BY confirmed_attributions DESC, mentor_id;
 
 -- name: daily --
 SELECT day, clicks, pending, confirmed
@@ -180,37 +222,46 @@ UNION ALL
 -- name: activity --
 -- The latest milestones, then the latest awards. Milestones whose mentor is not known here are left out: they are early,
 -- or forged.
-(
-    SELECT
-        false AS is_award,
-        milestone_threshold,
-        NULL AS badge_id,
-        NULL AS badge_name,
-        mentor_id,
-        confirmed_count,
-        greatest(least(reached_at, '9999-12-30Z'), '0001-01-02Z') AS reached_at,
-        recorded_at
-    FROM milestones
-    WHERE org_id = %(org_id)s AND state <> 'awaiting_mentor'
-    ORDER BY recorded_at DESC, mentor_id, milestone_threshold
-    LIMIT %(limit)s
-)
-UNION ALL
-(
-    SELECT
-        true,
-        NULL,
-        badge_id,
-        coalesce((SELECT name FROM badge_definitions WHERE badge_definitions.badge_id = badge_awards.badge_id), ''),
-        mentor_id,
-        confirmed_count,
-        NULL,
-        awarded_at
-    FROM badge_awards
-    WHERE org_id = %(org_id)s
-    ORDER BY awarded_at DESC, mentor_id, badge_id
-    LIMIT %(limit)s
-)
+SELECT latest.*, display_name
+FROM (
+    (
+        SELECT
+            false AS is_award,
+            milestone_threshold,
+            NULL AS badge_id,
+            NULL AS badge_name,
+            mentor_id,
+            confirmed_count,
+            greatest(least(reached_at, '9999-12-30Z'), '0001-01-02Z') AS reached_at,
+            recorded_at
+        FROM milestones
+        WHERE org_id = %(org_id)s AND state <> 'awaiting_mentor'
+        ORDER BY recorded_at DESC, mentor_id, milestone_threshold
+        LIMIT %(limit)s
+    )
+    UNION ALL
+    (
+        SELECT
+            true,
+            NULL,
+            badge_id,
+            coalesce((SELECT name FROM badge_definitions WHERE badge_definitions.badge_id = badge_awards.badge_id), ''),
+            mentor_id,
+            confirmed_count,
+            NULL,
+            awarded_at
+        FROM badge_awards
+        WHERE org_id = %(org_id)s
+        ORDER BY awarded_at DESC, mentor_id, badge_id
+        LIMIT %(limit)s
+    )
+) AS latest
+LEFT JOIN LATERAL (
+    SELECT display_name
+    FROM mentor_names
+    WHERE org_id = %(org_id)s AND mentor_names.mentor_id = latest.mentor_id
+    OFFSET 0
+) AS named ON true
 ORDER BY is_award, recorded_at DESC, mentor_id, milestone_threshold, badge_id;
 
 -- name: export --
@@ -225,7 +276,9 @@ SELECT
     coalesce(conversion_rate, 0),
     coalesce(array_to_string(milestones, ' '), ''),
     held.badges,
-    to_char(last_event_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+    to_char(last_event_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+    display_name,
+    group_name
 FROM (
     SELECT mentor_id
     FROM mentors
@@ -251,6 +304,12 @@ LEFT JOIN LATERAL (
     INNER JOIN badge_definitions USING (badge_id)
     WHERE badge_awards.org_id = %(org_id)s AND badge_awards.mentor_id = page.mentor_id
 ) AS held ON true
+LEFT JOIN LATERAL (
+    SELECT display_name, group_name
+    FROM mentor_names
+    WHERE org_id = %(org_id)s AND mentor_names.mentor_id = page.mentor_id
+    OFFSET 0
+) AS named ON true
 ORDER BY page.mentor_id;
 
 -- name: reconciliation --
@@ -273,4 +332,288 @@ SELECT
 FROM reconciliation_runs
 WHERE org_id = %(org_id)s
 ORDER BY started_at DESC
+LIMIT %(limit)s;
+
+-- name: mentors_listed --
+-- Some of the mentors, by one of the keys of edges/web/lists.py, which fills in what is in braces: a range of an index after a
+-- place. What else is told of them is looked up for those who are on the page.
+SELECT
+    page.mentor_id,
+    referral_code,
+    display_name,
+    group_name,
+    coalesce(total_clicks, 0),
+    coalesce(pending_attributions, 0),
+    coalesce(confirmed_attributions, 0),
+    CASE WHEN is_active THEN quiet_since END,
+    pending_days[1],
+    pending_days,
+    place
+FROM (
+    SELECT mentor_id, is_active, quiet_since, pending_days, {key} AS place
+    FROM mentor_standings
+    WHERE
+        org_id = %(org_id)s
+        AND NOT has_left
+        AND {filter}
+        AND ({key}, mentor_id) {after} (%(place)s::{type}, %(mentor_id)s::uuid)
+    ORDER BY {key} {order}, mentor_id {order}
+    LIMIT %(limit)s
+) AS page
+LEFT JOIN LATERAL (
+    SELECT referral_code
+    FROM referral_codes
+    WHERE org_id = %(org_id)s AND referral_codes.mentor_id = page.mentor_id
+    OFFSET 0
+) AS code ON true
+LEFT JOIN LATERAL (
+    SELECT total_clicks, pending_attributions, confirmed_attributions
+    FROM mentor_counts
+    WHERE org_id = %(org_id)s AND mentor_counts.mentor_id = page.mentor_id
+    OFFSET 0
+) AS counts ON true
+LEFT JOIN LATERAL (
+    SELECT display_name, group_name
+    FROM mentor_names
+    WHERE org_id = %(org_id)s AND mentor_names.mentor_id = page.mentor_id
+    OFFSET 0
+) AS named ON true
+ORDER BY place {order}, page.mentor_id {order};
+
+-- name: mentors_close --
+-- Who has a few confirmed registrations fewer than the next badge needs, the nearest first: for each count from which a badge is
+-- that near, a part of the leaderboard's index. Who has reached its milestone once is not close to it any more, and who has
+-- nobody confirmed is not close to anything.
+SELECT
+    page.mentor_id,
+    referral_code,
+    display_name,
+    group_name,
+    total_clicks,
+    pending_attributions,
+    level.confirmed,
+    level.missing,
+    level.name
+FROM (
+    SELECT badge.comes_at, badge.name, badge.comes_at - missing AS confirmed, missing
+    FROM (
+        SELECT comes_at, min(name) AS name, lag(comes_at, 1, 1::bigint) OVER (ORDER BY comes_at) AS badge_before
+        FROM badge_definitions
+        CROSS JOIN LATERAL milestone_for(threshold) AS comes_at
+        WHERE (org_id = %(org_id)s OR org_id IS NULL) AND type = 'recruitment' AND comes_at IS NOT NULL
+        GROUP BY comes_at
+    ) AS badge
+    CROSS JOIN LATERAL generate_series(1, least(%(within)s, badge.comes_at - badge.badge_before)) AS missing
+) AS level
+CROSS JOIN LATERAL (
+    SELECT mentor_id, referral_code, total_clicks, pending_attributions
+    FROM mentor_counts
+    WHERE
+        org_id = %(org_id)s
+        AND confirmed_attributions = level.confirmed
+        AND mentor_id > CASE
+            WHEN level.missing = %(missing)s AND level.confirmed = %(confirmed)s THEN %(mentor_id)s::uuid
+            ELSE '00000000-0000-0000-0000-000000000000'
+        END
+        AND NOT EXISTS (
+            SELECT FROM milestones
+            WHERE
+                milestones.org_id = %(org_id)s
+                AND milestones.mentor_id = mentor_counts.mentor_id
+                AND milestone_threshold = level.comes_at
+            OFFSET 0
+        )
+        AND NOT EXISTS (
+            SELECT FROM referral_codes
+            WHERE
+                referral_codes.org_id = %(org_id)s
+                AND referral_codes.mentor_id = mentor_counts.mentor_id
+                AND disabled_at IS NOT NULL
+            OFFSET 0
+        )
+    ORDER BY mentor_id
+    LIMIT %(limit)s
+) AS page
+LEFT JOIN LATERAL (
+    SELECT display_name, group_name
+    FROM mentor_names
+    WHERE org_id = %(org_id)s AND mentor_names.mentor_id = page.mentor_id
+    OFFSET 0
+) AS named ON true
+WHERE
+    level.missing > %(missing)s
+    OR (level.missing = %(missing)s AND level.confirmed <= %(confirmed)s)
+ORDER BY level.missing, level.confirmed DESC, page.mentor_id
+LIMIT %(limit)s;
+
+-- name: just_reached --
+-- Milestones of mentors who are known, each with the badges that it brought, the latest first, after a place. {open} is empty,
+-- or leaves out those for which somebody was thanked.
+SELECT
+    page.mentor_id,
+    display_name,
+    group_name,
+    milestone_threshold,
+    confirmed_count,
+    greatest(least(reached_at, '9999-12-30Z'), '0001-01-02Z'),
+    recorded_at,
+    badges,
+    thanked_at
+FROM (
+    SELECT *
+    FROM (
+        (
+            SELECT
+                mentor_id, milestone_threshold, milestone_id, confirmed_count, reached_at, recorded_at, thanked_at
+            FROM milestones
+            WHERE
+                org_id = %(org_id)s
+                AND state <> 'awaiting_mentor' {open}
+                AND recorded_at = %(recorded_at)s
+                AND (mentor_id, milestone_threshold) > (%(mentor_id)s::uuid, %(threshold)s)
+            ORDER BY mentor_id, milestone_threshold
+            LIMIT %(limit)s
+        )
+        UNION ALL
+        (
+            SELECT
+                mentor_id, milestone_threshold, milestone_id, confirmed_count, reached_at, recorded_at, thanked_at
+            FROM milestones
+            WHERE org_id = %(org_id)s AND state <> 'awaiting_mentor' {open} AND recorded_at < %(recorded_at)s
+            ORDER BY recorded_at DESC, mentor_id, milestone_threshold
+            LIMIT %(limit)s
+        )
+    ) AS following
+    ORDER BY recorded_at DESC, mentor_id, milestone_threshold
+    LIMIT %(limit)s
+) AS page
+LEFT JOIN LATERAL (
+    SELECT display_name, group_name
+    FROM mentor_names
+    WHERE org_id = %(org_id)s AND mentor_names.mentor_id = page.mentor_id
+    OFFSET 0
+) AS named ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(name ORDER BY threshold, badge_id) AS badges
+    FROM badge_awards
+    INNER JOIN badge_definitions USING (badge_id)
+    WHERE
+        badge_awards.org_id = %(org_id)s
+        AND badge_awards.mentor_id = page.mentor_id
+        AND badge_awards.milestone_id = page.milestone_id
+) AS held ON true
+ORDER BY recorded_at DESC, page.mentor_id, milestone_threshold;
+
+-- name: thank --
+-- The first time stands; no row: there is no such milestone here.
+UPDATE milestones
+SET thanked_at = coalesce(thanked_at, now())
+WHERE
+    org_id = %(org_id)s
+    AND mentor_id = %(mentor_id)s
+    AND milestone_threshold = %(threshold)s
+    AND state <> 'awaiting_mentor'
+RETURNING thanked_at;
+
+-- name: unthank --
+UPDATE milestones
+SET thanked_at = NULL
+WHERE
+    org_id = %(org_id)s
+    AND mentor_id = %(mentor_id)s
+    AND milestone_threshold = %(threshold)s
+    AND state <> 'awaiting_mentor'
+RETURNING thanked_at;
+
+-- name: standing --
+-- One row: whether he is known, and where he stands. A rank is counted from how many have so many confirmed.
+SELECT
+    EXISTS (SELECT FROM mentors WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s),
+    coalesce(total_clicks, 0),
+    coalesce(pending_attributions, 0),
+    coalesce(confirmed_attributions, 0),
+    by_channel,
+    CASE WHEN is_active THEN quiet_since END,
+    pending_days,
+    rank.above,
+    rank.beside,
+    rank.everybody
+FROM (SELECT) AS once
+LEFT JOIN mentor_counts ON mentor_counts.org_id = %(org_id)s AND mentor_counts.mentor_id = %(mentor_id)s
+LEFT JOIN mentor_standings ON mentor_standings.org_id = %(org_id)s AND mentor_standings.mentor_id = %(mentor_id)s
+LEFT JOIN LATERAL (
+    SELECT
+        sum(mentors) FILTER (WHERE organisation_confirmed.confirmed > confirmed_attributions)::bigint AS above,
+        sum(mentors) FILTER (WHERE organisation_confirmed.confirmed = confirmed_attributions)::bigint AS beside,
+        sum(mentors)::bigint AS everybody
+    FROM organisation_confirmed
+    WHERE org_id = %(org_id)s
+    OFFSET 0
+) AS rank ON true;
+
+-- name: decisions --
+-- Why each milestone of a mentor did or did not bring each badge.
+SELECT
+    decision.milestone_threshold,
+    decision.badge_id,
+    badge_definitions.name,
+    decision.reason,
+    decision.confirmed_count,
+    decision.decided_at,
+    greatest(least(milestone.reached_at, '9999-12-30Z'), '0001-01-02Z')
+FROM badge_decisions AS decision
+LEFT JOIN badge_definitions USING (badge_id)
+LEFT JOIN LATERAL (
+    SELECT reached_at
+    FROM milestones
+    WHERE
+        milestones.org_id = %(org_id)s
+        AND milestones.mentor_id = %(mentor_id)s
+        AND milestones.milestone_threshold = decision.milestone_threshold
+    OFFSET 0
+) AS milestone ON true
+WHERE decision.org_id = %(org_id)s AND decision.mentor_id = %(mentor_id)s
+ORDER BY decision.milestone_threshold, decision.badge_id NULLS FIRST
+LIMIT %(limit)s;
+
+-- name: history --
+-- What happened to a mentor, the latest first; the days on which only his registrations changed have no time.
+SELECT kind, day, at, threshold, badge_name, pending, confirmed
+FROM (
+    (
+        SELECT
+            'registrations' AS kind,
+            day,
+            NULL::timestamptz AS at,
+            NULL::bigint AS threshold,
+            NULL AS badge_name,
+            pending,
+            confirmed
+        FROM mentor_days
+        WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s AND (pending <> 0 OR confirmed <> 0)
+        ORDER BY day DESC
+        LIMIT %(limit)s
+    )
+    UNION ALL
+    SELECT 'code', (issued_at AT TIME ZONE 'UTC')::date, issued_at, NULL, NULL, NULL, NULL
+    FROM referral_codes
+    WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s
+    UNION ALL
+    SELECT 'disabled', (disabled_at AT TIME ZONE 'UTC')::date, disabled_at, NULL, NULL, NULL, NULL
+    FROM referral_codes
+    WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s AND disabled_at IS NOT NULL
+    UNION ALL
+    SELECT 'milestone', (recorded_at AT TIME ZONE 'UTC')::date, recorded_at, milestone_threshold, NULL, NULL, NULL
+    FROM milestones
+    WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s AND state <> 'awaiting_mentor'
+    UNION ALL
+    SELECT 'thanked', (thanked_at AT TIME ZONE 'UTC')::date, thanked_at, milestone_threshold, NULL, NULL, NULL
+    FROM milestones
+    WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s AND thanked_at IS NOT NULL
+    UNION ALL
+    SELECT 'badge', (awarded_at AT TIME ZONE 'UTC')::date, awarded_at, threshold, name, NULL, NULL
+    FROM badge_awards INNER JOIN badge_definitions USING (badge_id)
+    WHERE badge_awards.org_id = %(org_id)s AND badge_awards.mentor_id = %(mentor_id)s
+) AS happened
+ORDER BY day DESC, at DESC NULLS FIRST, kind, threshold
 LIMIT %(limit)s;

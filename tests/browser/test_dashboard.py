@@ -77,7 +77,7 @@ async def test_what_happens_appears_without_a_reload(visit: Visit, scene: Organi
         await expect(figure(page, "clicks")).to_have_text("11")
         await expect(figure(page, "confirmed")).to_have_text("1")
         await expect(page.locator("#activity li.badge.new")).to_contain_text(["First recruit"])
-        await expect(page.locator("#activity li.milestone.new")).to_contain_text(["1 confirmed"])
+        await expect(page.locator("#activity li.badge.new")).to_contain_text(["1 confirmed"])
         await expect(page.locator("#announcer")).to_contain_text("earned the badge First recruit")
         await expect(page.locator("#leaderboard td.strong")).to_have_text("1")
         assert await page.evaluate("window.isTheSamePage")
@@ -325,15 +325,53 @@ async def test_a_module_that_fails_says_so(
 
 
 async def test_names_of_others_are_text(visit: Visit, scene: OrganisationScene) -> None:
-    """Whatever an organisation is called, and whatever channel a link names."""
+    """Whatever an organisation or a mentor is called, in whatever direction, and whatever channel a link names."""
     markup = "<img src=x onerror=document.title=1>"
     scene.call(markup)
     mentor_id = scene.issue()
+    scene.name(mentor_id, f"אנה {markup}", "<b>Nord</b>")
     scene.count(mentor_id, clicks=3, **{"<b>sms</b>": 2})
+    scene.reach(mentor_id, 1)
     async with visit("/dashboard", org_id=scene.org_id) as page:
+        await expect(page.locator("#leaderboard bdi")).to_have_text([f"אנה {markup}", "<b>Nord</b>"])
+        await expect(page.locator("#activity bdi").first).to_have_text(f"אנה {markup}")
         await expect(page.get_by_role("heading", level=1)).to_have_text(markup)
         await expect(page.locator("#channels th").filter(has_text="<b>sms</b>")).to_be_visible()
         await expect(page.locator("main img, main b")).to_have_count(0)
+        await page.get_by_label("Name, code or mentor id").fill("<IMG SRC")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#title bdi")).to_have_text([f"אנה {markup}", "<b>Nord</b>"])
+        await expect(page.locator("main img[src=x], main b")).to_have_count(0)
+
+
+async def test_whom_to_thank_and_who_needs_help(visit: Visit, scene: OrganisationScene) -> None:
+    """A milestone and its badge are one, with a mark; each list has whom it is about, and leads to where he stands."""
+    near, clicked = scene.issue(), scene.issue()
+    scene.name(near, "Kari Nordmann", "Nord")
+    scene.count(near, clicks=9, confirmed=4)
+    scene.reach(near, 1)
+    scene.count(clicked, clicks=3)
+    async with visit("/dashboard", org_id=scene.org_id) as page:
+        await expect(page.locator("#activity li")).to_have_text(re.compile("First recruit, 1 confirmed.*Kari Nordmann"))
+        thanks = page.get_by_role("button", name="Thanked: Kari Nordmann, 1 confirmed")
+        await thanks.focus()
+        await page.keyboard.press("Enter")
+        await expect(thanks).to_have_attribute("aria-pressed", "true")
+        await expect(thanks).to_be_focused()
+        await page.get_by_label("To thank").check()
+        await expect(page.locator("#activity .nothing")).to_have_text("Everybody has been thanked.")
+        await expect(page.locator("#help .nothing")).to_have_text("Nobody has been without activity for so long.")
+        await page.get_by_label("Clicks alone").check()
+        await expect(page.locator("#help tbody tr")).to_contain_text([scene.codes[clicked]])
+        await page.locator("#help-bound").select_option("10")
+        await expect(page.locator("#help .nothing")).to_be_visible()
+        await page.get_by_label("Close to a badge").check()
+        await expect(page.locator("#help tbody tr")).to_contain_text(["1 to go: Five recruits"])
+        await page.locator("#help").get_by_role("link", name="Kari Nordmann").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Kari Nordmann Nord")
+        await expect(page.locator("#standing .facts dd").first).to_have_text("1 of 2")
+        await expect(page.get_by_role("list", name="Why each badge")).to_contain_text("First recruit")
+        await expect(page.get_by_role("list", name="What happened")).to_contain_text("Thanked for 1 confirmed")
 
 
 async def test_mentors_are_copied_opened_and_exported(visit: Visit, scene: OrganisationScene, tmp_path: Path) -> None:
@@ -360,11 +398,11 @@ async def test_mentors_are_copied_opened_and_exported(visit: Visit, scene: Organ
         shown = f"{mentor_id[:4]}…{mentor_id[-4:]}"
         for text in (mentor_id.upper(), scene.codes[mentor_id].lower(), shown):
             await page.goto("/dashboard")
-            await page.get_by_label("Code or mentor id").fill(text)
+            await page.get_by_label("Name, code or mentor id").fill(text)
             await page.keyboard.press("Enter")
             await expect(page.locator("#whose")).to_contain_text(mentor_id)
         await page.goto("/dashboard")
-        await page.get_by_label("Code or mentor id").fill("7KQ2M9XW4T")
+        await page.get_by_label("Name, code or mentor id").fill("7KQ2M9XW4T")
         await page.keyboard.press("Enter")
-        await expect(page.locator("#found")).to_have_text("No mentor here has this code or id.")
-        await expect(page.locator("#announcer")).to_have_text("No mentor here has this code or id.")
+        await expect(page.locator("#found")).to_have_text("No mentor here has this name, code or id.")
+        await expect(page.locator("#announcer")).to_have_text("No mentor here has this name, code or id.")

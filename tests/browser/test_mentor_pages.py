@@ -119,7 +119,7 @@ async def test_in_norwegian(visit: Visit, scene: OrganisationScene) -> None:
         await expect(page.locator("html")).to_have_attribute("lang", "nb")
         await expect(page.locator('[data-figure="clicks"]')).to_have_text("1\u00a0234")
         await expect(page.locator('[data-figure="conversion"]')).to_have_text("0,1\u00a0%")
-        await expect(page.locator("#activity li.milestone")).to_contain_text("1 bekreftet")
+        await expect(page.locator("#activity li.badge")).to_contain_text("1 bekreftet")
         await expect(page.locator("#activity li.badge")).to_contain_text("Første verving")
         await expect(page.locator("#activity li.badge time")).to_contain_text(re.compile("akkurat nå|for .* siden"))
         await expect(page.locator("#pipeline .state")).to_have_text("Oppdatert")

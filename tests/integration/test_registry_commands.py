@@ -200,18 +200,51 @@ def test_kafka_away_is_said_and_no_failure(shell: Shell, settings: Settings) -> 
 
 
 def test_mentors_are_imported_once(shell: Shell, settings: Settings, tmp_path: Path) -> None:
-    """A file of more than a batch, with repetitions; the second time nothing is new."""
+    """A file of more than a batch, with repetitions; the second time nothing is new. A column `name` names nobody."""
     org_id = shell.new_organisation()
     mentors = [str(uuid4()) for _ in range(1_500)]
     file = tmp_path / "mentors.csv"
     file.write_text("\ufeffname;mentor_id\n" + "".join(f"x;{each}\n" for each in [*mentors, *mentors[:10]]))
     first = shell.run("mentors", "import", str(file), f"--org={org_id}")
     assert (first.returncode, first.stderr) == (0, "")
-    assert "imported 1,510 mentors" in first.stdout
-    assert "1,500 codes issued, 10 had one; 1,500 codes published; 0 lines skipped" in first.stdout
+    assert first.stdout.startswith("read 1,510 mentors in ")
+    assert "1,500 new, each with a code made; 0 changed, 10 unchanged; 0 rows left out" in first.stdout
     again = shell.run("mentors", "import", str(file), f"--org={org_id}")
-    assert "0 codes issued, 1,510 had one; 0 codes published; 0 lines skipped" in again.stdout
-    assert count(settings, "referral_codes") == 1_500
+    assert "0 new, each with a code made; 0 changed, 1,510 unchanged; 0 rows left out" in again.stdout
+    assert (count(settings, "referral_codes"), count(settings, "mentor_names")) == (1_500, 0)
+
+
+def test_names_are_kept_changed_and_erased(shell: Shell, settings: Settings) -> None:
+    """In Postgres alone; a hostile name leaves its row out and is not repeated; an empty one leaves nothing behind."""
+    org_id = shell.new_organisation()
+
+    def bring(*rows: str, header: str = "mentor_id;display_name;Region") -> subprocess.CompletedProcess[str]:
+        return shell.run("mentors", "import", "-", f"--org={org_id}", text="\n".join((header, *rows)))
+
+    def kept() -> list[tuple[Any, ...]]:
+        with psycopg.connect(settings.database_url) as connection:
+            return connection.execute(
+                "SELECT display_name, group_name, array_agg(name_key ORDER BY name_key) FROM mentor_names "
+                "LEFT JOIN mentor_name_keys USING (org_id, mentor_id) GROUP BY 1, 2 ORDER BY 1"
+            ).fetchall()
+
+    first = bring(f"{MENTOR}; Åse  Bjørk ;Nord", f"{OTHER_MENTOR};evil\u202ename;", f"{org_id};Per;")
+    assert first.returncode == 1
+    assert "2 new, each with a code made; 0 changed, 0 unchanged; 1 row left out" in first.stdout
+    assert first.stderr == (
+        "standard input:3: display_name has an invisible character, or one that turns the direction of text\n"
+    )
+    assert kept() == [("Per", None, ["per"]), ("Åse Bjørk", "Nord", ["ase bjork", "bjork ase"])]
+    assert "0 new, each with a code made; 0 changed, 1 unchanged" in bring(f"{MENTOR};Åse Bjørk;Nord").stdout
+    assert "0 changed, 1 unchanged" in bring(MENTOR, header="mentor_id").stdout
+    assert "1 changed" in bring(f"{MENTOR};Åse Berg", header="mentor_id;display_name").stdout
+    assert kept() == [("Per", None, ["per"]), ("Åse Berg", "Nord", ["ase berg", "berg ase"])]
+    assert "2 changed, 0 unchanged" in bring(f"{MENTOR};;", f"{org_id};;Sør").stdout
+    assert (kept(), count(settings, "mentor_name_keys")) == ([], 0)
+    assert "more than one column" in bring(MENTOR, header="mentor_id;display_name;group;region").stderr
+    with psycopg.connect(settings.database_url) as connection:
+        (codes,) = connection.execute("SELECT count(*) FROM referral_codes").fetchone() or (None,)
+    assert codes == 2
 
 
 def test_bad_lines_are_numbered_and_skipped(shell: Shell, settings: Settings) -> None:
@@ -221,7 +254,7 @@ def test_bad_lines_are_numbered_and_skipped(shell: Shell, settings: Settings) ->
     done = shell.run("mentors", "import", "-", f"--org={org_id}", text=text)
     assert done.returncode == 1
     assert done.stderr == "standard input:3: mentor_id is not a UUID\n"
-    assert "2 codes issued, 0 had one; 2 codes published; 1 lines skipped" in done.stdout
+    assert "2 new, each with a code made; 0 changed, 0 unchanged; 1 row left out" in done.stdout
     assert count(settings, "mentors") == 2
 
 

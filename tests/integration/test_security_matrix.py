@@ -88,7 +88,7 @@ class Asking:
         """Return the path's parameters for a column."""
         whose = self._scene.theirs if column == "theirs" else self._scene.ours
         first = whose.mentors[0]
-        place = {"org_id": whose.org_id, "mentor_id": first, "code": whose.codes[first]}
+        place = {"org_id": whose.org_id, "mentor_id": first, "code": whose.codes[first], "threshold": "1"}
         if column == "colleague":
             place["mentor_id"] = whose.mentors[1]
         elif column == "unknown":
@@ -341,7 +341,7 @@ async def test_other_methods_are_refused_everywhere(settings: Settings) -> None:
     taken: dict[str, set[str]] = {}
     for method, path in MATRIX:
         taken.setdefault(path, {"OPTIONS"}).update({"GET", "HEAD"} if method == "GET" else {method})
-    ids = dict.fromkeys(("org_id", "mentor_id"), SOMEBODY) | {"code": UNKNOWN_CODE}
+    ids = dict.fromkeys(("org_id", "mentor_id"), SOMEBODY) | {"code": UNKNOWN_CODE, "threshold": "1"}
     async with running_web(settings) as web:
         token = {"Authorization": f"Bearer {make_token('org_admin', org_id=SOMEBODY)}"}
         for path, methods in taken.items():

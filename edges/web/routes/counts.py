@@ -12,10 +12,10 @@ from typing import Annotated, Any, Final, TypeVar
 from litestar import Request, Response, get
 from litestar.params import FromPath, QueryParameter
 
-from edges.web.answers import AttributionCounts, Awards, FieldError, MentorProfile, Milestones
+from edges.web.answers import AttributionCounts, Awards, FieldError, MentorProfile, Milestones, Standing
 from edges.web.caching import FOR_A_MINUTE, UNCHANGED, kept
-from edges.web.counts import attribution_counts, awards_of, milestones_of, profile
-from edges.web.identity import BEARER, mentor_or_coordinator
+from edges.web.counts import attribution_counts, awards_of, milestones_of, profile, standing
+from edges.web.identity import BEARER, coordinators_of_org, mentor_or_coordinator
 from edges.web.links import share_url
 from edges.web.problems import Problem, bad_fields, problem_answers
 from edges.web.services import Opened
@@ -73,8 +73,25 @@ async def mentor(
             share_url=None if code is None else share_url(request, services.settings, code),
             link_disabled_at=found.link_disabled_at,
             next_badge=found.next_badge,
+            display_name=found.display_name,
+            group=found.group,
         ),
     )
+
+
+@get(
+    f"{_MENTOR}/standing",
+    summary="Where a mentor stands, and why",
+    **(_ROUTE | {"guards": [coordinators_of_org]}),
+)
+async def mentor_standing(
+    request: AnyRequest, services: Opened, org_id: FromPath[str], mentor_id: FromPath[str]
+) -> Response[Standing]:
+    """Answer with his rank, his members by state, his channels, why he has each badge or not, and his history."""
+    found = await standing(services.database, canonical_uuid(org_id), _checked(mentor_id))
+    if found is None:
+        raise _unknown()
+    return kept(request, found)
 
 
 @get(f"{_MENTOR}/milestones", summary="A mentor's milestones", **_ROUTE)
@@ -104,7 +121,11 @@ def _checked(mentor_id: str) -> str:
 
 def _require_known(request: AnyRequest, *, is_known: bool) -> None:
     if not is_known and request.user.role != "mentor":
-        raise Problem(HTTPStatus.NOT_FOUND, "the organisation has no such mentor")
+        raise _unknown()
+
+
+def _unknown() -> Problem:
+    return Problem(HTTPStatus.NOT_FOUND, "the organisation has no such mentor")
 
 
 def _known_or_none(request: AnyRequest, found: list[Found] | None) -> list[Found]:
@@ -112,4 +133,4 @@ def _known_or_none(request: AnyRequest, found: list[Found] | None) -> list[Found
     return found or []
 
 
-HANDLERS: Final = [counts, mentor, milestones, awards]
+HANDLERS: Final = [counts, mentor, mentor_standing, milestones, awards]

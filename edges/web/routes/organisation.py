@@ -32,8 +32,8 @@ _Find = Annotated[
     str,
     QueryParameter(
         max_length=200,
-        description=f"A referral code, a mentor's id, or the first characters of one, {LEAST_DIGITS} at least; "
-        "left out: everybody.",
+        description=f"A referral code, a mentor's id or its first characters, {LEAST_DIGITS} at least, or how a name "
+        "begins, from any word of it on, case and accents aside; left out: everybody.",
     ),
 ]
 _After = Annotated[str | None, QueryParameter(max_length=200, description="`next` of the page before.")]
@@ -55,14 +55,14 @@ async def leaderboard(
     return kept(request, page)
 
 
-@get(f"{_ORGANISATION}/mentors", summary="Mentors by code or id", **_ROUTE)
+@get(f"{_ORGANISATION}/mentors", summary="Mentors by name, code or id", **_ROUTE)
 async def mentors(
     request: AnyRequest, services: Opened, org_id: FromPath[str], find: _Find = "", limit: _Limit = 20
 ) -> Response[MentorsFound]:
-    """Answer with those who have this code, or whose id it is or begins, by id; with none where there are none."""
+    """Answer with those who have this code, whose id it is or begins, and whose name does; with none where none is."""
     wanted = read_wanted(find)
     if wanted is None:
-        message = f"is neither a code nor an id, nor the first {LEAST_DIGITS} characters of one"
+        message = "has no letter and no digit: give a name, a code, an id, or how one begins"
         raise bad_fields(FieldError(field="find", message=message))
     return kept(request, await find_mentors(services.database, canonical_uuid(org_id), wanted, limit=limit))
 

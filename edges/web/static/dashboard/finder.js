@@ -1,4 +1,4 @@
-/** Finds a mentor by what somebody has of him: his code, his id, or as much of his id as the page shows. */
+/** Finds a mentor by what somebody has of him: his name, his code, his id, or as much of his id as the page shows. */
 
 import { ApiError } from "../shared/api.js";
 import { announce, element, fill, find } from "../shared/dom.js";
@@ -20,7 +20,7 @@ export async function findMentor(api, settle) {
   /** @type {MentorsFound["mentors"]} */
   let mentors;
   try {
-    ({ mentors } = await api.get(`/mentors?find=${encodeURIComponent(field.value)}&limit=${SHOWN}`));
+    ({ mentors } = await api.get(`/mentors?find=${encodeURIComponent(field.value)}&limit=${SHOWN + 1}`));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (!settle(error))
@@ -29,6 +29,7 @@ export async function findMentor(api, settle) {
   }
   if (mentors.length === 1) location.assign(mentorPage(mentors[0].mentorId));
   else if (mentors.length === 0) say(text("mentors.find-none"));
+  else if (mentors.length > SHOWN) say(text("mentors.find-many"), mentors.slice(0, SHOWN));
   else say(text("mentors.find-several"), mentors);
 }
 
@@ -45,7 +46,9 @@ function say(words, mentors = []) {
       element(
         "ul",
         {},
-        mentors.map(({ mentorId, referralCode }) => element("li", {}, mentorName(mentorId, referralCode ?? undefined))),
+        mentors.map(({ mentorId, referralCode, displayName, group }) =>
+          element("li", {}, mentorName(mentorId, referralCode, displayName, group)),
+        ),
       ),
   );
   place.hidden = false;

@@ -1,15 +1,16 @@
 /** Mentors by confirmed members, page by page. */
 
-import { ApiError } from "../shared/api.js";
-import { announce, element, fill, icon } from "../shared/dom.js";
+import { element, fill } from "../shared/dom.js";
 import { number, percent } from "../shared/format.js";
 import { Panel } from "../shared/panel.js";
 import { table } from "../shared/table.js";
 import { text } from "../shared/text.js";
 import { mentorName } from "./mentors.js";
+import { Pages } from "./pages.js";
 
 /**
  * @typedef {import("../shared/api.js").Api} Api
+ * @typedef {import("../shared/api.js").ApiError} ApiError
  * @typedef {import("../shared/answers.js").Leaderboard} Page
  * @typedef {import("../shared/answers.js").Entry} Entry
  */
@@ -27,13 +28,12 @@ const COLUMNS = [
 ];
 
 export class Leaderboard {
-  /** Where each page before this one, and this one, begins; the first begins nowhere. @type {(string | null)[]} */
-  #starts = [null];
-  /** @type {string | null} */
-  #next = null;
   /** Confirmed members of those shown, to see who has more. @type {Map<string, number>} */
   #confirmed = new Map();
-  #asked = 0;
+  #pages = new Pages(() => {
+    this.#confirmed = new Map();
+    return this.load();
+  });
   /** @type {Panel<Page>} */
   #panel;
 
@@ -43,7 +43,7 @@ export class Leaderboard {
    */
   constructor(api, settle) {
     this.#panel = new Panel("#leaderboard", {
-      load: () => this.#load(api),
+      load: () => api.get(`/leaderboard?limit=${PAGE}${this.#pages.query}`),
       show: (body, page) => this.#show(body, page),
       settle,
     });
@@ -53,19 +53,11 @@ export class Leaderboard {
     return this.#panel.load();
   }
 
-  /** @param {Api} api */
-  #load(api) {
-    const start = this.#starts.at(-1);
-    const after = start ? `&after=${encodeURIComponent(start)}` : "";
-    return api.get(`/leaderboard?limit=${PAGE}${after}`);
-  }
-
   /**
    * @param {HTMLElement} body
    * @param {Page} page
    */
   #show(body, { entries, next }) {
-    this.#next = next;
     if (entries.length === 0) {
       fill(
         body,
@@ -79,68 +71,29 @@ export class Leaderboard {
     fill(
       body,
       table(text("mentors.caption"), "mentors", COLUMNS, rows),
-      this.#pager(entries),
+      this.#pages.buttons(next, text("mentors.pages"), rangeOf(entries)),
     );
-  }
-
-  /** @param {Entry[]} entries */
-  #pager(entries) {
-    const [first, last] = [entries[0].rank, entries[entries.length - 1].rank];
-    return element(
-      "nav",
-      { class: "pager", "aria-label": text("mentors.pages") },
-      element("span", { class: "quiet" }, text("mentors.range", { first, last })),
-      element(
-        "button",
-        {
-          type: "button",
-          class: "button",
-
-          disabled: this.#starts.length === 1,
-          onclick: () => this.#turn(-1),
-        },
-        icon("left"),
-        text("mentors.previous"),
-      ),
-      element(
-        "button",
-        {
-          type: "button",
-          class: "button",
-
-          disabled: this.#next === null,
-          onclick: () => this.#turn(1),
-        },
-        text("mentors.next"),
-        icon("right"),
-      ),
-    );
-  }
-
-  /** @param {1 | -1} direction */
-  async #turn(direction) {
-    if (direction === 1) this.#starts.push(this.#next);
-    else this.#starts.pop();
-    this.#confirmed = new Map();
-    const turn = ++this.#asked;
-    await this.load();
-    if (turn === this.#asked) announce(text("mentors.page", { page: this.#starts.length }));
   }
 }
+
+/** @param {Entry[]} entries */
+const rangeOf = (entries) =>
+  text("mentors.range", { first: entries[0].rank, last: entries[entries.length - 1].rank });
 
 /**
  * @param {Entry} entry
  * @param {number | undefined} before his confirmed members when the table was last shown
  */
 function row(entry, before) {
-  const { rank, mentorId, referralCode, totalClicks, pendingAttributions, confirmedAttributions } = entry;
+  const { rank, mentorId, referralCode, displayName, group } = entry;
+  const { totalClicks, pendingAttributions, confirmedAttributions } = entry;
   const hasMore = before !== undefined && before !== confirmedAttributions;
   return {
     attributes: { "data-mentor": mentorId },
     cells: [
       number(rank),
       [
-        mentorName(mentorId, referralCode),
+        mentorName(mentorId, referralCode, displayName, group),
         element(
           "span",
           { class: "narrow quiet" },

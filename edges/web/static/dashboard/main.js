@@ -7,7 +7,6 @@ import { keepAddress } from "../shared/languages.js";
 import { Panel, showFailure } from "../shared/panel.js";
 import { currentSession, shareSession } from "../shared/session.js";
 import { askAgain, askForToken, leaveSession } from "../shared/signing-in.js";
-import { Arrivals, tick } from "./activity.js";
 import { showChannels } from "./channels.js";
 import { Connection } from "./connection.js";
 import { DailyChart } from "./daily.js";
@@ -15,16 +14,17 @@ import { saveExport } from "./export.js";
 import { Figures } from "./figures.js";
 import { findMentor } from "./finder.js";
 import { showFirstSteps } from "./first-steps.js";
+import { Help } from "./help.js";
 import { Leaderboard } from "./leaderboard.js";
 import { showMembership } from "./membership.js";
 import { showPipeline } from "./pipeline.js";
+import { Reached, tick } from "./reached.js";
 
 /**
  * @typedef {import("../shared/session.js").Session} Session
  * @typedef {import("../shared/answers.js").Summary} Summary
  */
 
-const ACTIVITY_SHOWN = 6;
 const REFRESH_PAUSE_MS = 2_000;
 const POLL_MS = 15_000; // as long as there is no stream
 const TICK_MS = 10_000;
@@ -40,7 +40,6 @@ class Dashboard {
   constructor(session) {
     const api = new Api(session);
     const settle = (/** @type {ApiError} */ error) => this.#settle(error);
-    const arrivals = new Arrivals();
     const chart = new DailyChart();
     this.session = session;
     this.api = api;
@@ -52,11 +51,8 @@ class Dashboard {
     });
     this.channels = new Panel("#channels", { load: () => api.get("/channels"), show: showChannels, settle });
     this.leaderboard = new Leaderboard(api, settle);
-    this.activity = new Panel("#activity", {
-      load: () => api.get(`/activity?limit=${ACTIVITY_SHOWN}`),
-      show: (body, activity) => arrivals.show(body, activity),
-      settle,
-    });
+    this.reached = new Reached(api, settle);
+    this.help = new Help(api, settle);
     this.pipeline = new Panel("#pipeline", { load: () => api.get("/pipeline"), show: showPipeline, settle });
     this.membership = new Panel("#membership", {
       load: () => api.get("/reconciliation?limit=1"),
@@ -124,7 +120,7 @@ class Dashboard {
   }
 
   #loadPanels() {
-    return Promise.all([this.daily, this.channels, this.leaderboard, this.activity, this.membership].map((panel) => panel.load()));
+    return Promise.all([this.daily, this.channels, this.leaderboard, this.reached, this.help, this.membership].map((panel) => panel.load()));
   }
 
   /** Bring the panels up to date; where more changes meanwhile, once more after a pause. */
@@ -178,7 +174,7 @@ class Dashboard {
 
   #tick() {
     this.figures.tick();
-    tick(this.activity.body);
+    tick(this.reached.panel.body);
   }
 
   /** @type {number | undefined} */

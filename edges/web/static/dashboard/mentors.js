@@ -1,7 +1,7 @@
-/** How a mentor is named: the page about him, by his code or the beginning of his pseudonym, and the whole to copy. */
+/** How a mentor is named: the page about him, by his name, his code or the beginning of his pseudonym, the whole to copy. */
 
 import { copyButton } from "../shared/copying.js";
-import { element } from "../shared/dom.js";
+import { element, isolated } from "../shared/dom.js";
 import { shortId } from "../shared/format.js";
 import { text } from "../shared/text.js";
 
@@ -10,9 +10,12 @@ export const mentorPage = (mentorId) => `/me#mentor=${encodeURIComponent(mentorI
 
 /**
  * @param {string} mentorId
- * @param {string} [code] his referral code, where it is known
+ * @param {string | null} [code] his referral code, where it is known
+ * @param {string | null} [name] what his organisation calls him, where it does
+ * @param {string | null} [group]
  */
-export function mentorName(mentorId, code) {
+export function mentorName(mentorId, code, name, group) {
+  const beside = name ? code : code && shortId(mentorId);
   return element(
     "span",
     { class: "mentor" },
@@ -21,12 +24,22 @@ export function mentorName(mentorId, code) {
       {
         href: mentorPage(mentorId),
         title: mentorId,
-        class: "id",
-        "aria-label": code ? text("mentors.name-code", { id: shortId(mentorId), code }) : text("mentors.name", { id: shortId(mentorId) }),
+        class: name ? "called" : "id",
+        "aria-label": name ? null : pseudonym(mentorId, code),
       },
-      code ?? shortId(mentorId),
+      name ? isolated(name) : (code ?? shortId(mentorId)),
     ),
-    code && element("span", { class: "id quiet beside", title: mentorId, "aria-hidden": "true" }, shortId(mentorId)),
+    group && element("span", { class: "quiet" }, isolated(group)),
+    beside && element("span", { class: "id quiet beside", title: mentorId, "aria-hidden": "true" }, beside),
     copyButton(mentorId, text("copy.mentor-id-of", { id: shortId(mentorId) })),
   );
 }
+
+/**
+ * @param {string} mentorId
+ * @param {string | null} [code]
+ */
+const pseudonym = (mentorId, code) =>
+  code
+    ? text("mentors.name-code", { id: shortId(mentorId), code })
+    : text("mentors.name", { id: shortId(mentorId) });

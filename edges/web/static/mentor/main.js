@@ -2,7 +2,7 @@
 
 import { Api, ApiError } from "../shared/api.js";
 import { copyButton } from "../shared/copying.js";
-import { element, fill, find } from "../shared/dom.js";
+import { element, fill, find, isolated } from "../shared/dom.js";
 import { shortId } from "../shared/format.js";
 import { keepAddress } from "../shared/languages.js";
 import { Panel } from "../shared/panel.js";
@@ -13,8 +13,12 @@ import { showBadges } from "./badges.js";
 import { Connection } from "./connection.js";
 import { showCounts } from "./counts.js";
 import { showShare } from "./share.js";
+import { showStanding } from "./standing.js";
 
-/** @typedef {import("../shared/session.js").Session} Session */
+/**
+ * @typedef {import("../shared/session.js").Session} Session
+ * @typedef {import("../shared/answers.js").Mentor} Mentor
+ */
 
 const REFRESH_MS = 8_000; // what has not changed is answered in a few bytes
 const RETRY_MS = 3_000;
@@ -37,7 +41,10 @@ class MentorPage {
     this.mentorId = mentorId;
     this.share = new Panel("#share", {
       load: () => api.get(mentor),
-      show: (body, answer) => showShare(body, answer, api),
+      show: (body, answer) => {
+        showShare(body, answer, api);
+        this.#call(answer);
+      },
       settle,
     });
     this.counts = new Panel("#counts", {
@@ -46,11 +53,13 @@ class MentorPage {
       settle,
     });
     this.badges = new Panel("#badges", { load: () => loadBadges(api, mentor), show: showBadges, settle });
+    this.standing = new Panel("#standing", { load: () => api.get(`${mentor}/standing`), show: showStanding, settle });
     this.connection = new Connection(() => void this.#refresh());
   }
 
   start() {
     find("#back").hidden = this.isOwn;
+    find("#standing").hidden = this.isOwn;
     const title = this.isOwn ? text("me.title") : text("mentors.name", { id: shortId(this.mentorId) });
     find("#title").textContent = title;
     document.title = text("title", { title });
@@ -69,12 +78,24 @@ class MentorPage {
     void this.#refresh();
   }
 
+  /** Call him what his organisation does; a coordinator's page alone has his name. @param {Mentor} mentor */
+  #call({ displayName, group }) {
+    if (this.isOwn || displayName === null) return;
+    fill(find("#title"), isolated(displayName), group && [" ", element("span", { class: "quiet" }, isolated(group))]);
+    document.title = text("title", { title: displayName });
+  }
+
   /** Load what changes, and what has not come yet; again after a while, sooner where the server does not answer. */
   async #refresh() {
     clearTimeout(this.#timer);
     const isLooked = !document.hidden && document.body.dataset.state === undefined;
     if (isLooked) {
-      const panels = [this.counts, this.badges, ...(this.share.isShown ? [] : [this.share])];
+      const panels = [
+        this.counts,
+        this.badges,
+        ...(this.isOwn ? [] : [this.standing]),
+        ...(this.share.isShown ? [] : [this.share]),
+      ];
       const faults = await Promise.all(panels.map((panel) => panel.load()));
       const fault = faults.find((fault) => fault !== null && !REFUSALS.includes(fault.status));
       if (fault && panels.some((panel) => panel.isShown)) this.connection.lose(fault.message);

@@ -34,10 +34,13 @@
  * @property {number} pendingAttributions
  * @property {number} confirmedAttributions
  * @property {number} conversionRate
+ * @property {string | null} displayName  null: known by his pseudonym alone
+ * @property {string | null} group
  *
  * @typedef {{entries: Entry[], next: string | null}} Leaderboard
  *
- * @typedef {{mentors: {mentorId: string, referralCode: string | null}[]}} MentorsFound
+ * @typedef {{mentorId: string, referralCode: string | null, displayName: string | null, group: string | null}} Found
+ * @typedef {{mentors: Found[]}} MentorsFound
  *
  * @typedef {object} Milestone
  * @property {string} mentorId
@@ -53,7 +56,59 @@
  * @property {number} confirmedCount
  * @property {string} awardedAt
  *
- * @typedef {{milestones: Milestone[], awards: Award[]}} Activity
+ * @typedef {{milestones: Milestone[], awards: Award[], names: Record<string, string>}} Activity
+ *
+ * @typedef {object} Reached
+ * @property {string} mentorId
+ * @property {string | null} displayName
+ * @property {string | null} group
+ * @property {number} threshold
+ * @property {string} recordedAt
+ * @property {string[]} badges  the names of those that it brought
+ * @property {string | null} thankedAt
+ *
+ * @typedef {{reached: Reached[], next: string | null}} JustReached
+ *
+ * @typedef {object} Listed
+ * @property {string} mentorId
+ * @property {string | null} referralCode
+ * @property {string | null} displayName
+ * @property {string | null} group
+ * @property {number} totalClicks
+ * @property {number} pendingAttributions
+ * @property {number} confirmedAttributions
+ * @property {string | null} [lastActiveOn]
+ * @property {string | null} [pendingSince]
+ * @property {number} [pendingForLong]
+ * @property {number} [remaining]  of those close to a badge, as is badgeName
+ * @property {string} [badgeName]
+ *
+ * @typedef {object} Decision
+ * @property {number} threshold
+ * @property {string | null} badgeName  null: it was decided about the milestone as a whole
+ * @property {string} reason
+ * @property {number} confirmedCount
+ * @property {string | null} reachedAt
+ * @property {string} decidedAt
+ *
+ * @typedef {object} Happened
+ * @property {"code" | "registrations" | "milestone" | "badge" | "thanked" | "disabled"} kind
+ * @property {string} day  YYYY-MM-DD, UTC
+ * @property {string | null} at  null: it is of the whole day
+ * @property {number | null} threshold
+ * @property {string | null} badgeName
+ * @property {number | null} pending  by how many they changed
+ * @property {number | null} confirmed
+ *
+ * @typedef {object} Standing
+ * @property {{rank: number, sharedWith: number, mentors: number} | null} rank
+ * @property {string | null} lastActiveOn
+ * @property {number} pendingAttributions
+ * @property {number} pendingForLong
+ * @property {number} confirmedAttributions
+ * @property {Channel[]} channels
+ * @property {Decision[]} decisions
+ * @property {Happened[]} history
  *
  * @typedef {object} ReconciliationRun
  * @property {string} source
@@ -87,6 +142,8 @@
  * @property {string | null} shareUrl
  * @property {string | null} linkDisabledAt Since when the link leads nowhere; null: it works.
  * @property {{name: string, threshold: number, remaining: number} | null} nextBadge
+ * @property {string | null} displayName  null: known by his pseudonym alone
+ * @property {string | null} group
  *
  * @typedef {object} Counts
  * @property {number} totalClicks

@@ -60,6 +60,16 @@ export class Api {
   async post(path) {
     return (await ask(this.organisation + path, { method: "POST" })).json();
   }
+
+  /**
+   * Ask for something to be taken back.
+   *
+   * @param {string} path
+   * @returns {Promise<any>}
+   */
+  async delete(path) {
+    return (await ask(this.organisation + path, { method: "DELETE" })).json();
+  }
 }
 
 /**

@@ -35,6 +35,13 @@ export function fill(parent, ...children) {
 }
 
 /**
+ * A text that people chose, kept apart from the direction of what stands around it.
+ *
+ * @param {string} text
+ */
+export const isolated = (text) => element("bdi", {}, text);
+
+/**
  * Find the one element that a selector names; that it is missing is a mistake in the page.
  *
  * @param {string} selector
