@@ -144,6 +144,7 @@ async def test_the_size_of_letters_is_the_readers(visit: Visit, crowded: Organis
             ("/docs", ""),
             ("/dashboard", make_token(org_id=crowded.org_id)),
         ):
+            await page.context.clear_cookies()  # who is signed in is asked before somebody else is
             await page.goto(f"{path}#token={token}" if token else path)
             await expect(page.locator("[aria-busy=true]:visible")).to_have_count(0)
             await use_font(page, WIDE)
