@@ -1,4 +1,4 @@
-"""`referrals export counts`: every mentor's counts as CSV or as JSON lines."""
+"""`referrals export counts` and `export history`: what was counted, as CSV or as JSON lines."""
 
 from __future__ import annotations
 
@@ -28,12 +28,17 @@ def command() -> None:
     """Export what was counted."""
 
 
+_FORMAT = click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True,
+                       help="jsonl: a line of JSON for each row.")  # fmt: skip
+_ORG = click.option("--org", type=click.UUID, metavar="ORG", help="Of this organisation only.")
+_OUTPUT = click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+                       help="Into this file, which appears when it is whole; default: standard output.")  # fmt: skip
+
+
 @command.command("counts")
-@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True,
-              help="jsonl: a line of JSON for each mentor: his row of the counts topic, and his name.")  # fmt: skip
-@click.option("--org", type=click.UUID, metavar="ORG", help="Of this organisation only.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="Into this file, which appears when it is whole; default: standard output.")  # fmt: skip
+@_FORMAT
+@_ORG
+@_OUTPUT
 def counts_(*, form: str, org: UUID | None, output: Path | None) -> None:
     """Write every mentor's counts and name, by organisation and mentor; nothing that names a member.
 
@@ -47,6 +52,45 @@ def counts_(*, form: str, org: UUID | None, output: Path | None) -> None:
     with tables(settings.database_url) as database, _file(output) as file:
         rows = _shown(counts(database, None if org is None else str(org)))
         written = _write_csv(file, FIELDS, rows) if form == "csv" else _write_lines(file, rows)
+    if output is not None:
+        click.echo(f"{output}: {written:,} rows")
+
+
+@command.command("history")
+@click.option("--days", type=int, metavar="N", help="So many days, today included; default: 30.")
+@click.option("--quarter", metavar="QUARTER", help="A quarter such as 2026-Q4, or `current`.")
+@click.option("--from", "first", metavar="DAY", help="The first day, such as 2026-11-01.")
+@click.option("--to", "last", metavar="DAY", help="The last day, included; default: today.")
+@_FORMAT
+@_ORG
+@_OUTPUT
+def history_(
+    *,
+    days: int | None,
+    quarter: str | None,
+    first: str | None,
+    last: str | None,
+    form: str,
+    org: UUID | None,
+    output: Path | None,
+) -> None:
+    """Write what happened on which day and by which channel: clicks, registered, confirmed, withdrawn.
+
+    Days are the organisation's (`orgs set --time-zone`), by when it occurred. Where nothing happened there is no row.
+    """
+    from models.periods import BadPeriod  # noqa: PLC0415  the same
+    from operations.exporting import HISTORY_FIELDS, Asked, history  # noqa: PLC0415  the same
+    from operations.tables import tables  # noqa: PLC0415  the same
+
+    settings = find_settings()
+    try:
+        with tables(settings.database_url) as database, _file(output) as file:
+            rows = _shown(
+                history(database, Asked(days, quarter, first, last), None if org is None else str(org)), "rows"
+            )
+            written = _write_csv(file, HISTORY_FIELDS, rows) if form == "csv" else _write_lines(file, rows)
+    except BadPeriod as fault:
+        raise click.UsageError(f"--{fault.field} {fault.message}") from None
     if output is not None:
         click.echo(f"{output}: {written:,} rows")
 
@@ -76,7 +120,7 @@ def _cell(value: Any) -> Any:  # noqa: ANN401  whatever a column holds
     return as_text(value) if isinstance(value, str) else value
 
 
-def _shown(rows: Iterable[Row]) -> Iterator[Row]:
+def _shown(rows: Iterable[Row], called: str = "mentors") -> Iterator[Row]:
     """Pass the rows on; on a terminal count them where they are written elsewhere."""
     console = Console(stderr=True)
     if not console.is_terminal or sys.stdout.isatty():
@@ -87,7 +131,7 @@ def _shown(rows: Iterable[Row]) -> Iterator[Row]:
         for number, row in enumerate(rows, 1):
             yield row
             if number % 1_000 == 0:
-                bar.update(task, rate=f"{number:,} mentors")
+                bar.update(task, rate=f"{number:,} {called}")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from process.lines import json_line
 from process.running import find_settings
 
 if TYPE_CHECKING:
-    from edges.registry.organisations import NewOrganisation, Organisation
+    from edges.registry.organisations import NewOrganisation, Organisation, SetOrganisation
     from edges.registry.secrets import NewSecret, Purpose
 
 GOOD_FOR_DAYS = 7.0
@@ -32,9 +32,10 @@ def command() -> None:
 @command.command()
 @click.argument("name")
 @click.option("--landing-url", metavar="URL", help="Where share links lead; without: to the neutral page.")
+@click.option("--time-zone", metavar="ZONE", help="In whose days its figures are, such as Europe/Oslo; without: UTC.")
 @click.option("--org-id", type=click.UUID, metavar="UUID", help="Its id, where it has one already; else one is made.")
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
-def create(*, name: str, landing_url: str | None, org_id: UUID | None, as_json: bool) -> None:
+def create(*, name: str, landing_url: str | None, time_zone: str | None, org_id: UUID | None, as_json: bool) -> None:
     """Make an organisation, with a secret for its codes and one for its webhooks.
 
     Prints org_id and webhook_secret. The webhook's secret is for whoever posts registrations; it is shown this once.
@@ -46,7 +47,12 @@ def create(*, name: str, landing_url: str | None, org_id: UUID | None, as_json: 
     async def make() -> NewOrganisation:
         async with open_registry() as registry:
             return await create_organisation(
-                registry.database, registry.secrets, name=name, landing_url=landing_url, org_id=org_id
+                registry.database,
+                registry.secrets,
+                name=name,
+                landing_url=landing_url,
+                time_zone=time_zone,
+                org_id=org_id,
             )
 
     made = asyncio.run(make())
@@ -74,7 +80,8 @@ def list_all(*, as_json: bool) -> None:
             secrets = ", ".join(each.secrets) or "none"
             click.echo(f"{each.org_id}  {each.name or '(no name)'}")
             click.echo(
-                f"  {each.codes:,} codes; secrets: {secrets}; links lead to {each.landing_url or 'the neutral page'}"
+                f"  {each.codes:,} codes; secrets: {secrets}; days of {each.time_zone}; links lead to "
+                f"{each.landing_url or 'the neutral page'}"
             )
     if not found and not as_json:
         click.echo("there are no organisations yet; make one with: referrals orgs create NAME")
@@ -84,20 +91,25 @@ def list_all(*, as_json: bool) -> None:
 @click.argument("org", type=click.UUID)
 @click.option("--name", help="What it is called.")
 @click.option("--landing-url", metavar="URL", help="Where its share links lead; '' for the neutral page.")
-def change(*, org: UUID, name: str | None, landing_url: str | None) -> None:
-    """Change an organisation's name or landing page."""
+@click.option("--time-zone", metavar="ZONE", help="In whose days its figures are shown, such as Europe/Oslo.")
+def change(*, org: UUID, name: str | None, landing_url: str | None, time_zone: str | None) -> None:
+    """Change an organisation's name, landing page or time zone.
+
+    With another time zone the days of its history are made anew; nothing that happened moves.
+    """
     from edges.registry.database import owner_database  # noqa: PLC0415  the same
     from edges.registry.organisations import set_organisation  # noqa: PLC0415  the same
 
-    if name is None and landing_url is None:
-        raise click.UsageError("nothing to change: give --name, --landing-url, or both")
+    if name is None and landing_url is None and time_zone is None:
+        raise click.UsageError("nothing to change: give --name, --landing-url or --time-zone")
 
-    async def write() -> tuple[str | None, str | None]:
+    async def write() -> SetOrganisation:
         async with owner_database(find_settings().database_url) as database:
-            return await set_organisation(database, org, name=name, landing_url=landing_url)
+            return await set_organisation(database, org, name=name, landing_url=landing_url, time_zone=time_zone)
 
-    called, leads_to = asyncio.run(write())
-    click.echo(f"{org}  {called or '(no name)'}; links lead to {leads_to or 'the neutral page'}")
+    now = asyncio.run(write())
+    leads_to = now.landing_url or "the neutral page"
+    click.echo(f"{org}  {now.name or '(no name)'}; links lead to {leads_to}; days of {now.time_zone}")
 
 
 @command.command(name="rotate-secret")

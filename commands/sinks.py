@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from sinks.sink_task import SinkTask
 
 
-def run_until_stopped(component: str, make_task: Callable[[Settings], SinkTask]) -> None:
-    """Run a sink until SIGTERM or Ctrl-C; the batch in hand is committed first. A second signal ends it at once."""
+def run_until_stopped(component: str, *make_tasks: Callable[[Settings], SinkTask]) -> None:
+    """Run sinks until SIGTERM or Ctrl-C; the batch in hand is committed first. A second signal ends them at once.
+
+    The first runs in the main thread, each other in one of its own; one that fails ends all.
+    """
     stop = threading.Event()
 
     def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of signal handlers
@@ -34,12 +37,44 @@ def run_until_stopped(component: str, make_task: Callable[[Settings], SinkTask])
     warn_without_kafka(settings)
     from process.monitoring import start_monitoring  # noqa: PLC0415  `--help` needs none of it
     from sinks.components import metrics_of  # noqa: PLC0415  the same
-    from sinks.metrics import SinkHealth  # noqa: PLC0415  the same
+    from sinks.metrics import AllHealth, SinkHealth  # noqa: PLC0415  the same
     from sinks.watchdog import Watchdog  # noqa: PLC0415  the same
 
-    task = make_task(settings)
+    first, *others = (make_task(settings) for make_task in make_tasks)
     watchdog = Watchdog()
     watchdog.start()
-    health = SinkHealth(task.state, task.source, watchdog)
-    start_monitoring(component, settings, health=health, collectors=metrics_of(task))
-    task.run(stop)
+    health = AllHealth({task.sink.name: SinkHealth(task.state, task.source, watchdog) for task in (first, *others)})
+    start_monitoring(component, settings, health=health, collectors=metrics_of(first))
+    beside = [_Beside(task, stop) for task in others]
+    for each in beside:
+        each.start()
+    try:
+        first.run(stop)
+    finally:
+        stop.set()
+    for each in beside:
+        each.join()
+        if each.fault is not None:
+            raise each.fault
+
+
+class _Beside(threading.Thread):
+    """A sink beside the first; it ends with the process where that is ended at once."""
+
+    def __init__(self, task: SinkTask, stop: threading.Event) -> None:
+        super().__init__(name=task.sink.name, daemon=True)
+        self._task = task
+        self._stop_all = stop
+        self.fault: Exception | None = None
+
+    def run(self) -> None:
+        """Run until all are stopped; stop all where it fails."""
+        from sinks.watchdog import SIGNS  # noqa: PLC0415  `--help` needs none of it
+
+        SIGNS.count_apart()
+        try:
+            self._task.run(self._stop_all)
+        except Exception as fault:  # noqa: BLE001  raised by the main thread
+            self.fault = fault
+        finally:
+            self._stop_all.set()

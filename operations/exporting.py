@@ -1,9 +1,11 @@
-"""The counts of every mentor, as Postgres has them: a row for each, organisation by organisation."""
+"""Counts of every mentor, and what happened on which day, as Postgres has them: organisation by organisation."""
 
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from models.periods import read_period
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +44,30 @@ _COUNTS: Final[LiteralString] = """
 """
 PAGE: Final = 2_000
 
+HISTORY_FIELDS: Final = ("org_id", "day", "channel", "clicks", "registered", "confirmed", "withdrawn")
+
+_EVERY_ORGANISATION: Final = "SELECT org_id::text FROM organisations ORDER BY org_id"
+_TODAY: Final = "SELECT (now() AT TIME ZONE time_zone_of(%(org_id)s))::date AS today"
+_HISTORY: Final[LiteralString] = """
+    SELECT org_id::text, day, channel, clicks, registered, confirmed, withdrawn
+    FROM organisation_history
+    WHERE
+        org_id = %(org_id)s
+        AND channel <> ''
+        AND day BETWEEN %(first)s AND %(last)s
+        AND (clicks <> 0 OR registered <> 0 OR confirmed <> 0 OR withdrawn <> 0)
+    ORDER BY day, channel
+"""
+
+
+class Asked(NamedTuple):
+    """A period as it is asked for; see `models.periods.read_period`."""
+
+    days: int | None = None
+    quarter: str | None = None
+    first: str | None = None
+    last: str | None = None
+
 
 def counts(tables: Tables, org_id: str | None = None) -> Iterator[Row]:
     """Yield every mentor's counts by organisation and mentor, or one organisation's, which is read in one snapshot."""
@@ -56,6 +82,22 @@ def counts(tables: Tables, org_id: str | None = None) -> Iterator[Row]:
             cursor.execute(_COUNTS, {"org_id": row["org_id"]})
             for found in cursor:
                 yield _told(found)
+
+
+def history(tables: Tables, asked: Asked, org_id: str | None = None) -> Iterator[Row]:
+    """Yield what happened, a row for each day and channel on which anything did, in each organisation's own days.
+
+    Raises BadPeriod where the period is none.
+    """
+    for row in tables.of_all(_EVERY_ORGANISATION, {}):
+        if org_id not in {None, row["org_id"]}:
+            continue
+        with tables.acting_for(row["org_id"]) as connection:
+            today = connection.execute(_TODAY, row).fetchone()
+            assert today is not None  # noqa: S101  it is one row
+            period = read_period(today["today"], **asked._asdict())
+            for found in connection.execute(_HISTORY, row | period._asdict()):
+                yield found | {"day": found["day"].isoformat()}
 
 
 def _told(row: dict[str, Any]) -> Row:

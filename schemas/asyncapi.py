@@ -86,14 +86,14 @@ _ACTIVITY: Final[dict[str, tuple[tuple[Topic, ...], tuple[Topic, ...]]]] = {
     # component: what it reads, what it sends
     "stream": (SOURCES, (MENTOR_COUNTS, MILESTONES, DEAD_LETTERS, *SOURCES)),
     "badges": ((MILESTONES,), (DEAD_LETTERS,)),
-    "counts": ((CODES, MENTOR_COUNTS), (DEAD_LETTERS,)),
+    "counts": ((*SOURCES, MENTOR_COUNTS), (DEAD_LETTERS,)),
     "web": ((), (CODES, CLICKS, REGISTRATIONS)),
     "reconcile": ((REGISTRATIONS,), (REGISTRATIONS,)),
 }
 _COMPONENTS: Final = {
     "stream": "The stream app: joins, counts, announces. Of what it reads it sends what it moves to its partition.",
     "badges": "The badge consumer: milestones to awards in Postgres.",
-    "counts": "The projection of codes and counts into Postgres.",
+    "counts": "The projection of codes and counts into Postgres, and of what happened on which day.",
     "web": "The HTTP side: the code registry's relay, share links, webhooks.",
     "reconcile": "Reconciliation: confirmations and withdrawals that never came.",
 }

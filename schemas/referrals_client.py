@@ -92,6 +92,19 @@ class Channel(TypedDict):
     confirmed: int
 
 
+class ChannelHistory(TypedDict):
+    """What happened in a channel, and in the period before."""
+
+    clicks: int
+    registered: int
+    confirmed: int
+    withdrawn: int
+    channel: str
+    before: PeriodCounts
+    parts: list[PeriodCounts]
+    """The period in parts of `partDays` days, the first first; the last may be shorter."""
+
+
 class Channels(TypedDict):
     """The counts by channel, the busiest first; past 100 channels the rest is `other`."""
 
@@ -105,6 +118,17 @@ class ComponentLag(TypedDict):
     """`stream`, `badges` or `counts`."""
     lag: int
     """Records."""
+
+
+class ConfirmationTime(TypedDict):
+    """How long those confirmed in a period had been pending."""
+
+    measured: int
+    """How many: those of whom both times are known."""
+    medianHours: int | None
+    """Whole hours, from three days on whole days; null: nobody was measured."""
+    p90Hours: int | None
+    """Nine of ten were confirmed within this time; the same."""
 
 
 class Day(TypedDict):
@@ -146,6 +170,34 @@ class Happened(TypedDict):
     """By how many the pending registrations changed."""
     confirmed: int | None
     """By how many the confirmed registrations changed."""
+
+
+class History(TypedDict):
+    """What happened in a period, by day and by channel, beside the period before."""
+
+    orgId: str
+    timeZone: str
+    """In whose days it is told, such as Europe/Oslo; a day may have 23 or 25 hours."""
+    today: str
+    """Which day it is there; it is not over yet."""
+    period: PeriodSums
+    before: PeriodSums
+    """A quarter has the quarter before; any other period as many days right before it."""
+    days: list[HistoryDay]
+    """Every day of the period, none left out."""
+    partDays: int
+    channels: list[ChannelHistory]
+    """Those by which anything came in the period or before it; past 32 of an organisation the rest is `other`."""
+
+
+class HistoryDay(TypedDict):
+    """What happened on a day."""
+
+    clicks: int
+    registered: int
+    confirmed: int
+    withdrawn: int
+    day: str
 
 
 class JustReached(TypedDict):
@@ -299,6 +351,18 @@ class NextBadge(TypedDict):
     threshold: int
     remaining: int
     """Registrations that still have to be confirmed."""
+
+
+class PeriodCounts(TypedDict):
+    """What happened, by when it occurred; never less than nothing."""
+
+    clicks: int
+    registered: int
+    """Members who registered, whatever became of them."""
+    confirmed: int
+    """Members who were confirmed, also where they withdrew later."""
+    withdrawn: int
+    """Members who withdrew, where that stands."""
 
 
 class PipelineState(TypedDict):
@@ -494,6 +558,8 @@ class Summary(TypedDict):
     awards: int
     filteredClicks: int
     """Clicks that were not people's, of link previews and robots; in no other count."""
+    happened: PeriodCounts
+    """Since the beginning, as `history` adds it up; what is pending or confirmed now is above."""
     updatedAt: str | None
     """When the stream counted last; null: nothing yet."""
 
@@ -514,6 +580,21 @@ Daily = TypedDict(
     },
 )
 """Days in UTC, each by when the stream counted, the oldest first, none left out."""
+
+
+PeriodSums = TypedDict(
+    "PeriodSums",
+    {
+        "clicks": int,
+        "registered": int,
+        "confirmed": int,
+        "withdrawn": int,
+        "from": str,
+        "to": str,
+        "confirmationTime": ConfirmationTime,
+    },
+)
+"""What happened from a day to a day, both included."""
 
 
 Parameters = Mapping[str, str | int | float | bool | None]
@@ -630,6 +711,56 @@ class Client:
         """
         path = f"/v1/orgs/{_part(org_id)}/export.csv"
         return self._ask("GET", path)
+
+    def history(
+        self,
+        org_id: str,
+        *,
+        days: int | None = None,
+        quarter: str | None = None,
+        from_: str | None = None,
+        to: str | None = None,
+        order: Literal["asc", "desc"] | None = None,
+        sort: Literal["registered", "confirmed", "withdrawn", "clicks", "channel"] | None = None,
+    ) -> History:
+        """What happened in a period.
+
+        Answer with what happened by day and by channel, each beside the period before, in the organisation's
+        days.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/history"
+        parameters = {
+            "days": days,
+            "quarter": quarter,
+            "from": from_,
+            "to": to,
+            "order": order,
+            "sort": sort,
+        }
+        answer: History = self._json("GET", path, parameters)
+        return answer
+
+    def history_csv(
+        self,
+        org_id: str,
+        *,
+        days: int | None = None,
+        quarter: str | None = None,
+        from_: str | None = None,
+        to: str | None = None,
+    ) -> bytes:
+        """What happened in a period, as CSV.
+
+        Answer with a row for each day and channel on which anything happened, by day.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/history.csv"
+        parameters = {
+            "days": days,
+            "quarter": quarter,
+            "from": from_,
+            "to": to,
+        }
+        return self._ask("GET", path, parameters)
 
     def leaderboard(self, org_id: str, *, limit: int | None = None, after: str | None = None) -> Leaderboard:
         """Mentors by confirmed registrations.

@@ -1,17 +1,19 @@
-"""The two components put together from the settings; commands and tests start them here."""
+"""The sinks put together from the settings; commands and tests start them here."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.topics import CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES
+from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS
 from sinks.badge_awarder import BadgeAwarder
 from sinks.counts_projection import CountsProjection
 from sinks.dead_letters import DeadLetterTopic
+from sinks.history import History
 from sinks.kafka_source import KafkaSource
 from sinks.metrics import DecisionMetrics, SinkMetrics
 from sinks.postgres_badges import PostgresBadgeRepository
 from sinks.postgres_counts import PostgresCountsRepository
+from sinks.postgres_history import PostgresHistory
 from sinks.sink_task import Sink, SinkTask
 
 if TYPE_CHECKING:
@@ -46,6 +48,23 @@ def metrics_of(task: SinkTask) -> list[Collector]:
     if isinstance(task.sink, BadgeAwarder):
         metrics.append(DecisionMetrics(task.sink.decided))
     return metrics
+
+
+def history(settings: Settings) -> SinkTask:
+    """Return what adds up when things happened. Consumer group: topic prefix and `history`."""
+    store = PostgresHistory(
+        settings.database_url,
+        consumer=_group(settings, History.name),
+        waiting_max=settings.waiting_records_max,
+        waiting_age_s=settings.waiting_age_s,
+    )
+    sink = History(
+        store,
+        clicks_topic=CLICKS.full_name(settings.topic_prefix),
+        registrations_topic=REGISTRATIONS.full_name(settings.topic_prefix),
+        partitions=settings.partitions,
+    )
+    return _task(settings, sink, CLICKS, REGISTRATIONS)
 
 
 def _group(settings: Settings, name: str) -> str:

@@ -173,3 +173,21 @@ class SinkHealth:
         elif now_s - state.done_s >= YOUNG_S:
             missing["state"] = f"works on the same records for {now_s - state.done_s:.0f} s"
         return missing
+
+
+class AllHealth:
+    """Whether every sink of a process lives and is ready; what is missing for others than the first names them."""
+
+    def __init__(self, each: Mapping[str, SinkHealth]) -> None:
+        self._first, *self._others = each.items()
+
+    def live(self) -> dict[str, str]:
+        """Return what stands still; there is one watchdog for all."""
+        return self._first[1].live()
+
+    def ready(self) -> dict[str, str]:
+        """Return what is missing; empty where nothing is."""
+        missing = self._first[1].ready()
+        for name, health in self._others:
+            missing |= {f"{name} {what}": why for what, why in health.ready().items()}
+        return missing

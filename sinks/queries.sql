@@ -258,3 +258,89 @@ WITH new_organisation AS (
     INSERT INTO organisations (org_id) VALUES (%(org_id)s)
 )
 INSERT INTO mentors (org_id, mentor_id) VALUES (%(org_id)s, %(mentor_id)s);
+
+-- name: hold_history --
+-- Two who write what happened wait for each other here, and nowhere in a circle (migration 0021).
+SELECT pg_advisory_xact_lock(8242, 7);
+
+-- name: has_history --
+SELECT EXISTS (SELECT FROM organisation_quarter_hours);
+
+-- name: organisations_of_codes --
+SELECT referral_code, org_id::text FROM referral_codes WHERE referral_code = ANY(%(codes)s::text[]);
+
+-- name: history_channels --
+SELECT org_id::text, channel FROM history_channels WHERE org_id = ANY(%(org_ids)s::uuid[]);
+
+-- name: add_history_channels --
+INSERT INTO history_channels (org_id, channel)
+SELECT org_id, channel FROM unnest(%(org_ids)s::uuid[], %(channels)s::text[]) AS batch (org_id, channel)
+ON CONFLICT DO NOTHING;
+
+-- name: add_clicks --
+INSERT INTO organisation_quarter_hours AS known (org_id, begins_at, channel, clicks)
+SELECT org_id, to_timestamp(quarter_hour * 900.0), channel, clicks
+FROM unnest(%(org_ids)s::uuid[], %(quarter_hours)s::bigint[], %(channels)s::text[], %(clicks)s::bigint[])
+    AS batch (org_id, quarter_hour, channel, clicks)
+ON CONFLICT (org_id, begins_at, channel) DO UPDATE
+SET clicks = known.clicks + excluded.clicks;
+
+-- name: merge_pairs --
+-- The earliest and the latest of what was known and what has come; a pair that learns nothing is left as it is.
+INSERT INTO registration_pairs AS known (
+    org_id, pair, referral_code, channel, pending_at, confirmed_at, confirmed_last_at, withdrawn_at
+)
+SELECT
+    org_id, pair, referral_code, channel,
+    'epoch'::timestamptz + pending_us * interval '1 microsecond',
+    'epoch'::timestamptz + confirmed_us * interval '1 microsecond',
+    'epoch'::timestamptz + confirmed_last_us * interval '1 microsecond',
+    'epoch'::timestamptz + withdrawn_us * interval '1 microsecond'
+FROM unnest(
+    %(org_ids)s::uuid[], %(pairs)s::uuid[], %(codes)s::text[], %(channels)s::text[], %(pending)s::bigint[],
+    %(confirmed)s::bigint[], %(confirmed_last)s::bigint[], %(withdrawn)s::bigint[]
+) AS batch (org_id, pair, referral_code, channel, pending_us, confirmed_us, confirmed_last_us, withdrawn_us)
+ON CONFLICT (org_id, pair) DO UPDATE
+SET
+    pending_at = least(known.pending_at, excluded.pending_at),
+    confirmed_at = least(known.confirmed_at, excluded.confirmed_at),
+    confirmed_last_at = greatest(known.confirmed_last_at, excluded.confirmed_last_at),
+    withdrawn_at = greatest(known.withdrawn_at, excluded.withdrawn_at)
+WHERE
+    (known.pending_at, known.confirmed_at, known.confirmed_last_at, known.withdrawn_at) IS DISTINCT FROM (
+        least(known.pending_at, excluded.pending_at),
+        least(known.confirmed_at, excluded.confirmed_at),
+        greatest(known.confirmed_last_at, excluded.confirmed_last_at),
+        greatest(known.withdrawn_at, excluded.withdrawn_at)
+    );
+
+-- name: keep_waiting --
+INSERT INTO history_waiting (
+    org_id, topic, topic_partition, topic_offset, referral_code, pair, status, occurred_us, channel
+)
+SELECT *
+FROM unnest(
+    %(org_ids)s::uuid[], %(topics)s::text[], %(partitions)s::integer[], %(offsets)s::bigint[], %(codes)s::text[],
+    %(pairs)s::uuid[], %(statuses)s::text[], %(times)s::bigint[], %(channels)s::text[]
+) AS batch
+WHERE (SELECT count(*) FROM history_waiting) < %(most)s
+ON CONFLICT DO NOTHING;
+
+-- name: take_waiting --
+-- What waited for codes that have been issued meanwhile, in the order in which it came.
+WITH taken AS (
+    DELETE FROM history_waiting
+    WHERE referral_code IN (
+        SELECT referral_code FROM history_waiting INNER JOIN referral_codes USING (referral_code) LIMIT 1000
+    )
+    RETURNING *
+)
+SELECT topic, topic_partition, topic_offset, referral_code, org_id::text, pair::text, status, occurred_us, channel
+FROM taken
+ORDER BY topic, topic_partition, topic_offset;
+
+-- name: forget_waiting --
+DELETE FROM history_waiting WHERE since < now() - %(age_s)s * interval '1 second';
+
+-- name: has_waiting --
+SELECT EXISTS (SELECT FROM history_waiting);

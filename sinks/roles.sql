@@ -31,6 +31,8 @@ BEGIN
         GRANT SELECT ON organisation_counts, organisation_channels, organisation_days, organisation_totals,
             organisation_confirmed, mentor_standings, mentor_days TO referrals_app;
         GRANT UPDATE (thanked_at) ON milestones TO referrals_app;
+        GRANT SELECT ON organisation_history, organisation_history_totals, organisation_confirmation_times,
+            history_channels TO referrals_app;
         GRANT SELECT, INSERT, UPDATE ON filtered_clicks TO referrals_app;
         GRANT SELECT, INSERT, UPDATE, DELETE ON first_attempts TO referrals_app;
         GRANT SELECT, INSERT, DELETE ON sessions TO referrals_app;
@@ -52,10 +54,12 @@ BEGIN
         GRANT SELECT ON badge_definitions, _yoyo_migration TO referrals_sinks;
         GRANT SELECT, INSERT, UPDATE ON organisations, mentors, referral_codes, milestones, badge_awards,
             badge_decisions, mentor_counts, sink_positions TO referrals_sinks;
-        GRANT SELECT, INSERT, DELETE ON milestone_thresholds TO referrals_sinks;
+        GRANT SELECT, INSERT, UPDATE ON registration_pairs, organisation_quarter_hours, history_channels TO referrals_sinks;
+        GRANT SELECT, INSERT, DELETE ON milestone_thresholds, history_waiting TO referrals_sinks;
         FOREACH name IN ARRAY ARRAY[
             'organisations', 'mentors', 'referral_codes', 'badge_definitions', 'milestones', 'badge_awards',
-            'badge_decisions', 'mentor_counts', 'sink_positions', 'milestone_thresholds'
+            'badge_decisions', 'mentor_counts', 'sink_positions', 'milestone_thresholds', 'registration_pairs',
+            'organisation_quarter_hours', 'history_channels', 'history_waiting'
         ] LOOP
             IF NOT EXISTS (
                 SELECT FROM pg_policies

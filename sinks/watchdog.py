@@ -25,20 +25,37 @@ LOOK_S: Final = 1.0
 LAST_WORDS_S: Final = 5.0
 """Longest wait for a log that nobody reads, before the process ends."""
 
+FIRST: Final = 0
+"""No thread's number: the first sink's, whose thread need not say who it is."""
+
 log = structlog.stdlib.get_logger("sinks.watchdog")
 
 
 class Signs:
-    """Counts the signs of progress of this process's sink; there is one."""
+    """Counts the signs of progress of this process's sinks: of the first, and apart of each that says so."""
 
-    __slots__ = ("count",)
+    __slots__ = ("_counts",)
 
     def __init__(self) -> None:
-        self.count = 0
+        self._counts = {FIRST: 0}
+
+    @property
+    def count(self) -> int:
+        """All of them together."""
+        return sum(self.counts().values())
+
+    def counts(self) -> dict[int, int]:
+        """Return them by who is counted apart."""
+        return self._counts.copy()
+
+    def count_apart(self) -> None:
+        """Count the signs of this thread apart from now on: it has a sink of its own, which may hang alone."""
+        self._counts[threading.get_ident()] = 0
 
     def give(self) -> None:
         """Count one more."""
-        self.count += 1
+        who = threading.get_ident()
+        self._counts[who if who in self._counts else FIRST] += 1
 
 
 SIGNS: Final = Signs()
@@ -51,23 +68,26 @@ class Watchdog:
         self, signs: Signs = SIGNS, *, bound_s: float = STANDS_S, end: Callable[[int], object] = os._exit
     ) -> None:
         self._signs = signs
-        self._seen = -1
+        self._seen: dict[int, int] = {}
+        self._stand_s: dict[int, float] = {}
         self._end = end
         self.bound_s = bound_s
         self.stands_s = 0.0
-        """For how long there was no sign."""
+        """For how long there was no sign of the one that has given none for the longest."""
 
     def start(self) -> None:
         """Begin to watch."""
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def look(self, elapsed_s: float) -> bool:
-        """Look after so many seconds; tell whether the loop has stood still for longer than its bound."""
-        if self._signs.count != self._seen:
-            self._seen = self._signs.count
-            self.stands_s = 0.0
-            return False
-        self.stands_s += elapsed_s
+        """Look after so many seconds; tell whether a loop has stood still for longer than its bound."""
+        counts = self._signs.counts()
+        self._stand_s = {
+            who: self._stand_s[who] + elapsed_s if self._seen.get(who) == count else 0.0
+            for who, count in counts.items()
+        }
+        self._seen = counts
+        self.stands_s = max(self._stand_s.values())
         return self.stands_s >= self.bound_s
 
     def _watch(self) -> None:

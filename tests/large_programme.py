@@ -109,6 +109,24 @@ INSERT INTO filtered_clicks (org_id, day, reason, clicks)
 SELECT org_id, current_date - day, 'preview', 1 + day
 FROM (SELECT DISTINCT org_id FROM made) AS organisation, generate_series(0, 30) AS day;
 
+INSERT INTO history_channels (org_id, channel)
+SELECT org_id, channel
+FROM organisations, unnest(ARRAY['whatsapp', 'sms', 'email', 'unknown']) AS channel;
+
+INSERT INTO organisation_quarter_hours (org_id, begins_at, channel, clicks)
+SELECT org_id, date_bin('15 minutes', now() - day * interval '1 day', '2000-01-01Z'), channel, 1 + day %% 7
+FROM history_channels, generate_series(0, 400) AS day
+WHERE org_id <= pg_temp.id('a', %(large)s) OR day < 2;
+
+INSERT INTO registration_pairs (org_id, pair, referral_code, channel, pending_at, confirmed_at, confirmed_last_at)
+SELECT
+    pg_temp.id('a', 1 + number %% %(large)s), pg_temp.id('c', number), '0000000001',
+    (ARRAY['whatsapp', 'sms', 'email', 'unknown'])[1 + number / 8 %% 4],
+    at - interval '1 day' * (1 + number / 2 %% 7), at, at
+FROM (
+    SELECT number, now() - interval '1 hour' * (number / 2) AS at FROM generate_series(0, 16000) AS number
+) AS made_up;
+
 INSERT INTO reconciliation_runs (org_id, run_id, source, started_at, finished_at)
 SELECT org_id, gen_random_uuid(), 'json', clock_timestamp() - day * interval '1 day', clock_timestamp()
 FROM (SELECT DISTINCT org_id FROM made) AS organisation, generate_series(0, 400) AS day

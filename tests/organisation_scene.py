@@ -36,6 +36,8 @@ class OrganisationScene:
         self._projection = projection
         self._awarder = awarder
         self._offset = 0
+        self._had: dict[str, tuple[dict[str, int], int, int]] = {}
+        """Clicks by channel, registered and confirmed, by mentor."""
 
     def call(self, name: str) -> None:
         """Give it a name, as `orgs create` does."""
@@ -76,9 +78,10 @@ class OrganisationScene:
                 connection.execute("INSERT INTO mentor_name_keys VALUES (%s, %s, %s)", [self.org_id, key, mentor_id])
 
     def count(self, mentor_id: str, clicks: int = 0, pending: int = 0, confirmed: int = 0, **channels: int) -> None:
-        """Set a mentor's counts; `channels` are clicks by channel, the rest came by `whatsapp`."""
+        """Set a mentor's counts; `channels` are clicks by channel, the rest came by `whatsapp`. All came now."""
         by_channel = {name: ChannelCounts(clicks=number) for name, number in channels.items()}
         rest = clicks - sum(channels.values())
+        self._happen(mentor_id, {**channels, "whatsapp": rest}, pending + confirmed, confirmed)
         by_channel["whatsapp"] = ChannelCounts(clicks=rest, pending=pending, confirmed=confirmed)
         event = MentorCounts(
             org_id=self.org_id,
@@ -93,6 +96,43 @@ class OrganisationScene:
             last_event_at=datetime.now(UTC),
         )
         assert self._projection.put([self._record("counts", encode_event(event))]) == []
+
+    def _happen(self, mentor_id: str, clicks: dict[str, int], registered: int, confirmed: int) -> None:
+        """Let what a mentor has more than before have happened now, as the history keeps it."""
+        before = self._had.get(mentor_id, ({}, 0, 0))
+        self._had[mentor_id] = clicks, registered, confirmed
+        rows = [(channel, number - before[0].get(channel, 0), 0, 0) for channel, number in clicks.items()]
+        rows.append(("whatsapp", 0, registered - before[1], confirmed - before[2]))
+        with psycopg.connect(self._database_url) as connection:
+            for channel, *numbers in rows:
+                if any(numbers):
+                    self.happened(channel, *numbers, connection=connection)
+
+    def happened(
+        self,
+        channel: str,
+        clicks: int = 0,
+        registered: int = 0,
+        confirmed: int = 0,
+        *,
+        days_ago: int = 0,
+        connection: psycopg.Connection[tuple[object, ...]] | None = None,
+    ) -> None:
+        """Let something have happened some days ago."""
+        if connection is None:
+            with psycopg.connect(self._database_url) as own:
+                self.happened(channel, clicks, registered, confirmed, days_ago=days_ago, connection=own)
+            return
+        connection.execute(
+            "INSERT INTO history_channels VALUES (%s, %s) ON CONFLICT DO NOTHING", [self.org_id, channel]
+        )
+        connection.execute(
+            "INSERT INTO organisation_quarter_hours AS known VALUES "
+            "(%s, date_bin('15 minutes', now() - %s * interval '1 day', '2000-01-01Z'), %s, %s, %s, %s, 0) "
+            "ON CONFLICT (org_id, begins_at, channel) DO UPDATE SET clicks = known.clicks + excluded.clicks, "
+            "registered = known.registered + excluded.registered, confirmed = known.confirmed + excluded.confirmed",
+            [self.org_id, days_ago, channel, clicks, registered, confirmed],
+        )
 
     def reach(self, mentor_id: str, threshold: int) -> None:
         """Let a mentor reach a milestone, and get its badge."""

@@ -33,9 +33,9 @@ class Owned:
     secrets: SecretStore
     codes: CodeRegistry
 
-    async def new_organisation(self, **given: UUID) -> UUID:
+    async def new_organisation(self, *, org_id: UUID | None = None) -> UUID:
         """Make an organisation and return its id."""
-        made = await create_organisation(self.database, self.secrets, name="Ours", landing_url=None, **given)
+        made = await create_organisation(self.database, self.secrets, name="Ours", landing_url=None, org_id=org_id)
         return made.org_id
 
 

@@ -160,6 +160,8 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
     ("GET", f"{_ORG}/daily"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/events"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/export.csv"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/history"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/history.csv"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/leaderboard"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/lists/clicks-only"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/lists/close-to-badge"): OF_AN_ORGANISATION,

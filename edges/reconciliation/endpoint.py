@@ -1,10 +1,10 @@
 """Asks an HTTP endpoint, patiently and within bounds.
 
 Failure handling: an answer 429 or 5xx, a connection that fails and a silence are tried again, after pauses that double
-and as `Retry-After` asks, `ATTEMPTS` times in all; who asks for longer peace is come back to later (SourceBusy). A
-token that is refused is renewed once, where it can be. Anything else is final. The whole answer to one request is
-bounded in size and time. Redirects are followed within the origin. An error names the page by its path: what follows
-it may hold a member's id.
+and as `Retry-After` asks, `ATTEMPTS` times in all, or as `Patience` says where somebody looks on; who asks for longer
+peace is come back to later (SourceBusy). A token that is refused is renewed once, where it can be. Anything else is
+final. The whole answer to one request is bounded in size and time. Redirects are followed within the origin. An error
+names the page by its path: what follows it may hold a member's id.
 """
 
 from __future__ import annotations
@@ -58,10 +58,25 @@ class Answer(NamedTuple):
     """Names in lower case."""
 
 
+class Patience(NamedTuple):
+    """How often a source is asked before it has failed."""
+
+    attempts: int = ATTEMPTS
+    connects: int = ATTEMPTS
+    """Where no connection comes about, as long as nothing was ever answered: its address may be wrong."""
+
+
+PATIENT: Final = Patience()
+LOOKING: Final = Patience(connects=1)
+"""Somebody waits for what would be done: an address that cannot be reached is named at once."""
+ASKED_ONCE: Final = Patience(1, 1)
+
+
 class _TryAgain(Exception):  # noqa: N818 - a turn of the loop, not an error
-    def __init__(self, why: str, pause_s: float | None = None) -> None:
+    def __init__(self, why: str, pause_s: float | None = None, *, is_unreachable: bool = False) -> None:
         super().__init__(why)
         self.pause_s = pause_s
+        self.is_unreachable = is_unreachable
 
 
 class Tokens(Protocol):
@@ -84,6 +99,7 @@ class Endpoint:
         token: str | Tokens | None,
         headers: Mapping[str, str],
         answer_bytes_max: int = ANSWER_BYTES_MAX,
+        patience: Patience = PATIENT,
         sleep: Callable[[float], Any] = time.sleep,
     ) -> None:
         """Make it without connecting.
@@ -93,11 +109,14 @@ class Endpoint:
             token: the bearer token, or where it comes from; None: none is sent.
             headers: sent with every request.
             answer_bytes_max: a larger answer is an error.
+            patience: how often it is asked.
             sleep: waits between attempts.
 
         """
         self._origin = origin_of(url)
         self._answer_bytes_max = answer_bytes_max
+        self._patience = patience
+        self._has_answered = False
         self._sleep = sleep
         self._token = token
         self._may_renew = True
@@ -123,16 +142,19 @@ class Endpoint:
 
         """
         self._may_renew = True
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self._patience.attempts):
             try:
                 return self._follow(url)
             except _TryAgain as fault:
+                often = self._patience.attempts
+                if fault.is_unreachable and not self._has_answered:
+                    often = min(often, self._patience.connects)
                 pause_s = PAUSE_FIRST_S * 2**attempt if fault.pause_s is None else fault.pause_s
                 if pause_s > PAUSE_MAX_S:
                     why = f"{_place(url)}: {fault}, and asks for {pause_s:.0f} s of peace"
                     raise SourceBusy(why, pause_s=pause_s) from None
-                if attempt + 1 == ATTEMPTS:
-                    raise SourceFailed(f"{_place(url)}: {fault}, {ATTEMPTS} times") from None
+                if attempt + 1 >= often:
+                    raise SourceFailed(f"{_place(url)}: {fault}{times(often)}") from None
                 log.info("source_asked_again", page=_place(url), reason=str(fault), pause_s=round(pause_s, 1))
                 self._sleep(pause_s)
         raise AssertionError  # the last attempt returns or raises
@@ -154,6 +176,7 @@ class Endpoint:
             with self._client.stream(
                 "GET", url, headers={"Authorization": f"Bearer {token}"} if token else {}
             ) as response:
+                self._has_answered = True
                 if response.status_code == httpx.codes.UNAUTHORIZED and self._is_renewed():
                     raise _TryAgain("answered 401: the token is renewed", 0.0)
                 self._check(response, url)
@@ -163,7 +186,7 @@ class Endpoint:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(url, body, next_link(response), headers)
         except httpx.ConnectError as error:  # refused, no such host, a certificate that is not trusted
-            raise _TryAgain(f"no connection ({error})") from None
+            raise _TryAgain(f"no connection ({error})", is_unreachable=True) from None
         except httpx.HTTPError as error:
             # Its text may quote the address; its class says what happened.
             raise _TryAgain(f"no answer ({type(error).__name__})") from None
@@ -201,6 +224,11 @@ class Endpoint:
             if time.monotonic() > deadline_s:
                 raise SourceFailed(f"{_place(url)}: the answer took longer than {ANSWER_S_MAX:.0f} s")
         return bytes(body)
+
+
+def times(often: int) -> str:
+    """Return what an error says of how often something was tried; nothing where it was once."""
+    return f", {often} times" if often > 1 else ""
 
 
 def next_link(response: httpx.Response) -> str | None:

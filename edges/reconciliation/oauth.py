@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from edges.reconciliation.address import origin_of
-from edges.reconciliation.endpoint import PAUSE_FIRST_S, PAUSE_MAX_S, TIMEOUT, retry_after_s
+from edges.reconciliation.endpoint import PATIENT, PAUSE_FIRST_S, PAUSE_MAX_S, TIMEOUT, Patience, retry_after_s, times
 from edges.reconciliation.errors import BadSource, SourceBusy, SourceFailed
 
 ATTEMPTS: Final = 5
@@ -79,12 +79,16 @@ class ClientCredentials:
         client: Client,
         secret: str,
         *,
+        patience: Patience = PATIENT,
         sleep: Callable[[float], Any] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make it without connecting."""
         self._client = client
         self._secret = secret
+        self._attempts = min(ATTEMPTS, patience.attempts)
+        self._connects = min(self._attempts, patience.connects)
+        self._has_answered = False
         self._sleep = sleep
         self._clock = clock
         self._token = ""
@@ -117,15 +121,17 @@ class ClientCredentials:
         self._token = ""
 
     def _ask(self) -> None:
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self._attempts):
             why, pause_s = self._try(PAUSE_FIRST_S * 2**attempt)
             if not why:
                 return
             if pause_s > PAUSE_MAX_S:
                 raise SourceBusy(f"{self._place}: {why}, and asks for {pause_s:.0f} s of peace", pause_s=pause_s)
-            if attempt + 1 < ATTEMPTS:
-                self._sleep(pause_s)
-        raise SourceFailed(f"{self._place}: {why}, {ATTEMPTS} times")
+            often = self._attempts if self._has_answered else self._connects
+            if attempt + 1 >= often:
+                break
+            self._sleep(pause_s)
+        raise SourceFailed(f"{self._place}: {why}{times(attempt + 1)}")
 
     def _try(self, pause_s: float) -> tuple[str, float]:
         """Ask once; return why to try again, and after which pause."""
@@ -138,6 +144,7 @@ class ClientCredentials:
             return f"no connection ({error})", pause_s
         except httpx.HTTPError as error:
             return f"no answer ({type(error).__name__})", pause_s
+        self._has_answered = True
         if answer.status_code in _TRY_AGAIN:
             asked_s = retry_after_s(answer.headers.get("Retry-After"))
             return f"answered {answer.status_code}", pause_s if asked_s is None else asked_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from edges.reconciliation.endpoint import Endpoint
+from edges.reconciliation.endpoint import PATIENT, Endpoint, Patience
 from edges.reconciliation.errors import SourceFailed
 from edges.reconciliation.oauth import ClientCredentials
 from edges.reconciliation.pages import ACCEPTED
@@ -13,12 +13,13 @@ from edges.reconciliation.runs import FILE, Source
 
 
 @contextmanager
-def opened_endpoint(source: Source, secret: str | None) -> Iterator[Endpoint]:
+def opened_endpoint(source: Source, secret: str | None, patience: Patience = PATIENT) -> Iterator[Endpoint]:
     """Give the endpoint of a source that is asked by HTTP, for the body.
 
     Args:
         source: the source.
         secret: its token, or its client's secret; None: there is none.
+        patience: how often it, and what grants its tokens, is asked.
 
     Raises SourceFailed where a client has no secret.
 
@@ -31,5 +32,5 @@ def opened_endpoint(source: Source, secret: str | None) -> Iterator[Endpoint]:
         if source.client is not None:
             if secret is None:
                 raise SourceFailed("the client has no secret; give it with --client-secret-from-env")
-            token = opened.enter_context(ClientCredentials(source.client, secret))
-        yield opened.enter_context(Endpoint(source.url, token=token, headers=headers))
+            token = opened.enter_context(ClientCredentials(source.client, secret, patience=patience))
+        yield opened.enter_context(Endpoint(source.url, token=token, headers=headers, patience=patience))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edges.reconciliation.address import is_path
+from edges.reconciliation.endpoint import ASKED_ONCE
 from edges.reconciliation.errors import SourceFailed
 from edges.reconciliation.mapping import Field, Reading
 from edges.reconciliation.members import BadRow, MemberReader, UnclearRow
@@ -42,7 +43,7 @@ class Preview(NamedTuple):
 
 
 def preview(source: Source, secret: str | None) -> Preview:
-    """Ask for a source's first page, and return what it would be made of; nothing is published or saved.
+    """Ask for a source's first page, once, and return what it would be made of; nothing is published or saved.
 
     Raises:
         SourceFailed: it cannot be asked, or its answer not be read.
@@ -84,7 +85,7 @@ def _first_page(source: Source, secret: str | None, reader: MemberReader, opened
         except OSError as fault:
             raise SourceFailed(f"{source.url}: {fault.strerror or type(fault).__name__}") from None
         return next(csv_pages(text_lines(opened.enter_context(file)), source.url, reader))
-    endpoint = opened.enter_context(opened_endpoint(source, secret))
+    endpoint = opened.enter_context(opened_endpoint(source, secret, ASKED_ONCE))
     url = first_url(source.url, None)
     if source.kind == "csv":
         return next(csv_pages(text_lines([endpoint.get(url).body]), "line", reader))

@@ -25,6 +25,7 @@ from confluent_kafka import KafkaException
 
 from edges.publishing.producer import SourceProducer
 from edges.reconciliation.deciding import Decision, registration
+from edges.reconciliation.endpoint import LOOKING, PATIENT
 from edges.reconciliation.errors import NotPublished
 from edges.reconciliation.runs import Run
 from edges.reconciliation.topic import OnProgress, RegistrationsTopic
@@ -111,7 +112,8 @@ class Reconciler:
             return None
         if not self._dry_run:
             self._store.begin(run)
-        walk = Walk(job, run, self._settings, self._store)
+        patience = LOOKING if self._dry_run else PATIENT
+        walk = Walk(job, run, self._settings, self._store, patience=patience)
         opened.callback(walk.close)
         return walk
 

@@ -14,6 +14,7 @@ import structlog
 
 from edges.reconciliation.address import is_path
 from edges.reconciliation.deciding import TWO_CODES, Decision, decide, latest_words, under_two_codes
+from edges.reconciliation.endpoint import PATIENT, Patience
 from edges.reconciliation.errors import PageGone, SourceBusy, SourceFailed
 from edges.reconciliation.members import BadRow, Member, MemberReader, UnclearRow
 from edges.reconciliation.opening import opened_endpoint
@@ -57,7 +58,9 @@ class Job:
 class Walk:
     """One run on its way through its source's pages."""
 
-    def __init__(self, job: Job, run: Run, settings: Settings, store: RunStore) -> None:
+    def __init__(
+        self, job: Job, run: Run, settings: Settings, store: RunStore, *, patience: Patience = PATIENT
+    ) -> None:
         self.job = job
         self.run = run
         self.words: dict[bytes, Member] = {}
@@ -81,6 +84,7 @@ class Walk:
         self._reader = MemberReader(job.source.reading)
         self._settings = settings
         self._store = store
+        self._patience = patience
         self._opened = ExitStack()
         self._endpoint: Endpoint | None = None
         self._pages: Iterator[Page] | None = None
@@ -249,7 +253,7 @@ class Walk:
             return csv_pages(text_lines(file), source.url, self._reader)
         if self._endpoint is None:
             secret = read_token(self._settings, run.org_id) if self._store.has_token(run.org_id) else None
-            self._endpoint = self._opened.enter_context(opened_endpoint(source, secret))
+            self._endpoint = self._opened.enter_context(opened_endpoint(source, secret, self._patience))
         url = self._next_url or first_url(source.url, run.since)
         if source.kind == "csv":
             return csv_pages(text_lines([self._endpoint.get(url).body]), "line", self._reader)

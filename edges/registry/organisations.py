@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
@@ -13,16 +14,20 @@ from edges.registry.secrets import NewSecret, SecretStore
 from process.addresses import web_address
 
 if TYPE_CHECKING:
-    from edges.registry.database import OwnerDatabase
+    from edges.registry.database import Connection, OwnerDatabase
 
 NAME_LENGTH_MAX: Final = 200
 URL_LENGTH_MAX: Final = 2_000
 """Both are also what the table takes."""
 
 _UPSERT: Final = """
-INSERT INTO organisations (org_id, name, landing_url) VALUES (%(org_id)s, %(name)s, %(landing_url)s)
+INSERT INTO organisations (org_id, name, landing_url, time_zone)
+VALUES (%(org_id)s, %(name)s, %(landing_url)s, coalesce(%(time_zone)s, 'UTC'))
 ON CONFLICT (org_id) DO UPDATE
-SET name = excluded.name, landing_url = coalesce(excluded.landing_url, organisations.landing_url)
+SET
+    name = excluded.name,
+    landing_url = coalesce(excluded.landing_url, organisations.landing_url),
+    time_zone = coalesce(%(time_zone)s, organisations.time_zone)
 """
 
 _HAS_SECRETS: Final = "SELECT 1 FROM organisation_secrets WHERE org_id = %s LIMIT 1"
@@ -31,16 +36,20 @@ _SET: Final = """
 UPDATE organisations
 SET
     name = coalesce(%(name)s, name),
-    landing_url = CASE WHEN %(sets_landing_url)s THEN %(landing_url)s ELSE landing_url END
+    landing_url = CASE WHEN %(sets_landing_url)s THEN %(landing_url)s ELSE landing_url END,
+    time_zone = coalesce(%(time_zone)s, time_zone)
 WHERE org_id = %(org_id)s
-RETURNING org_id::text, name, landing_url
+RETURNING name, landing_url, time_zone
 """
+
+_ZONES: Final = "SELECT name FROM pg_timezone_names WHERE name !~ '^(posix|right)/' ORDER BY name"
 
 _LIST: Final = """
 SELECT
     org_id::text,
     name,
     landing_url,
+    time_zone,
     (SELECT count(*) FROM referral_codes WHERE referral_codes.org_id = organisations.org_id),
     ARRAY(
         SELECT purpose FROM organisation_secrets AS secret
@@ -58,10 +67,20 @@ class Organisation(NamedTuple):
     org_id: UUID
     name: str | None
     landing_url: str | None
+    time_zone: str
+    """In whose days its figures are shown."""
     codes: int
     """Mentors with a code."""
     secrets: list[str]
     """Purposes of the secrets in use."""
+
+
+class SetOrganisation(NamedTuple):
+    """What can be changed of an organisation, as it is then."""
+
+    name: str | None
+    landing_url: str | None
+    time_zone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +92,13 @@ class NewOrganisation:
 
 
 async def create_organisation(
-    database: OwnerDatabase, secrets: SecretStore, *, name: str, landing_url: str | None, org_id: UUID | None = None
+    database: OwnerDatabase,
+    secrets: SecretStore,
+    *,
+    name: str,
+    landing_url: str | None,
+    time_zone: str | None = None,
+    org_id: UUID | None = None,
 ) -> NewOrganisation:
     """Make an organisation with a secret for codes and one for webhooks, all in one transaction.
 
@@ -81,12 +106,13 @@ async def create_organisation(
 
     Raises:
         OrganisationExists: it was made before.
-        BadOrganisation: the name or the address cannot be one.
+        BadOrganisation: the name, the address or the time zone cannot be one.
 
     """
     org_id = org_id or uuid4()
     values = {"org_id": org_id, "name": _checked_name(name), "landing_url": landing_url and _checked_url(landing_url)}
     async with database.acting_for(str(org_id)) as connection:
+        values["time_zone"] = await _checked_time_zone(connection, time_zone)
         await connection.execute(_UPSERT, values)
         if await rows_of(connection, _HAS_SECRETS, [org_id]):
             raise OrganisationExists(
@@ -98,9 +124,16 @@ async def create_organisation(
 
 
 async def set_organisation(
-    database: OwnerDatabase, org_id: UUID, *, name: str | None = None, landing_url: str | None = None
-) -> tuple[str | None, str | None]:
-    """Change what is not None, an empty landing page to none at all; return name and landing page as they are then.
+    database: OwnerDatabase,
+    org_id: UUID,
+    *,
+    name: str | None = None,
+    landing_url: str | None = None,
+    time_zone: str | None = None,
+) -> SetOrganisation:
+    """Change what is not None, an empty landing page to none at all; return what there is then.
+
+    With another time zone the days of its history are made anew, which takes seconds in a large organisation.
 
     Raises:
         UnknownOrganisation, BadOrganisation: nothing was changed.
@@ -113,18 +146,33 @@ async def set_organisation(
         "landing_url": _checked_url(landing_url) if landing_url else None,
     }
     async with database.acting_for(str(org_id)) as connection:
+        values["time_zone"] = await _checked_time_zone(connection, time_zone)
         rows = await rows_of(connection, _SET, values)
     if not rows:
         raise unknown_organisation(org_id)
-    _, name, landing_url = rows[0]
-    return name, landing_url
+    return SetOrganisation(*rows[0])
 
 
 async def list_organisations(database: OwnerDatabase) -> list[Organisation]:
     """Return every organisation, by name."""
     async with database.for_all() as connection:
         rows = await rows_of(connection, _LIST)
-    return [Organisation(UUID(org_id), name, url, codes, purposes) for org_id, name, url, codes, purposes in rows]
+    return [Organisation(UUID(org_id), *rest) for org_id, *rest in rows]
+
+
+async def _checked_time_zone(connection: Connection, name: str | None) -> str | None:
+    """Return a time zone's name as Postgres knows it, whatever the case it is written in."""
+    if name is None:
+        return None
+    known: dict[str, str] = {found.lower(): found for (found,) in await rows_of(connection, _ZONES)}
+    if name.strip().lower() not in known:
+        last_part = {found.rpartition("/")[2]: found for found in known}
+        near = get_close_matches(name.strip().lower(), known, 3) or [
+            last_part[part] for part in get_close_matches(name.strip().lower(), last_part, 3)
+        ]
+        instead = " or ".join(known[each] for each in near) or "Europe/Oslo"
+        raise BadOrganisation(f"{name[:50]!r} is no time zone that Postgres knows; give one like {instead}")
+    return known[name.strip().lower()]
 
 
 def _checked_name(name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from edges.web.answers import camel
 from edges.web.export import HEADER
+from edges.web.history import HEADER as HISTORY_HEADER
 
 Schema = dict[str, Any]
 
@@ -42,29 +43,38 @@ BY_NAME: Final[dict[str, Any]] = {
     "incomplete": None,
     "lag": 0,
     "linkDisabledAt": None,
+    "measured": 2,
+    "medianHours": 216,
     "mentorId": MENTOR,
     "missing": {},
     "name": "Alder",
     "newMemberId": "c3b2a190-8f7e-4d6c-9b5a-4f3e2d1c0b9a",
     "next": None,
     "orgId": ORG,
+    "p90Hours": 480,
+    "partDays": 1,
     "pending": 3,
     "pendingAttributions": 3,
     "place": "page 1, row 3",
     "provider": "Microsoft",
+    "quarter": "2026-Q4",
     "reason": "status is empty",
     "referralCode": CODE,
+    "registered": 4,
     "remaining": 3,
     "shareChannel": "whatsapp",
     "shareUrl": f"https://refer.example.org/r/{CODE}",
     "source": "csv",
     "subject": "kari",
     "threshold": 5,
+    "timeZone": "Europe/Oslo",
     "to": "2026-11-20",
+    "today": "2026-11-20",
     "totalClicks": 10,
     "webhook-id": "msg_2f4e6d8c",
     "webhook-signature": "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
     "webhook-timestamp": "1795171800",
+    "withdrawn": 0,
 }
 """Values by the name of the field or parameter, as answers name it."""
 
@@ -76,6 +86,9 @@ BY_MEDIA_TYPE: Final = {
     "text/plain": 'referrals_http_requests_total{method="GET",route="/health/live",status="200"} 1.0\n',
 }
 """Of what is not JSON."""
+
+BY_OPERATION: Final = {"history_csv": f"{','.join(HISTORY_HEADER)}\r\n2026-11-20,whatsapp,10,4,2,0\r\n"}
+"""Of those that answer with another text than others of their kind."""
 
 _BY_SCHEMA: Final[dict[str, Schema]] = {
     "BadgeDecision": {"reason": "awarded"},

@@ -17,7 +17,7 @@ from msgspec import Struct
 import edges.web.answers
 from edges.web.answers import camel
 from edges.web.docstrings import field_descriptions
-from edges.web.examples import BY_MEDIA_TYPE, BY_NAME, CODE, example_of
+from edges.web.examples import BY_MEDIA_TYPE, BY_NAME, BY_OPERATION, CODE, example_of
 from edges.web.posted import PostedRegistration, PostedSignup
 from edges.web.sign_in.posted import PostedSignIn
 from models.codes import TYPED_CODE_PATTERN
@@ -200,7 +200,8 @@ def _add_examples(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     bodies = [body for status, body in operation["responses"].items() if status.startswith("2")]
     for body in (operation.get("requestBody", {}), *bodies):
         for kind, part in body.get("content", {}).items():
-            part["example"] = BY_MEDIA_TYPE.get(kind) or example_of(part["schema"], schemas)
+            written = BY_OPERATION.get(operation["operationId"]) or BY_MEDIA_TYPE.get(kind)
+            part["example"] = written or example_of(part["schema"], schemas)
     for header in operation["responses"].get("302", {}).get("headers", {}).values():
         header["example"] = f"https://alder.example.org/join?ref={CODE}&c=whatsapp"
 

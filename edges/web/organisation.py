@@ -23,6 +23,7 @@ from edges.web.answers import (
     Leaderboard,
     LeaderboardEntry,
     Milestone,
+    PeriodCounts,
     Reconciliation,
     ReconciliationRun,
     RowLeft,
@@ -36,6 +37,9 @@ from models.mentors import OTHER_CHANNEL
 
 if TYPE_CHECKING:
     from edges.web.database import Database
+
+HAPPENED: Final = ("clicks", "registered", "confirmed", "withdrawn")
+"""What is told of when things happened, in the statements' order."""
 
 CHANNELS_MAX: Final = 100
 """Channels told apart; the rest is told as one. Links name channels, so there may be any number."""
@@ -60,7 +64,9 @@ class BadCursor(ValueError):  # noqa: N818  read as what is wrong
 async def summary(database: Database, org_id: str) -> Summary:
     """Return an organisation's sums; zeros where nothing is known of it."""
     ((name, *totals, updated_at),) = await database.rows(org_id, statement("summary"), {"org_id": org_id})
-    mentors, milestones, awards, filtered, active, clicks, pending, confirmed = (total or 0 for total in totals)
+    mentors, milestones, awards, filtered, active, clicks, pending, confirmed, *happened = (
+        total or 0 for total in totals
+    )
     return Summary(
         org_id=org_id,
         name=name,
@@ -73,6 +79,7 @@ async def summary(database: Database, org_id: str) -> Summary:
         milestones=milestones,
         awards=awards,
         filtered_clicks=filtered,
+        happened=PeriodCounts(**dict(zip(HAPPENED, happened, strict=True))),
         updated_at=updated_at and in_utc(updated_at),
     )
 

@@ -143,9 +143,14 @@ SELECT
     total_clicks,
     pending_attributions,
     confirmed_attributions,
+    clicks,
+    registered,
+    confirmed,
+    withdrawn,
     updated_at
 FROM (SELECT) AS once
-LEFT JOIN organisation_counts ON org_id = %(org_id)s;
+LEFT JOIN organisation_counts ON organisation_counts.org_id = %(org_id)s
+LEFT JOIN organisation_history_totals ON organisation_history_totals.org_id = %(org_id)s;
 
 -- name: leaderboard --
 -- The first page. Names are looked up for those who are on it.
@@ -617,3 +622,62 @@ FROM (
 ) AS happened
 ORDER BY day DESC, at DESC NULLS FIRST, kind, threshold
 LIMIT %(limit)s;
+
+-- name: period_today --
+-- One row: in whose days the organisation's figures are, and which one it is there now.
+SELECT zone, (now() AT TIME ZONE zone)::date FROM time_zone_of(%(org_id)s) AS zone;
+
+-- name: period_days --
+-- What happened on each day, all channels together.
+SELECT day, clicks, registered, confirmed, withdrawn
+FROM organisation_history
+WHERE org_id = %(org_id)s AND channel = '' AND day BETWEEN %(first)s AND %(last)s
+ORDER BY day;
+
+-- name: period_channels --
+-- What happened in each channel in parts of so many days; part -1 is what was before.
+SELECT named.channel, parts.*
+FROM (
+    SELECT channel FROM history_channels WHERE org_id = %(org_id)s
+    UNION
+    SELECT 'other'
+) AS named
+CROSS JOIN LATERAL (
+    SELECT
+        CASE WHEN day < %(first)s THEN -1 ELSE (day - %(first)s) / %(part_days)s END AS part,
+        sum(clicks)::bigint,
+        sum(registered)::bigint,
+        sum(confirmed)::bigint,
+        sum(withdrawn)::bigint
+    FROM organisation_history
+    WHERE
+        org_id = %(org_id)s
+        AND channel = named.channel
+        AND (day BETWEEN %(first)s AND %(last)s OR day BETWEEN %(before_first)s AND %(before_last)s)
+    GROUP BY part
+) AS parts
+ORDER BY named.channel, part;
+
+-- name: period_rows --
+-- The days of each channel on which something happened.
+SELECT day, organisation_history.channel, clicks, registered, confirmed, withdrawn
+FROM (
+    SELECT channel FROM history_channels WHERE org_id = %(org_id)s
+    UNION
+    SELECT 'other'
+) AS named
+INNER JOIN organisation_history USING (channel)
+WHERE
+    org_id = %(org_id)s
+    AND day BETWEEN %(first)s AND %(last)s
+    AND (clicks <> 0 OR registered <> 0 OR confirmed <> 0 OR withdrawn <> 0)
+ORDER BY day, organisation_history.channel;
+
+-- name: confirmation_times --
+-- How many of those confirmed on these days, and on those before, had been pending for how long.
+SELECT day >= %(first)s, hours, sum(confirmed)::bigint
+FROM organisation_confirmation_times
+WHERE
+    org_id = %(org_id)s
+    AND (day BETWEEN %(first)s AND %(last)s OR day BETWEEN %(before_first)s AND %(before_last)s)
+GROUP BY 1, 2;

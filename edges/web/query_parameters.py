@@ -40,10 +40,13 @@ async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
 
 @cache
 def known_parameters(handler: HTTPRouteHandler) -> tuple[str, ...]:
-    """Return the names of the query parameters that a route takes."""
+    """Return the names of the query parameters that a route takes, by itself or by what it depends on."""
+    signatures = [handler.parsed_fn_signature]
+    signatures += [provider.parsed_fn_signature for provider in handler.resolve_dependencies().values()]
     return tuple(
-        name
-        for name, parameter in handler.parsed_fn_signature.parameters.items()
+        parameter.kwarg_definition.name or name
+        for signature in signatures
+        for name, parameter in signature.parameters.items()
         if isinstance(parameter.kwarg_definition, QueryParameter)
     )
 

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from process.settings import Settings
     from proof.verify.report import Report
 
+PAST_DAYS: Final = 90
+PAST_CLICKS: Final = 3_600
+"""What was before the demo began, so that its charts have something to show: 40 a day, sent in a moment."""
+
 CATCH_UP_TIMEOUT_S: Final = 120.0
 """After the last fault all lag is gone within this time; see the invariants of reliability."""
 VERIFY_WAIT_S: Final = 30.0
@@ -94,6 +98,8 @@ def _prepare(installation: Installation, options: DemoOptions) -> tuple[Programm
         mentors=options.mentors,
         events_per_s=options.events_per_s,
         start=datetime.now(UTC),
+        past_days=PAST_DAYS,
+        past_clicks=PAST_CLICKS,
     )
     return programme, make_organisations(programme, installation.settings, web_url=installation.web_url)
 
@@ -134,11 +140,17 @@ def _showing(view: View) -> Callable[[Figures], None]:
 
 
 def _send_traffic(programme: Programme, settings: Settings, options: DemoOptions, view: View) -> None:
-    """Send the programme at its pace until its time is over or Ctrl-C; return when Kafka has all of it."""
+    """Send what was before at once, then the programme at its pace until its time is over or Ctrl-C.
+
+    Returns when Kafka has all of it.
+    """
     from local.sample.faults import Faults  # noqa: PLC0415  imported while the components start
     from local.sample.traffic import send  # noqa: PLC0415  the same
 
-    records = Faults(seed=options.seed, partitions=settings.partitions).among(programme.events())
+    faults = Faults(seed=options.seed, partitions=settings.partitions)
+    past, present = map(faults.among, programme.past_and_present())
+    view.stage(f"the programme's last {programme.past_days} days")
+    send(past, settings)
     stop = threading.Event()
     started_s = time.monotonic()
 
@@ -148,7 +160,7 @@ def _send_traffic(programme: Programme, settings: Settings, options: DemoOptions
     with _ctrl_c_sets(stop), ThreadPoolExecutor(1, thread_name_prefix="traffic") as pool:
         try:
             sending: Future[Counter[str]] = pool.submit(
-                send, records, settings, events_per_s=options.events_per_s, is_stopped=is_stopped
+                send, present, settings, events_per_s=options.events_per_s, is_stopped=is_stopped
             )
             while not sending.done() and not is_stopped():
                 passed_s = time.monotonic() - started_s

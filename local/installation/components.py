@@ -5,6 +5,7 @@
 | stream    | app_id             | codes, clicks, registrations  | mentor-counts, milestones, dead-letters |
 | badges    | topic prefix badges| milestones                    | Postgres: awards and decisions          |
 | counts    | topic prefix counts| codes, mentor-counts          | Postgres: codes and counts              |
+|           |      and history   | clicks, registrations         | Postgres: what happened on which day    |
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ first click. No member, mentor or organisation exists.
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -50,6 +51,11 @@ LATE_CODE_WITHIN: Final = 3_000
 """How many events may pass until it happens."""
 
 
+WEEKEND: Final = (5, 6)
+AT_WEEKENDS: Final = 0.45
+"""How busy a day at the weekend is, beside one in the week."""
+
+
 class SampleRecord(NamedTuple):
     """A record for a source topic."""
 
@@ -78,6 +84,10 @@ class Programme:
     start: datetime = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
     events_per_s: float = 200.0
     """The pace of the programme's own clock: an event occurs this much later than the one before."""
+    past_days: int = 0
+    """How long the programme has been going on before `start`: its first clicks occurred in these days."""
+    past_clicks: int = 0
+    """How many they are; more of them lately than at first, and fewer at weekends."""
 
     def people(self) -> list[Mentor]:
         """Return the mentors; their codes are made as the registry makes them."""
@@ -96,7 +106,14 @@ class Programme:
 
     def events(self) -> Iterator[SampleRecord]:
         """Yield the programme's records, without end, in the order in which they are published."""
-        return _Life(self).records()
+        past, present = self.past_and_present()
+        yield from past
+        yield from present
+
+    def past_and_present(self) -> tuple[Iterator[SampleRecord], Iterator[SampleRecord]]:
+        """Return the records of before the start, and those from then on, without end; read the first ones first."""
+        life = _Life(self)
+        return life.past(), life.present()
 
 
 class _Life:
@@ -108,18 +125,26 @@ class _Life:
         # The n-th mentor is about n times less busy than the first, as such programmes are (Zipf's law).
         self._busyness = list(accumulate(1 / (rank + 3) for rank in range(len(self._mentors))))
         self._start = programme.start
+        self._past = _past_moments(programme)
         self._gap_s = 1 / programme.events_per_s
         self._due: list[tuple[int, int, SampleRecord]] = []
         self._numbers = count()
         self._channels = list(CHANNELS)
         self._channel_weights = list(accumulate(CHANNELS.values()))
 
-    def records(self) -> Iterator[SampleRecord]:
+    def past(self) -> Iterator[SampleRecord]:
         self._issue_codes()
-        for step in count():
-            while self._due and self._due[0][0] <= step:
-                yield heapq.heappop(self._due)[2]
-            yield self._click(step)
+        for step in range(len(self._past)):
+            yield from self._step(step)
+
+    def present(self) -> Iterator[SampleRecord]:
+        for step in count(len(self._past)):
+            yield from self._step(step)
+
+    def _step(self, step: int) -> Iterator[SampleRecord]:
+        while self._due and self._due[0][0] <= step:
+            yield heapq.heappop(self._due)[2]
+        yield self._click(step)
 
     def _issue_codes(self) -> None:
         for number, mentor in enumerate(self._mentors):
@@ -188,11 +213,29 @@ class _Life:
 
     def _time(self, step: int) -> str:
         jitter_s = self._random.random() * self._gap_s
-        return (self._start + timedelta(seconds=step * self._gap_s + jitter_s)).isoformat()
+        if step < len(self._past):
+            return (self._past[step] + timedelta(seconds=jitter_s)).isoformat()
+        return (self._start + timedelta(seconds=(step - len(self._past)) * self._gap_s + jitter_s)).isoformat()
 
     def _at(self, step: int, topic: Topic, mentor: Mentor, value: dict[str, Any]) -> None:
         record = SampleRecord(topic, mentor.code.encode(), orjson.dumps(value))
         heapq.heappush(self._due, (step, next(self._numbers), record))
+
+
+def _past_moments(programme: Programme) -> list[datetime]:
+    """Return when each step of the past was, ascending, the last a moment before the start."""
+    begin = programme.start - timedelta(days=programme.past_days)
+    days = [begin + timedelta(days=number) for number in range(programme.past_days)]
+    weights = [
+        (1 + number / len(days)) * (AT_WEEKENDS if day.weekday() in WEEKEND else 1) for number, day in enumerate(days)
+    ]
+    reached = [0.0, *accumulate(weights)]
+    moments = []
+    for number in range(programme.past_clicks):
+        wanted = reached[-1] * number / programme.past_clicks
+        day = bisect_right(reached, wanted) - 1
+        moments.append(days[day] + timedelta(days=(wanted - reached[day]) / weights[day]))
+    return moments
 
 
 def _uuid(random: Random) -> str:

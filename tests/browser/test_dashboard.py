@@ -122,7 +122,7 @@ async def test_by_keyboard_alone(visit: Visit, scene: OrganisationScene) -> None
         await expect(page.locator(".readout-day")).not_to_contain_text("last")
         await page.keyboard.press("Tab")
         await page.keyboard.press("Enter")
-        await expect(page.get_by_role("table", name="Clicks, pending and confirmed")).to_be_visible()
+        await expect(page.get_by_role("table", name="Clicks, registered, confirmed")).to_be_visible()
         await expect(page.locator(".table-alternative tbody tr")).to_have_count(7)
         turn = page.get_by_role("button", name="Next")
         await turn.focus()
@@ -132,6 +132,48 @@ async def test_by_keyboard_alone(visit: Visit, scene: OrganisationScene) -> None
         await expect(page.get_by_role("button", name="Previous")).to_be_focused()
         await page.keyboard.press("Enter")
         await expect(page.locator("#leaderboard tbody tr")).to_have_count(10)
+
+
+async def test_one_period_for_the_page(visit: Visit, scene: OrganisationScene) -> None:
+    """Beside the one before, in the address, by the back button; what is no period is said; the last visit is known."""
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=30, confirmed=3)
+    scene.happened("sms", clicks=20, registered=4, confirmed=2, days_ago=35)
+    async with visit("/dashboard", org_id=scene.org_id, expects=("status of 422",)) as page:
+        beside = page.locator('[data-rate="clicks"]')
+        await expect(figure(page, "clicks")).to_have_text("30")
+        await expect(beside).to_have_text("+50% from 20")
+        await expect(page.locator("#period-said")).to_contain_text("days in UTC")
+        await expect(page.locator("#visit")).to_contain_text("This browser knows of no earlier visit")
+        await page.get_by_label("90 days").check()
+        await expect(figure(page, "clicks")).to_have_text("50")
+        await expect(beside).to_have_text("none before")
+        await expect(page.locator("#channels tbody tr")).to_have_count(2)
+        assert page.url.endswith("?days=90")
+        await page.get_by_role("button", name="Over time, as table").click()
+        await expect(page.locator("#channels tbody")).to_contain_text("SMS")
+        await page.go_back()
+        await expect(figure(page, "clicks")).to_have_text("30")
+        await expect(page.get_by_label("30 days")).to_be_checked()
+        await page.get_by_label("From … to").check()
+        await page.get_by_label("From", exact=True).fill("2026-01-01")
+        await page.get_by_label("To", exact=True).fill("2026-01-31")
+        await page.get_by_role("button", name="Show", exact=True).click()
+        await expect(figure(page, "clicks")).to_have_text("0")
+        assert page.url.endswith("?from=2026-01-01&to=2026-01-31")
+        async with page.expect_download() as started:
+            await page.get_by_role("button", name="Days as CSV").click()
+        assert (await started.value).suggested_filename.startswith("referrals-days-")
+        await page.evaluate(
+            """key => localStorage.setItem(key, JSON.stringify({seen: "2026-11-01T10:00:00Z",
+                 there: {clicks: 40, registered: 7, confirmed: 5, withdrawn: 0, awards: 0}, before: null}))""",
+            f"referrals.visit.{scene.org_id}",
+        )
+        await page.reload()
+        await expect(page.locator("#visit")).to_contain_text("clicks 10, registered 0, confirmed 0")
+        await expect(page.get_by_label("From", exact=True)).to_have_value("2026-01-01")
+        await page.goto("/dashboard?quarter=1999-Q1")
+        await expect(page.locator("#channels .failure")).to_contain_text("This is no period that can be shown")
 
 
 async def test_dark_as_the_system_is_until_somebody_chooses(visit: Visit, scene: OrganisationScene) -> None:
@@ -148,7 +190,7 @@ async def test_dark_as_the_system_is_until_somebody_chooses(visit: Visit, scene:
         assert await lightness(page) > 200
         await page.get_by_role("button", name="Use the dark theme").click()
         assert await lightness(page) < 50
-        assert await page.evaluate("localStorage.length") == 0
+        assert await page.evaluate("localStorage.getItem('referrals.theme')") is None
 
 
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
@@ -244,7 +286,7 @@ async def test_without_the_server_it_says_so_and_goes_on(visit: Visit, scene: Or
 async def test_what_fails_can_be_tried_again(visit: Visit, scene: OrganisationScene, web: Web) -> None:
     """A panel by itself, or the page where there is nothing to show without it."""
     scene.count(scene.issue(), clicks=5)
-    failing = {"/summary", "/channels"}
+    failing = {"/summary", "/history"}
 
     async def fail(route: Route) -> None:
         if any(path in route.request.url for path in failing):
@@ -259,7 +301,7 @@ async def test_what_fails_can_be_tried_again(visit: Visit, scene: OrganisationSc
         await expect(page.locator("#failure")).to_contain_text("The server cannot answer just now")
         failing.remove("/summary")
         await page.locator("#failure").get_by_role("button", name="Try again").click()
-        await expect(figure(page, "clicks")).to_have_text("5")
+        await expect(figure(page, "mentors")).to_have_text("1")
         await expect(page.locator("#channels .failure")).to_contain_text("The server cannot answer just now")
         failing.clear()
         await page.locator("#channels").get_by_role("button", name="Try again").click()

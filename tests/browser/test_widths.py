@@ -161,6 +161,8 @@ async def open_tables(page: Page, language: Language) -> None:
     await expect(page.locator(".table-alternative")).to_be_visible()
     await page.get_by_role("button", name=text(language, "channels.all", n=len(CHANNELS) + 1)).click()
     await expect(page.locator("#channels tbody tr")).to_have_count(len(CHANNELS) + 1)
+    await page.get_by_label(text(language, "period.range")).check()
+    await expect(page.locator("#range")).to_be_visible()
 
 
 @pytest.mark.parametrize("advance", [NARROW, WIDE], ids=["narrow", "wide"])

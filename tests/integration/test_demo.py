@@ -25,11 +25,17 @@ def data_dir_of(demo: RunningCommand) -> Path:
     return Path(found[1])
 
 
+def lines_of(data_dir: Path) -> list[str]:
+    """Return what the components have logged so far."""
+    return [line for log in (data_dir / "logs").glob("*.log") for line in log.read_text().splitlines()]
+
+
 def test_demo_verifies_itself_and_leaves_nothing() -> None:
     """A demo shows milestones and awards, the oracle agrees, and no process and no file is left."""
     with command(*SMALL, "--seconds=4") as demo:
         data_dir = data_dir_of(demo)
         demo.line_with("the first award is there")
+        assert not [line for line in lines_of(data_dir) if '"level":"error"' in line]
         status, rest = demo.end()
         assert status == 0, rest
         verdict = re.search(

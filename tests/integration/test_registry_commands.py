@@ -103,11 +103,13 @@ def test_an_organisation_from_making_to_a_new_secret(shell: Shell) -> None:
 
     refused = failed(shell.run("orgs", "set", org_id, "--landing-url", "https://☃.example/"), 1)
     assert "is no landing page's address" in refused
-    changed = shell.run("orgs", "set", org_id, "--name", "Blåveis", "--landing-url", "")
-    assert changed.stdout == f"{org_id}  Blåveis; links lead to the neutral page\n"
+    unknown = failed(shell.run("orgs", "set", org_id, "--time-zone", "Oslo"), 1)
+    assert "'Oslo' is no time zone that Postgres knows; give one like Europe/Oslo" in unknown
+    changed = shell.run("orgs", "set", org_id, "--name", "Blåveis", "--landing-url", "", "--time-zone", "europe/oslo")
+    assert changed.stdout == f"{org_id}  Blåveis; links lead to the neutral page; days of Europe/Oslo\n"
     shown = shell.run("orgs", "list").stdout
     assert f"{org_id}  Blåveis\n" in shown
-    assert "secrets: code, webhook; links lead to the neutral page" in shown
+    assert "secrets: code, webhook; days of Europe/Oslo; links lead to the neutral page" in shown
     assert shell.json("orgs", "list")["secrets"] == ["code", "webhook"]
 
     replaced = shell.json("orgs", "rotate-secret", org_id)

@@ -222,10 +222,10 @@ async def test_organisations_are_made_changed_and_listed(settings: Settings) -> 
             database, registry.secrets, name=" Ours ", landing_url="https://ours.example/join?a=1", org_id=org_id
         )
         await registry.codes.issue_many(org_id, [uuid4(), uuid4()])
-        expected = Organisation(org_id, "Ours", "https://ours.example/join?a=1", 2, ["code", "webhook"])
+        expected = Organisation(org_id, "Ours", "https://ours.example/join?a=1", "UTC", 2, ["code", "webhook"])
         assert await list_organisations(database) == [expected]
-        assert await set_organisation(database, org_id, name="Åse") == ("Åse", "https://ours.example/join?a=1")
-        assert await set_organisation(database, org_id, landing_url="") == ("Åse", None)
+        assert await set_organisation(database, org_id, name="Åse") == ("Åse", "https://ours.example/join?a=1", "UTC")
+        assert await set_organisation(database, org_id, landing_url="") == ("Åse", None, "UTC")
         with pytest.raises(UnknownOrganisation):
             await set_organisation(database, uuid4(), name="x")
 
@@ -276,4 +276,4 @@ async def test_bad_landing_pages(settings: Settings) -> None:
         for url in BAD_ADDRESSES:
             with pytest.raises(BadOrganisation, match="is no landing page's address"):
                 await set_organisation(registry.database, org_id, landing_url=url)
-        assert await set_organisation(registry.database, org_id) == ("Ours", None)
+        assert await set_organisation(registry.database, org_id) == ("Ours", None, "UTC")

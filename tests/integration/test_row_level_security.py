@@ -63,6 +63,10 @@ PLANTED: Final = (
        VALUES (%(org)s, %(badge)s, sha256('a'), 'auth0|1', 'coordinator', now() + interval '1 day')""",
     "INSERT INTO membership_sources (org_id, kind, url) VALUES (%(org)s, 'csv', '/members.csv')",
     "INSERT INTO reconciliation_runs (org_id, run_id, source) VALUES (%(org)s, %(badge)s, 'csv')",
+    # With it what happened when.
+    "INSERT INTO registration_pairs VALUES (%(org)s, %(badge)s, %(code)s, 'sms', now(), now(), now())",
+    "INSERT INTO history_channels VALUES (%(org)s, 'sms')",
+    "INSERT INTO history_waiting VALUES (%(org)s, %(code)s, 0, 0, %(code)s, NULL, NULL, 0, 'sms')",
 )
 """Run for each of two organisations: afterwards every table has a row of each."""
 
@@ -83,6 +87,7 @@ READS: Final = frozenset(
             "organisation_counts",
             "organisation_days",
         ),
+        *("history_channels", "organisation_confirmation_times", "organisation_history", "organisation_history_totals"),
         *("organisation_secrets", "organisation_totals", "organisations", "referral_codes"),
         *("sessions", "sign_in_links"),
     }

@@ -52,6 +52,7 @@ async def test_summary(web: Web, settings: Settings) -> None:
     nothing = await ask(web, "summary")
     assert (nothing["name"], nothing["updatedAt"], nothing["conversionRate"]) == (None, None, 0.0)
     assert {value for value in nothing.values() if isinstance(value, int)} == {0}
+    assert {*nothing["happened"].values()} == {0}
     for number, mentor_id in enumerate(ids(4)):
         put_mentor(settings, mentor_id=mentor_id, code=f"ABCDEFGH{number}0")
         put_milestone(settings, 1, mentor_id=mentor_id, state="decided" if number else "awaiting_mentor")
@@ -80,6 +81,7 @@ async def test_summary(web: Web, settings: Settings) -> None:
         "milestones": 3,
         "awards": 1,
         "filteredClicks": 8,
+        "happened": {"clicks": 0, "registered": 0, "confirmed": 0, "withdrawn": 0},
         "updatedAt": "2026-11-20T13:30:00Z",
     }
 
@@ -168,12 +170,96 @@ async def test_parameters_that_cannot_be_used(web: Web) -> None:
         *(("leaderboard", "after", value) for value in cursors),
         *(("daily", "days", value) for value in (0, 367, "all")),
         *(("activity", "limit", value) for value in (0, 101)),
+        *((path, "days", value) for value in (0, 367, "all", -1) for path in ("history", "history.csv")),
+        *(("history", "quarter", value) for value in ("", "2026-Q5", "9999-Q1", "now", "x" * 30)),
+        *(("history", "from", value) for value in ("", "yesterday", "2026-02-30", "9999-12-31", "1999-01-01")),
+        ("history", "order", "up"),
+        ("history", "sort", "luck"),
     ]
     for path, name, value in faults:
         answer = await web.get(f"/v1/orgs/{ORG}/{path}", params={name: str(value)})
         assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), (name, value)
         assert [error["field"] for error in answer.json()["errors"]] == [name], (name, value)
     assert (await ask(web, "leaderboard", after=good))["entries"] == []
+    both = await web.get(f"/v1/orgs/{ORG}/history", params={"from": "2026-11-02", "to": "2026-11-01"})
+    assert [error["message"] for error in both.json()["errors"]] == ["is after to, 2026-11-01"]
+    alone = await web.get(f"/v1/orgs/{ORG}/history", params={"to": "2026-11-01"})
+    assert [error["message"] for error in alone.json()["errors"]] == ["is required where to is given"]
+
+
+HAPPENED = ("clicks", "registered", "confirmed", "withdrawn")
+
+
+def numbers(of: dict[str, Any]) -> tuple[int, ...]:
+    """Return what happened, of a day, a period or a channel."""
+    return tuple(of[name] for name in HAPPENED)
+
+
+async def test_history_beside_the_period_before(web: Web, settings: Settings) -> None:
+    """Days of the organisation's time zone, with sums, channels and how long confirmations took; the same as CSV."""
+    for org_id, code in ((ORG, "ABCDEFGH12"), (OTHER_ORG, "ABCDEFGH34")):
+        put_mentor(settings, org_id=org_id, code=code)
+    execute(settings, "UPDATE organisations SET time_zone = 'Pacific/Kiritimati' WHERE org_id = %s", [ORG])  # UTC+14
+    nothing = await ask(web, "history", **{"from": "2026-03-01", "to": "2026-03-02"})
+    assert (nothing["timeZone"], nothing["channels"]) == ("Pacific/Kiritimati", [])
+    assert nothing["period"]["confirmationTime"] == {"measured": 0, "medianHours": None, "p90Hours": None}
+    for channel, at, clicks in (
+        ("sms", "2026-03-01T10:00Z", 5),  # there it is the second
+        ("sms", "2026-02-27T09:45Z", 2),
+        ("email", "2026-03-01T09:45Z", 1),
+        ("=cmd", "2026-03-01T09:30Z", 1),
+        ("email", "2026-02-26T09:45Z", 100),  # long before
+    ):
+        execute(settings, "INSERT INTO history_channels VALUES (%s, %s) ON CONFLICT DO NOTHING", [ORG, channel])
+        for org_id in (ORG, OTHER_ORG):
+            execute(
+                settings,
+                "INSERT INTO organisation_quarter_hours VALUES (%s, %s, %s, %s)",
+                [org_id, at, channel, clicks],
+            )
+    for number, (pending, confirmed, withdrawn) in enumerate(
+        (
+            ("2026-02-26T12:00Z", "2026-03-01T09:00Z", None),
+            ("2026-03-01T08:00Z", "2026-03-01T09:00Z", "2026-03-01T12:00Z"),
+            ("2026-03-01T08:00Z", None, None),
+        )
+    ):
+        execute(
+            settings,
+            "INSERT INTO registration_pairs VALUES (%s, %s, 'ABCDEFGH12', 'sms', %s, %s, %s, %s)",
+            [ORG, ids(3)[number], pending, confirmed, confirmed, withdrawn],
+        )
+    found = await ask(web, "history", **{"from": "2026-03-01", "to": "2026-03-02"})
+    assert [(day["day"], *numbers(day)) for day in found["days"]] == [
+        ("2026-03-01", 2, 2, 2, 0),
+        ("2026-03-02", 5, 0, 0, 1),
+    ]
+    assert numbers(found["period"]) == (7, 2, 2, 1)
+    assert found["period"]["confirmationTime"] == {"measured": 2, "medianHours": 1, "p90Hours": 69}
+    assert (found["before"]["from"], found["before"]["to"]) == ("2026-02-27", "2026-02-28")
+    assert numbers(found["before"]) == (2, 1, 0, 0)
+    assert [channel["channel"] for channel in found["channels"]] == ["sms", "=cmd", "email"]
+    sms = found["channels"][0]
+    assert (numbers(sms), numbers(sms["before"])) == ((5, 2, 2, 1), (2, 1, 0, 0))
+    assert [numbers(part) for part in sms["parts"]] == [(0, 2, 2, 0), (5, 0, 0, 1)]
+    turned = await ask(web, "history", **{"from": "2026-03-01", "to": "2026-03-02", "order": "desc", "sort": "channel"})
+    assert turned["days"] == found["days"][::-1]
+    assert [channel["channel"] for channel in turned["channels"]] == ["=cmd", "email", "sms"]
+    year = await ask(web, "history", **{"from": "2026-01-01", "to": "2026-03-02"})
+    assert (len(year["days"]), year["partDays"], len(year["channels"][0]["parts"])) == (61, 7, 9)
+    assert len((await ask(web, "history"))["days"]) == 30
+    assert (await ask(web, "history", quarter="2026-Q1"))["period"]["to"] == "2026-03-31"
+    assert (await ask(web, "summary"))["happened"] == dict(zip(HAPPENED, (109, 3, 2, 1), strict=True))
+
+    saved = await web.get(f"/v1/orgs/{ORG}/history.csv", params={"from": "2026-03-01", "to": "2026-03-02"})
+    assert saved.headers["content-disposition"] == 'attachment; filename="history-2026-03-01-2026-03-02.csv"'
+    assert saved.text.splitlines() == [
+        "day,channel,clicks,registered,confirmed,withdrawn",
+        "2026-03-01,'=cmd,1,0,0,0",
+        "2026-03-01,email,1,0,0,0",
+        "2026-03-01,sms,0,2,2,0",
+        "2026-03-02,sms,5,0,0,1",
+    ]
 
 
 async def test_days_without_anything_are_there(web: Web, settings: Settings) -> None:
@@ -283,7 +369,7 @@ async def test_reconciliation(web: Web, settings: Settings) -> None:
 
 async def test_answers_are_asked_for_again_by_their_etag(web: Web, settings: Settings) -> None:
     """What has not changed is 304; what may be kept is never shown without asking."""
-    for path in ("summary", "leaderboard", "daily", "channels", "activity"):
+    for path in ("summary", "history", "leaderboard", "daily", "channels", "activity"):
         first = await web.get(f"/v1/orgs/{ORG}/{path}")
         assert first.headers["cache-control"] == "private, no-cache"
         same = await web.get(f"/v1/orgs/{ORG}/{path}", headers={"If-None-Match": first.headers["etag"]})
@@ -295,7 +381,7 @@ async def test_answers_are_asked_for_again_by_their_etag(web: Web, settings: Set
 
 async def test_mentors_may_not_see_the_organisation(web: Web) -> None:
     """403 for a mentor, 404 for another organisation, 401 for nobody."""
-    for path in ("summary", "leaderboard", "daily", "channels", "activity", "export.csv"):
+    for path in ("summary", "leaderboard", "daily", "channels", "activity", "export.csv", "history", "history.csv"):
         address = f"/v1/orgs/{ORG}/{path}"
         assert (await web.get(address, headers=bearer("mentor", org_id=ORG))).status_code == 403
         assert (await web.get(address, headers=bearer(org_id=OTHER_ORG))).status_code == 404

@@ -17,11 +17,13 @@ import pytest
 from edges.web import export, lists, organisation
 from edges.web.counts import attribution_counts, profile
 from edges.web.database import Database
+from edges.web.history import read_history, read_today
 from edges.web.lists import Kind, Order
 from edges.web.organisation import Place, write_cursor
 from edges.web.queries import statement, statements
 from local.parts import Parts
 from models.names import KEYS_MAX
+from models.periods import read_period
 from process.settings import Settings, load_settings
 from tests.large_programme import MENTORS, LargeProgramme, build
 
@@ -98,6 +100,11 @@ STATEMENTS = {
     "standing": 50,
     "decisions": 4,
     "history": PAGE,
+    "period_today": 2,
+    "period_days": 60,
+    "period_channels": 5 * 60,
+    "period_rows": 5 * 30,
+    "confirmation_times": 60 * 8,
 }
 """What the HTTP side runs, and about how many rows of tables each is made of."""
 
@@ -155,6 +162,9 @@ def test_no_table_is_read_as_a_whole(
         "confirmed": deep.confirmed,
         "channel": "sms",
         "limit": PAGE,
+        "before_first": today - timedelta(days=59),
+        "before_last": today - timedelta(days=30),
+        "part_days": 1,
         **FOUND.get(name, {"first": today - timedelta(days=29), "last": today}),
         "after": deep.mentor_id,
     }
@@ -196,11 +206,16 @@ async def test_answers_of_a_large_organisation(large: LargeProgramme, database: 
     daily = await organisation.daily(database, large.org_id, days=366)
     channels = (await organisation.channels(database, large.org_id)).channels
     activity = await organisation.activity(database, large.org_id, limit=PAGE)
+    today = await read_today(database, large.org_id)
+    history = await read_history(database, large.org_id, today, read_period(today.date, days=366))
     told = await attribution_counts(database, large.org_id, large.mentor_id)
     assert summary.mentors == MENTORS
     assert 0 < summary.confirmed_attributions < summary.total_clicks
     assert summary.total_clicks == sum(channel.clicks for channel in channels)
     assert 0 < sum(day.clicks for day in daily.days) < summary.total_clicks
+    assert 0 < history.before.clicks < history.period.clicks == sum(day.clicks for day in history.days)
+    assert history.period.registered == sum(channel.registered for channel in history.channels)
+    assert (history.period.confirmation_time.median_hours, history.period.confirmation_time.p90_hours) == (96, 168)
     assert len(activity.milestones) == len(activity.awards) == PAGE
     assert told.is_known
     assert (await profile(database, large.org_id, large.mentor_id)).referral_code == "0000000001"

@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from edges.reconciliation import endpoint as endpoint_module
 from edges.reconciliation.address import origin_of
-from edges.reconciliation.endpoint import ATTEMPTS, Endpoint
+from edges.reconciliation.endpoint import ASKED_ONCE, ATTEMPTS, LOOKING, Endpoint, Patience
 from edges.reconciliation.errors import BadSource, PageGone, SourceBusy, SourceFailed
 from edges.reconciliation.mapping import Reading
 from edges.reconciliation.members import BadRow, MemberReader
@@ -137,6 +137,28 @@ def test_given_up_in_the_end(system: MembershipSystem) -> None:
     with pytest.raises(SourceFailed, match=r"/members: answered 500, 8 times$"):
         asking.rows(f"{system.url}?member=secret")
     assert len(system.asked) == ATTEMPTS == len(asking.pauses_s) + 1
+
+
+@pytest.mark.parametrize("patience", [ASKED_ONCE, LOOKING])
+def test_who_looks_on_does_not_wait_for_an_address_that_cannot_be_reached(patience: Patience) -> None:
+    """It is named after one attempt, by `reconcile configure` and in a dry run."""
+    with running_membership_system() as gone:
+        asking = Asking(gone, patience=patience)
+    with pytest.raises(SourceFailed, match=r"/members: no connection \(.*\)$"):
+        asking.rows()
+    assert asking.pauses_s == []
+
+
+@pytest.mark.parametrize(("patience", "asked"), [(ASKED_ONCE, 1), (LOOKING, ATTEMPTS)])
+def test_a_system_that_answers_is_asked_again_in_a_dry_run(
+    system: MembershipSystem, patience: Patience, asked: int
+) -> None:
+    """What is down for a moment is no reason to end a dry run; `configure` wants one page, and asks for it once."""
+    system.always = Answer(503)
+    asking = Asking(system, patience=patience)
+    with pytest.raises(SourceFailed, match=r"answered 503"):
+        asking.rows()
+    assert len(system.asked) == asked
 
 
 def test_who_wants_long_peace_gets_it(system: MembershipSystem) -> None:

@@ -61,6 +61,23 @@ def test_the_programme_has_what_life_has(records: list[SampleRecord]) -> None:
     )
 
 
+def test_a_programme_that_has_been_going_on() -> None:
+    """What was before comes first and occurred before the start, in all of its days and most of it lately."""
+    programme = Programme(seed=3, past_days=90, past_clicks=3_600)
+    past, present = programme.past_and_present()
+    before = list(past)
+    occurred = [decode_event(Click, record.value).occurred_at for record in before if record.topic is CLICKS]
+    first = decode_event(Click, next(record.value for record in present if record.topic is CLICKS)).occurred_at
+    assert len(occurred) == programme.past_clicks
+    assert sorted(occurred) == occurred
+    assert occurred[-1] < programme.start <= first
+    by_day = Counter((programme.start - at).days for at in occurred)
+    assert set(by_day) == set(range(90))
+    assert sum(by_day[day] for day in range(30)) > 1.3 * sum(by_day[day] for day in range(60, 90))
+    assert {record.topic for record in before} == {CODES, CLICKS, REGISTRATIONS}
+    assert list(islice(programme.events(), 5_000))[: len(before)] == before
+
+
 def test_every_fault_occurs(records: list[SampleRecord]) -> None:
     """Each fault of both kinds is in a short run, and the same seed injects the same."""
     first, second = Faults(seed=5, partitions=12), Faults(seed=5, partitions=12)

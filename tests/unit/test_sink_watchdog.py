@@ -46,6 +46,25 @@ def test_what_gives_no_sign_for_its_bound_hangs() -> None:
     assert [dog.look(1.0) for _ in range(3)] == [False, False, False]
 
 
+def test_of_two_sinks_the_one_that_hangs_is_seen() -> None:
+    """Signs of the other, which is in a thread of its own, do not hide it."""
+    signs = Signs()
+    dog = Watchdog(signs, bound_s=2.0)
+
+    def beside() -> None:
+        signs.count_apart()
+        signs.give()
+
+    thread = threading.Thread(target=beside)
+    thread.start()
+    thread.join()
+    looks = []
+    for _ in range(3):
+        signs.give()
+        looks.append(dog.look(1.0))
+    assert (looks, signs.count) == ([False, False, True], 4)
+
+
 def test_it_says_where_it_hangs_and_asks_to_be_started_again() -> None:
     """With the exit code of who left for a start afresh, as a stream worker's."""
     ran = subprocess.run(

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from edges.web import feed
-from edges.web.answers import Summary
+from edges.web.answers import PeriodCounts, Summary
 from edges.web.database import DatabaseUnavailable
 from edges.web.feed import Feed, FeedEnded, TooManyPages
 
@@ -41,6 +41,7 @@ class Sums:
             milestones=0,
             awards=0,
             filtered_clicks=0,
+            happened=PeriodCounts(clicks=0, registered=0, confirmed=0, withdrawn=0),
             updated_at=None,
         )
 

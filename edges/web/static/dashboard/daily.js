@@ -4,21 +4,22 @@
  */
 
 import { announce, element, fill, find } from "../shared/dom.js";
-import { longDay, number, shortDay, shortNumber } from "../shared/format.js";
+import { days as daysFrom, longDay, number, shortDay, shortNumber } from "../shared/format.js";
 import { table } from "../shared/table.js";
 import { text } from "../shared/text.js";
 
 /**
- * @typedef {import("../shared/answers.js").Daily} Daily
+ * @typedef {import("../shared/answers.js").History} History
  * @typedef {import("../shared/answers.js").Day} Day
- * @typedef {"clicks" | "pending" | "confirmed"} Kind
+ * @typedef {"clicks" | "registered" | "confirmed" | "withdrawn"} Kind
  */
 
 /** @type {[Kind, string][]} */
 const KINDS = [
   ["clicks", text("counts.clicks")],
-  ["pending", text("counts.pending")],
+  ["registered", text("counts.registered")],
   ["confirmed", text("counts.confirmed")],
+  ["withdrawn", text("counts.withdrawn")],
 ];
 // In rem, as the type is.
 const LABEL_SIZE = 0.75;
@@ -35,10 +36,14 @@ export class DailyChart {
   #plots = [];
   /** Room for the longest number of both charts, so that their days stand above each other. */
   #axisWidth = 0;
+  /** What the days are called together. */
+  #called = "";
   /** The day that is pointed at; null: none, and the sums of all are shown. @type {number | null} */
   #at = null;
 
-  constructor() {
+  /** @param {() => void} onSave */
+  constructor(onSave) {
+    this.#save = element("button", { type: "button", class: "button", id: "export-days", onclick: onSave }, text("daily.export"));
     this.#readout = element("dl", { class: "readout" });
     this.#day = element("p", { class: "quiet readout-day" });
     this.#canvas = element("div", {
@@ -71,12 +76,14 @@ export class DailyChart {
   #canvas;
   #table;
   #switch;
+  #save;
 
   /**
    * @param {HTMLElement} body
-   * @param {Daily} daily
+   * @param {History} history
    */
-  show(body, { days }) {
+  show(body, { days, period, today }) {
+    this.#called = period.to === today ? text("daily.last", { n: days.length }) : daysFrom(period.from, period.to);
     const isNewRange = days.length !== this.#days.length || days[0]?.day !== this.#days[0]?.day;
     this.#days = days;
     if (!body.contains(this.#canvas)) {
@@ -85,7 +92,7 @@ export class DailyChart {
         element("div", { class: "chart-head" }, this.#readout, this.#day),
         this.#canvas,
         this.#table,
-        element("div", { class: "chart-foot" }, element("p", { class: "quiet", id: "daily-note" }, text("daily.note")), this.#switch),
+        element("div", { class: "chart-foot" }, element("p", { class: "quiet", id: "daily-note" }, text("daily.note")), this.#switch, this.#save),
       );
     }
     this.#fillTable();
@@ -101,12 +108,12 @@ export class DailyChart {
       return;
     }
     const positions = this.#days.map((_, position) => position);
-    const [clicks, pending, confirmed] = KINDS.map(([kind]) => this.#days.map((day) => day[kind] || null)); // nothing is drawn for nothing
+    const [clicks, registered, confirmed] = KINDS.map(([kind]) => this.#days.map((day) => day[kind] || null)); // nothing is drawn for nothing
     const most = Math.max(...this.#days.flatMap((day) => KINDS.map(([kind]) => day[kind])), 0);
     this.#axisWidth = 16 + inPixels(CHARACTER_WIDTH) * Math.max(3, shortNumber(most).length);
     const data = [
       [positions, clicks],
-      [positions, pending, confirmed],
+      [positions, registered, confirmed],
     ];
     if (this.#plots.length > 0 && !isNewRange) {
       this.#plots.forEach((plot, number) => plot.setData(data[number]));
@@ -123,7 +130,7 @@ export class DailyChart {
           width,
           below,
           [
-            ["pending", -1],
+            ["registered", -1],
             ["confirmed", 1],
           ],
           true,
@@ -189,7 +196,7 @@ export class DailyChart {
         ...series.map(([kind, side]) => ({
           fill: () => colour(`--${kind}`),
           stroke: () => colour("--accent"),
-          width: kind === "pending" ? 1 : 0,
+          width: kind === "registered" ? 1 : 0,
           points: { show: false },
           paths: uPlot.paths.bars({ size: [side === 0 ? 0.62 : 0.34, 26], align: side, radius: 0.15 }),
         })),
@@ -220,7 +227,7 @@ export class DailyChart {
         ),
       ),
     );
-    this.#day.textContent = position === null ? text("daily.last", { n: days.length }) : longDay(days[0].day);
+    this.#day.textContent = position === null ? this.#called : longDay(days[0].day);
   }
 
   /** @param {KeyboardEvent} event */
@@ -241,8 +248,8 @@ export class DailyChart {
     for (const plot of this.#plots) plot.setCursor({ left: plot.valToPos(position, "x"), top: 0 }, false);
     this.#point(position);
     const day = this.#days[position];
-    const { clicks, pending, confirmed } = day;
-    announce(text("daily.said", { day: longDay(day.day), clicks, pending, confirmed }));
+    const { clicks, registered, confirmed, withdrawn } = day;
+    announce(text("daily.said", { day: longDay(day.day), clicks, registered, confirmed, withdrawn }));
   }
 
   #resize() {

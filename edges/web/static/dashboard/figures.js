@@ -1,10 +1,17 @@
-/** The sums of the organisation: from click to member, and what stands beside it. */
+/** What happened in the period, from click to member, beside the one before; and what there is in all. */
 
 import { find } from "../shared/dom.js";
-import { dateAndTime, number, percent, shortId, since, timeOrDate } from "../shared/format.js";
+import { dateAndTime, number, percent, percentChange, shortId, since, timeOrDate, timeWaited } from "../shared/format.js";
 import { text } from "../shared/text.js";
 
-/** @typedef {import("../shared/answers.js").Summary} Summary */
+/**
+ * @typedef {import("../shared/answers.js").Summary} Summary
+ * @typedef {import("../shared/answers.js").History} History
+ * @typedef {import("../shared/answers.js").ConfirmationTime} ConfirmationTime
+ */
+
+/** @type {("clicks" | "registered" | "confirmed" | "withdrawn")[]} */
+const STEPS = ["clicks", "registered", "confirmed", "withdrawn"];
 
 export class Figures {
   /** @type {Summary | null} */
@@ -19,10 +26,8 @@ export class Figures {
 
   /** @param {Summary} summary */
   show(summary) {
-    const { totalClicks, pendingAttributions, confirmedAttributions } = summary;
-    this.#write("clicks", number(totalClicks));
-    this.#write("pending", number(pendingAttributions));
-    this.#write("confirmed", number(confirmedAttributions));
+    this.#write("pending", number(summary.pendingAttributions));
+    this.#write("members", number(summary.confirmedAttributions));
     this.#write("conversion", percent(summary.conversionRate));
     this.#write("mentors", number(summary.mentors));
     this.#write("active", number(summary.activeMentors));
@@ -30,28 +35,25 @@ export class Figures {
     this.#write("awards", number(summary.awards));
     this.#write("filtered", number(summary.filteredClicks));
 
-    const most = Math.max(totalClicks, pendingAttributions, confirmedAttributions, 1);
-    this.#bar("clicks", totalClicks / most);
-    this.#bar("pending", pendingAttributions / most);
-    this.#bar("confirmed", confirmedAttributions / most);
-    find('[data-rate="clicks"]', this.#root).textContent =
-      summary.activeMentors > 0
-        ? text("funnel.per-mentor", { n: Math.round(totalClicks / summary.activeMentors) })
-        : text("funnel.none");
-    find('[data-rate="pending"]', this.#root).textContent = text("funnel.pending");
-    find('[data-rate="confirmed"]', this.#root).textContent =
-      confirmedAttributions + pendingAttributions > 0
-        ? text("funnel.confirmed", {
-            percent: percent(confirmedAttributions / (confirmedAttributions + pendingAttributions)),
-          })
-        : text("funnel.none");
-
     const title = summary.name ?? text("dashboard.organisation", { id: shortId(summary.orgId) });
     find("#organisation").textContent = title;
     document.title = text("title", { title });
-    this.#root.removeAttribute("aria-busy");
     this.#shown = summary;
     this.tick();
+  }
+
+  /** @param {History} history */
+  showPeriod({ period, before }) {
+    const most = Math.max(...STEPS.map((step) => period[step]), 1);
+    for (const step of STEPS) {
+      this.#write(step, number(period[step]));
+      this.#bar(step, period[step] / most);
+      this.#beside(step, comparison(period[step], before[step]));
+    }
+    const { medianHours, p90Hours } = period.confirmationTime;
+    this.#write("time", medianHours === null ? "–" : timeWaited(medianHours));
+    this.#beside("time", waited(p90Hours, before.confirmationTime));
+    this.#root.removeAttribute("aria-busy");
   }
 
   /** Say again how long ago the figures changed. */
@@ -77,11 +79,20 @@ export class Figures {
   #write(name, figure) {
     const place = find(`[data-figure="${name}"]`, this.#root);
     if (place.textContent === figure) return;
+    const isFirst = place.textContent === "–" || place.querySelector(".bone") !== null;
     place.textContent = figure;
-    if (this.#shown === null) return;
+    if (isFirst) return;
     place.classList.remove("changed");
     void place.offsetWidth; // begins the animation again
     place.classList.add("changed");
+  }
+
+  /**
+   * @param {string} step
+   * @param {string} words
+   */
+  #beside(step, words) {
+    find(`[data-rate="${step}"]`, this.#root).textContent = words;
   }
 
   /**
@@ -91,4 +102,17 @@ export class Figures {
   #bar(step, part) {
     find(`[data-step="${step}"]`, this.#root).style.setProperty("--part", String(part));
   }
+}
+
+/** What there was before, and by how much that has changed. @param {number} now @param {number} before */
+const comparison = (now, before) =>
+  before > 0
+    ? text("funnel.change", { change: percentChange((now - before) / before), before })
+    : text("funnel.none-before");
+
+/** @param {number | null} p90Hours @param {ConfirmationTime} before */
+function waited(p90Hours, { medianHours }) {
+  if (p90Hours === null) return text("funnel.not-measured");
+  const nine = text("funnel.p90", { time: timeWaited(p90Hours) });
+  return medianHours === null ? nine : text("funnel.p90-before", { nine, before: timeWaited(medianHours) });
 }

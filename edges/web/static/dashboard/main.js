@@ -7,22 +7,26 @@ import { keepAddress } from "../shared/languages.js";
 import { Panel, showFailure } from "../shared/panel.js";
 import { currentSession, shareSession } from "../shared/session.js";
 import { askAgain, askForToken, leaveSession } from "../shared/signing-in.js";
+import { text } from "../shared/text.js";
 import { showChannels } from "./channels.js";
 import { Connection } from "./connection.js";
 import { DailyChart } from "./daily.js";
-import { saveExport } from "./export.js";
+import { saveDays, saveMentors } from "./export.js";
 import { Figures } from "./figures.js";
 import { findMentor } from "./finder.js";
 import { showFirstSteps } from "./first-steps.js";
 import { Help } from "./help.js";
 import { Leaderboard } from "./leaderboard.js";
 import { showMembership } from "./membership.js";
+import { Period } from "./period.js";
 import { showPipeline } from "./pipeline.js";
 import { Reached, tick } from "./reached.js";
+import { LastVisit } from "./visit.js";
 
 /**
  * @typedef {import("../shared/session.js").Session} Session
  * @typedef {import("../shared/answers.js").Summary} Summary
+ * @typedef {import("../shared/answers.js").History} History
  */
 
 const REFRESH_PAUSE_MS = 2_000;
@@ -40,16 +44,23 @@ class Dashboard {
   constructor(session) {
     const api = new Api(session);
     const settle = (/** @type {ApiError} */ error) => this.#settle(error);
-    const chart = new DailyChart();
+    const chart = new DailyChart(() => void saveDays(api, this.period.query, settle));
+    const visit = new LastVisit();
     this.session = session;
     this.api = api;
     this.figures = new Figures();
+    this.visit = visit;
+    this.period = new Period(() => void this.#loadHistory());
     this.daily = new Panel("#daily", {
-      load: () => api.get(`/daily?days=${daysChosen()}`),
-      show: (body, daily) => chart.show(body, daily),
+      load: () => this.#history(),
+      show: (body, history) => {
+        this.period.show(history);
+        this.figures.showPeriod(history);
+        chart.show(body, history);
+      },
       settle,
     });
-    this.channels = new Panel("#channels", { load: () => api.get("/channels"), show: showChannels, settle });
+    this.channels = new Panel("#channels", { load: () => this.#history(), show: showChannels, settle });
     this.leaderboard = new Leaderboard(api, settle);
     this.reached = new Reached(api, settle);
     this.help = new Help(api, settle);
@@ -70,9 +81,8 @@ class Dashboard {
 
   /** Listen to whoever uses the page, then open it. */
   start() {
-    for (const choice of document.querySelectorAll('input[name="days"]'))
-      choice.addEventListener("change", () => void this.daily.load());
-    find("#export").addEventListener("click", () => void saveExport(this.api, (error) => this.#settle(error)));
+    this.period.start();
+    find("#export").addEventListener("click", () => void saveMentors(this.api, (error) => this.#settle(error)));
     find("#finder").addEventListener("submit", (event) => {
       event.preventDefault();
       void findMentor(this.api, (error) => this.#settle(error));
@@ -119,6 +129,36 @@ class Dashboard {
     }
   }
 
+  /** @type {{query: string, answer: Promise<History>} | null} */
+  #asked = null;
+
+  /** What happened in the period; asked for once where several want it at once. @returns {Promise<History>} */
+  #history() {
+    const { query } = this.period;
+    if (this.#asked?.query === query) return this.#asked.answer;
+    const asked = { query, answer: this.#askHistory(query) };
+    this.#asked = asked;
+    void asked.answer.catch(() => null).finally(() => (this.#asked = this.#asked === asked ? null : this.#asked));
+    return asked.answer;
+  }
+
+  /** @param {string} query @returns {Promise<History>} */
+  async #askHistory(query) {
+    try {
+      const answer = await this.api.get(`/history?${query}`);
+      // Another period was chosen meanwhile: what it has is shown, in whatever order the answers come.
+      return query === this.period.query ? answer : await this.#history();
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 422) throw new ApiError(422, text("period.bad"));
+      throw error;
+    }
+  }
+
+  async #loadHistory() {
+    const faults = await Promise.all([this.daily.load(), this.channels.load()]);
+    find("#period-fault").textContent = faults.find((fault) => fault !== null)?.message ?? "";
+  }
+
   #loadPanels() {
     return Promise.all([this.daily, this.channels, this.leaderboard, this.reached, this.help, this.membership].map((panel) => panel.load()));
   }
@@ -145,6 +185,7 @@ class Dashboard {
   #showSummary(summary) {
     this.figures.show(summary);
     showFirstSteps(summary);
+    this.visit.show(summary);
   }
 
   /**
@@ -191,8 +232,6 @@ class Dashboard {
     this.connection.rest();
   }
 }
-
-const daysChosen = () => /** @type {HTMLInputElement} */ (find('input[name="days"]:checked')).value;
 
 keepAddress();
 const session = await currentSession();

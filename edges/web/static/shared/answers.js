@@ -13,18 +13,23 @@
  * @property {number} milestones
  * @property {number} awards
  * @property {number} filteredClicks  made by link previews, not by people
+ * @property {PeriodCounts} happened  since the beginning
  * @property {string | null} updatedAt
  *
- * @typedef {object} Day
- * @property {string} day  YYYY-MM-DD, UTC
- * @property {number} clicks
- * @property {number} pending
- * @property {number} confirmed
+ * @typedef {{clicks: number, registered: number, confirmed: number, withdrawn: number}} PeriodCounts
+ * @typedef {PeriodCounts & {day: string}} Day  YYYY-MM-DD, in the organisation's time zone
+ * @typedef {{measured: number, medianHours: number | null, p90Hours: number | null}} ConfirmationTime
+ * @typedef {PeriodCounts & {from: string, to: string, confirmationTime: ConfirmationTime}} PeriodSums
+ * @typedef {PeriodCounts & {channel: string, before: PeriodCounts, parts: PeriodCounts[]}} Channel
  *
- * @typedef {{from: string, to: string, days: Day[]}} Daily
- *
- * @typedef {{channel: string, clicks: number, pending: number, confirmed: number}} Channel
- * @typedef {{channels: Channel[]}} Channels
+ * @typedef {object} History
+ * @property {string} timeZone
+ * @property {string} today
+ * @property {PeriodSums} period
+ * @property {PeriodSums} before
+ * @property {Day[]} days
+ * @property {number} partDays
+ * @property {Channel[]} channels
  *
  * @typedef {object} Entry
  * @property {number} rank

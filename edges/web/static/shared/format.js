@@ -1,4 +1,4 @@
-/** Numbers and times as the reader writes them in the page's language. Days are UTC, as they are counted. */
+/** Numbers and times as the reader writes them in the page's language. Days are dates without a time; UTC only keeps them what they are. */
 
 import { language, locale, text } from "./text.js";
 
@@ -9,6 +9,10 @@ const share = new Intl.NumberFormat(locale, {
   minimumFractionDigits: 1,
   maximumFractionDigits: 1,
 });
+const change = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0, signDisplay: "exceptZero" });
+const hours = new Intl.NumberFormat(locale, { style: "unit", unit: "hour", unitDisplay: "long" });
+const wholeDays = new Intl.NumberFormat(locale, { style: "unit", unit: "day", unitDisplay: "long" });
+const range = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" });
 const moment = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
 const someDay = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
 const clock = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
@@ -40,6 +44,15 @@ export const shortNumber = (value) => short.format(value);
 
 /** @param {number} value 0 to 1 */
 export const percent = (value) => share.format(value);
+
+/** By how much something is more or less than before. @param {number} part 0.5: half as much again */
+export const percentChange = (part) => change.format(part);
+
+/** A time that was told in whole hours, from three days on in whole days. @param {number} value hours */
+export const timeWaited = (value) => (value < 72 ? hours.format(value) : wholeDays.format(value / 24));
+
+/** Days from one to another, both included. @param {string} from YYYY-MM-DD @param {string} to */
+export const days = (from, to) => range.formatRange(new Date(from), new Date(to));
 
 /** @param {string | Date} when */
 export const dateAndTime = (when) => moment.format(new Date(when));

@@ -1,0 +1,212 @@
+"""When what happened: clicks and registrations of the source topics, added up by day and channel for the dashboard.
+
+The counts of a mentor say how many there are; they do not say when each came. So this sink reads the source topics
+beside the stream app and keeps, by `occurred_at`, how many clicks each quarter of an hour had, and when each pair of
+code and member became what (migration 0021 makes days of it). What the stream app makes a dead letter of is left out
+here without a word: bad events, other organisations' (rule 4), what lies in a wrong partition and is moved.
+
+Failure handling: pairs are kept as the earliest and the latest of their events' times, which no repetition changes.
+Clicks are added up, so each record counts in the transaction that moves its partition's position, and one below the
+position is passed over. Activity of a code that is not issued yet waits in a table, and counts when it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import structlog
+from msgspec import Struct, field
+
+from models.codes import normalise_code
+from models.columns import decode_batch
+from models.errors import BadInput
+from models.events import Click, Registration, clean_channel, decode_event
+from models.identifiers import canonical_uuid, is_uuid
+from models.members import microseconds, pair_key
+from models.partitioning import partition_of
+from sinks.positions import NOWHERE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from sinks.positions import Place, Positions, Start
+    from sinks.postgres_history import PostgresHistory
+    from sinks.records import DeadLetter, Record
+
+QUARTER_HOUR_US: Final = 900_000_000
+TEND_INTERVAL_S: Final = 2.0
+"""So often it is looked whether codes have come that something waits for."""
+
+log = structlog.stdlib.get_logger("sinks.history")
+
+
+class Clicked(NamedTuple):
+    """What clicks have in common that are counted together."""
+
+    code: str
+    org_id: str | None
+    """As the event names it; None: it names none."""
+    quarter_hour: int
+    """Quarters of an hour since 1970."""
+    channel: str
+
+
+class Registered(NamedTuple):
+    """One event of a pair of code and member."""
+
+    code: str
+    org_id: str | None
+    pair: str
+    """A digest of code and member id, as 32 hexadecimal digits."""
+    status: str
+    occurred_us: int
+    """Microseconds since 1970."""
+    channel: str
+
+
+class Happened(Struct, frozen=True):
+    """A batch, made small."""
+
+    clicks: Counter[Clicked] = field(default_factory=Counter)
+    registrations: list[Registered] = field(default_factory=list)
+    """In their order: the first of a pair decides its channel (rule 6)."""
+    places: dict[str, list[tuple[Place, int, Clicked | Registered, int]]] = field(default_factory=dict)
+    """By code: place, offset, what happened, and when: what is kept where the code is not issued yet."""
+
+
+class History:
+    """The sink. Consumer group: topic prefix and `history`."""
+
+    name = "history"
+
+    def __init__(self, store: PostgresHistory, *, clicks_topic: str, registrations_topic: str, partitions: int) -> None:
+        """Make it without connecting.
+
+        Args:
+            store: where it keeps what happened.
+            clicks_topic: full name of the clicks topic.
+            registrations_topic: full name of the registrations topic.
+            partitions: how many each of the two has; what lies where its code does not belong comes again elsewhere.
+
+        """
+        self._store = store
+        self._kinds: dict[str, type[Click | Registration]] = {clicks_topic: Click, registrations_topic: Registration}
+        self._partitions = partitions
+        self._next: dict[Place, int] = {}
+        self._next_tend = 0.0
+
+    @property
+    def positions(self) -> Positions:
+        """Where it goes on reading."""
+        return self._store.positions
+
+    def open(self) -> None:
+        """See that the tables are as new as this program."""
+        if (beyond := self._store.check_schema()) is not None:
+            log.warning("history.schema_is_newer", reason=beyond)
+
+    def begin(self, starts: Mapping[Place, Start]) -> None:
+        """Note where partitions begin that were claimed."""
+        self._store.positions.begin(starts)
+        self._next |= {place: start.next for place, start in starts.items()}
+
+    def put(self, records: Sequence[Record], reached: Mapping[Place, int] = NOWHERE) -> list[DeadLetter]:
+        """Add up a batch in one transaction, in which its positions move; nothing is a dead letter here.
+
+        Raises:
+            StoreUnavailable: to be tried again.
+            Fenced: another process has partitions of these now; nothing was kept.
+
+        """
+        fresh = [r for r in records if r.offset >= self._next.get((r.topic, r.partition), 0)]
+        moved = {(record.topic, record.partition): record.offset + 1 for record in fresh} | dict(reached)
+        self._store.keep(happened(fresh, self._kinds, self._partitions), moved)
+        self._next |= moved
+        return []
+
+    def probe(self) -> None:
+        """Add a click and a pair that are made up, and undo it; what raises is not a record's fault."""
+        self._store.probe()
+
+    def tend(self) -> None:
+        """Count what waited for codes that have been issued, and forget what has waited too long."""
+        if time.monotonic() >= self._next_tend:
+            self._next_tend = time.monotonic() + TEND_INTERVAL_S
+            self._store.count_waiting()
+
+    def close(self) -> None:
+        """Close the store's connection."""
+        self._store.close()
+
+
+def happened(records: Sequence[Record], kinds: Mapping[str, type[Click | Registration]], partitions: int) -> Happened:
+    """Return what records say, without those that count nowhere."""
+    found = Happened()
+    belongs: dict[str, tuple[str, int] | None] = {}  # a code as it is written: as it is kept, and its partition
+    for topic, kind in kinds.items():
+        those = [record for record in records if record.topic == topic]
+        for record, event in _decoded(kind, those):
+            written = event.referral_code
+            if written not in belongs:
+                belongs[written] = _belongs(written, partitions)
+            place = belongs[written]
+            if place is None or place[1] != record.partition or not _names_organisation(event.org_id):
+                continue
+            what = _what(place[0], event)
+            if isinstance(what, Clicked):
+                found.clicks[what] += 1
+            else:
+                found.registrations.append(what)
+            at = (record.topic, record.partition), record.offset, what, _us(event.occurred_at)
+            found.places.setdefault(place[0], []).append(at)
+    return found
+
+
+def _what(code: str, event: Click | Registration) -> Clicked | Registered:
+    org_id = None if event.org_id is None else canonical_uuid(event.org_id)
+    metadata = event.device_metadata
+    channel = clean_channel((None if metadata is None else metadata.share_channel) or "")
+    at_us = _us(event.occurred_at)
+    if isinstance(event, Click):
+        return Clicked(code, org_id, at_us // QUARTER_HOUR_US, channel)
+    digest = hashlib.blake2b(pair_key(code, event.new_member_id), digest_size=16).hexdigest()
+    return Registered(code, org_id, digest, event.status, at_us, channel)
+
+
+def _decoded(
+    kind: type[Click | Registration], records: Sequence[Record]
+) -> Iterator[tuple[Record, Click | Registration]]:
+    """Yield the records whose values are events, with these."""
+    if not records:
+        return
+    values = [record.value for record in records]
+    events: Sequence[Click | Registration | None]
+    events = decode_batch(Click, values) if kind is Click else decode_batch(Registration, values)
+    for record, event in zip(records, events, strict=True):
+        if event is not None:
+            yield record, event
+            continue
+        with suppress(BadInput):  # the stream app makes a dead letter of it
+            yield record, decode_event(kind, record.value)
+
+
+def _belongs(written: str, partitions: int) -> tuple[str, int] | None:
+    """Return a code as it is kept, and the partition where it belongs; None: it can be no code."""
+    try:
+        code = normalise_code(written)
+    except BadInput:
+        return None
+    return code, partition_of(code.encode(), partitions)
+
+
+def _names_organisation(org_id: str | None) -> bool:
+    return org_id is None or is_uuid(org_id)
+
+
+def _us(instant: datetime) -> int:
+    return microseconds(instant)
