@@ -201,8 +201,8 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
 UNDESCRIBED: Final = {
     "/": "leads to the dashboard",
     "/dashboard": "a page without figures: it asks for them with the token of whoever looks",
-    "/docs": "the description for people",
     "/me": "the same",
+    "/docs": "the description for people",
     "/openapi.json": "the description itself",
     "/openapi.json/openapi.json": "the same, Litestar's other address for it",
     "/openapi.json/{path}": "404, Litestar's",
