@@ -56,6 +56,7 @@ SELECT
     pg_temp.id('b', number) AS mentor_id,
     upper(lpad(to_hex(number), 10, '0')) AS code,
     (40 / (1 + (hashint8(number) & 255)))::bigint AS confirmed,
+    CASE WHEN hashint8(number + 2) & 15 = 0 THEN 1 + hashint8(number) & 3 ELSE 0 END AS pending,
     hashint8(number) & 511 AS clicks,
     now() - interval '1 day' * (%(days)s * (hashint8(number + 1) & 255) / 256)
         - interval '1 second' * (number %% 3600) AS at
@@ -82,10 +83,10 @@ INSERT INTO mentor_counts (
     by_channel, milestones, last_event_at, counted_at, topic_partition, topic_offset
 )
 SELECT
-    org_id, mentor_id, code, clicks, clicks & 3, confirmed, 0,
+    org_id, mentor_id, code, clicks, pending, confirmed, 0,
     jsonb_build_object(
         (ARRAY['whatsapp', 'sms', 'email', 'unknown'])[1 + number %% 4],
-        jsonb_build_object('clicks', clicks, 'pending', clicks & 3, 'confirmed', confirmed)
+        jsonb_build_object('clicks', clicks, 'pending', pending, 'confirmed', confirmed)
     ),
     '{}', at, at, 0, number
 FROM made
@@ -104,6 +105,9 @@ FROM made INNER JOIN (VALUES (1), (5), (10), (25)) AS each_threshold (threshold)
 INSERT INTO badge_awards (org_id, mentor_id, badge_id, milestone_id, confirmed_count, awarded_at)
 SELECT milestones.org_id, mentor_id, badge_id, milestone_id, confirmed_count, recorded_at
 FROM milestones INNER JOIN badge_definitions ON threshold = milestone_threshold AND badge_definitions.org_id IS NULL;
+
+INSERT INTO badge_decisions (org_id, mentor_id, milestone_threshold, milestone_id, badge_id, reason, confirmed_count)
+SELECT org_id, mentor_id, confirmed_count, milestone_id, badge_id, 'awarded', confirmed_count FROM badge_awards;
 
 INSERT INTO filtered_clicks (org_id, day, reason, clicks)
 SELECT org_id, current_date - day, 'preview', 1 + day

@@ -15,7 +15,7 @@ from edges.registry.database import owner_database
 from edges.web.sign_in.links import make_link
 from edges.web.sign_in.provider import OpenIdProvider
 from tests.browser.conftest import Visit
-from tests.browser.test_widths import assert_fits, choose, screen_of
+from tests.browser.test_widths import assert_fits, screen_of
 from tests.openid_provider import OpenIdProviderDouble
 from tests.organisation_scene import OrganisationScene
 from tests.web import Web, make_token
@@ -74,7 +74,7 @@ async def test_with_the_provider(visit: Visit, scene: OrganisationScene, provide
         await page.goto("/sign-in")
         await expect(page.locator("main")).to_contain_text("As coordinator auth0|5f7c8ec7c33c6c004bbafe82, until")
         await assert_fits(page)
-        await choose(page, "nb")
+        await page.get_by_role("link", name="Norsk").click()
         await page.get_by_role("button", name="Logg ut", exact=True).click()
         await expect(page.get_by_role("link", name="Logg inn med Members")).to_be_visible()
         await assert_fits(page)

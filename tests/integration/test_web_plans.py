@@ -81,7 +81,7 @@ STATEMENTS = {
     "attribution_counts": 1,
     "attribution_counts_of_channel": 1,
     "mentor": 8,
-    "mentors_found": PAGE,
+    "mentors_found": KEYS_MAX * PAGE,
     "milestones_of_mentor": 4,
     "awards_of_mentor": 4,
     "summary": 40,
@@ -111,7 +111,7 @@ STATEMENTS = {
 
 FOUND: dict[str, dict[str, Any]] = {
     "mentors_close": {"within": 2, "missing": 1, "confirmed": 3},
-    "just_reached": {"recorded_at": datetime.now(UTC) - timedelta(days=200)},
+    "just_reached": {"recorded_at": datetime.now(UTC) - timedelta(days=200), "threshold": 1},
     "thank": {"threshold": 1},
     "unthank": {"threshold": 1},
     "mentors_found": {

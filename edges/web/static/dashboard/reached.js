@@ -118,6 +118,7 @@ export class Reached {
   /** @param {Entry} entry */
   #thanks(entry) {
     const isThanked = entry.thankedAt !== null;
+    const what = isThanked ? text("reached.thanked") : text("reached.thank");
     const name = entry.displayName ?? text("mentors.name", { id: shortId(entry.mentorId) });
     return element(
       "button",
@@ -125,12 +126,12 @@ export class Reached {
         type: "button",
         class: "button thanks",
         "aria-pressed": String(isThanked),
-        "aria-label": text("reached.thanks-name", { name, n: entry.threshold }),
+        "aria-label": text("reached.thanks-name", { what, name, n: entry.threshold }),
         title: entry.thankedAt && dateAndTime(entry.thankedAt),
         onclick: (/** @type {Event} */ event) => void this.#mark(/** @type {HTMLButtonElement} */ (event.currentTarget), entry),
       },
       isThanked && icon("check"),
-      isThanked ? text("reached.thanked") : text("reached.thank"),
+      what,
     );
   }
 
