@@ -53,7 +53,7 @@ async def test_axe_finds_nothing(visit: Visit, scene: OrganisationScene, languag
         await expect(page.locator("#found")).to_be_visible()
         await assert_accessible(page)
         await page.goto(f"/me#mentor={mentor_id}")
-        await expect(page.locator("#share .qr svg")).to_be_visible()
+        await expect(page.locator("#share .qr svg[role=img]")).to_be_visible()
         await expect(page.locator("[aria-busy=true]:visible")).to_have_count(0)
         await assert_accessible(page)
         for path in (f"/welcome?ref={scene.codes[mentor_id]}", "/welcome", "/docs", "/nothing"):

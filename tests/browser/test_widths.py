@@ -179,7 +179,7 @@ async def test_a_mentors_page_fits(visit: Visit, crowded: OrganisationScene, scr
     mentor_id = next(iter(crowded.codes))
     setting = screen_of(screen, advance)
     async with visit("/me", org_id=crowded.org_id, role="mentor", subject=mentor_id, **setting) as page:
-        await expect(page.locator("#share .qr svg")).to_be_visible()
+        await expect(page.locator("#share .qr svg[role=img]")).to_be_visible()
         await expect(page.locator("[aria-busy=true]:visible")).to_have_count(0)
         await use_font(page, advance)
         await assert_fits(page)
