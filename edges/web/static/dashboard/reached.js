@@ -126,6 +126,7 @@ export class Reached {
         type: "button",
         class: "button thanks",
         "aria-pressed": String(isThanked),
+        "data-about": `${entry.mentorId} ${entry.threshold}`,
         "aria-label": text("reached.thanks-name", { what, name, n: entry.threshold }),
         title: entry.thankedAt && dateAndTime(entry.thankedAt),
         onclick: (/** @type {Event} */ event) => void this.#mark(/** @type {HTMLButtonElement} */ (event.currentTarget), entry),

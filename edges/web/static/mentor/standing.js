@@ -58,7 +58,7 @@ export function showStanding(body, standing) {
         [
           { head: text("standing.channel"), kind: "name", isName: true },
           { head: text("counts.clicks") },
-          { head: text("counts.pending") },
+          { head: text("counts.pending"), kind: "wide" },
           { head: text("counts.confirmed"), kind: "strong" },
         ],
         channels.map(({ channel, clicks, pending, confirmed }) => ({

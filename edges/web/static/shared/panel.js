@@ -92,7 +92,8 @@ export class Panel {
  * @param {Element} former
  */
 function refocus(body, former) {
-  const nameOf = (/** @type {Element} */ node) => node.getAttribute("aria-label") ?? node.textContent;
+  const nameOf = (/** @type {Element} */ node) =>
+    node.getAttribute("data-about") ?? node.getAttribute("aria-label") ?? node.textContent;
   /** @type {HTMLElement | undefined} */
   const same = [...body.querySelectorAll(/** @type {"button"} */ (former.localName))].find(
     (node) => nameOf(node) === nameOf(former),
