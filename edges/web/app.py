@@ -10,7 +10,7 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from litestar import Litestar, Router
+from litestar import HttpMethod, Litestar, Response, Router, route
 from litestar.di import Provide
 from litestar.exceptions import NotFoundException
 
@@ -40,7 +40,7 @@ from edges.web.routes import (
 from edges.web.services import Services
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from litestar.handlers import HTTPRouteHandler
     from litestar.types import ControllerRouterHandler, Message, Send
@@ -92,7 +92,29 @@ def handlers() -> list[ControllerRouterHandler]:
     found: list[HTTPRouteHandler] = [handler for module in _ROUTES for handler in module.HANDLERS]
     strict = [handler for handler in found if _takes_what_it_knows(handler)]
     others = [handler for handler in found if not _takes_what_it_knows(handler)]
-    return [Router("/", route_handlers=strict, before_request=refuse_unknown_parameters), *others]
+    together = [*_options(strict), *strict]
+    return [Router("/", route_handlers=together, before_request=refuse_unknown_parameters), *others]
+
+
+def _options(handlers: Iterable[HTTPRouteHandler]) -> Iterator[HTTPRouteHandler]:
+    """Yield the answer to OPTIONS for each path of several handlers: Litestar's own names the methods of the first."""
+    methods: dict[str, list[set[str]]] = {}
+    for handler in handlers:
+        for path in handler.paths:
+            methods.setdefault(path, []).append({str(method) for method in handler.http_methods})
+    for path, sets in methods.items():
+        if len(sets) > 1:
+            yield _allowing(path, ", ".join(sorted({"OPTIONS"}.union(*sets))))
+
+
+def _allowing(path: str, allowed: str) -> HTTPRouteHandler:
+    """Return what answers OPTIONS; named as Litestar names its own."""
+
+    @route(path, http_method=HttpMethod.OPTIONS, status_code=204, include_in_schema=False, sync_to_thread=False)
+    def options_handler() -> Response[None]:
+        return Response(None, headers={"Allow": allowed})
+
+    return options_handler
 
 
 def _takes_what_it_knows(handler: HTTPRouteHandler) -> bool:

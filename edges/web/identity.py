@@ -52,6 +52,8 @@ __all__ = [
 
 BEARER: Final[list[dict[str, list[str]]]] = [{"bearer": []}]
 """What a guarded route says to OpenAPI: `security=BEARER`."""
+ANYBODY: Final[list[dict[str, list[str]]]] = [{}, {"bearer": []}]
+"""The same of a route that answers whoever asks, and some otherwise."""
 
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """What changes nothing, and may be asked by cookie from anywhere: no other site can read the answer."""

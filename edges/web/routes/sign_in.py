@@ -20,7 +20,16 @@ from litestar.response import Redirect
 from edges.web.answers import SignedIn, SignInWays
 from edges.web.bodies import read_plain_body
 from edges.web.database import DatabaseUnavailable
-from edges.web.identity import BEARER, BadToken, Identity, find_signed_in, require_our_page, signed_in, unauthorised
+from edges.web.identity import (
+    ANYBODY,
+    BEARER,
+    BadToken,
+    Identity,
+    find_signed_in,
+    require_our_page,
+    signed_in,
+    unauthorised,
+)
 from edges.web.problems import Problem, problem_answers
 from edges.web.services import Opened, Services
 from edges.web.sign_in.claims import ROLES_OF_PEOPLE, NotKnownHere
@@ -60,7 +69,7 @@ async def ways_to_sign_in(services: Opened) -> SignInWays:
 
 @get(
     "/v1/session",
-    security=BEARER,
+    security=ANYBODY,
     tags=["session"],
     summary="Return who is signed in",
     responses={
