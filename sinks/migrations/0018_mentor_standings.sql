@@ -204,7 +204,10 @@ BEGIN
                 ORDER BY org_id, mentor_id
                 ON CONFLICT (org_id, mentor_id) DO UPDATE
                 SET
-                    quiet_since = greatest(known.quiet_since, excluded.quiet_since),
+                    quiet_since = CASE
+                        WHEN known.is_active THEN greatest(known.quiet_since, excluded.quiet_since)
+                        ELSE excluded.quiet_since
+                    END,
                     is_active = known.is_active OR excluded.is_active,
                     idle_clicks = excluded.idle_clicks,
                     pending = excluded.pending,
