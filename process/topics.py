@@ -28,6 +28,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are no
 REQUEST_TIMEOUT_S: Final = 30.0
 """A broker that has just started needs a few seconds to answer the first request."""
 
+SEEN_S_MAX: Final = 15.0
+"""A topic that was made, and is not seen for so long, is one that this user may not see."""
 LOOK_AGAIN_S: Final = 0.1
 SAFE_REPLICAS: Final = 3
 """From so many on two must have a record before it is acknowledged, and one may still be away."""
@@ -83,17 +85,20 @@ def describe(admin: AdminClient, names: Collection[str], *, made: Collection[str
     Those that were made just now are waited for: it takes a moment until every request knows them. Raises
     KafkaException where the cluster does not answer.
     """
-    deadline_s = time.monotonic() + REQUEST_TIMEOUT_S
+    begun_s = time.monotonic()
     while True:
         found = admin.list_topics(timeout=REQUEST_TIMEOUT_S)
         standing = [name for name in names if name in found.topics and found.topics[name].partitions]
         try:
             configs = _configs(admin, standing)
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > deadline_s:
+            if (
+                error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART
+                or time.monotonic() > begun_s + REQUEST_TIMEOUT_S
+            ):
                 raise
         else:
-            if set(made) <= set(standing) or time.monotonic() > deadline_s:
+            if set(made) <= set(standing) or time.monotonic() > begun_s + SEEN_S_MAX:
                 break
         time.sleep(LOOK_AGAIN_S)
     return {
