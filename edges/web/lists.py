@@ -6,18 +6,16 @@ mentors too. Who has left (his link is disabled) is in no list of those who need
 
 from __future__ import annotations
 
-import base64
-import binascii
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
 
 from edges.web.answers import JustReached, MentorClose, MentorListed, MentorsClose, MentorsListed, Reached
+from edges.web.cursors import write_cursor
 from edges.web.queries import statement
 from models.events import in_utc
-from models.identifiers import canonical_uuid, is_uuid
 
 if TYPE_CHECKING:
     from edges.web.database import Database
@@ -30,12 +28,6 @@ _NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 _LAST: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 _MOST: Final = 2**63 - 1
 _LATEST: Final = datetime(9999, 12, 30, tzinfo=UTC)
-
-Cursor = TypeVar("Cursor", bound="ListPlace | ClosePlace | ReachedPlace")
-
-
-class BadPlace(ValueError):  # noqa: N818  read as what is wrong
-    """A cursor that is not one of this list's."""
 
 
 class ListPlace(Struct, frozen=True, array_like=True, tag="list"):
@@ -57,7 +49,7 @@ class ClosePlace(Struct, frozen=True, array_like=True, tag="close"):
 class ReachedPlace(Struct, frozen=True, array_like=True, tag="reached"):
     """Where a page of milestones ended."""
 
-    recorded_at: datetime
+    recorded_at: Annotated[datetime, Meta(tz=True)]
     threshold: Annotated[int, Meta(ge=0, le=_MOST)]
     mentor_id: str
 
@@ -127,7 +119,7 @@ async def listed(
     key = last.toordinal() if isinstance(last, date) else last
     return MentorsListed(
         mentors=mentors,
-        next=None if key is None else write_place(ListPlace(kind, key, mentors[-1].mentor_id)),
+        next=None if key is None else write_cursor(ListPlace(kind, key, mentors[-1].mentor_id)),
     )
 
 
@@ -178,7 +170,7 @@ async def close(
         mentors=mentors,
         next=None
         if last is None
-        else write_place(ClosePlace(last.remaining, last.confirmed_attributions, last.mentor_id)),
+        else write_cursor(ClosePlace(last.remaining, last.confirmed_attributions, last.mentor_id)),
     )
 
 
@@ -206,7 +198,7 @@ async def just_reached(
     last = reached[-1] if len(rows) > limit else None
     return JustReached(
         reached=reached,
-        next=None if last is None else write_place(ReachedPlace(last.recorded_at, last.threshold, last.mentor_id)),
+        next=None if last is None else write_cursor(ReachedPlace(last.recorded_at, last.threshold, last.mentor_id)),
     )
 
 
@@ -217,25 +209,3 @@ async def mark_thanked(
     values = {"org_id": org_id, "mentor_id": mentor_id, "threshold": threshold}
     rows = await database.rows(org_id, statement("thank" if is_thanked else "unthank"), values)
     return bool(rows), rows[0][0] and in_utc(rows[0][0]) if rows else None
-
-
-def write_place(place: ListPlace | ClosePlace | ReachedPlace) -> str:
-    """Return a place as the text that a client hands back."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
-
-
-def read_place(cursor: str, kind: type[Cursor]) -> Cursor:
-    """Return the place that a cursor of this kind of list stands for.
-
-    Raises:
-        BadPlace: it is not one of these.
-
-    """
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        place = msgspec.json.decode(text, type=kind)
-    except (binascii.Error, ValueError, RecursionError) as fault:
-        raise BadPlace(cursor) from fault
-    if not is_uuid(place.mentor_id) or (isinstance(place, ReachedPlace) and place.recorded_at.tzinfo is None):
-        raise BadPlace(cursor)
-    return msgspec.structs.replace(place, mentor_id=canonical_uuid(place.mentor_id))

@@ -5,12 +5,9 @@ Each is one round trip, and takes as long in an organisation of 100,000 mentors 
 
 from __future__ import annotations
 
-import base64
-import binascii
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import msgspec
 from msgspec import Meta, Struct
 
 from edges.web.answers import (
@@ -30,9 +27,9 @@ from edges.web.answers import (
     Summary,
 )
 from edges.web.counts import conversion_rate
+from edges.web.cursors import write_cursor
 from edges.web.queries import statement
 from models.events import in_utc
-from models.identifiers import canonical_uuid, is_uuid
 from models.mentors import OTHER_CHANNEL
 
 if TYPE_CHECKING:
@@ -55,10 +52,6 @@ class Place(Struct, frozen=True, array_like=True):
     rank: Annotated[int, Meta(ge=1, le=2**53)]
     confirmed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
     mentor_id: str
-
-
-class BadCursor(ValueError):  # noqa: N818  read as what is wrong
-    """A cursor that is not one of ours."""
 
 
 async def summary(database: Database, org_id: str) -> Summary:
@@ -201,25 +194,3 @@ async def reconciliation(database: Database, org_id: str, *, limit: int) -> Reco
             ) in rows
         ]
     )  # fmt: skip
-
-
-def write_cursor(place: Place) -> str:
-    """Return a place as the text that a client hands back."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
-
-
-def read_cursor(cursor: str) -> Place:
-    """Return the place that a cursor stands for.
-
-    Raises:
-        BadCursor: it is not one of ours.
-
-    """
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        place = msgspec.json.decode(text, type=Place)
-    except (binascii.Error, ValueError, RecursionError) as fault:
-        raise BadCursor(cursor) from fault
-    if not is_uuid(place.mentor_id):
-        raise BadCursor(cursor)
-    return msgspec.structs.replace(place, mentor_id=canonical_uuid(place.mentor_id))

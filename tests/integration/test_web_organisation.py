@@ -13,7 +13,8 @@ import pytest
 import pytest_asyncio
 
 from edges.web import export
-from edges.web.organisation import CHANNELS_MAX, Place, write_cursor
+from edges.web.cursors import write_cursor
+from edges.web.organisation import CHANNELS_MAX, Place
 from models.badges import SEEDED_DEFINITIONS
 from models.spreadsheets import as_text
 from process.settings import Settings

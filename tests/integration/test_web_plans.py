@@ -16,10 +16,11 @@ import pytest
 
 from edges.web import export, lists, organisation
 from edges.web.counts import attribution_counts, profile
+from edges.web.cursors import write_cursor
 from edges.web.database import Database
 from edges.web.history import read_history, read_today
 from edges.web.lists import Kind, Order
-from edges.web.organisation import Place, write_cursor
+from edges.web.organisation import Place
 from edges.web.queries import statement, statements
 from local.parts import Parts
 from models.names import KEYS_MAX

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edges.web.caching import is_held
-from edges.web.organisation import BadCursor, Place, read_cursor, write_cursor
+from edges.web.cursors import BadCursor, read_cursor, write_cursor
+from edges.web.organisation import Place
 
 COUNTS = st.integers(-(2**63), 2**63 - 1)
 
@@ -19,7 +20,7 @@ def test_a_cursor_leads_back(rank: int, confirmed: int, mentor_id: object) -> No
     """What was written is read, and is safe in a query."""
     place = Place(rank, confirmed, str(mentor_id))
     cursor = write_cursor(place)
-    assert read_cursor(cursor) == place
+    assert read_cursor(cursor, Place) == place
     assert cursor.replace("-", "").replace("_", "").isalnum()
     assert len(cursor) <= 200
 
@@ -28,7 +29,7 @@ def test_a_cursor_leads_back(rank: int, confirmed: int, mentor_id: object) -> No
 def test_any_text_is_refused_or_a_place(text: str) -> None:
     """Nothing else can come of it."""
     with contextlib.suppress(BadCursor):
-        assert isinstance(read_cursor(text), Place)
+        assert isinstance(read_cursor(text, Place), Place)
 
 
 @pytest.mark.parametrize(

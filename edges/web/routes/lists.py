@@ -11,8 +11,9 @@ from litestar.params import FromPath, QueryParameter
 from edges.web import lists
 from edges.web.answers import FieldError, JustReached, MentorsClose, MentorsListed, Thanked
 from edges.web.caching import UNCHANGED, kept
+from edges.web.cursors import BadCursor, read_cursor
 from edges.web.identity import BEARER, coordinators_of_org
-from edges.web.lists import BadPlace, ClosePlace, Kind, ListPlace, Order, ReachedPlace, read_place
+from edges.web.lists import ClosePlace, Kind, ListPlace, Order, ReachedPlace
 from edges.web.problems import Problem, bad_fields, problem_answers
 from edges.web.services import Opened
 from models.identifiers import canonical_uuid, is_uuid
@@ -166,8 +167,8 @@ async def _listed(
 
 def _place(after: str | None, kind: type[Cursor]) -> Cursor | None:
     try:
-        return None if after is None else read_place(after, kind)
-    except BadPlace:
+        return None if after is None else read_cursor(after, kind)
+    except BadCursor:
         raise _bad_place() from None
 
 

@@ -10,9 +10,10 @@ from litestar.params import FromPath, QueryParameter
 from edges.web import organisation
 from edges.web.answers import Activity, Channels, Daily, FieldError, Leaderboard, MentorsFound, Reconciliation, Summary
 from edges.web.caching import UNCHANGED, kept
+from edges.web.cursors import BadCursor, read_cursor
 from edges.web.finding import LEAST_DIGITS, find_mentors, read_wanted
 from edges.web.identity import BEARER, coordinators_of_org
-from edges.web.organisation import BadCursor, Place
+from edges.web.organisation import Place
 from edges.web.problems import bad_fields, problem_answers
 from edges.web.services import Opened
 from models.identifiers import canonical_uuid
@@ -97,7 +98,7 @@ async def reconciliation(
 
 def _place(cursor: str) -> Place:
     try:
-        return organisation.read_cursor(cursor)
+        return read_cursor(cursor, Place)
     except BadCursor:
         raise bad_fields(FieldError(field="after", message="is not the `next` of a page")) from None
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import sha256
 from typing import Final, NamedTuple
 from uuid import UUID, uuid4
+
+from edges.web.base64url import from_text, to_text
 
 _SECRET_BYTES: Final = 32
 _UUID_BYTES: Final = 16
@@ -40,7 +41,7 @@ class Credential(NamedTuple):
     def text(self) -> str:
         """As a cookie or a link carries it: 86 characters."""
         packed = UUID(self.org_id).bytes + UUID(self.credential_id).bytes + self.secret
-        return urlsafe_b64encode(packed).rstrip(b"=").decode()
+        return to_text(packed)
 
 
 def new_credential(org_id: str) -> Credential:
@@ -52,6 +53,6 @@ def read_credential(text: str) -> Credential | None:
     """Return what a text carries; None where it is none."""
     if _TEXT.fullmatch(text) is None:
         return None
-    packed = urlsafe_b64decode(text + "==")
+    packed = from_text(text)
     org_id, credential_id = packed[:_UUID_BYTES], packed[_UUID_BYTES : 2 * _UUID_BYTES]
     return Credential(str(UUID(bytes=org_id)), str(UUID(bytes=credential_id)), packed[2 * _UUID_BYTES :])

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import sha256
 from typing import Final, NamedTuple
+
+from edges.web.base64url import from_text, to_text
 
 LASTS_S: Final = 600
 """Time that somebody has for the provider's pages."""
@@ -49,7 +50,7 @@ class Flow(NamedTuple):
     @property
     def cookie(self) -> str:
         """As the browser keeps it."""
-        return f"{self.secret}.{self.begun_s}.{_base64(self.return_to.encode())}"
+        return f"{self.secret}.{self.begun_s}.{to_text(self.return_to.encode())}"
 
     @property
     def state(self) -> str:
@@ -69,7 +70,7 @@ class Flow(NamedTuple):
     @property
     def challenge(self) -> str:
         """What the provider is given of it before."""
-        return _base64(sha256(self.verifier.encode()).digest())
+        return to_text(sha256(self.verifier.encode()).digest())
 
     def is_answered_by(self, state: str, now_s: float) -> bool:
         """Tell whether an answer belongs to it, and comes in time."""
@@ -78,12 +79,12 @@ class Flow(NamedTuple):
 
     def _derived(self, what: str) -> str:
         text = f"{what} {self.begun_s} {self.return_to}"
-        return _base64(hmac.digest(self.secret.encode(), text.encode(), "sha256"))
+        return to_text(hmac.digest(self.secret.encode(), text.encode(), "sha256"))
 
 
 def new_flow(return_to: str | None, now_s: float) -> Flow:
     """Return a new one."""
-    return Flow(_base64(secrets.token_bytes(_SECRET_BYTES)), int(now_s), safe_return(return_to))
+    return Flow(to_text(secrets.token_bytes(_SECRET_BYTES)), int(now_s), safe_return(return_to))
 
 
 def read_flow(cookie: str) -> Flow | None:
@@ -92,11 +93,7 @@ def read_flow(cookie: str) -> Flow | None:
     if parts is None:
         return None
     try:
-        return_to = urlsafe_b64decode(parts[3] + "=" * (-len(parts[3]) % 4)).decode("ascii")
+        return_to = from_text(parts[3]).decode("ascii")
     except ValueError:
         return None
     return Flow(parts[1], int(parts[2]), safe_return(return_to))
-
-
-def _base64(content: bytes) -> str:
-    return urlsafe_b64encode(content).rstrip(b"=").decode()
