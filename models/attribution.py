@@ -80,11 +80,11 @@ class Attribution:
         work.fold(batch, now_ms=now_ms)
         return work.changes()
 
-    def expire(self, rows: Mapping[str, Mapping[bytes, bytes]], *, partition: int, now_ms: int) -> Changes:
-        """Return what is to be done about waiting records that are too old: dead letters, and the rows go."""
+    def expire(self, rows: Mapping[str, Mapping[bytes, bytes]], *, partition: int, now_ms: int) -> Work:
+        """Return a work that makes dead letters of waiting records that are too old, and their rows go."""
         work = self.begin(rows, partition)
         work.expire(now_ms=now_ms)
-        return work.changes()
+        return work
 
     def set_aside(self, record: Record, fault: Exception) -> Changes:
         """Return what is to be sent of a record that cannot be processed, for a reason that no rule knows."""

@@ -198,10 +198,8 @@ class Work:
                 self._note(record.topic, Disposition.WAITING)
             else:
                 _check_organisation(event, mentor)
-                sent = len(self._outgoing)
-                if not self._count(mentor, event):
+                if not self._count(mentor, event, record):
                     self._note(record.topic, Disposition.UNCHANGED)
-                self._trace(sent, record.headers)
         except BadInput as fault:
             self._reject(record, fault)
             self._note(record.topic, Disposition.DEAD_LETTER)
@@ -241,9 +239,7 @@ class Work:
             if isinstance(waited, CodeIssued) or _names_another(waited, mentor):
                 left_out.append(record)
             else:
-                sent = len(self._outgoing)
-                self._count(mentor, waited)
-                self._trace(sent, record.headers)
+                self._count(mentor, waited, record)
         if left_out:
             fault = OtherOrganisation(
                 f"{len(left_out)} of the records that waited for code {code} named another organisation than its "
@@ -269,10 +265,13 @@ class Work:
                 mentor = self._mentors[code] = decode_mentor(row)
         return mentor
 
-    def _count(self, mentor: MentorCounts, event: Click | Registration) -> bool:
-        """Count an event; False where it says nothing new."""
+    def _count(self, mentor: MentorCounts, event: Click | Registration, record: Record) -> bool:
+        """Count the event of a record; False where it says nothing new."""
         if isinstance(event, Registration):
-            return self._count_registration(mentor, event)
+            sent = len(self._outgoing)
+            is_new = self._count_registration(mentor, event)
+            self._trace(sent, record.headers)
+            return is_new
         metadata = event.device_metadata
         place = place_of_channel(mentor, None if metadata is None else metadata.share_channel)
         mentor.by_channel[place].clicks += 1

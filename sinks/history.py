@@ -32,7 +32,6 @@ from sinks.positions import NOWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
 
     from sinks.positions import Place, Positions, Start
     from sinks.postgres_history import PostgresHistory
@@ -162,7 +161,7 @@ def happened(records: Sequence[Record], kinds: Mapping[str, type[Click | Registr
                 found.clicks[what] += 1
             else:
                 found.registrations.append(what)
-            at = (record.topic, record.partition), record.offset, what, _us(event.occurred_at)
+            at = (record.topic, record.partition), record.offset, what, microseconds(event.occurred_at)
             found.places.setdefault(place[0], []).append(at)
     return found
 
@@ -171,7 +170,7 @@ def _what(code: str, event: Click | Registration) -> Clicked | Registered:
     org_id = None if event.org_id is None else canonical_uuid(event.org_id)
     metadata = event.device_metadata
     channel = clean_channel((None if metadata is None else metadata.share_channel) or "")
-    at_us = _us(event.occurred_at)
+    at_us = microseconds(event.occurred_at)
     if isinstance(event, Click):
         return Clicked(code, org_id, at_us // QUARTER_HOUR_US, channel)
     digest = hashlib.blake2b(pair_key(code, event.new_member_id), digest_size=16).hexdigest()
@@ -206,7 +205,3 @@ def _belongs(written: str, partitions: int) -> tuple[str, int] | None:
 
 def _names_organisation(org_id: str | None) -> bool:
     return org_id is None or is_uuid(org_id)
-
-
-def _us(instant: datetime) -> int:
-    return microseconds(instant)

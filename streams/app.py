@@ -90,8 +90,7 @@ def create_app(
     app.metrics = AttributionMetrics(app, settings.thresholds)
 
     def expire(rows: Rows, partition: int) -> Changes:
-        work = attribution.begin(rows, partition)
-        work.expire(now_ms=options.now_ms())
+        work = attribution.expire(rows, partition=partition, now_ms=options.now_ms())
         app.metrics.note_oldest(partition, work.oldest_waiting_ms)
         return work.changes()
 

@@ -64,7 +64,7 @@ class Stream:
 
     def expired(self, *, partition: int = 0) -> Changes:
         """Return what becomes of waiting records that are too old; nothing is changed."""
-        return self.attribution.expire(self.rows[partition], partition=partition, now_ms=self.now_ms)
+        return self.attribution.expire(self.rows[partition], partition=partition, now_ms=self.now_ms).changes()
 
     def take_moved(self) -> None:
         """Fold the moved copies at the partitions that their keys lead to, until none is left."""
