@@ -19,6 +19,7 @@ from models import counted
 from models.changes import Changes
 from models.errors import Unprocessable
 from models.events import Click, CodeIssued, Registration
+from models.mentors import published
 from models.outgoing import dead_letter
 from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS
 from models.work import Work
@@ -85,6 +86,10 @@ class Attribution:
         work = self.begin(rows, partition)
         work.expire(now_ms=now_ms)
         return work
+
+    def publish(self, mentor_rows: Mapping[bytes, bytes]) -> dict[str, dict[bytes, bytes]]:
+        """Return what rows of mentors publish, topic -> key -> value, as the changes that made them did."""
+        return {self.mentor_counts: published(mentor_rows.values())}
 
     def set_aside(self, record: Record, fault: Exception) -> Changes:
         """Return what is to be sent of a record that cannot be processed, for a reason that no rule knows."""

@@ -15,7 +15,7 @@ from models.identifiers import UUID_LENGTH
 from models.members import CONFIRMED, PENDING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
 CHANNELS_MAX: Final = 16
@@ -66,6 +66,12 @@ def begun_anew(counts: MentorCounts, announced: Collection[int]) -> MentorCounts
         by_channel={},
         milestones=sorted(announced),
     )
+
+
+def published(rows: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Return what these rows publish, by its key in the counts topic: nothing of a mentor who has no events yet."""
+    mentors = ((decode_mentor(row), row) for row in rows)
+    return {mentor_key(mentor): row for mentor, row in mentors if mentor.last_event_at is not None}
 
 
 def mentor_key(counts: MentorCounts) -> bytes:

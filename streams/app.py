@@ -79,6 +79,7 @@ def create_app(
     options = replace(
         engine_options(settings, on_leave=on_leave),
         begin_work=attribution.begin,
+        publish=attribution.publish,
         set_aside=attribution.set_aside,
     )
     app = StreamApp.create(

@@ -92,6 +92,22 @@ class KafkaSuite:
 
         assert load_rows(options, [0])[0].rows == {TABLE: {b"key": b"3"}}
 
+    def test_rows_that_are_still_to_be_published(self, options: EngineOptions) -> None:
+        """Those behind the last epoch that left nothing out, if the last standing says that there are any."""
+        receipts = f"{options.source_topics[0].removesuffix('-orders')}-receipts"
+        producer = started(options)
+        commit(options, producer, row=b"1", at=1, more={b"owed": b"1"}, owes=True)
+        assert set(load_rows(options, [0])[0].owed) == {b"key", b"owed"}
+        commit(options, producer, row=b"2", at=2, latest={receipts: {b"key": b"2"}})
+        assert load_rows(options, [0])[0].owed == []
+        commit(options, producer, row=b"3", at=3, owes=True)
+        commit(options, producer, row=b"4", at=4, more={b"late": b"1", b"gone": b"1"}, owes=True)
+        commit(options, producer, row=b"5", at=5, more={b"gone": None}, owes=True)
+        producer.close()
+
+        loaded = load_rows(options, [0])[0]
+        assert (loaded.owed, loaded.rows[TABLE]) == ([b"late", b"key"], {b"key": b"5", b"owed": b"1", b"late": b"1"})
+
     def test_partitions_are_apart(self, options: EngineOptions) -> None:
         """A changelog's partition is that of its source."""
         producer = started(options, number=1)
@@ -308,13 +324,16 @@ def commit(
     row: bytes,
     at: int,
     more: dict[bytes, bytes | None] | None = None,
+    latest: dict[str, dict[bytes, bytes]] | None = None,
+    owes: bool = False,
 ) -> None:
-    """Commit an epoch: one row or more, and the position after it."""
+    """Commit an epoch: one row or more, what it publishes, and the position after it."""
     epoch = Epoch()
     epoch.rows = {TABLE: {b"key": row, **(more or {})}}
+    epoch.latest = latest or {}
     epoch.positions = {options.source_topics[0]: at}
     stands = {topic: Stand(at) for topic in options.source_topics}
-    epoch.standing = Standing(1, stands, {TABLE: 1})
+    epoch.standing = Standing(1, stands, {TABLE: 1}, owes=owes)
     producer.commit(epoch, Cluster(options).group())
 
 

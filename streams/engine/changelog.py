@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from streams.engine.errors import BadTopic
 from streams.engine.progress import READING, TALLY
 from streams.engine.rights import not_allowed
-from streams.engine.standing import SEAL_KEY, STANDING_KEY, decode_standing
+from streams.engine.standing import PUBLISHED_KEY, SEAL_KEY, STANDING_KEY, decode_standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -44,6 +44,8 @@ class Loaded:
     """Of those tables that have one."""
     end: int = 0
     """Where the first table's changelog ended when it was read."""
+    owed: Collection[bytes] = ()
+    """Keys of the first table's rows that are still to be published, those that changed last at the end."""
 
 
 def load_rows(
@@ -64,20 +66,32 @@ def load_rows(
 
     """
     loaded: dict[int, Rows] = {number: {table: {} for table in options.tables} for number in partitions}
+    changed: dict[int, list[bytes]] = {number: [] for number in partitions}
     places = {
-        (options.changelog(table), number): loaded[number][table] for number in partitions for table in options.tables
+        (options.changelog(table), number): (
+            loaded[number][table],
+            changed[number] if table == options.tables[0] else None,
+        )
+        for number in partitions
+        for table in options.tables
     }
     ends: dict[tuple[str, int], int] = {}
     for place, message in read_to_end(options, places.keys(), cancelled=cancelled, ends=ends):
         key: Any = message.key()
         row: Any = message.value()
+        table, changed_last = places[place]
         if row is not None:
-            places[place][key] = row
+            table[key] = row
         else:
-            places[place].pop(key, None)
+            table.pop(key, None)
+        if changed_last is not None:
+            if key == PUBLISHED_KEY:
+                changed_last.clear()
+            else:
+                changed_last.append(key)
     first = options.tables[0]
     return {
-        number: _told_apart(rows, first, ends.get((options.changelog(first), number), 0))
+        number: _told_apart(rows, first, ends.get((options.changelog(first), number), 0), changed[number])
         for number, rows in loaded.items()
     }
 
@@ -159,8 +173,11 @@ def _check_seen(consumer: Consumer, topics: set[str]) -> None:
         raise BadTopic(f"topic {topic} does not exist, or this user lacks the right DESCRIBE on it")
 
 
-def _told_apart(rows: Rows, first_table: str, end: int) -> Loaded:
+def _told_apart(rows: Rows, first_table: str, end: int, changed_last: Sequence[bytes]) -> Loaded:
     """Take the engine's own rows out of the application's."""
     standing = decode_standing(rows[first_table].pop(STANDING_KEY, None))
+    rows[first_table].pop(PUBLISHED_KEY, None)
     seals = {table: int(seal) for table, kept in rows.items() if (seal := kept.pop(SEAL_KEY, None)) is not None}
-    return Loaded(rows, standing, seals, end)
+    owes = standing is not None and standing.owes
+    owed = [key for key in reversed(dict.fromkeys(reversed(changed_last))) if key in rows[first_table]] if owes else []
+    return Loaded(rows, standing, seals, end, owed)

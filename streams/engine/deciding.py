@@ -73,7 +73,8 @@ def accept(options: EngineOptions, numbers: Collection[int]) -> Iterator[Partiti
         stands = _accepted(found)
         seals = found.seals | dict.fromkeys(forgotten, epoch)
         before = found.standing.before if found.standing else {}
-        standing = Standing(epoch, stands, seals, _still_before(found, before, stands), _since(found))
+        owes = found.standing is not None and found.standing.owes
+        standing = Standing(epoch, stands, seals, _still_before(found, before, stands), _since(found), owes)
         return _Decision(standing, forgotten, rows)
 
     return _decide(options, numbers, accepted)

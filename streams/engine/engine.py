@@ -132,7 +132,7 @@ class Engine:
     async def prepare(self, generation: int) -> bool:
         """Take the assigned partitions over; False if another assignment came meanwhile.
 
-        Partitions that stay keep their rows if the group's offsets are where these stand.
+        Partitions that stay keep their rows if the group's offsets are where these stand, which `settle` has seen to.
         """
         await in_thread(self.cluster.check_topics)
         await in_thread(self.cluster.check_changelogs)
@@ -142,7 +142,7 @@ class Engine:
         committed, _ = await in_thread(self.cluster.committed, kept)
         if generation != self._generation:
             return False
-        for number in [number for number in kept if self.partitions[number].committed != committed[number]]:
+        for number in [number for number in kept if self.partitions[number].positions != committed[number]]:
             self._drop(number)  # its rows do not stand at the position it would go on from
         new = sorted(self._assigned - self.partitions.keys())
         taken = await take_over(
@@ -348,7 +348,8 @@ class Engine:
     async def _commit(self, partition: SourcePartition) -> None:
         try:
             while partition.is_pending and self.phase is not Phase.LEAVING:
-                epoch = partition.detach() if await self._end_work(partition) else None
+                ends = await self._end_work(partition)
+                epoch = partition.detach(whole=self._hurry.is_set()) if ends else None
                 self._take_later(partition)
                 if epoch is None:
                     continue
@@ -358,7 +359,7 @@ class Engine:
                 )
                 took_s = time.monotonic() - started
                 self.counters.commit(epoch, took_s)
-                partition.note_committed(epoch)
+                partition.note_committed()
                 self._room.set()
                 await self._rest(partition, took_s)
         except Exception as error:  # noqa: BLE001 - what is not committed must not be built upon

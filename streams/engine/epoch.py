@@ -20,16 +20,18 @@ class Epoch:
     changed many times is written once.
     """
 
-    __slots__ = ("bytes", "counted", "latest", "outgoing", "positions", "rows", "standing")
+    __slots__ = ("bytes", "counted", "is_whole", "latest", "outgoing", "positions", "rows", "standing")
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[bytes, bytes | None]] = {}
         self.latest: dict[str, dict[bytes, bytes]] = {}
         self.outgoing: list[OutgoingRecord] = []
         self.positions: dict[str, int] = {}
-        """Source topic -> offset of the next record to be read."""
+        """Source topic -> offset of the next record to be read, where the group's offsets are to follow."""
         self.standing: Standing | None = None
-        """Where the rows stand after it; given when it is detached."""
+        """Where the rows stand after it; given when it is detached, if they or the positions have changed."""
+        self.is_whole = True
+        """Whether it publishes all that the rows say."""
         self.counted: dict[tuple[str, ...], int] = {}
         """What its changes count."""
         self.bytes = 0
@@ -37,6 +39,22 @@ class Epoch:
 
     def __bool__(self) -> bool:
         return bool(self.positions or self.rows or self.latest or self.outgoing)
+
+    def leave(self, following: Epoch) -> None:
+        """Leave what it would publish to the epoch that follows, which has nothing yet.
+
+        But for what has the key of a record that it sends: who reads such a record finds what was published with it.
+        """
+        sent = {record.key for record in self.outgoing}
+        for topic, values in self.latest.items():
+            left = {key: value for key, value in values.items() if key not in sent}
+            self.latest[topic] = {key: values[key] for key in values.keys() - left.keys()}
+            if left:
+                following.latest[topic] = left
+                size = sum(map(len, left.values()))
+                following.bytes += size
+                self.bytes -= size
+                self.is_whole = False
 
     def add(self, changes: Changes, size: int) -> None:
         """Take in a fold's changes of so many bytes (`size_of`)."""

@@ -24,7 +24,7 @@ class IdlePartitions:
 
     def find(self, partitions: Mapping[int, SourcePartition]) -> list[int]:
         """Return those of the owned partitions that have committed nothing since the last look."""
-        epochs = {number: each.epochs for number, each in partitions.items() if each.committing is None}
+        epochs = {number: each.detached for number, each in partitions.items() if each.committing is None}
         idle = [number for number, count in epochs.items() if self._epochs.get(number) == count]
         self._ends = {number: self._ends[number] for number in idle if number in self._ends}
         self._epochs = epochs

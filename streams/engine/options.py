@@ -49,6 +49,12 @@ def nothing_to_fold(rows: Rows, number: int) -> Work:
     raise LookupError(f"partition {number}: no fold was given for its {len(rows)} tables")
 
 
+def nothing_to_publish(rows: Mapping[bytes, bytes]) -> Mapping[str, dict[bytes, bytes]]:
+    """Publish nothing."""
+    del rows
+    return {}
+
+
 def no_objection(cluster: Cluster) -> None:
     """Let the application work under its name."""
     del cluster
@@ -103,6 +109,10 @@ class EngineOptions:
     however little is in it. So a broker is free for the ones that are waited for: with 12 partitions and 500 events/s,
     0.1 s gave p50 32 ms to the milestone, 0.3 s gave 25, in runs that followed each other."""
 
+    follow_s: float = 1.0
+    """An urgent epoch leaves out what nobody waits for: published values and the group's offsets, a transaction's more
+    expensive half. They follow with the next calm one, at the latest after this long."""
+
     behind_records: int = 8_000
     """A partition of which more records follow than this is behind: more than one fetch brings."""
     epoch_s_max: float = 2.0
@@ -122,6 +132,9 @@ class EngineOptions:
     begin: Callable[[Collection[int]], Mapping[int, Rows]] = nothing_before
     """Gives the rows with which partitions begin of which nothing is kept, so that what was sent before their time
     is not sent again. Called in a thread."""
+    publish: Callable[[Mapping[bytes, bytes]], Mapping[str, dict[bytes, bytes]]] = nothing_to_publish
+    """Gives what rows of the first table publish, topic -> key -> value: the same as `Changes.latest` had when the fold
+    made them. For who takes a partition over before what its rows publish has followed."""
     set_aside: Callable[[SourceRecord, Exception], Changes] | None = None
     """Gives what is to be sent of a record at which the fold fails each time; None: the worker leaves."""
     record_bytes_max: Mapping[str, int] = field(default_factory=dict)

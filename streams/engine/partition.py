@@ -43,8 +43,6 @@ class SourcePartition:
         self.rows: Rows = {}
         self.positions: dict[str, int] = {}
         """Source topic -> offset of the next record to be folded."""
-        self.committed: dict[str, int] = {}
-        """The same as of the last commit; absent where nothing is committed yet."""
         self.topic_ids: dict[str, str] = {}
         """Source topic -> the broker's identity of it, as it was taken over."""
         self.seals: dict[str, int] = {}
@@ -63,7 +61,11 @@ class SourcePartition:
         self._stands_at: dict[str, int] = {}
         """The positions that rows and epoch stand at; those of the work are ahead of them."""
         self._detached_at: dict[str, int] = {}
-        """The positions of the last detach."""
+        """The positions that the last standing says, with what is in flight."""
+        self._followed_at: dict[str, int] = {}
+        """The positions of the last epoch with which the group's offsets followed."""
+        self._followed_s = 0.0
+        """When that was detached, monotonic."""
         self._behind_until: dict[str, float] = {}
         """Source topic of which much follows -> monotonic time until which that is taken for true."""
         self._careful_to: dict[str, int] = {}
@@ -92,8 +94,8 @@ class SourcePartition:
         self.rows = rows
         self.positions = dict(positions)
         self._stands_at = dict(positions)
-        self._detached_at = dict(positions)
-        self.committed = dict(found.committed)
+        self._detached_at = {} if found.standing is None else dict(positions)
+        self._followed_at = dict(found.committed)
         self.topic_ids = {topic: log.topic_id for topic, log in found.sources.items()}
         if found.standing is not None:
             self.seals = dict(found.standing.seals)
@@ -128,9 +130,8 @@ class SourcePartition:
         if self.opened_s is None:
             self.opened_s = time.monotonic()
 
-    def note_committed(self, epoch: Epoch) -> None:
+    def note_committed(self) -> None:
         """Note that the epoch in flight is committed."""
-        self.committed.update(epoch.positions)
         self.committing_bytes = 0
         self.committing_since_s = None
 
@@ -142,7 +143,9 @@ class SourcePartition:
     @property
     def is_pending(self) -> bool:
         """Tell whether there is something to commit."""
-        return self.work is not None or bool(self.epoch) or self.positions != self._detached_at
+        if self.work is not None or self.epoch:
+            return True
+        return self.positions != self._detached_at or self.positions != self._followed_at
 
     @property
     def is_behind(self) -> bool:
@@ -275,27 +278,46 @@ class SourcePartition:
         if next_offset >= self.before.get(topic, 0):
             self.before.pop(topic, None)
 
-    def detach(self) -> Epoch:
+    def detach(self, *, whole: bool = True) -> Epoch:
         """Return the open epoch, to be committed with where the rows stand after it, and begin the next.
+
+        Args:
+            whole: whether what nobody waits for must be in it too, though it is urgent: what it publishes, and the
+                positions that the group's offsets follow.
 
         Raises:
             Exception: as `end_work`.
 
         """
         self.end_work()
+        now_s = time.monotonic()
+        whole = whole or not self.urgent.is_set() or now_s - self._followed_s >= self._options.follow_s
+        whole = whole or not any(self._followed_at.values())  # else a loss of all rows would look like a beginning
         self.urgent.clear()
         self.ripe.clear()
         epoch, self.epoch = self.epoch, Epoch()
-        epoch.positions.update({t: at for t, at in self.positions.items() if at != self._detached_at.get(t)})
-        self._detached_at = dict(self.positions)
-        self.committing_bytes = epoch.bytes
         self.committing_since_s, self.opened_s = self.opened_s, None
+        if whole:
+            epoch.positions.update({t: at for t, at in self.positions.items() if at != self._followed_at.get(t)})
+            self._followed_at, self._followed_s = dict(self.positions), now_s
+        else:
+            epoch.leave(self.epoch)
+            self.opened_s = now_s
+        self.committing_bytes = epoch.bytes
         self.detached += 1
-        if epoch.rows or epoch.positions:
+        if epoch.rows or self.positions != self._detached_at:
             self.epochs += 1
             self.seals.update(dict.fromkeys(epoch.rows, self.epochs))
-            sources = {topic: Stand(at, self.topic_ids.get(topic, "")) for topic, at in self.positions.items()}
-            epoch.standing = Standing(
-                self.epochs, sources, dict(self.seals), before=dict(self.before), since=dict(self.since)
-            )
+            epoch.standing = self._standing()
+        self._detached_at = dict(self.positions)
         return epoch
+
+    def _standing(self) -> Standing:
+        return Standing(
+            self.epochs,
+            {topic: Stand(at, self.topic_ids.get(topic, "")) for topic, at in self.positions.items()},
+            dict(self.seals),
+            before=dict(self.before),
+            since=dict(self.since),
+            owes=bool(self.epoch.latest),
+        )

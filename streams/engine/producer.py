@@ -16,7 +16,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from process.fencing import FENCED
 from streams.engine.errors import CommitFailed, EngineError, Fenced
 from streams.engine.rights import denied_kind, not_allowed
-from streams.engine.standing import OFFSETS_MARK, SEAL_KEY, STANDING_KEY, encode_standing, seal_of
+from streams.engine.standing import OFFSETS_MARK, PUBLISHED_KEY, SEAL_KEY, STANDING_KEY, encode_standing, seal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -94,8 +94,9 @@ class TransactionalProducer:
         self._produce(epoch)
         fault_point("engine.produced")
         if epoch.positions:
-            mark = "" if epoch.standing is None else OFFSETS_MARK
-            positions = [TopicPartition(topic, self._partition, at, mark) for topic, at in epoch.positions.items()]
+            positions = [
+                TopicPartition(topic, self._partition, at, OFFSETS_MARK) for topic, at in epoch.positions.items()
+            ]
             self._persist(
                 SEND_OFFSETS,
                 lambda timeout: self._producer.send_offsets_to_transaction(positions, group, timeout),
@@ -123,6 +124,8 @@ class TransactionalProducer:
             send(self._options.standing_changelog, encode_standing(epoch.standing), STANDING_KEY, self._partition)
         for topic, values in epoch.latest.items():
             self._send_all(topic, values)
+        if epoch.latest and epoch.is_whole:
+            send(self._options.standing_changelog, b"", PUBLISHED_KEY, self._partition)
         for record in epoch.outgoing:
             send(record.topic, record.value, record.key, timestamp=record.timestamp_ms, headers=record.headers)
 

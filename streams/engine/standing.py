@@ -3,7 +3,8 @@
 With each epoch's rows its number is written to the changelog of every table that it changes (the table's *seal*), and
 to the first table's changelog the *standing*: the positions in the source topics, which topics these were, and the
 seals that the tables must have. All of it is in the epoch's transaction, so rows and positions cannot disagree; the
-group's offsets, which expire after a week without members and which anybody can reset, are for tools that show lag.
+group's offsets, which expire after a week without members and which anybody can reset, are for tools that show lag, and
+may be a second behind (`EngineOptions.follow_s`).
 
 `judge` compares a standing with what the cluster has, and is pure. It goes on where there is one right answer:
 
@@ -32,8 +33,11 @@ SEAL_KEY: Final = b"\0seal"
 STANDING_KEY: Final = b"\0standing"
 """Keys in a changelog that begin with NUL are the engine's; no row of an application may."""
 
+PUBLISHED_KEY: Final = b"\0published"
+"""In the first table's changelog, behind the rows of which all that they publish is published."""
+
 OFFSETS_MARK: Final = "standing"
-"""Metadata of the group's offsets: a standing was written in the same transaction."""
+"""Metadata of the group's offsets: the rows say where they stand."""
 
 
 class Stand(Struct, frozen=True, gc=False):
@@ -58,6 +62,8 @@ class Standing(Struct, frozen=True):
     since: dict[str, int] = {}
     """Source topic -> offset from which on the rows have taken it in; absent: from 0. Below 0 where they hold records
     of a topic that was made anew or cut short since. Whoever checks the rows must know what they cannot hold."""
+    owes: bool = False
+    """Whether rows behind the last `PUBLISHED_KEY` of the first table's changelog are still to be published."""
 
     @property
     def positions(self) -> dict[str, int]:
@@ -87,7 +93,7 @@ class Found(Struct, frozen=True, kw_only=True):
     """The group's offsets; absent where there are none."""
     sources: dict[str, Log]
     has_marked_offsets: bool = False
-    """Whether they were committed together with a standing."""
+    """Whether they were committed by somebody who wrote standings."""
     kept_elsewhere: bool = False
     """Whether any changelog has records, in whichever partition."""
     was_emptied: bool = False

@@ -3,7 +3,8 @@
 start    a producer for each partition: the former owner is fenced, its open transaction ends
 load     the group's offsets, then the changelogs, read to their end: each finds what the one before has made final
 judge    where to go on (standing.py), or that somebody has to decide
-follow   where the group's offsets are others than the rows' positions, they are committed with these
+follow   what the rows publish and is not published is, and where the group's offsets are others than the rows'
+         positions, they are committed with these: who died left both a second behind at most, in the midst of work
 """
 
 from __future__ import annotations
@@ -95,9 +96,11 @@ async def take_over(
         partition.take_over(loaded[number].rows, positions, found[number])
         if beginnings.get(number):
             partition.note(Beginning(rows=beginnings[number]))
-        if _must_follow(found[number], positions):
-            if committed[number]:
-                log.warning("offsets_follow_the_rows", partition=number, rows=positions, offsets=committed[number])
+        if loaded[number].owed:
+            _publish(options, partition, loaded[number].owed)
+        if partition.is_pending:
+            if committed[number] and committed[number] != positions:
+                _say_that_they_follow(number, positions, committed[number])
             await in_thread(_follow, cluster, partition, group)
         taken.partitions.append(partition)
 
@@ -142,19 +145,26 @@ def find(
     }
 
 
-def _must_follow(found: Found, positions: dict[str, int]) -> bool:
-    """Tell whether the rows say nothing of where they stand, or the group's offsets something else."""
-    return found.standing is None or any(at != found.committed.get(topic) for topic, at in positions.items())
+def _publish(options: EngineOptions, partition: SourcePartition, owed: Collection[bytes]) -> None:
+    """Let what rows publish be part of the open epoch."""
+    rows = partition.rows[options.tables[0]]
+    published = options.publish({key: rows[key] for key in owed})
+    partition.note(Beginning(rows={}, latest=dict(published)))
+
+
+def _say_that_they_follow(number: int, positions: dict[str, int], committed: dict[str, int]) -> None:
+    """Say that the group's offsets are others; aloud where they are ahead, which no death of a worker explains."""
+    is_odd = any(committed.get(topic, 0) > at for topic, at in positions.items())
+    say = log.warning if is_odd else log.info
+    say("offsets_follow_the_rows", partition=number, rows=positions, offsets=committed)
 
 
 def _follow(cluster: Cluster, partition: SourcePartition, group: Any) -> None:  # noqa: ANN401 - the same
-    """Commit where the rows stand as the group's offsets too; return when everybody sees it."""
-    partition.epoch.positions.update(partition.positions)
+    """Commit what is pending, where the rows stand as the group's offsets too; return when everybody sees it."""
     partition.producer.commit(partition.detach(), group)
     committed, _ = cluster.committed([partition.number])
     if committed[partition.number] != partition.positions:
         raise CommitFailed(f"partition {partition.number}: the group's offsets do not follow its rows")
-    partition.committed = dict(partition.positions)
 
 
 class Refusals:

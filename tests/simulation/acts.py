@@ -7,7 +7,7 @@ which partitions must be refused afterwards, and by which command an operator pu
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -93,6 +93,9 @@ class Outcome:
         """Whether moved copies may be gone from the logs, or be there twice."""
         self.sends_again = False
         """Whether dead letters may come again."""
+        self.forgotten: dict[Place, int] = {}
+        """Source -> position up to which the group's offsets knew that it was read, where the standing that said more
+        is lost together with its worker. What was sent of the records behind it may come again without a mark."""
         self.app_id: str | None = None
         self.cut: Place | None = None
         """A log that has lost its end."""
@@ -136,11 +139,16 @@ class Actor:
         is_first = table == self._options.tables[0] or not self._positions(number)
         if log.end if is_first else oracle.visible(log):
             outcome.refused = {number}
+        if table == self._options.tables[0]:
+            self._forget([number], outcome)
         log.delete_before(log.end)
 
     def changelog_remade(self, outcome: Outcome) -> None:
         """Delete a changelog, and make it anew."""
-        name = self._options.changelog(self._random.choice(self._options.tables))
+        table = self._random.choice(self._options.tables)
+        name = self._options.changelog(table)
+        if table == self._options.tables[0]:
+            self._forget(range(self._options.partitions), outcome)
         outcome.refused = {
             number
             for number in range(self._options.partitions)
@@ -209,6 +217,14 @@ class Actor:
         read = self._positions(number).get(topic, 0)
         self._sources.keep((topic, number), read)
         return (topic, number), read
+
+    def _forget(self, numbers: Iterable[int], outcome: Outcome) -> None:
+        offsets = self._kafka.group(self._options.app_id).offsets
+        for number in numbers:
+            for topic, read in self._positions(number).items():
+                known, _ = offsets.get((topic, number), (0, ""))
+                if known < read:
+                    outcome.forgotten[topic, number] = known
 
     def _number(self) -> int:
         return self._random.randrange(self._options.partitions)

@@ -66,8 +66,8 @@ def offset_before_state() -> None:
 def row_changed_after_detach() -> None:
     """The next epoch goes on in the dicts of the one that is being committed."""
 
-    def detach(self: SourcePartition) -> Epoch:
-        epoch: Epoch = original(self)
+    def detach(self: SourcePartition, **how: bool) -> Epoch:
+        epoch: Epoch = original(self, **how)
         self.epoch.rows = epoch.rows
         return epoch
 
@@ -116,10 +116,10 @@ def seal_not_written() -> None:
 def standing_of_the_epoch_before() -> None:
     """What is written of the positions is what they were when the epoch began."""
 
-    def detach(self: SourcePartition) -> Epoch:
+    def detach(self: SourcePartition, **how: bool) -> Epoch:
         positions = self.positions
         self.positions = before.get(self, positions)
-        epoch: Epoch = original(self)
+        epoch: Epoch = original(self, **how)
         self.positions = positions
         before[self] = dict(positions)
         return epoch
@@ -207,9 +207,21 @@ def holes_are_admitted() -> None:
 
 
 @_bug
+def owed_counts_are_forgotten() -> None:
+    """Who takes over does not publish what the rows of a dead owner still had to."""
+    _replace(takeover, "_publish", lambda *_: None)
+
+
+@_bug
+def owes_nothing() -> None:
+    """An urgent epoch does not say that what it publishes is to follow."""
+    original: Any = _replace(SourcePartition, "_standing", lambda self: structs.replace(original(self), owes=False))
+
+
+@_bug
 def offsets_do_not_follow() -> None:
     """The group's offsets stay as they are when the rows stand elsewhere, and Faust seeks to them."""
-    _replace(takeover, "_must_follow", lambda *_: False)
+    _replace(takeover, "_follow", lambda *_: None)
 
 
 @_bug

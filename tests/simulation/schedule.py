@@ -76,6 +76,7 @@ class Schedule:
         options = replace(
             make_options(partitions),
             begin_work=self._begin_work,
+            publish=self.attribution.publish,
             set_aside=self.attribution.set_aside,
             now_ms=lambda: VIRTUAL.time_ns() // 1_000_000,
         )

@@ -96,7 +96,8 @@ def test_it_is_ready_when_what_it_folds_is_committed_soon(scene: Scene) -> None:
         assert scene.health.ready() == {}
         partition.opened_s = time.monotonic() - YOUNG_S - 1
         assert scene.health.ready() == {"commit": "the oldest change has waited for 31 s"}
-        partition.note_committed(partition.detach())
+        partition.detach()
+        partition.note_committed()
         assert scene.health.ready() == {}
     finally:
         partition.producer.close()

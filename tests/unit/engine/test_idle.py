@@ -11,7 +11,7 @@ class Owned:
     """A partition, as far as it is looked at."""
 
     def __init__(self) -> None:
-        self.epochs = 0
+        self.detached = 0
         self.committing: object | None = None
 
 
@@ -34,7 +34,7 @@ def test_what_the_owner_writes_is_no_decision() -> None:
     idle, owned = IdlePartitions(), {0: Owned()}
     for end in (5, 5):
         look(idle, owned, {0: end})
-    owned[0].epochs += 1
+    owned[0].detached += 1
     assert look(idle, owned, {0: 8}) == [], "its records"
     assert look(idle, owned, {0: 9}) == [], "its marker"
     owned[0].committing = object()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 import pytest
+from msgspec import structs
 
 from streams.engine.batch import RecordBatch, Rows
 from streams.engine.errors import OutOfOrder
@@ -36,7 +37,8 @@ def partition() -> Iterator[SourcePartition]:
     """Give a partition that goes on at offset 10 of one topic and begins the other; no broker is there."""
     made = SourcePartition(replace(make_options(), begin_work=begins(count)), NUMBER)
     rows = {"stock": {b"a": b"1", b"b": b"1"}, "totals": {}}
-    made.take_over(rows, {TOPIC: 10, OTHER_TOPIC: 0}, make_found(10, committed=10))
+    at = {TOPIC: 10, OTHER_TOPIC: 0}
+    made.take_over(rows, at, structs.replace(make_found(10), committed=at))
     yield made
     made.producer.close()
 
@@ -154,11 +156,49 @@ def test_a_detached_epoch_is_not_changed_by_later_folds(partition: SourcePartiti
     assert (following.rows, following.positions) == ({"stock": {b"a": b"3"}}, {TOPIC: 12})
 
 
-def test_the_committed_positions_are_not_moved_by_folding(partition: SourcePartition) -> None:
-    """They move when a commit has succeeded, and tell whether the rows may be kept."""
-    partition.note(Changed(), topic=TOPIC, next_offset=11)
+def receipt_for(key: bytes, *, at: int) -> Changed:
+    """Return a change that sends a record and publishes values of its key and of another."""
+    latest = {"totals": {key: b"%d" % at, b"other": b"%d" % at}}
+    return Changed(rows={"stock": {b"a": b"%d" % at}}, latest=latest, outgoing=[Sent(key=key)])
 
-    assert partition.committed == {TOPIC: 10, OTHER_TOPIC: 10}
+
+def test_an_urgent_epoch_leaves_what_nobody_waits_for(partition: SourcePartition) -> None:
+    """It says so in its standing; the next calm one has it, with what came to it. What belongs to a record stays."""
+    partition.note(Changed(), topic=TOPIC, next_offset=11)
+    partition.detach()
+    partition.note(receipt_for(b"k", at=1), topic=TOPIC, next_offset=12)
+    urgent = partition.detach(whole=False)
+    assert (urgent.latest, urgent.positions, urgent.is_whole) == ({"totals": {b"k": b"1"}}, {}, False)
+    assert (urgent.standing is not None and urgent.standing.owes, partition.is_pending) == (True, True)
+    assert urgent.standing is not None
+    assert urgent.standing.positions[TOPIC] == 12
+
+    partition.note(Changed(latest={"totals": {b"third": b"3"}}))
+    calm = partition.detach(whole=False)
+    assert (calm.latest, calm.positions) == ({"totals": {b"other": b"1", b"third": b"3"}}, {TOPIC: 12})
+    assert (calm.is_whole, calm.standing, calm.bytes) == (True, None, 2)
+    assert not partition.is_pending
+
+
+def test_what_is_left_out_follows_though_all_is_urgent(partition: SourcePartition) -> None:
+    """After a while, with an epoch in which it must be, and with the first one of all."""
+    partition.detach()
+    partition.note(receipt_for(b"k", at=1), topic=TOPIC, next_offset=11)
+    assert partition.detach(whole=False).is_whole is False
+    partition.note(receipt_for(b"k", at=2), topic=TOPIC, next_offset=12)
+    assert partition.detach(whole=True).positions == {TOPIC: 12}
+
+    slow = SourcePartition(replace(make_options(), follow_s=0.0), NUMBER)
+    slow.take_over({"stock": {}, "totals": {}}, {TOPIC: 10, OTHER_TOPIC: 0}, make_found(10, committed=10))
+    slow.note(receipt_for(b"k", at=1), topic=TOPIC, next_offset=11)
+    assert slow.detach(whole=False).latest["totals"].keys() == {b"k", b"other"}
+
+    new = SourcePartition(make_options(), NUMBER)
+    new.take_over({"stock": {}, "totals": {}}, {TOPIC: 0, OTHER_TOPIC: 0}, make_found())
+    new.note(receipt_for(b"k", at=1), topic=TOPIC, next_offset=1)
+    assert new.detach(whole=False).positions == {TOPIC: 1, OTHER_TOPIC: 0}
+    for made in (slow, new):
+        made.producer.close()
 
 
 def test_rows_change_when_the_work_ends(partition: SourcePartition) -> None:
