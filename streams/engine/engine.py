@@ -324,7 +324,15 @@ class Engine:
     @property
     def has_room(self) -> bool:
         """Tell whether what is folded and not committed leaves room for more."""
-        return sum(each.size for each in self.partitions.values()) <= self.options.uncommitted_bytes_max
+        return self._uncommitted_bytes() <= self.options.uncommitted_bytes_max
+
+    @property
+    def is_filling(self) -> bool:
+        """Tell whether half of that room is taken: what epochs have left to those that follow must go."""
+        return self._uncommitted_bytes() > self.options.uncommitted_bytes_max // 2
+
+    def _uncommitted_bytes(self) -> int:
+        return sum(each.size for each in self.partitions.values())
 
     @property
     def generation(self) -> int:
@@ -349,7 +357,7 @@ class Engine:
         try:
             while partition.is_pending and self.phase is not Phase.LEAVING:
                 ends = await self._end_work(partition)
-                epoch = partition.detach(whole=self._hurry.is_set()) if ends else None
+                epoch = partition.detach(whole=self._hurry.is_set() or self.is_filling) if ends else None
                 self._take_later(partition)
                 if epoch is None:
                     continue

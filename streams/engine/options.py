@@ -112,9 +112,13 @@ class EngineOptions:
     follow_s: float = 1.0
     """An urgent epoch leaves out what nobody waits for: published values and the group's offsets, a transaction's more
     expensive half. They follow with the next calm one, at the latest after this long."""
+    follow_behind_s: float = 8.0
+    """The same while the partition is behind: a value that changed many times is published once. And published values
+    lie in all partitions of their topic, so each epoch that has some writes to all: the more, the smaller its part."""
 
-    behind_records: int = 8_000
-    """A partition of which more records follow than this is behind: more than one fetch brings."""
+    backlog_records: int = 96_000
+    """A partition with more records to come than its part of these is behind: with 12 partitions 8,000, which is more
+    than one fetch brings; of 96 each has an eighth of the same backlog."""
     epoch_s_max: float = 2.0
     """How long an epoch of a partition that is behind may grow: a row changed many times is written once, and what it
     says is up to so much later."""
@@ -158,6 +162,11 @@ class EngineOptions:
     def standing_changelog(self) -> str:
         """The changelog that has the standings: the first table's."""
         return self.changelog(self.tables[0])
+
+    @property
+    def behind_records(self) -> int:
+        """How many records a partition that is not behind may have to come."""
+        return self.backlog_records // self.partitions
 
     @property
     def leader_topic(self) -> str:

@@ -282,8 +282,8 @@ class SourcePartition:
         """Return the open epoch, to be committed with where the rows stand after it, and begin the next.
 
         Args:
-            whole: whether what nobody waits for must be in it too, though it is urgent: what it publishes, and the
-                positions that the group's offsets follow.
+            whole: whether what nobody waits for must be in it too, though it is urgent or the partition behind: what it
+                publishes, and the positions that the group's offsets follow.
 
         Raises:
             Exception: as `end_work`.
@@ -291,8 +291,7 @@ class SourcePartition:
         """
         self.end_work()
         now_s = time.monotonic()
-        whole = whole or not self.urgent.is_set() or now_s - self._followed_s >= self._options.follow_s
-        whole = whole or not any(self._followed_at.values())  # else a loss of all rows would look like a beginning
+        whole = whole or self._must_follow(now_s)
         self.urgent.clear()
         self.ripe.clear()
         epoch, self.epoch = self.epoch, Epoch()
@@ -311,6 +310,14 @@ class SourcePartition:
             epoch.standing = self._standing()
         self._detached_at = dict(self.positions)
         return epoch
+
+    def _must_follow(self, now_s: float) -> bool:
+        """Tell whether the epoch must have what nobody waits for, too."""
+        is_first = not any(self._followed_at.values())  # without offsets a loss of all rows would look like a beginning
+        passed_s = now_s - self._followed_s
+        if self.is_behind:
+            return is_first or passed_s >= self._options.follow_behind_s
+        return is_first or not self.urgent.is_set() or passed_s >= self._options.follow_s
 
     def _standing(self) -> Standing:
         return Standing(

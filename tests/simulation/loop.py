@@ -14,7 +14,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Coroutine
 from heapq import heappop, heappush
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from greenlet import getcurrent, greenlet
 
@@ -159,6 +159,7 @@ class SimulatedLoop:
             if process.is_dead or future.cancelled():
                 return
             if error is not None:
+                cast("Any", error).process = process  # which may die before it asks, and then nobody does
                 future.set_exception(error)
             else:
                 future.set_result(result)
@@ -318,7 +319,9 @@ class SimulatedLoop:
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Take no notice of what a dead process has left; an exception that nobody asked for is a fault of ours."""
         error = context.get("exception")
-        if error is not None and not isinstance(error, Died) and not self.current.is_dead:
+        if error is None or isinstance(error, Died):
+            return
+        if not getattr(error, "process", self.current).is_dead:
             self.unasked.append(error)
 
 

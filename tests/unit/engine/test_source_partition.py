@@ -20,7 +20,7 @@ from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, make_found, make_optio
 NUMBER = 3
 
 
-BEHIND: Final = 8_001
+BEHIND: Final = make_options().behind_records + 1
 
 
 def count(rows: Rows, batch: RecordBatch) -> Changed:
@@ -187,6 +187,11 @@ def test_what_is_left_out_follows_though_all_is_urgent(partition: SourcePartitio
     assert partition.detach(whole=False).is_whole is False
     partition.note(receipt_for(b"k", at=2), topic=TOPIC, next_offset=12)
     assert partition.detach(whole=True).positions == {TOPIC: 12}
+
+    partition.fold(batch_at(12, behind=BEHIND))
+    assert partition.detach(whole=False).positions == {}, "calm, and behind"
+    partition.fold(batch_at(13))
+    assert partition.detach(whole=False).positions == {TOPIC: 14}
 
     slow = SourcePartition(replace(make_options(), follow_s=0.0), NUMBER)
     slow.take_over({"stock": {}, "totals": {}}, {TOPIC: 10, OTHER_TOPIC: 0}, make_found(10, committed=10))
