@@ -1,4 +1,4 @@
-"""Organisations of 100,000 mentors each, among many small ones: for plans and times that only such data show.
+"""Organisations of 50,000 mentors each, among many small ones: for plans and times that only such data show.
 
 Made by SQL in seconds; the sums are made by the triggers, as from any other writer.
 """
@@ -10,7 +10,7 @@ from uuid import UUID
 
 import psycopg
 
-MENTORS = 100_000
+MENTORS = 50_000
 LARGE = 2
 SMALL = 2_000
 DAYS = 400

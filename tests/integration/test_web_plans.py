@@ -1,4 +1,4 @@
-"""What an organisation of 100,000 mentors costs: plans as the HTTP side's role gets them, and rows that are looked at.
+"""What a large organisation costs: plans as the HTTP side's role gets them, and rows that are looked at.
 
 No times: a plan that reads indexes and sums alone is what keeps them, whatever the machine.
 """
@@ -223,7 +223,7 @@ async def test_answers_of_a_large_organisation(large: LargeProgramme, database: 
 
 
 async def test_an_export_is_never_whole_in_memory(large: LargeProgramme, database: Database) -> None:
-    """100,000 mentors come in pieces of a page each; together they are the summary."""
+    """All its mentors come in pieces of a page each; together they are the summary."""
     pieces = 0
     longest = 0
     lines: list[str] = []
