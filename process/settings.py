@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
 
 from process.addresses import web_address
+from process.kafka_security import client_security, security_faults
 from process.pairs import read_pairs
 
 if TYPE_CHECKING:
@@ -185,10 +186,22 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = None
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
+    sasl_oauth_token_url: str | None = Field(
+        None,
+        description="Where tokens are given for client id and secret (OAUTHBEARER); https, or http on this machine.",
+    )
+    sasl_oauth_client_id: str | None = None
+    sasl_oauth_client_secret: SecretStr | None = None
+    sasl_oauth_scope: str | None = None
     ssl_ca_location: Path | None = Field(None, description="File with the certificates of Kafka's authority (PEM).")
+    ssl_certificate_location: Path | None = Field(
+        None, description="File with this installation's own certificate, where Kafka asks for one (PEM)."
+    )
+    ssl_key_location: Path | None = Field(None, description="File with the key of that certificate (PEM).")
+    ssl_key_password: SecretStr | None = Field(None, description="Password of that key, if it has one.")
 
     @field_validator("thresholds", mode="before")
     @classmethod
@@ -289,7 +302,7 @@ class Settings(BaseSettings):
         read_pairs(value)
         return value
 
-    @field_validator("jwt_jwks_url", "oidc_issuer")
+    @field_validator("jwt_jwks_url", "oidc_issuer", "sasl_oauth_token_url")
     @classmethod
     def _check_keys_address(cls, value: str | None) -> str | None:
         if value is not None:
@@ -323,14 +336,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_security(self) -> Self:
-        if self.security_protocol.startswith("SASL") and not (
-            self.sasl_mechanism and self.sasl_username and self.sasl_password
-        ):
-            message = (
-                f"REFERRALS_SECURITY_PROTOCOL={self.security_protocol} needs REFERRALS_SASL_MECHANISM, "
-                "REFERRALS_SASL_USERNAME and REFERRALS_SASL_PASSWORD"
-            )
-            raise ValueError(message)
+        if faults := list(security_faults(self)):
+            raise ValueError("; ".join(faults))
         if "security_protocol" not in self.model_fields_set:
             for address in self.bootstrap_servers.split(","):
                 host, _ = _host_and_port(address)
@@ -349,16 +356,7 @@ class Settings(BaseSettings):
 
     def kafka_client_config(self) -> dict[str, str]:
         """Return what every librdkafka client (producer, consumer, admin) of ours is configured with first."""
-        config = {"bootstrap.servers": self.bootstrap_servers, "security.protocol": self.security_protocol}
-        if self.security_protocol.endswith("SSL"):
-            config["ssl.endpoint.identification.algorithm"] = "https"  # the certificate must name the host
-            if self.ssl_ca_location is not None:
-                config["ssl.ca.location"] = str(self.ssl_ca_location)
-        if self.security_protocol.startswith("SASL") and self.sasl_password is not None:
-            config["sasl.mechanism"] = str(self.sasl_mechanism)
-            config["sasl.username"] = str(self.sasl_username)
-            config["sasl.password"] = self.sasl_password.get_secret_value()
-        return config
+        return {"bootstrap.servers": self.bootstrap_servers, **client_security(self)}
 
 
 def load_settings(**given: Any) -> Settings:  # noqa: ANN401  each is checked against its field

@@ -10,12 +10,9 @@ The rules are `models.attribution`; exactness and speed are `streams.engine`. No
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
-
-import faust
 
 from models.attribution import Attribution, Rules
 from models.changes import MOVES, TABLES
@@ -82,11 +79,7 @@ def create_app(
         publish=attribution.publish,
         set_aside=attribution.set_aside,
     )
-    app = StreamApp.create(
-        options,
-        session_timeout_s=settings.session_timeout_s,
-        **_security(settings),
-    )
+    app = StreamApp.create(options, session_timeout_s=settings.session_timeout_s)
 
     app.metrics = AttributionMetrics(app, settings.thresholds)
 
@@ -130,23 +123,6 @@ def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] 
         fault_point=fault_point,
     )
     return options
-
-
-def _security(settings: Settings) -> dict[str, Any]:
-    """Return Faust's settings for a secured cluster: the same as librdkafka's, for aiokafka."""
-    context = None
-    if settings.security_protocol.endswith("SSL"):
-        context = ssl.create_default_context(cafile=settings.ssl_ca_location)
-    if settings.security_protocol.startswith("SASL"):
-        password = settings.sasl_password
-        credentials = faust.SASLCredentials(
-            username=settings.sasl_username,
-            password=None if password is None else password.get_secret_value(),
-            mechanism=settings.sasl_mechanism,
-            ssl_context=context,
-        )
-        return {"broker_credentials": credentials}
-    return {} if context is None else {"broker_credentials": faust.SSLCredentials(context)}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute

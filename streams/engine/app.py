@@ -8,6 +8,7 @@ import faust
 from yarl import URL
 
 from process.backlog import Backlog
+from streams.engine.credentials import broker_credentials
 from streams.engine.engine import Engine
 from streams.engine.fetching import BatchScheduler
 from streams.engine.recovery import RowTable, RowTables
@@ -81,9 +82,11 @@ class EngineApp(faust.App):
             options: the engine's wiring.
             session_timeout_s: silence after which a worker's partitions go to another.
             bounds: how long the watchdog lets things stand.
-            settings: more of Faust's settings, for example its credentials.
+            settings: more of Faust's settings.
 
         """
+        if credentials := broker_credentials(options.client_config):
+            settings["broker_credentials"] = credentials
         brokers = [URL(f"kafka://{address}") for address in options.client_config["bootstrap.servers"].split(",")]
         app = cls(
             options.app_id,

@@ -45,13 +45,12 @@ class Epoch:
 
         But for what has the key of a record that it sends: who reads such a record finds what was published with it.
         """
-        sent = {record.key for record in self.outgoing}
+        sent = dict.fromkeys(record.key for record in self.outgoing if record.key is not None)
         for topic, values in self.latest.items():
-            left = {key: value for key, value in values.items() if key not in sent}
-            self.latest[topic] = {key: values[key] for key in values.keys() - left.keys()}
-            if left:
-                following.latest[topic] = left
-                size = sum(map(len, left.values()))
+            self.latest[topic] = {key: values.pop(key) for key in sent if key in values}
+            if values:
+                following.latest[topic] = values
+                size = sum(map(len, values.values()))
                 following.bytes += size
                 self.bytes -= size
                 self.is_whole = False

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import pytest
@@ -163,24 +163,33 @@ def test_older_versions_go_once_their_segment_is_closed(settings: Settings) -> N
 class Guarded:
     """An installation on a guarded broker: made by the administrator, worked by a user who may create nothing."""
 
-    def __init__(self, kafka: GuardedKafka, directory: Path) -> None:
-        self.settings = load_settings(
-            bootstrap_servers=kafka.bootstrap_servers, topic_prefix="guarded.", partitions=4, log_format="json"
-        )
-        user = load_settings(
-            bootstrap_servers=kafka.guarded_servers,
-            topic_prefix="guarded.",
-            partitions=4,
-            log_format="json",
-            security_protocol="SASL_PLAINTEXT",
-            sasl_mechanism="PLAIN",
-            sasl_username=USER,
-            sasl_password=SecretStr(PASSWORD),
-        )
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("REFERRALS_")}
-        self.of_administrator = inherited | as_environment(self.settings)
-        self.of_user = inherited | as_environment(user)
+    def __init__(self, servers: str, directory: Path) -> None:
+        self.settings = self._settings(servers)
+        self.of_administrator = self.environment(servers)
+        self.of_user: dict[str, str] = {}
         self.log = directory / "worker.log"
+
+    @staticmethod
+    def _settings(servers: str, **security: Any) -> Settings:  # noqa: ANN401 - of any field
+        return load_settings(
+            bootstrap_servers=servers, topic_prefix="guarded.", partitions=4, log_format="json", **security
+        )
+
+    def environment(self, servers: str, **security: Any) -> dict[str, str]:  # noqa: ANN401 - the same
+        """Return the environment of who comes by this address and in this way."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("REFERRALS_")}
+        return inherited | as_environment(self._settings(servers, **security))
+
+    def make(self) -> None:
+        """Make the topics, let the user read and write what begins with the prefix, and issue a code."""
+        done = run(self.of_administrator, "topics", "create")
+        assert done.returncode == 0, done.stderr
+        admin, prefix = admin_of(self.settings), self.settings.topic_prefix
+        allow(admin, ResourceType.TOPIC, prefix, AclOperation.READ, AclOperation.WRITE)
+        allow(admin, ResourceType.GROUP, prefix, AclOperation.READ)
+        allow(admin, ResourceType.TRANSACTIONAL_ID, prefix, AclOperation.WRITE)
+        issued = {"referral_code": CODE, "org_id": str(uuid4()), "mentor_id": str(uuid4()), "issued_at": AT}
+        send(self.settings, [(CODES, CODE, issued)])
 
     def count(self, clicks: int) -> None:
         """Run a worker as the user until so many clicks of the code are counted; it stops well."""
@@ -208,16 +217,15 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     """Give one: topics made, and rights to everything that begins with the prefix, but none to create."""
     directory = tmp_path_factory.mktemp("guarded")
     with own_kafka(GuardedKafka, directory / "kafka") as kafka:
-        made = Guarded(kafka, directory)
-        done = run(made.of_administrator, "topics", "create")
-        assert done.returncode == 0, done.stderr
-        admin = admin_of(made.settings)
-        prefix = made.settings.topic_prefix
-        allow(admin, ResourceType.TOPIC, prefix, AclOperation.READ, AclOperation.WRITE)
-        allow(admin, ResourceType.GROUP, prefix, AclOperation.READ)
-        allow(admin, ResourceType.TRANSACTIONAL_ID, prefix, AclOperation.WRITE)
-        issued = {"referral_code": CODE, "org_id": str(uuid4()), "mentor_id": str(uuid4()), "issued_at": AT}
-        send(made.settings, [(CODES, CODE, issued)])
+        made = Guarded(kafka.bootstrap_servers, directory)
+        made.of_user = made.environment(
+            kafka.guarded_servers,
+            security_protocol="SASL_PLAINTEXT",
+            sasl_mechanism="PLAIN",
+            sasl_username=USER,
+            sasl_password=SecretStr(PASSWORD),
+        )
+        made.make()
         yield made
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from process.settings import Settings, SettingsError, load_settings
@@ -143,7 +145,7 @@ def test_kafka_clients_get_credentials_and_check_the_host() -> None:
         sasl_mechanism="SCRAM-SHA-512",
         sasl_username="app",
         sasl_password="secret",  # noqa: S106  a test's
-        ssl_ca_location="/etc/ca.pem",
+        ssl_ca_location=__file__,
     )
     assert settings.kafka_client_config() == {
         "bootstrap.servers": "kafka:9093",
@@ -151,8 +153,61 @@ def test_kafka_clients_get_credentials_and_check_the_host() -> None:
         "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.username": "app",
         "sasl.password": "secret",
-        "ssl.ca.location": "/etc/ca.pem",
+        "ssl.ca.location": __file__,
         "ssl.endpoint.identification.algorithm": "https",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN"}, "needs REFERRALS_SASL_USERNAME and"),
+        (
+            {"security_protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER", "sasl_oauth_client_id": "me"},
+            "needs REFERRALS_SASL_OAUTH_TOKEN_URL and REFERRALS_SASL_OAUTH_CLIENT_SECRET",
+        ),
+        ({"sasl_mechanism": "PLAIN"}, "has no effect with REFERRALS_SECURITY_PROTOCOL=PLAINTEXT: set it to SASL_SSL"),
+        ({"ssl_ca_location": __file__}, "REFERRALS_SSL_CA_LOCATION has no effect with"),
+        ({"security_protocol": "SSL", "ssl_ca_location": "/no/such.pem"}, "there is no file /no/such.pem"),
+        ({"security_protocol": "SSL", "ssl_certificate_location": __file__}, "REFERRALS_SSL_KEY_LOCATION go together"),
+        ({"sasl_oauth_token_url": "http://id.example/token"}, "come by https, or by http from this machine"),
+    ],
+)
+def test_what_lacks_to_be_let_in_is_named(given: dict[str, str], fault: str) -> None:
+    """And so is what has no effect: somebody thinks that it has."""
+    with pytest.raises(SettingsError) as error:
+        load_settings(**given)
+    assert fault in str(error.value)
+
+
+def test_clients_show_a_certificate_or_a_token(tmp_path: Path) -> None:
+    """In librdkafka's words."""
+    certificate, key = tmp_path / "me.pem", tmp_path / "me.key"
+    for file in (certificate, key):
+        file.touch()
+    secret = "secret"  # noqa: S105 - a test's
+    mutual = load_settings(
+        security_protocol="SSL", ssl_certificate_location=certificate, ssl_key_location=key, ssl_key_password=secret
+    )
+    assert mutual.kafka_client_config().items() >= {
+        ("ssl.certificate.location", str(certificate)),
+        ("ssl.key.location", str(key)),
+        ("ssl.key.password", "secret"),
+    }
+    tokens = load_settings(
+        security_protocol="SASL_SSL",
+        sasl_mechanism="OAUTHBEARER",
+        sasl_oauth_token_url="https://id.example/token",  # noqa: S106 - no password
+        sasl_oauth_client_id="me",
+        sasl_oauth_client_secret=secret,
+        sasl_oauth_scope="kafka",
+    )
+    assert tokens.kafka_client_config().items() >= {
+        ("sasl.mechanism", "OAUTHBEARER"),
+        ("sasl.oauthbearer.method", "oidc"),
+        ("sasl.oauthbearer.token.endpoint.url", "https://id.example/token"),
+        ("sasl.oauthbearer.client.secret", "secret"),
+        ("sasl.oauthbearer.scope", "kafka"),
     }
 
 

@@ -1,0 +1,75 @@
+"""Who this installation is to a secured Kafka: TLS with a certificate of its own or without, passwords, tokens.
+
+What librdkafka's clients are told is all there is; aiokafka in the stream app is told the same
+(streams/engine/credentials.py). Files are read when a client is made: after a certificate was renewed, components are
+started again, one after the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from process.settings import Settings
+
+BY_TOKEN: Final = "OAUTHBEARER"  # noqa: S105 - the name of a mechanism
+
+_NEEDED: Final = {
+    BY_TOKEN: ("sasl_oauth_token_url", "sasl_oauth_client_id", "sasl_oauth_client_secret"),
+    "PLAIN": ("sasl_username", "sasl_password"),
+    "SCRAM-SHA-256": ("sasl_username", "sasl_password"),
+    "SCRAM-SHA-512": ("sasl_username", "sasl_password"),
+}
+_FILES: Final = ("ssl_ca_location", "ssl_certificate_location", "ssl_key_location")
+
+
+def security_faults(settings: Settings) -> Iterator[str]:
+    """Yield what is missing for the protocol that is set, or has no effect under it."""
+    protocol, mechanism = settings.security_protocol, settings.sasl_mechanism
+    under = f"{_name('security_protocol')}={protocol}"
+    if protocol.startswith("SASL"):
+        if mechanism is None:
+            yield f"{under} needs {_name('sasl_mechanism')}: {', '.join(_NEEDED)}"
+        elif missing := [_name(field) for field in _NEEDED[mechanism] if getattr(settings, field) is None]:
+            yield f"{_name('sasl_mechanism')}={mechanism} needs {' and '.join(missing)}"
+    elif mechanism is not None:
+        yield f"{_name('sasl_mechanism')} has no effect with {under}: set it to SASL_SSL"
+    given = [field for field in _FILES if getattr(settings, field) is not None]
+    if given and not protocol.endswith("SSL"):
+        yield f"{_name(given[0])} has no effect with {under}: set it to SSL or SASL_SSL"
+    for field in given:
+        if not getattr(settings, field).is_file():
+            yield f"{_name(field)}: there is no file {getattr(settings, field)}"
+    if (settings.ssl_certificate_location is None) != (settings.ssl_key_location is None):
+        yield f"{_name('ssl_certificate_location')} and {_name('ssl_key_location')} go together: give both, or none"
+
+
+def client_security(settings: Settings) -> dict[str, str]:
+    """Return what a client of librdkafka is configured with to be let in."""
+    config: dict[str, str] = {"security.protocol": settings.security_protocol}
+    if settings.security_protocol.endswith("SSL"):
+        config["ssl.endpoint.identification.algorithm"] = "https"  # the certificate must name the host
+        for field in _FILES:
+            if (path := getattr(settings, field)) is not None:
+                config[field.replace("_", ".")] = str(path)
+        if settings.ssl_key_password is not None:
+            config["ssl.key.password"] = settings.ssl_key_password.get_secret_value()
+    if settings.security_protocol.startswith("SASL"):
+        config["sasl.mechanism"] = str(settings.sasl_mechanism)
+        if settings.sasl_mechanism == BY_TOKEN and settings.sasl_oauth_client_secret is not None:
+            config["sasl.oauthbearer.method"] = "oidc"
+            config["sasl.oauthbearer.token.endpoint.url"] = str(settings.sasl_oauth_token_url)
+            config["sasl.oauthbearer.client.id"] = str(settings.sasl_oauth_client_id)
+            config["sasl.oauthbearer.client.secret"] = settings.sasl_oauth_client_secret.get_secret_value()
+            if settings.sasl_oauth_scope:
+                config["sasl.oauthbearer.scope"] = settings.sasl_oauth_scope
+        elif settings.sasl_password is not None:
+            config["sasl.username"] = str(settings.sasl_username)
+            config["sasl.password"] = settings.sasl_password.get_secret_value()
+    return config
+
+
+def _name(field: str) -> str:
+    return f"REFERRALS_{field.upper()}"

@@ -1,0 +1,79 @@
+"""Credentials for aiokafka, made of what librdkafka's clients are configured with: both are let in the same way."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import ssl
+import time
+import urllib.parse
+import urllib.request
+from typing import TYPE_CHECKING, Any, Final
+
+import faust
+from aiokafka.abc import AbstractTokenProvider
+from faust.auth import OAuthCredentials
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TOKEN_TIMEOUT_S: Final = 10.0
+USED_UP: Final = 0.8
+"""A token is asked for anew after this share of its life, as Kafka's own clients do."""
+
+
+def broker_credentials(config: Mapping[str, str]) -> Any:  # noqa: ANN401 - Faust's types know no common one
+    """Return Faust's credentials for librdkafka's configuration; None where Kafka asks nobody who he is."""
+    protocol = config.get("security.protocol", "PLAINTEXT")
+    context = _context(config) if protocol.endswith("SSL") else None
+    if not protocol.startswith("SASL"):
+        return None if context is None else faust.SSLCredentials(context)
+    if config["sasl.mechanism"] == "OAUTHBEARER":
+        return OAuthCredentials(oauth_cb=Tokens(config), ssl_context=context)
+    return faust.SASLCredentials(
+        username=config["sasl.username"],
+        password=config["sasl.password"],
+        mechanism=config["sasl.mechanism"],
+        ssl_context=context,
+    )
+
+
+def _context(config: Mapping[str, str]) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=config.get("ssl.ca.location"))
+    if certificate := config.get("ssl.certificate.location"):
+        context.load_cert_chain(certificate, config["ssl.key.location"], config.get("ssl.key.password"))
+    return context
+
+
+class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no types
+    """Tokens by client id and secret (RFC 6749, section 4.4), each used for most of its life."""
+
+    def __init__(self, config: Mapping[str, str]) -> None:
+        self._url = config["sasl.oauthbearer.token.endpoint.url"]
+        self._client = config["sasl.oauthbearer.client.id"], config["sasl.oauthbearer.client.secret"]
+        self._scope = config.get("sasl.oauthbearer.scope")
+        self._token = ""
+        self._good_until_s = 0.0
+
+    async def token(self) -> str:
+        """Return a token for a new connection.
+
+        Raises:
+            OSError: who gives tokens does not answer, or refuses.
+
+        """
+        if time.monotonic() >= self._good_until_s:
+            await asyncio.get_running_loop().run_in_executor(None, self._ask)
+        return self._token
+
+    def _ask(self) -> None:
+        asked = {"grant_type": "client_credentials"} | ({} if self._scope is None else {"scope": self._scope})
+        by = base64.b64encode(":".join(map(urllib.parse.quote_plus, self._client)).encode()).decode()
+        request = urllib.request.Request(  # noqa: S310 - https, or http on this machine, as the settings see to
+            self._url, urllib.parse.urlencode(asked).encode(), {"Authorization": f"Basic {by}"}
+        )
+        with urllib.request.urlopen(request, timeout=TOKEN_TIMEOUT_S) as answer:  # noqa: S310 - the same
+            given = json.load(answer)
+        self._token = given["access_token"]
+        self._good_until_s = time.monotonic() + USED_UP * float(given.get("expires_in", 0))
