@@ -146,11 +146,20 @@ def start_installation(
         ) as supervisor:
             for name, component in processes.items():
                 monitored = {"REFERRALS_MONITORING_PORT": str(ports[name])} if name in ports else {}
-                supervisor.start(name, [sys.executable, "-P", "-m", "commands", component], env=monitored)
+                command = [sys.executable, "-P", "-m", "commands", component]
+                live_url = _live_url(settings, component, ports.get(name))
+                supervisor.start(name, command, env=monitored, live_url=live_url)
             installation = Installation(running, settings, supervisor, processes, ports, former_members)
             if wait_ready:
                 installation.wait_until_ready(announce)
             yield installation
+
+
+def _live_url(settings: Settings, component: str, port: int | None) -> str | None:
+    """Return where a process of the component answers while it lives; None where it does not."""
+    if component == WEB:
+        return f"{web_url(settings)}/health/live"
+    return None if port is None else f"{url_of(settings.monitoring_host, port)}/health/live"
 
 
 def as_environment(settings: Settings) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Runs the components as processes and starts again one that ends by itself.
+"""Runs the components as processes, and starts again one that ends by itself or does not answer any more.
 
 Leaving and being started again is the stream app's sound answer to being fenced and to a broker that is away (see
 `streams/engine`), so somebody must do it: this, for `up`, `demo` and the tests; the container engine in production.
@@ -12,6 +12,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +26,12 @@ DELAY_FIRST_S = 0.2
 DELAY_MAX_S = 5.0  # a broker that comes back is noticed soon, one that stays away costs a start every 5 s
 HEALTHY_AFTER_S = 30.0  # one that lived so long failed for a new reason
 STOP_GRACE_S = 20.0
+LOOK_S = 5.0
+"""A component that says where it answers is asked this often."""
+ANSWER_S = 3.0
+SILENCES_MAX = 6
+"""One that has answered once, and then so often does not, is ended: it hangs where not even its own watchdog runs. They
+are counted and not timed, so that a machine that slept is no reason."""
 
 
 def restart_delay_s(failures: int) -> float:
@@ -78,8 +86,23 @@ class Supervisor:
         """Return the file that holds a component's output."""
         return self._log_dir / f"{name}.log"
 
-    def start(self, name: str, command: Sequence[str] | None = None, *, env: Mapping[str, str] | None = None) -> None:
-        """Start a component: `command`, or without one the command `referrals NAME`. `env` is for this one alone."""
+    def start(
+        self,
+        name: str,
+        command: Sequence[str] | None = None,
+        *,
+        env: Mapping[str, str] | None = None,
+        live_url: str | None = None,
+    ) -> None:
+        """Start a component.
+
+        Args:
+            name: its name.
+            command: what is run; None: the command `referrals NAME`.
+            env: for this one alone.
+            live_url: where it answers while it lives, whatever it says; None: it is not asked.
+
+        """
         if name in self._components:
             message = f"a component called {name!r} runs already"
             raise ValueError(message)
@@ -91,6 +114,7 @@ class Supervisor:
             log=self.log(name),
             announce=self._announce,
             running=self._running,
+            live_url=live_url,
         )
         self._components[name] = component
         component.start()
@@ -116,8 +140,10 @@ class _Component:
         log: Path,
         announce: Callable[[str], None],
         running: Running | None,
+        live_url: str | None,
     ) -> None:
         self.restarts = 0
+        self._live_url = live_url
         self._name = name
         self._command = command
         self._env = env
@@ -158,7 +184,7 @@ class _Component:
         failures = 0
         while self._process is not None:
             started = time.monotonic()
-            status = self._process.wait()
+            status = self._wait(self._process)
             if self._is_stopping.is_set():
                 return
             if status == 0:
@@ -173,3 +199,29 @@ class _Component:
                 return
             self.restarts += 1
             self._launch()
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> int:
+        """Wait for the end of the process, and see to it where it does not answer any more; return its status."""
+        silences: int | None = None  # None: it has not answered yet, and may take its time
+        while True:
+            try:
+                return process.wait(None if self._live_url is None else LOOK_S)
+            except subprocess.TimeoutExpired:
+                if _answers(str(self._live_url)):
+                    silences = 0
+                elif silences is not None:
+                    silences += 1
+                if silences == SILENCES_MAX and not self._is_stopping.is_set():
+                    self._announce(f"{self._name} has not answered {SILENCES_MAX} times in a row and is ended")
+                    process.kill()
+
+
+def _answers(url: str) -> bool:
+    """Tell whether somebody answers there, whatever he says."""
+    try:
+        with urllib.request.urlopen(url, timeout=ANSWER_S):  # noqa: S310 - an address of ours
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False

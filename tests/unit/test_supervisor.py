@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from local.parts.ports import free_ports, is_listening
 from local.parts.supervisor import DELAY_MAX_S, Supervisor, restart_delay_s
 
 SLEEP = [sys.executable, "-S", "-c", "import time; print('up', flush=True); time.sleep(600)"]
@@ -59,6 +60,33 @@ def test_a_failing_component_is_tried_again_and_again(supervisor: Supervisor, sa
         supervisor.start("failing", [sys.executable, "-S", "-c", "raise SystemExit(3)"])
         wait_until(lambda: supervisor.restarts["failing"] >= 3)
     assert all("exit code 3" in line for line in said)
+
+
+def test_a_component_that_does_not_answer_any_more_is_replaced(
+    supervisor: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one that has not answered yet, nor one whose answer is that it is not well; that one sees to it itself."""
+    monkeypatch.setattr("local.parts.supervisor.LOOK_S", 0.05)
+    monkeypatch.setattr("local.parts.supervisor.ANSWER_S", 0.5)
+    (port,) = free_ports(1)
+    code = (
+        "import http.server, sys, time\n"
+        "class Unwell(http.server.BaseHTTPRequestHandler):\n"
+        "    def do_GET(self): self.send_response(503); self.end_headers()\n"
+        "time.sleep(1)\n"
+        "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Unwell).serve_forever()\n"
+    )
+    live_url = f"http://127.0.0.1:{port}/health/live"
+    with supervisor:
+        supervisor.start("unwell", [sys.executable, "-S", "-c", code, str(port)], live_url=live_url)
+        first = supervisor.pids["unwell"]
+        wait_until(lambda: is_listening(port))
+        time.sleep(1)
+        assert (supervisor.pids, said) == ({"unwell": first}, [])
+        supervisor.kill("unwell", signal.SIGSTOP)
+        wait_until(lambda: supervisor.restarts["unwell"] == 1 and supervisor.pids.get("unwell", first) != first)
+    assert said[0] == "unwell has not answered 6 times in a row and is ended"
+    assert "SIGKILL" in said[1]
 
 
 def test_a_component_that_is_done_stays_so(supervisor: Supervisor, said: list[str]) -> None:
