@@ -98,9 +98,10 @@ def _by_name(given: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
     twice = given.names if isinstance(given, Twice) else frozenset()
     for key, value in given.items():
         name = ours.get(_folded(key), key)
-        if name in names and (key in twice or fields.get(name, value) != value):
+        known = fields.get(name) if name in names else None
+        if name in names and (key in twice or (None not in (known, value) and known != value)):
             raise BadField(name, "is there twice, and not the same; send it once")
-        fields[name] = value
+        fields[name] = value if known is None else known  # null says nothing, so it contradicts nothing
     return fields
 
 

@@ -395,7 +395,7 @@ def test_moves_from_a_topic_made_anew_count(scene: Scene) -> None:
 
 def test_an_installation_of_the_version_before_is_taken_up(scene: Scene) -> None:
     """Rows without standing and seals, offsets without a mark: one start, and it goes on where the offsets are."""
-    engine = (b"\0standing", b"\0seal")
+    engine = (b"\0standing", b"\0seal", b"\0published")
     producer = Producer(dict(scene.settings.kafka_client_config()))
     for table in TABLES:
         for number in range(scene.settings.partitions):

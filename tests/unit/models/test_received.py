@@ -62,6 +62,12 @@ def test_what_is_not_certain_names_the_field_and_the_remedy(given_: dict[str, An
     assert fault.value.field == field
 
 
+@pytest.mark.parametrize("fields", [{"STATUS": None, "status": "confirmed"}, {"status": "confirmed", "STATUS": None}])
+def test_null_contradicts_nothing(fields: dict[str, Any]) -> None:
+    """A sender whose objects have a field under two names fills one of them."""
+    assert repaired(fields, NAMES)["status"] == "confirmed"
+
+
 def test_twice_the_same_is_once() -> None:
     """A name in two cases, or twice in the JSON: as long as both say the same there is nothing to choose."""
     assert repaired({"status": "confirmed", "Status": "confirmed"}, NAMES)["status"] == "confirmed"
