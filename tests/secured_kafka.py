@@ -119,12 +119,17 @@ class SecuredKafka(LocalKafka):
         text = text.replace("protocol.map=", f"protocol.map={kinds},")
         file.write_text(text + _ACCESS.format(broker=broker, authority=self.folder / "authority.pem"))
 
-    def let_in(self) -> None:
-        """Give the user his password."""
+    @staticmethod
+    def password_of(user: str) -> str:
+        """Return what a user proves himself with."""
+        return PASSWORD if user == USER else f"{PASSWORD} {user}"
+
+    def let_in(self, *users: str) -> None:
+        """Give users their passwords."""
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
         how = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
-        given = UserScramCredentialUpsertion(USER, how, PASSWORD.encode())
-        for answer in admin.alter_user_scram_credentials([given]).values():
+        given = [UserScramCredentialUpsertion(user, how, self.password_of(user).encode()) for user in users]
+        for answer in admin.alter_user_scram_credentials([*given]).values():
             answer.result(TIMEOUT_S)
 
 

@@ -45,7 +45,6 @@ LOG_CRITICAL: Final = 2
 """librdkafka's level, as syslog counts: what it tries again is nobody's concern, what fails is raised here."""
 
 CONFIG: Final[dict[str, str | int | float | bool]] = {
-    "group.id": "referrals-reconcile",  # asked for by librdkafka; nothing is committed under it
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
     "isolation.level": "read_committed",
@@ -101,7 +100,8 @@ class RegistrationsTopic:
 
     def __init__(self, settings: Settings) -> None:
         config = settings.kafka_client_config()
-        self._config: dict[str, str | int | float | bool] = {**config, **CONFIG}
+        ours = f"{settings.topic_prefix}reconcile"  # asked for by librdkafka; nothing is committed under it
+        self._config: dict[str, str | int | float | bool] = {**config, **CONFIG, "group.id": ours}
         self._admin_config: dict[str, str | int | float | bool] = {**config, "log_level": LOG_CRITICAL}
         self._name = REGISTRATIONS.full_name(settings.topic_prefix)
         self.records_read = 0

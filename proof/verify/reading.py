@@ -38,7 +38,6 @@ LOOK_BACK = (100, 100_000, 1 << 62)
 """Offsets before the end of a changelog in which a standing is looked for; then in more, then in all."""
 
 CONFIG: dict[str, str | int | float | bool] = {
-    "group.id": "referrals-verify",  # asked for by librdkafka; nothing is committed under it
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
     "isolation.level": "read_committed",  # what was aborted never happened
@@ -84,7 +83,8 @@ class Reader:
         self._group = settings.app_id
         config = settings.kafka_client_config()
         self._admin = AdminClient({**config, "log_level": LOG_CRITICAL})
-        self._consumer = Consumer({**config, **CONFIG})
+        ours = f"{self._prefix}verify"  # asked for by librdkafka; nothing is committed under it
+        self._consumer = Consumer({**config, **CONFIG, "group.id": ours})
         self._group_consumer = Consumer({**config, **CONFIG, "group.id": self._group})
         self._standing: dict[str, TopicMetadata] = {}
 

@@ -1,28 +1,40 @@
-"""A worker on a real broker behind TLS: let in by password, by certificate, by token, and by nothing less."""
+"""On a real broker behind TLS: let in by password, by certificate, by token, and by nothing less; the least rights."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
 
+import httpx
 import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from operations.acls import Component
 from process.settings import load_settings
 from tests.guarded_kafka import PASSWORD, USER
 from tests.integration.test_topics_guarded import Guarded
+from tests.least_rights import PREFIX, Users
 from tests.own_kafka import own_kafka
 from tests.secured_kafka import KEY_PASSWORD, SecuredKafka, giver_of_tokens
+from tests.web import bearer
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+AT: Final = "2026-11-20T10:00:00Z"
+COUNTS: Final = "SELECT total_clicks, confirmed_attributions FROM mentor_counts WHERE mentor_id = %s"
+IMPLIED: Final = {"READ": "DESCRIBE", "WRITE": "DESCRIBE", "ALTER_CONFIGS": "DESCRIBE_CONFIGS"}
+"""What Kafka lets somebody do besides."""
 
 
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
     """Give one."""
     with own_kafka(SecuredKafka, tmp_path_factory.mktemp("secured") / "kafka") as kafka:
-        kafka.let_in()
+        kafka.let_in(USER)
         yield kafka
 
 
@@ -77,3 +89,97 @@ def test_who_proves_less_is_not_let_in(
     assert isinstance(listed(), set)
     with pytest.raises(KafkaException):
         listed(**wrong)
+
+
+@pytest.fixture
+def users(kafka: SecuredKafka, database_url: str, tmp_path: Path) -> Users:
+    """Give the components' users with the rights of `acls apply`, given twice, and the topics, made by one of them."""
+    users = Users(kafka, database_url, tmp_path)
+    who = ("--principals", "User:{component}")
+    given = users.run(None, "acls", "apply", *who)
+    assert f"added User:stream: Write on transactional-id all that begin with {PREFIX}stream-" in given
+    assert users.run(None, "acls", "apply", *who, "--dry-run").startswith("0 to add, ")
+    assert "lacks the right Describe on the cluster" in users.run("stream", "acls", "apply", *who, code=1)
+    users.run("topics", "topics", "create")
+    return users
+
+
+def test_each_component_does_its_work_and_no_others(users: Users, tmp_path: Path) -> None:
+    """From a code to an award, each step by its own user; and what is another's the broker refuses."""
+    org = users.told("registry", "orgs", "create", "Ours", "--landing-url", "https://example.org/join")["org_id"]
+    mentor, other = str(uuid4()), str(uuid4())
+    issued = users.told("registry", "codes", "issue", "--org", org, "--mentor", mentor)
+    code = issued["referral_code"]
+    with users.at_work("stream", "badges", "counts", "web"):
+        _publish(users, tmp_path, code)
+        users.wait_for("SELECT count(*) FROM badge_awards", (1,))
+        _through_web(users, org, other, code)
+        _reconcile(users, tmp_path, org, code)
+        users.wait_for(COUNTS, (2, 2), mentor)
+        assert users.told("dead-letters", "dead-letters", "replay", "--all", "--unchecked")["sent"]
+        users.run("verify", "verify", "--wait", "30", "--no-checkpoint")
+        users.run("verify", "explain", mentor)
+    for name in ("stream", "badges", "counts", "web"):
+        assert "uthoriz" not in users.log(name)
+        assert "topic_caution" not in users.log(name)
+    _keep_apart(users)
+
+
+def _publish(users: Users, folder: Path, code: str) -> None:
+    """Let a click and a confirmed member come, and a record that is none."""
+    click = {"click_id": str(uuid4()), "referral_code": code, "occurred_at": AT}
+    member = {"attribution_id": str(uuid4()), "referral_code": code, "new_member_id": str(uuid4())}
+    member |= {"status": "confirmed", "occurred_at": AT}
+    lines = [("clicks", click), ("registrations", member), ("clicks", {"referral_code": code})]
+    file = folder / "events.jsonl"
+    file.write_text("".join(json.dumps({"topic": topic, "value": value}) + "\n" for topic, value in lines))
+    users.run("publish", "publish", str(file), "--unchecked")
+
+
+def _through_web(users: Users, org: str, mentor: str, code: str) -> None:
+    """Follow a link, let a code be issued and a member sign up, and look at the pipeline."""
+    url = users.web_url()
+    headers = bearer("coordinator", org_id=org)
+    assert (
+        httpx.get(f"{url}/r/{code}", headers={"User-Agent": "Mozilla/5.0 (X11; Linux) Firefox/144.0"}).status_code
+        == 302
+    )
+    made = httpx.post(f"{url}/v1/orgs/{org}/mentors/{mentor}/referral-code", headers=headers)
+    assert made.is_success, made.text
+    signed = httpx.post(
+        f"{url}/v1/orgs/{org}/signups",
+        headers=bearer("onboarding", org_id=org),
+        json={"referralCode": code, "newMemberId": str(uuid4())},
+    )
+    assert signed.is_success, signed.text
+    users.wait_for("SELECT count(*) FROM referral_codes", (2,))
+    looked = httpx.get(f"{url}/v1/orgs/{org}/pipeline", headers=headers).json()
+    assert looked["state"] in {"ok", "behind"}, looked
+    assert looked["deadLetters"] == 1
+
+
+def _reconcile(users: Users, folder: Path, org: str, code: str) -> None:
+    """Let the membership system have a member who was never confirmed here."""
+    file = folder / "members.csv"
+    file.write_text(f"member_id,referral_code,status,confirmed_at\n{uuid4()},{code},confirmed,{AT}\n")
+    users.run("reconcile", "reconcile", "configure", "--org", org, "--kind", "csv", "--url", str(file))
+    users.run("reconcile", "reconcile")
+
+
+def _keep_apart(users: Users) -> None:
+    """See that the broker lets nobody do what is another's, as it says itself and as it does when it is tried."""
+    everything = set(users.topics)
+    for component in Component:
+        wanted: dict[str, set[str]] = {}
+        for right in users.rights[component]:
+            names = {operation.name for operation in right.operations}
+            wanted.setdefault(right.name, set()).update(names | {IMPLIED[name] for name in names & IMPLIED.keys()})
+        expected = {name: wanted[name] for name in users.topics if name in wanted}
+        assert users.may(component) == expected, component
+        assert users.refused(component) == everything, component
+        assert users.groups_seen(component) == users.groups_seen(None, component), component
+        assert users.may_begin(component, f"{PREFIX}stream-0") == (component is Component.STREAM)
+    said = users.run("badges", "stream", code=1)
+    assert f"topic {PREFIX}codes.v1 does not exist or this user may not DESCRIBE it" in said
+    said = users.run("counts", "topics", "create", code=1)
+    assert f"topic {PREFIX}milestones.v1 is missing, and this user may not create it" in said
