@@ -7,6 +7,7 @@ points, how records come in and how changes go out. Read in this order:
     options.py      what an application tells the engine
     errors.py       why a worker leaves
     clients.py      Kafka's clients, as the engine asks for them
+    credentials.py  who the worker is to a secured cluster, for aiokafka as for librdkafka
     batch.py        a Faust event is a batch of records; what a fold gives back
     standing.py     where rows stand, as part of the state, and what a new owner makes of it
     epoch.py        changes, outgoing records and positions that are committed together
