@@ -91,13 +91,13 @@ class Users:
         return found
 
     @contextmanager
-    def at_work(self, *components: str) -> Iterator[None]:
-        """Run components, each as its own user, for the body; then stop them, and see that they end well."""
+    def at_work(self, *components: str, user: str | None = None) -> Iterator[None]:
+        """Run components, each as its own user or another, for the body; then stop them, and see that they end well."""
         for name in components:
             with self._file(name).open("wb") as log:
                 self._started[name] = subprocess.Popen(
                     [sys.executable, "-P", "-m", "commands", name],
-                    cwd=ROOT, env=self._environment(name), stdout=log, stderr=log,
+                    cwd=ROOT, env=self._environment(user or name), stdout=log, stderr=log,
                 )  # fmt: skip
         try:
             yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 TIMEOUT_S: Final = 30.0
 METADATA_TIMEOUT_S: Final = 5.0
+GROUPS_KNOWN_S: Final = 10.0
+"""So long brokers may take to say which groups there are."""
+LOOK_AGAIN_S: Final = 0.1
 COMPACT: Final = "compact"
 """The clean-up policy of a changelog: the last row of each key, for ever."""
 
@@ -203,7 +207,12 @@ class Cluster:
         A group that this user may not see has none for him: librdkafka would look for its coordinator until the time is
         up, so the brokers are asked first which groups there are.
         """
-        groups = self._administering().list_consumer_groups(request_timeout=TIMEOUT_S).result(TIMEOUT_S)
+        begun_s = time.monotonic()
+        while True:  # a broker that has just started does not know its groups yet
+            groups = self._administering().list_consumer_groups(request_timeout=TIMEOUT_S).result(TIMEOUT_S)
+            if not groups.errors or time.monotonic() > begun_s + GROUPS_KNOWN_S:
+                break
+            time.sleep(LOOK_AGAIN_S)
         if not groups.errors and self._options.app_id not in {group.group_id for group in groups.valid}:
             return set()
         found = self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics

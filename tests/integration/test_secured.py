@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient
 
 from operations.acls import Component
 from process.settings import load_settings
+from tests.crew import wait_until
 from tests.guarded_kafka import PASSWORD, USER
 from tests.integration.test_topics_guarded import Guarded
 from tests.least_rights import PREFIX, Users
@@ -179,6 +180,8 @@ def _keep_apart(users: Users) -> None:
         assert users.refused(component) == everything, component
         assert users.groups_seen(component) == users.groups_seen(None, component), component
         assert users.may_begin(component, f"{PREFIX}stream-0") == (component is Component.STREAM)
+    with users.at_work("badges", user="counts"):
+        wait_until(lambda: "Group authorization failed" in users.log("badges"), users.log("badges"))
     said = users.run("badges", "stream", code=1)
     assert f"topic {PREFIX}codes.v1 does not exist or this user may not DESCRIBE it" in said
     said = users.run("counts", "topics", "create", code=1)
