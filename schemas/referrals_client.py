@@ -64,6 +64,8 @@ class Awards(TypedDict):
     """A mentor's badges, the lowest threshold first."""
 
     awards: list[Award]
+    canBeTakenAlong: bool
+    """Whether each can be had as an Open Badges credential here, at `/awards/{badge_id}/credential`."""
 
 
 class BadgeDecision(TypedDict):
@@ -671,6 +673,15 @@ class Client:
         path = "/metrics"
         return self._ask("GET", path)
 
+    def issuer_document(self, org_id: str) -> dict[str, Any]:
+        """The keys that an organisation signs credentials with, as a did:web document.
+
+        Answer with the keys that are good, for whoever verifies a credential; 404 where there is none.
+        """
+        path = f"/orgs/{_part(org_id)}/did.json"
+        answer: dict[str, Any] = self._json("GET", path)
+        return answer
+
     def activity(self, org_id: str, *, limit: int | None = None) -> Activity:
         """The latest milestones and awards.
 
@@ -928,6 +939,14 @@ class Client:
         path = f"/v1/orgs/{_part(org_id)}/mentors/{_part(mentor_id)}/awards"
         answer: Awards = self._json("GET", path)
         return answer
+
+    def credential(self, org_id: str, mentor_id: str, badge_id: str) -> bytes:
+        """A badge to take along, as an Open Badges 3.0 credential.
+
+        Answer with the signed credential; 404 where the mentor does not hold the badge, or nobody can sign here.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/mentors/{_part(mentor_id)}/awards/{_part(badge_id)}/credential"
+        return self._ask("GET", path)
 
     def milestones(self, org_id: str, mentor_id: str) -> Milestones:
         """A mentor's milestones.

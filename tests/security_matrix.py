@@ -149,6 +149,10 @@ SIGN_OUT_EVERYWHERE: Final = SIGN_OUT | {("nobody", "any"): 401, ("forged", "any
 
 SHARE_LINK: Final = {(who, what): 302 for who, _ in FOR_EVERYBODY for what in ("ours", "theirs", "nowhere")}
 """Whoever follows a link is led on; `nowhere` is a code that nobody has."""
+ISSUER_KEYS: Final = {(who, what): 200 for who, _ in FOR_EVERYBODY for what in ("ours", "theirs")} | {
+    (who, "nowhere"): 404 for who, _ in FOR_EVERYBODY
+}
+"""What a credential is verified with: public keys, and nothing of anybody."""
 EMPTY_LINK: Final = dict.fromkeys(FOR_EVERYBODY, 302)
 
 _ORG: Final = "/v1/orgs/{org_id}"
@@ -177,6 +181,8 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
     ("GET", f"{_MENTOR}/awards"): OF_A_MENTOR,
     ("GET", f"{_MENTOR}/milestones"): OF_A_MENTOR,
     ("GET", f"{_MENTOR}/qr.svg"): OF_A_MENTOR,
+    ("GET", f"{_MENTOR}/awards/{{badge_id}}/credential"): OF_A_MENTOR,
+    ("GET", "/orgs/{org_id}/did.json"): ISSUER_KEYS,
     ("GET", f"{_MENTOR}/standing"): BY_A_COORDINATOR,
     ("POST", f"{_MENTOR}/milestones/{{threshold}}/thanks"): BY_A_COORDINATOR,
     ("DELETE", f"{_MENTOR}/milestones/{{threshold}}/thanks"): BY_A_COORDINATOR,

@@ -210,6 +210,8 @@ class Awards(Answer, frozen=True, kw_only=True):
     """A mentor's badges, the lowest threshold first."""
 
     awards: list[Award]
+    can_be_taken_along: bool
+    """Whether each can be had as an Open Badges credential here, at `/awards/{badge_id}/credential`."""
 
 
 class Activity(Answer, frozen=True, kw_only=True):

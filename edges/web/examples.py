@@ -6,8 +6,14 @@ those of CONTRACT.md's examples.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
+from edges.languages.catalogue import text
+from edges.open_badges.credential import Held, credential_of
+from edges.open_badges.issuer import did_document
+from edges.open_badges.keys import SEED_BYTES, SigningKey
+from edges.open_badges.proof import sign
 from edges.web.answers import camel
 from edges.web.export import HEADER
 from edges.web.history import HEADER as HISTORY_HEADER
@@ -87,8 +93,26 @@ BY_MEDIA_TYPE: Final = {
 }
 """Of what is not JSON."""
 
-BY_OPERATION: Final = {"history_csv": f"{','.join(HISTORY_HEADER)}\r\n2026-11-20,whatsapp,10,4,2,0\r\n"}
-"""Of those that answer with another text than others of their kind."""
+_ISSUER: Final = f"did:web:refer.example.org:orgs:{ORG}"
+_KEY: Final = SigningKey(bytes(SEED_BYTES))
+_AWARDED_AT: Final = datetime(2026, 11, 20, 10, 30, tzinfo=UTC)
+_HELD: Final = Held(
+    org_id=ORG,
+    mentor_id=MENTOR,
+    badge_id=BY_NAME["badgeId"],
+    badge_name=BY_NAME["badgeName"],
+    criteria=text("en", "open-badge.criteria", n=1),
+    awarded_at=_AWARDED_AT,
+    organisation=BY_NAME["name"],
+    holder=BY_NAME["displayName"],
+)
+
+BY_OPERATION: Final[dict[str, Any]] = {
+    "credential": sign(credential_of(_HELD, issuer=_ISSUER, language="en"), _KEY, issuer=_ISSUER, at=_AWARDED_AT),
+    "history_csv": f"{','.join(HISTORY_HEADER)}\r\n2026-11-20,whatsapp,10,4,2,0\r\n",
+    "issuer_document": did_document(_ISSUER, [_KEY]),
+}
+"""Of those that answer with something else than others of their kind."""
 
 _BY_SCHEMA: Final[dict[str, Schema]] = {
     "BadgeDecision": {"reason": "awarded"},

@@ -123,13 +123,32 @@ WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s
 ORDER BY milestone_threshold;
 
 -- name: awards_of_mentor --
--- No row: the mentor is not known. One with nothing: he holds none.
-SELECT badge_id, coalesce(name, ''), confirmed_count, awarded_at
+-- No row: the mentor is not known. One with nothing: he holds none. With each, whether his organisation can sign credentials.
+SELECT
+    badge_id,
+    coalesce(name, ''),
+    confirmed_count,
+    awarded_at,
+    EXISTS (
+        SELECT FROM organisation_secrets AS secret
+        WHERE secret.org_id = %(org_id)s AND secret.purpose = 'credential' AND secret.expires_at IS NULL
+    )
 FROM mentors
 LEFT JOIN badge_awards USING (org_id, mentor_id)
 LEFT JOIN badge_definitions USING (badge_id)
 WHERE mentors.org_id = %(org_id)s AND mentors.mentor_id = %(mentor_id)s
 ORDER BY threshold, badge_id;
+
+-- name: award_to_take_along --
+SELECT
+    badge_definitions.name,
+    badge_definitions.threshold,
+    awarded_at,
+    (SELECT name FROM organisations WHERE org_id = %(org_id)s),
+    (SELECT display_name FROM mentor_names WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s)
+FROM badge_awards
+JOIN badge_definitions USING (badge_id)
+WHERE badge_awards.org_id = %(org_id)s AND mentor_id = %(mentor_id)s AND badge_id = %(badge_id)s;
 
 -- name: summary --
 -- One row, also of an organisation that nothing is known of.

