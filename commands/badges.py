@@ -85,10 +85,24 @@ def preview(*, threshold: int, org_id: UUID, badge_id: UUID | None, as_json: boo
             {"mentor_id": each.mentor_id, "display_name": each.display_name, "confirmed": each.confirmed}
             for each in found.mentors
         ]
-        click.echo(json_line({"threshold": threshold, "due": found.due, "held": found.held, "mentors": mentors}))
+        click.echo(
+            json_line(
+                {
+                    "threshold": threshold,
+                    "is_announced": found.is_announced,
+                    "due": found.due,
+                    "held": found.held,
+                    "mentors": mentors,
+                }
+            )
+        )
         return
     held = f"; {found.held:,} hold it" if badge_id else ""
     click.echo(f"{found.due:,} mentors have reached {threshold:,} and would be awarded it{held}")
+    if not found.is_announced:
+        click.echo(
+            f"no milestone is announced at {threshold:,}, so no badge can be made at it: see REFERRALS_THRESHOLDS"
+        )
     for each in found.mentors:
         click.echo(f"  {each.mentor_id}  {each.confirmed:,} confirmed")
     if found.due > len(found.mentors):

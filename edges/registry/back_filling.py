@@ -44,6 +44,7 @@ SELECT max(changed_at) FROM badge_changes
 WHERE org_id = %(org_id)s AND badge_id = %(badge_id)s AND change = 'back_filled'
 """
 _HELD: Final = "SELECT count(*) FROM badge_awards WHERE org_id = %(org_id)s AND badge_id = %(badge_id)s"
+_IS_ANNOUNCED: Final = "SELECT EXISTS (SELECT FROM milestone_thresholds WHERE threshold = %(threshold)s)"
 _DUE: Final = "SELECT count(*) FROM mentors_due(%(threshold)s, %(badge_id)s)"
 _FIRST: Final = """
 SELECT due.mentor_id::text, display_name, confirmed_count
@@ -78,6 +79,8 @@ class MentorDue:
 class Due:
     """Who would be awarded a badge by a back-fill."""
 
+    is_announced: bool
+    """Milestones are announced at this count; else no badge can be made at it, nor one awarded."""
     due: int
     held: int
     """How many hold it already."""
@@ -145,11 +148,12 @@ async def preview_badge(
         "limit": named,
     }
     async with database.acting_for(str(org_id)) as connection:
+        ((is_announced,),) = await rows_of(connection, _IS_ANNOUNCED, values)
         ((due,),) = await rows_of(connection, _DUE, values)
         ((held,),) = await rows_of(connection, _HELD, values)
         rows = await rows_of(connection, _FIRST, values)
     mentors = [MentorDue(mentor_id=mentor, display_name=name, confirmed=confirmed) for mentor, name, confirmed in rows]
-    return Due(due=due, held=held, mentors=mentors)
+    return Due(is_announced=is_announced, due=due, held=held, mentors=mentors)
 
 
 def _milestones(org_id: str, mentors: list[str], threshold: int) -> list[str]:
