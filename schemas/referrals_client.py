@@ -55,8 +55,9 @@ class Award(TypedDict):
     mentorId: str
     badgeId: str
     badgeName: str
+    picture: Literal["medal", "star", "trophy", "rocket", "heart", "sprout", "mountain", "crown"]
     confirmedCount: int
-    """The count of the milestone that earned it."""
+    """The count of the milestone that earned it; of a back-fill before that was announced, what was confirmed then."""
     awardedAt: str
 
 
@@ -368,7 +369,7 @@ class MentorProfile(TypedDict):
     linkDisabledAt: str | None
     """Since when the link leads nowhere: the mentor has left, or it was misused. Null: it works."""
     nextBadge: NextBadge | None
-    """Null: he holds every badge there is."""
+    """Null: he holds every badge that can come."""
     displayName: str | None
     """What his organisation calls him; null: nothing but his pseudonym."""
     group: str | None
@@ -417,9 +418,10 @@ class Milestones(TypedDict):
 
 
 class NextBadge(TypedDict):
-    """The badge that a mentor earns next."""
+    """The badge that a mentor earns next: one that is on, and that a milestone brings."""
 
     name: str
+    picture: Literal["medal", "star", "trophy", "rocket", "heart", "sprout", "mountain", "crown"]
     threshold: int
     remaining: int
     """Registrations that still have to be confirmed."""

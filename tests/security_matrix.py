@@ -220,6 +220,7 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
 UNDESCRIBED: Final = {
     "/": "leads to the dashboard",
     "/dashboard": "a page without figures: it asks for them with the token of whoever looks",
+    "/badges": "the same",
     "/me": "the same",
     "/docs": "the description for people",
     "/openapi.json": "the description itself",

@@ -132,10 +132,15 @@ class AttributionCounts(Answer, frozen=True, kw_only=True):
     """When the stream counted this; null: nothing yet."""
 
 
+Picture = Literal["medal", "star", "trophy", "rocket", "heart", "sprout", "mountain", "crown"]
+"""How a badge looks: symbols of the pages (models/badges.py; a unit test compares the two)."""
+
+
 class NextBadge(Answer, frozen=True, kw_only=True):
-    """The badge that a mentor earns next."""
+    """The badge that a mentor earns next: one that is on, and that a milestone brings."""
 
     name: str
+    picture: Picture
     threshold: int
     remaining: int
     """Registrations that still have to be confirmed."""
@@ -152,7 +157,7 @@ class MentorProfile(Answer, frozen=True, kw_only=True):
     link_disabled_at: datetime | None
     """Since when the link leads nowhere: the mentor has left, or it was misused. Null: it works."""
     next_badge: NextBadge | None
-    """Null: he holds every badge there is."""
+    """Null: he holds every badge that can come."""
     display_name: str | None
     """What his organisation calls him; null: nothing but his pseudonym."""
     group: str | None
@@ -195,8 +200,9 @@ class Award(Answer, frozen=True, kw_only=True):
     mentor_id: str
     badge_id: str
     badge_name: str
+    picture: Picture
     confirmed_count: int
-    """The count of the milestone that earned it."""
+    """The count of the milestone that earned it; of a back-fill before that was announced, what was confirmed then."""
     awarded_at: datetime
 
 
@@ -376,10 +382,6 @@ class Thanked(Answer, frozen=True, kw_only=True):
 
     thanked_at: datetime | None
     """Since when he is marked as thanked; null: he is not."""
-
-
-Picture = Literal["medal", "star", "trophy", "rocket", "heart", "sprout", "mountain", "crown"]
-"""How a badge looks: symbols of the pages (models/badges.py; a unit test compares the two)."""
 
 
 class BadgeListed(Answer, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 /** The badges that a mentor holds, and how far the next one is. */
 
 import { badgeName } from "../shared/badge-names.js";
-import { element, fill, icon } from "../shared/dom.js";
+import { element, fill, icon, isolated } from "../shared/dom.js";
 import { dateAndTime, day } from "../shared/format.js";
 import { parts, text } from "../shared/text.js";
 
@@ -48,12 +48,17 @@ export function showBadges(body, { nextBadge, awards, milestones }) {
 }
 
 /** @param {NonNullable<Mentor["nextBadge"]>} badge */
-function next({ name, threshold, remaining }) {
+function next({ name, picture, threshold, remaining }) {
   const done = Math.max(0, threshold - remaining);
   return element(
     "div",
     { class: "next" },
-    element("p", {}, parts("badges.next", { name: element("strong", {}, badgeName(name)) })),
+    element(
+      "p",
+      { class: "coming" },
+      icon(picture),
+      element("span", {}, parts("badges.next", { name: element("strong", {}, isolated(badgeName(name))) })),
+    ),
     element("progress", {
       max: threshold,
       value: done,
@@ -64,12 +69,12 @@ function next({ name, threshold, remaining }) {
 }
 
 /** @param {Award} award */
-const held = ({ badgeName: name, awardedAt }) =>
+const held = ({ badgeName: name, picture, awardedAt }) =>
   element(
     "li",
     {},
-    element("span", { class: "medal" }, icon("medal")),
-    element("span", { class: "strong" }, badgeName(name)),
+    element("span", { class: "medal" }, icon(picture)),
+    element("span", { class: "strong" }, isolated(badgeName(name))),
     element(
       "time",
       { class: "quiet", datetime: awardedAt, title: dateAndTime(awardedAt) },
