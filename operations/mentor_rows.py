@@ -37,7 +37,7 @@ _MILESTONES: Final = """
     WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s ORDER BY milestone_threshold
 """
 _AWARDS: Final = """
-    SELECT badge_id::text, milestone_id::text, confirmed_count, awarded_at FROM badge_awards
+    SELECT badge_id::text, milestone_id::text, confirmed_count, awarded_at, back_filled FROM badge_awards
     WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s
 """
 _DECISIONS: Final = """
