@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from edges.languages.catalogue import LANGUAGES, Language, text
+from models.badges import FIVE_RECRUITS
 from tests.browser.conftest import Visit
 from tests.browser.fonts import NARROW, WIDE, use_font
 from tests.browser.test_accessibility import assert_accessible
@@ -56,7 +57,7 @@ async def test_an_administrator_makes_a_badge(visit: Visit, scene: OrganisationS
         await expect(page.locator("#threshold option")).to_have_text(
             ["1 confirmed", "5 confirmed", "10 confirmed", "25 confirmed"]
         )
-        await page.get_by_label("Name").fill("Lagspiller")
+        await page.get_by_label("Name", exact=True).fill("Lagspiller")
         await page.get_by_label("Earned at").select_option("5")
         await page.get_by_label("Rocket").check()
         await expect(page.locator("#reached")).to_contain_text("3 mentors have reached it")
@@ -71,19 +72,21 @@ async def test_an_administrator_makes_a_badge(visit: Visit, scene: OrganisationS
             "3 mentors hold it. Everybody who has reached it holds it."
         )
 
-        five = page.locator(".badges > li", has_text="Five recruits")
+        five = page.locator(f'[data-badge="{FIVE_RECRUITS}"]')
         await five.get_by_role("button", name="Who holds Five recruits").click()
         await expect(five.locator(".about")).to_contain_text("1 mentor has reached it and does not hold it:")
         await five.get_by_role("button", name="Award it to 1").click()
         await expect(five).to_contain_text("awarded to 1 mentor afterwards")
+        await expect(five.get_by_role("button", name="Who holds Five recruits")).to_be_focused()
 
         await made.get_by_role("button", name="Change Lagspiller").click()
         await expect(page.get_by_label("Earned at")).to_be_disabled()
-        await page.get_by_label("Name").fill("Medspiller")
+        await page.get_by_label("Name", exact=True).fill("Medspiller")
         await page.get_by_role("button", name="Save").click()
         changed = page.locator(".badges > li", has_text="Medspiller")
         await changed.get_by_role("button", name="Switch off Medspiller").click()
         await expect(changed).to_contain_text("switched off since")
+        await expect(changed.get_by_role("button", name="Switch on Medspiller")).to_be_focused()
         await shoot(page, "badges-list")
     with psycopg.connect(web.services.settings.database_url) as connection:
         held = connection.execute(
@@ -120,7 +123,7 @@ async def test_what_cannot_be_sent_is_sent_again_as_the_same_badge(visit: Visit,
     populate(scene)
     async with visit("/badges", org_id=scene.org_id, role="org_admin", expects=("ERR_FAILED",)) as page:
         await page.route("**/back-fill", lambda route: route.abort(), times=1)
-        await page.get_by_label("Name").fill("Lagspiller")
+        await page.get_by_label("Name", exact=True).fill("Lagspiller")
         await page.get_by_label("Earned at").select_option("5")
         save = page.get_by_role("button", name="Make it, and award it to 3")
         await save.click()
@@ -137,7 +140,7 @@ async def test_a_coordinator_looks_and_changes_nothing(visit: Visit, scene: Orga
         await page.get_by_role("link", name="Badges").click()
         await expect(page.locator("#administrators")).to_be_visible()
         await expect(page.locator("#badge")).to_be_hidden()
-        five = page.locator(".badges > li", has_text="Five recruits")
+        five = page.locator(f'[data-badge="{FIVE_RECRUITS}"]')
         await expect(five.get_by_role("button")).to_have_count(1)
         await five.get_by_role("button").click()
         await expect(five.locator(".about")).to_contain_text("1 mentor has reached it and does not hold it:")

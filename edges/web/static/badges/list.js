@@ -67,7 +67,7 @@ export class BadgeList {
    * @param {HTMLElement} about
    */
   #whoButton(badge, name, about) {
-    return this.#button(text("making.who"), text("making.who-name", { name }), about, async () => {
+    return this.#button(text("making.who"), text("making.who-name", { name }), `${badge.badgeId} who`, about, async () => {
       const path = `/badge-previews/${badge.threshold}?badge=${badge.badgeId}`;
       this.#tell(about, badge, await this.#api.get(path));
     });
@@ -85,10 +85,13 @@ export class BadgeList {
     if (change === null || !badge.isOwn) return [];
     const isOff = badge.offSince !== null;
     return [
-      this.#button(text("making.change"), text("making.change-name", { name }), about, async () => change(badge)),
+      this.#button(text("making.change"), text("making.change-name", { name }), `${badge.badgeId} change`, about, async () =>
+        change(badge),
+      ),
       this.#button(
         isOff ? text("making.switch-on") : text("making.switch-off"),
         isOff ? text("making.switch-on-name", { name }) : text("making.switch-off-name", { name }),
+        `${badge.badgeId} switch`,
         about,
         () => switchOff(badge, !isOff),
       ),
@@ -113,11 +116,9 @@ export class BadgeList {
             element("p", {}, text("making.due", { n: preview.due })),
             mentorsDue(preview),
             mayAward &&
-              this.#button(text("making.award", { n: preview.due }), null, about, async () => {
+              this.#button(text("making.award", { n: preview.due }), null, `${badge.badgeId} who`, about, async () => {
                 const { awarded } = await this.#api.post(`/badges/${badge.badgeId}/back-fill`);
-                const said = text("making.awarded", { n: awarded });
-                fill(about, element("p", {}, said));
-                announce(said);
+                announce(text("making.awarded", { n: awarded }));
                 await this.#given.changed();
               }),
           ],
@@ -125,31 +126,31 @@ export class BadgeList {
   }
 
   /**
-   * A button that does something once at a time, and says in its badge's place what went wrong.
+   * A button that does something once at a time, and says in its badge's place what went wrong. It is not disabled
+   * meanwhile, so that it keeps the focus.
    *
    * @param {string} words
    * @param {string | null} label for those who do not see which badge it stands beside
+   * @param {string} place what stands in its place afterwards has the same, and the focus
    * @param {HTMLElement} about
    * @param {() => Promise<unknown>} act
    */
-  #button(words, label, about, act) {
+  #button(words, label, place, about, act) {
+    let isBusy = false;
     const press = async () => {
-      button.disabled = true;
+      if (isBusy) return;
+      isBusy = true;
       try {
         await act();
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         if (!this.#given.settle(error)) fill(about, element("p", { class: "fault" }, error.message));
       } finally {
-        button.disabled = false;
+        isBusy = false;
       }
     };
-    const button = element(
-      "button",
-      { type: "button", class: "button", "aria-label": label, onclick: () => void press() },
-      words,
-    );
-    return button;
+    const attributes = { class: "button", "aria-label": label, "data-about": place, onclick: () => void press() };
+    return element("button", { type: "button", ...attributes }, words);
   }
 }
 

@@ -37,6 +37,7 @@ export class Maker {
   #thresholds = [];
   /** How many would be awarded it at once. */
   #due = 0;
+  #isBusy = false;
 
   /**
    * @param {Api} api
@@ -136,11 +137,11 @@ export class Maker {
   }
 
   async #save() {
-    const button = /** @type {HTMLButtonElement} */ (find("#save"));
+    if (this.#isBusy) return;
+    this.#isBusy = true;
     const name = this.#name.value.trim();
     const form = new FormData(/** @type {HTMLFormElement} */ (find("#badge")));
     const isNew = this.#changed === null;
-    button.disabled = true;
     find("#fault").textContent = "";
     try {
       const path = `/badges/${this.#badgeId}`;
@@ -162,7 +163,7 @@ export class Maker {
       if (!(error instanceof ApiError)) throw error;
       if (!this.#settle(error)) find("#fault").textContent = error.message;
     } finally {
-      button.disabled = false;
+      this.#isBusy = false;
     }
   }
 }
