@@ -51,7 +51,7 @@ WHERE
     AND milestones.state <> batch.state;
 
 -- name: definitions --
-SELECT badge_id::text, org_id::text, type, threshold, name
+SELECT badge_id::text, org_id::text, type, threshold, name, picture, off_since IS NOT NULL
 FROM badge_definitions
 ORDER BY threshold, badge_id;
 

@@ -1,7 +1,7 @@
 -- Roles of the cluster and what they may do here; run by every `db migrate`, so that a right granted to the migrating
 -- user later takes effect. They own nothing and cannot log in: GRANT one of them to the user that a component logs in as.
 --   referrals_app    the HTTP side: reads the rows of the organisation that its transaction has set, and no others;
---                    issues codes there
+--                    issues codes there, and makes badges
 --   referrals_sinks  the badge consumer and the projection: all organisations
 --   referrals_reconciliation  `referrals reconcile`: one organisation at a time; learns whose members are to be asked for
 DO $$
@@ -46,8 +46,12 @@ BEGIN
         ) ON reconciliation_runs TO referrals_app;
         GRANT SELECT ON organisation_secrets, codes_outbox, milestone_thresholds TO referrals_app;
         GRANT INSERT ON mentors, referral_codes, codes_outbox TO referrals_app;
+        -- An organisation's own badges; neither their threshold nor whose they are changes.
+        GRANT INSERT ON badge_definitions TO referrals_app;
+        GRANT UPDATE (name, picture, off_since) ON badge_definitions TO referrals_app;
+        GRANT SELECT, INSERT ON badge_changes TO referrals_app;
         GRANT EXECUTE ON FUNCTION take_from_outbox(integer), landing_of_code(text), codes_that_begin_with(text),
-            outbox_figures(), reconciliation_figures() TO referrals_app;
+            outbox_figures(), reconciliation_figures(), award_reached(uuid, uuid[], uuid[]) TO referrals_app;
     END IF;
 
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_sinks') THEN

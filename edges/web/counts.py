@@ -79,10 +79,10 @@ async def profile(database: Database, org_id: str, mentor_id: str) -> Profile:
     """Return a mentor's code, next badge and name."""
     values = {"org_id": org_id, "mentor_id": mentor_id}
     rows = await database.rows(org_id, statement("mentor"), values)
-    ((is_known, code, disabled_at, confirmed, badge_name, threshold, name, group),) = rows
+    ((is_known, code, disabled_at, confirmed, badge_name, picture, threshold, name, group),) = rows
     badge = None
     if badge_name is not None:
-        badge = NextBadge(name=badge_name, threshold=threshold, remaining=threshold - confirmed)
+        badge = NextBadge(name=badge_name, picture=picture, threshold=threshold, remaining=threshold - confirmed)
     return Profile(is_known, code, disabled_at and in_utc(disabled_at), badge, name, group)
 
 
@@ -173,10 +173,11 @@ async def awards_of(database: Database, org_id: str, mentor_id: str) -> Held | N
             mentor_id=mentor_id,
             badge_id=badge_id,
             badge_name=name,
+            picture=picture,
             confirmed_count=confirmed,
             awarded_at=in_utc(awarded_at),
         )
-        for badge_id, name, confirmed, awarded_at, _ in rows
+        for badge_id, name, picture, confirmed, awarded_at, _ in rows
         if badge_id is not None
     ]
-    return Held(awards, rows[0][4]) if rows else None
+    return Held(awards, can_be_signed=rows[0][5]) if rows else None

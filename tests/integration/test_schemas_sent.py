@@ -146,8 +146,13 @@ def holds(answer: object, wanted: object) -> bool:
 async def everything(web: Web, scene: TwoOrganisations, mentor_id: str) -> dict[str, str]:
     """Ask for all there is, as coordinator and as mentor."""
     org_id = scene.ours.org_id
-    place = {"org_id": org_id, "mentor_id": mentor_id, "code": next(iter(scene.ours.codes.values())), "threshold": 1}
-    place["badge_id"] = FIRST_RECRUIT
+    place = {
+        "org_id": org_id,
+        "mentor_id": mentor_id,
+        "code": next(iter(scene.ours.codes.values())),
+        "threshold": 1,
+        "badge_id": FIRST_RECRUIT,
+    }
     document = (await web.get("/openapi.json")).json()
     people = [bearer("coordinator", org_id=org_id), bearer("mentor", org_id=org_id, subject=mentor_id)]
     answers = {}

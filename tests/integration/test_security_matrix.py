@@ -38,6 +38,8 @@ MEMBER: Final = str(uuid.uuid4())
 """The member whom every webhook names."""
 UNKNOWN_CODE: Final = "N0W0NDERFX"
 
+BADGE: Final = b'{"name": "Lagspiller", "threshold": 5, "picture": "star"}'
+
 REFUSED: Final = {401, 403, 404}
 PUBLIC: Final = ("/r", "/orgs/")
 """Of an organisation and for everybody: a share link leads to its page, and its keys prove what it has issued."""
@@ -92,7 +94,7 @@ class Asking:
         whose = self._scene.theirs if column == "theirs" else self._scene.ours
         first = whose.mentors[0]
         place = {"org_id": whose.org_id, "mentor_id": first, "code": whose.codes[first], "threshold": "1"}
-        place["badge_id"] = FIRST_RECRUIT
+        place["badge_id"] = str(uuid.uuid5(uuid.UUID(whose.org_id), "badge"))
         if column == "colleague":
             place["mentor_id"] = whose.mentors[1]
         elif column == "unknown":
@@ -183,8 +185,11 @@ async def walk_through(settings: Settings) -> Walk:
         for ((method, path), cells), forge in zip(routes, itertools.cycle(FORGERIES), strict=False):
             for who, column in cells:
                 place = asking.place(column)
+                if path.endswith("/credential"):
+                    place["badge_id"] = FIRST_RECRUIT  # each of the mentors holds it
                 whose = scene.theirs if column == "theirs" else scene.ours
                 body = registration(whose) if path.endswith(("/registrations", "/signups")) else b""
+                body = BADGE if method == "PUT" else body
                 status, headers, content = await ask(
                     web, method, path.format(**place), asking.headers(who, place, body, forge), body
                 )
@@ -346,8 +351,7 @@ async def test_other_methods_are_refused_everywhere(settings: Settings) -> None:
     taken: dict[str, set[str]] = {}
     for method, path in MATRIX:
         taken.setdefault(path, {"OPTIONS"}).update({"GET", "HEAD"} if method == "GET" else {method})
-    ids = dict.fromkeys(("org_id", "mentor_id"), SOMEBODY)
-    ids |= {"code": UNKNOWN_CODE, "threshold": "1", "badge_id": FIRST_RECRUIT}
+    ids = dict.fromkeys(("org_id", "mentor_id", "badge_id"), SOMEBODY) | {"code": UNKNOWN_CODE, "threshold": "1"}
     async with running_web(settings) as web:
         token = {"Authorization": f"Bearer {make_token('org_admin', org_id=SOMEBODY)}"}
         for path, methods in taken.items():

@@ -2,7 +2,7 @@
 
 import { ApiError } from "../shared/api.js";
 import { badgeName } from "../shared/badge-names.js";
-import { announce, element, fill, icon } from "../shared/dom.js";
+import { announce, element, fill, icon, isolated } from "../shared/dom.js";
 import { dateAndTime, day } from "../shared/format.js";
 import { save } from "../shared/saving.js";
 import { parts, text } from "../shared/text.js";
@@ -52,12 +52,17 @@ export function showBadges(body, { nextBadge, awards, milestones, takeAlong }) {
 }
 
 /** @param {NonNullable<Mentor["nextBadge"]>} badge */
-function next({ name, threshold, remaining }) {
+function next({ name, picture, threshold, remaining }) {
   const done = Math.max(0, threshold - remaining);
   return element(
     "div",
     { class: "next" },
-    element("p", {}, parts("badges.next", { name: element("strong", {}, badgeName(name)) })),
+    element(
+      "p",
+      { class: "coming" },
+      icon(picture),
+      element("span", {}, parts("badges.next", { name: element("strong", {}, isolated(badgeName(name))) })),
+    ),
     element("progress", {
       max: threshold,
       value: done,
@@ -69,12 +74,12 @@ function next({ name, threshold, remaining }) {
 
 /** @param {Award} award @param {TakeAlong} takeAlong */
 function held(award, takeAlong) {
-  const { badgeName: name, awardedAt } = award;
+  const { badgeName: name, picture, awardedAt } = award;
   return element(
     "li",
     {},
-    element("span", { class: "medal" }, icon("medal")),
-    element("span", { class: "strong" }, badgeName(name)),
+    element("span", { class: "medal" }, icon(picture)),
+    element("span", { class: "strong" }, isolated(badgeName(name))),
     element(
       "time",
       { class: "quiet", datetime: awardedAt, title: dateAndTime(awardedAt) },
