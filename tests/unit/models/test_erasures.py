@@ -31,6 +31,7 @@ from tests.factories import (
 from tests.unit.models.stream import Stream, headers_of
 
 MEMBER = UUID(uuid(1))
+TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def names_the_member(stream: Stream) -> bool:
@@ -125,7 +126,7 @@ def test_what_an_older_worker_has_counted_since_goes_with_a_second_erasure() -> 
 def test_what_waits_keeps_its_place_and_loses_the_id() -> None:
     """A code that is issued after the erasure gets the count that it would have had before."""
     stream = Stream()
-    headers = [("id", str(MEMBER).encode()), ("traceparent", b"00-1-2-01")]
+    headers = [("id", str(MEMBER).encode()), ("traceparent", TRACE)]
     stream.take(make_record(make_registration(1, "confirmed", 3), key=str(MEMBER).encode(), headers=headers))
     stream.take(make_registration(2, "pending_signup"))
     stream.take(make_erasure(1))
@@ -139,7 +140,7 @@ def test_what_waits_keeps_its_place_and_loses_the_id() -> None:
     assert stream.totals == (0, 1, 1)
     assert stream.thresholds == [1]
     assert stream.milestones[0]["attribution_id"] == uuid(1_003)
-    assert headers_of(stream.outgoing[0])["traceparent"] == b"00-1-2-01"
+    assert headers_of(stream.outgoing[0])["traceparent"] == TRACE
     assert stream.waiting_total() == type(stream.waiting_total())(0, 0)
     assert not names_the_member(stream)
 
