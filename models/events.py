@@ -173,12 +173,19 @@ def decode_registration(value: bytes | None) -> Registration | Erasure:
     """
     try:
         return decode_event(Registration, value)
-    except BadEvent as fault:
-        try:
-            parse_event(Erasure, value)
-        except BadEvent:
-            raise fault from None
+    except BadEvent:
+        if not is_erasure(value):
+            raise
         return decode_event(Erasure, value)
+
+
+def is_erasure(value: bytes | None) -> bool:
+    """Tell whether a value of the registrations topic has the fields and types of an Erasure, and so is no other."""
+    try:
+        parse_event(Erasure, value)
+    except BadEvent:
+        return False
+    return True
 
 
 def is_too_much(value: bytes) -> bool:
