@@ -18,6 +18,7 @@ from uuid import UUID
 
 from msgspec import structs
 
+from models.codes import CANONICAL_CODE
 from models.errors import BadInput
 from models.events import Erasure, Registration, encode_event, parse_event
 from models.identifiers import derived_uuid
@@ -64,6 +65,12 @@ def erasure_of(code: str, member_id: str, *, at: datetime) -> Erasure:
 def erased_key(code: str, pair: bytes) -> bytes:
     """Return the key of an erased pair's row; no pair that was not erased can have it."""
     return _code_key(code) + pair
+
+
+def code_of_row(key: bytes) -> str | None:
+    """Return the code of a row that names its member; None: it is another one."""
+    code = key[:-PSEUDONYM_BYTES].decode("latin-1")
+    return code if CANONICAL_CODE.fullmatch(code) else None
 
 
 class MemberRows:
