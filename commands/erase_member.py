@@ -1,4 +1,4 @@
-"""`referrals erase-member`: the id of a member goes, the counts stay, and what cannot go at once is said with its time."""
+"""`referrals erase-member`: a member's id goes, the counts stay; what cannot go at once is said with its time."""
 
 from __future__ import annotations
 
@@ -154,9 +154,8 @@ class _Erasing:
         for line in self._pair_lines():
             click.echo(line)
         if not self.codes:
-            click.echo(
-                "the id stands under no referral code" + ("" if self._org_id is None else " of this organisation")
-            )
+            where = "" if self._org_id is None else " of this organisation"
+            click.echo(f"the id stands under no referral code{where}")
         for each in left:
             click.echo(_remains_line(each))
         if not left:

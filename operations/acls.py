@@ -74,6 +74,7 @@ class Component(StrEnum):
     RECONCILE = "reconcile"
     PUBLISH = "publish"
     DEAD_LETTERS = "dead-letters"
+    ERASE_MEMBER = "erase-member"
     VERIFY = "verify"
     TOPICS = "topics"
 
@@ -160,6 +161,12 @@ def rights(settings: Settings, own: OwnTopics) -> dict[Component, list[Right]]:
             *topics((REPLAYS,), READ, WRITE, CREATE, DESCRIBE_CONFIGS),
             group(f"{prefix}dead-letters", DESCRIBE),
             identity(f"{prefix}dead-letter-replay"),
+        ],
+        Component.ERASE_MEMBER: [
+            *topics(SOURCES, DESCRIBE),
+            *topics((REGISTRATIONS,), READ, WRITE, DESCRIBE_CONFIGS),
+            *topics((DEAD_LETTERS, *own.changelogs), READ, DESCRIBE_CONFIGS),
+            group(f"{prefix}erase-member", DESCRIBE),
         ],
         Component.VERIFY: [
             *topics((*TOPICS, REPLAYS), READ),
