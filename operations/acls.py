@@ -22,6 +22,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are no
     ResourceType,
 )
 
+from models.changes import MEMBERS, WAITING
 from models.topics import (
     CODES,
     DEAD_LETTERS,
@@ -165,7 +166,7 @@ def rights(settings: Settings, own: OwnTopics) -> dict[Component, list[Right]]:
         Component.ERASE_MEMBER: [
             *topics(SOURCES, DESCRIBE),
             *topics((REGISTRATIONS,), READ, WRITE, DESCRIBE_CONFIGS),
-            *topics((DEAD_LETTERS, *own.changelogs), READ, DESCRIBE_CONFIGS),
+            *topics((DEAD_LETTERS, *(_changelogs_with_ids(own))), READ, DESCRIBE_CONFIGS),
             group(f"{prefix}erase-member", DESCRIBE),
         ],
         Component.VERIFY: [
@@ -179,6 +180,10 @@ def rights(settings: Settings, own: OwnTopics) -> dict[Component, list[Right]]:
             group(app, DESCRIBE),
         ],
     }
+
+
+def _changelogs_with_ids(own: OwnTopics) -> list[str]:
+    return [name for name in own.changelogs if name.endswith((f"-{MEMBERS}-changelog", f"-{WAITING}-changelog"))]
 
 
 def principals(pattern: str, components: Iterable[Component], chosen: Mapping[Component, str]) -> dict[Component, str]:

@@ -107,6 +107,8 @@ class Judge:
             if topic.compacted and line.key is None:
                 raise BadLine(f"it has no key, and {topic.name} is compacted")
             return line
+        if letter.is_erased:
+            raise BadLine("its member was erased while it waited for its code")
         if letter.reason in FINAL:
             raise BadLine(f"{letter.reason}: it would be one again, the first issue of a code stands")
         try:

@@ -6,4 +6,4 @@
 ALTER TABLE registration_pairs ADD COLUMN erased_at timestamptz;
 COMMENT ON COLUMN registration_pairs.erased_at IS
     'When its member was erased, as the erasure says; from then on the pair stands as it is. NULL: he was not.';
-CREATE INDEX registration_pairs_erased ON registration_pairs (pair) WHERE erased_at IS NOT NULL;
+CREATE INDEX registration_pairs_erased ON registration_pairs (org_id) WHERE erased_at IS NOT NULL;
