@@ -11,7 +11,7 @@ import pytest
 from edges.publishing.replaying import BEFORE, READY, REFUSED, Judge
 from models.dead_letters import Letter, letter_of
 from models.errors import BadEvent, BadInput, CodeTaken, OtherOrganisation, WaitedTooLong
-from models.outgoing import TRUNCATED, TRUNCATED_TO, dead_letter
+from models.outgoing import ERASED, TRUNCATED, TRUNCATED_TO, dead_letter
 from models.topics import CLICKS, CODES
 from operations.dead_letters import Replayed
 from streams.engine.batch import SourceRecord
@@ -20,9 +20,11 @@ from tests.factories import (
     CODE,
     CODES_TOPIC,
     PREFIX,
+    REGISTRATIONS_TOPIC,
     Event,
     make_click,
     make_code_issued,
+    make_registration,
 )
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -76,8 +78,9 @@ def test_what_is_certain_is_repaired() -> None:
         (letter(make_click(occurred_at="2100-01-01T00:00:00Z")), "more than a day ahead"),
         (letter(b"{}", topic="referrals.milestones.v1"), "only codes, clicks and registrations"),
         (letter(b"x" * TRUNCATED_TO, headers=[(TRUNCATED, b"9999999")]), "too large"),
+        (letter(make_registration(), topic=REGISTRATIONS_TOPIC, headers=[(ERASED, b"1")]), "was erased"),
     ],
-    ids=["not JSON", "another organisation", "taken", "ahead", "milestone", "cut"],
+    ids=["not JSON", "another organisation", "taken", "ahead", "milestone", "cut", "erased"],
 )
 def test_what_would_be_one_again_is_refused(given: Letter, why: str) -> None:
     """With the reason, and never sent."""
