@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
+from uuid import UUID
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from operations.tables import Tables
     from process.settings import Settings
 
+_ALL_ERASED: Final = "SELECT pair::text FROM registration_pairs WHERE erased_at IS NOT NULL"
 _ERASED: Final = "SELECT pair::text FROM registration_pairs WHERE pair = %(pair)s AND erased_at IS NOT NULL"
 
 
@@ -78,6 +80,11 @@ def organisations(tables: Tables, codes: Iterable[UnderCode]) -> dict[str, str]:
     """Return whose the codes are, of those that Postgres knows."""
     owners = {under.code: owners_of_code(tables, under.code) for under in codes}
     return {code: rows[0]["org_id"] for code, rows in owners.items() if rows}
+
+
+def erased_pairs(tables: Tables) -> frozenset[bytes]:
+    """Return the pseudonyms of all erased pairs of the installation, whatever organisation they are of."""
+    return frozenset(UUID(row["pair"]).bytes for row in tables.of_all(_ALL_ERASED, {}))
 
 
 def marked(tables: Tables, codes: Iterable[UnderCode], orgs: Mapping[str, str]) -> set[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from edges.publishing.replaying import BEFORE, READY, REFUSED, Judge
 from models.dead_letters import Letter, letter_of
+from models.erasures import pseudonym
 from models.errors import BadEvent, BadInput, CodeTaken, OtherOrganisation, WaitedTooLong
 from models.outgoing import ERASED, TRUNCATED, TRUNCATED_TO, dead_letter
 from models.topics import CLICKS, CODES
@@ -25,6 +26,7 @@ from tests.factories import (
     make_click,
     make_code_issued,
     make_registration,
+    uuid,
 )
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -87,6 +89,17 @@ def test_what_would_be_one_again_is_refused(given: Letter, why: str) -> None:
     verdict = Judge(PREFIX, {}).judge(given, NOW)
     assert (verdict.kind, verdict.line) == (REFUSED, None)
     assert why in verdict.why
+
+
+@pytest.mark.parametrize("unchecked", [False, True])
+def test_an_erased_members_registration_is_not_sent_again(*, unchecked: bool) -> None:
+    """Whoever asks for it; another member's is, and who was erased is asked for registrations alone."""
+    judge = Judge(PREFIX, {}, erased=lambda: {pseudonym(CODE, uuid(1))}, unchecked=unchecked)
+    named = make_registration(1, referral_code="anna-ooooo1", new_member_id=uuid(1).upper())
+    assert "was erased" in judge.judge(letter(named, topic=REGISTRATIONS_TOPIC), NOW).why
+    assert judge.judge(letter(make_registration(2), topic=REGISTRATIONS_TOPIC), NOW).kind == READY
+    never = Judge(PREFIX, {}, erased=lambda: 1 / 0)  # type: ignore[arg-type, return-value]  # it is not asked
+    assert never.judge(letter(make_click()), NOW).kind == READY
 
 
 def test_unchecked_sends_it_as_it_stands() -> None:

@@ -33,7 +33,7 @@ def test_what_is_deleted_stays_as_long_as_its_segment() -> None:
 
 
 def test_what_is_compacted_goes_in_turns() -> None:
-    """What is superseded goes with the first compaction after its segment is closed, a tombstone with one after that."""
+    """What is superseded goes with the first compaction after its segment is closed, a tombstone with a later one."""
     kept = of(MENTOR_COUNTS)
     assert kept.superseded_gone_by(AT) == AT + timedelta(hours=1) + SLACK
     assert kept.tombstone_gone_by(AT) == AT + timedelta(hours=2) + DAY + SLACK
