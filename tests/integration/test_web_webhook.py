@@ -55,8 +55,8 @@ async def test_many_at_once_are_all_there(web: Web, sender: Sender, settings: Se
 
 async def test_of_an_erased_member_nothing_is_published(web: Web, sender: Sender, settings: Settings) -> None:
     """The answer is the same, so that nobody sends it again; others go on, and so does he under another code."""
-    columns = "org_id, pair, referral_code, channel, erased_at"
-    erase = f"INSERT INTO registration_pairs ({columns}) VALUES (%s, %s, %s, %s, now())"
+    erase = """INSERT INTO registration_pairs (org_id, pair, referral_code, channel, erased_at)
+        VALUES (%s, %s, %s, %s, now())"""
     with psycopg.connect(settings.database_url) as connection:
         connection.execute(erase, [sender.org_id, pair_name(pseudonym(CODE, MEMBER)), CODE, "sms"])
     others = [posted(new_member_id=str(uuid4())), posted(referral_code="BERT000002")]
