@@ -6,6 +6,7 @@ read again. It names the pair by a pseudonym, a digest of code and member, and n
 
 Rows of the table `members` beside those of pairs, which begin with a code and have no `/`:
 
+    '/'                        -> the partition has erased pairs, so that others' events cost nothing
     code '/'                   -> the code has erased pairs: nobody else's events need a digest
     code '/' pseudonym (16 B)  -> the pair as it stood when it was erased; NOT_COUNTED: no event of it had counted
 """
@@ -76,10 +77,11 @@ def code_of_row(key: bytes) -> str | None:
 class MemberRows:
     """The rows of members as one step of the stream sees and changes them; `changed` collects those written."""
 
-    __slots__ = ("_rows", "changed")
+    __slots__ = ("_has_erased", "_rows", "changed")
 
     def __init__(self, rows: Mapping[bytes, bytes]) -> None:
         self._rows = rows
+        self._has_erased = _SEPARATOR in rows
         self.changed: dict[bytes, bytes | None] = {}
         """None: deleted."""
 
@@ -89,7 +91,7 @@ class MemberRows:
 
     def is_erased(self, code: str, member_id: str) -> bool:
         """Tell whether the pair is erased. Costs a digest only under a code that has such pairs."""
-        if self.get(_code_key(code)) is None:
+        if not self._has_erased or self.get(_code_key(code)) is None:
             return False
         return self.get(erased_key(code, pseudonym(code, member_id))) is not None
 
@@ -107,7 +109,8 @@ class MemberRows:
             # One that stands stays: an older worker, which did not know of it, has counted the pair once more since.
             row = None if named is None else self.get(named)
             self.changed[key] = row or pack_pair(Pair(NOT_COUNTED, 0, ""))
-            self.changed[_code_key(code)] = _HAS_ERASED
+            self.changed[_code_key(code)] = self.changed[_SEPARATOR] = _HAS_ERASED
+            self._has_erased = True
         if named is not None:
             self.changed[named] = None
         return True
