@@ -18,7 +18,18 @@ from typing import NamedTuple, TypeVar
 
 from models.topics import CLICKS, REGISTRATIONS
 from proof.verify import report
-from proof.verify.events import Clicked, Erased, Issued, Registered, Unusable, clicked, issued, pair_of, registered
+from proof.verify.events import (
+    BAD_EVENT,
+    Clicked,
+    Erased,
+    Issued,
+    Registered,
+    Unusable,
+    clicked,
+    issued,
+    pair_of,
+    registered,
+)
 from proof.verify.pairs import Pair
 from proof.verify.partitioning import home_of
 from proof.verify.records import NOTHING_BEFORE, Before, ChannelTally, DeadLetter, Owner, Place, Record, Tally, digest
@@ -164,6 +175,9 @@ class PartitionFold:
             if event is None:
                 continue
             if isinstance(event, Erased):
+                if record.place in self._dead_letters:  # a worker older than erasures did not know it
+                    self._expect_dead_letter(record, {BAD_EVENT})
+                    continue
                 self._dispose(record, DUPLICATE if event.pair in self._erased[event.code] else APPLIED)
                 self._erased[event.code].add(event.pair)
                 continue

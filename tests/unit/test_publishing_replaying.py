@@ -13,7 +13,7 @@ from models.dead_letters import Letter, letter_of
 from models.erasures import pseudonym
 from models.errors import BadEvent, BadInput, CodeTaken, OtherOrganisation, WaitedTooLong
 from models.outgoing import ERASED, TRUNCATED, TRUNCATED_TO, dead_letter
-from models.topics import CLICKS, CODES
+from models.topics import CLICKS, CODES, REGISTRATIONS
 from operations.dead_letters import Replayed
 from streams.engine.batch import SourceRecord
 from tests.factories import (
@@ -25,6 +25,7 @@ from tests.factories import (
     Event,
     make_click,
     make_code_issued,
+    make_erasure,
     make_registration,
     uuid,
 )
@@ -100,6 +101,13 @@ def test_an_erased_members_registration_is_not_sent_again(*, unchecked: bool) ->
     assert judge.judge(letter(make_registration(2), topic=REGISTRATIONS_TOPIC), NOW).kind == READY
     never = Judge(PREFIX, {}, erased=lambda: 1 / 0)  # type: ignore[arg-type, return-value]  # it is not asked
     assert never.judge(letter(make_click()), NOW).kind == READY
+
+
+def test_an_erasure_that_an_older_worker_did_not_know_is_sent_again() -> None:
+    """Under its code, so that it comes among the events of its pair."""
+    erasure = make_erasure(1)
+    verdict = Judge(PREFIX, {}).judge(letter(erasure, BadEvent("x"), topic=REGISTRATIONS_TOPIC), NOW)
+    assert verdict.line == (REGISTRATIONS, CODE.encode(), json.dumps(erasure).encode())
 
 
 def test_unchecked_sends_it_as_it_stands() -> None:

@@ -380,3 +380,12 @@ def test_a_dead_letter_without_the_id_is_right_only_where_its_member_was_erased(
     said = DeadLetter("WaitedTooLong", 1, digest(None, b"with the pseudonym"), erased=True)
     expected = fold(registrations=values, dead_letters={first.place: [said]})
     assert [each.found for each in expected.differences] == ([] if erased else ["other bytes"])
+
+
+def test_an_erasure_that_an_older_worker_did_not_know_erases_nothing_yet() -> None:
+    """It is a dead letter, and is sent again after the upgrade."""
+    values = registration(1, "confirmed", 1), erasure(1), registration(1, "withdrawn", 9), erasure(1)
+    unknown = records("registrations.v1", *values)[1]
+    expected = fold(registrations=values, dead_letters={unknown.place: [letter(unknown, "BadEvent")]})
+    assert expected.tallies[CODE].confirmed == 0
+    assert (expected.dead_letters, expected.differences) == (1, [])
