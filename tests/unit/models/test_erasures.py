@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from msgspec import Struct, msgpack, structs
 
 from models.attribution import Rules
 from models.changes import MEMBERS, WAITING
@@ -16,6 +17,7 @@ from models.errors import BadCode, BadEvent
 from models.events import Erasure, Registration, decode_registration, encode_event
 from models.members import pack_pair, pair_key, unpack_pair
 from models.outgoing import ERASED
+from models.records import StoredRecord
 from tests.factories import (
     CLICKS_TOPIC,
     CODE,
@@ -220,3 +222,22 @@ def test_an_erasure_among_clicks_is_a_bad_click() -> None:
     stream = issued()
     stream.take(make_record(encode(make_erasure()), topic=CLICKS_TOPIC))
     assert stream.reasons == ["BadEvent"]
+
+
+def test_a_row_of_before_there_were_erasures_is_read_and_one_of_now_by_an_older_program() -> None:
+    """What waits may have been written by either, and none of it is dropped."""
+
+    class Before(Struct, array_like=True):
+        topic: str
+        partition: int
+        offset: int
+        timestamp: int
+        key: bytes | None
+        value: bytes
+        headers: list[tuple[str, bytes | None]]
+        arrived_ms: int
+
+    before = Before("t", 1, 2, 3, b"k", b"v", [("h", None)], 4)
+    read = msgpack.decode(msgpack.encode(before), type=StoredRecord)
+    assert read == StoredRecord("t", 1, 2, 3, b"k", b"v", [("h", None)], 4)
+    assert msgpack.decode(msgpack.encode(structs.replace(read, is_erased=True)), type=Before) == before
