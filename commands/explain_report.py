@@ -139,7 +139,7 @@ def _add_milestone(branch: Tree, milestone: Milestone, topics: Topics | None, *,
 
 def _registration(topics: Topics, record: Counted, *, with_members: bool) -> str:
     place = Place(topics.registrations, record.partition, record.offset)
-    member = f", member {record.member_id}" if with_members else ""
+    member = f", member {record.member_id or 'erased'}" if with_members else ""
     return f"{place}, occurred {_time(record.occurred_at)}{member}"
 
 

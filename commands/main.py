@@ -51,6 +51,7 @@ COMMANDS = {
     "producers": "Check what producers have sent to the source topics.",
     "dead-letters": "Look at what could not be used, and send it again.",
     "explain": "Explain a mentor's badges, back to the registrations and clicks.",
+    "erase-member": "Erase a member: his id goes, the counts stay.",
     "thresholds": "Look at what other thresholds would award, before they are set.",
     "export": "Write every mentor's counts as CSV or JSON lines.",
     "verify": "Recompute everything from the source topics and compare.",

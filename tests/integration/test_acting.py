@@ -52,6 +52,7 @@ class Programme(NamedTuple):
             [sys.executable, "-P", "-m", "commands", *arguments],
             cwd=ROOT,
             env=self.crew.environment() | {VARIABLE: fault},
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
@@ -314,3 +315,29 @@ def test_a_back_fill_is_right_by_the_oracle(programme: Programme) -> None:
 def berts(member: int) -> dict[str, Any]:
     """Return a confirmation with Bert's code."""
     return make_registration(20 + member, "confirmed", member, referral_code=BERTS, org_id=OTHER_ORG)
+
+
+def test_a_member_is_erased_once_somebody_says_so(programme: Programme) -> None:
+    """In his own organisation; what is not done yet is said; he is named no more, and the oracle agrees."""
+    member, other = (make_registration(number)["new_member_id"] for number in (2, 7))
+    asked = programme.run("erase-member", member)
+    assert asked.returncode != 0
+    assert "Erase this member under 1 code? It cannot be undone." in asked.stderr
+    assert f"code {ANNAS} (organisation {ORG}): not erased yet, 1 registrations" in asked.stderr
+    assert programme.told("erase-member", member, "--org", OTHER_ORG, "--yes")["pairs"] == []
+    assert programme.run("erase-member", "Bert").returncode == 2
+
+    assert not programme.told("erase-member", member, "--yes", "--wait-s", "0", code=1)["done"]
+    (pair,) = programme.told("erase-member", member)["pairs"]
+    assert (pair["state"], pair["registrations"], pair["stream"], pair["postgres"]) == ("erased before", 1, True, True)
+    (anna,) = programme.told("explain", ANNA, "--members")["organisations"]
+    five = next(each for each in anna["milestones"] if each["threshold"] == 5)
+    assert [each["member_id"] for each in five["confirmed"]].count(None) == 1
+    assert member not in programme.run("explain", ANNA, "--members").stdout
+
+    (pair,) = programme.told("erase-member", other, "--yes")["pairs"]
+    assert (pair["state"], pair["dead_letters"]) == ("erased now", 1)
+    refused = programme.run("dead-letters", "replay", "--reason", "OtherOrganisation", "--unchecked")
+    assert "its member was erased" in refused.stderr
+    assert programme.value("SELECT confirmed_attributions FROM mentor_counts WHERE mentor_id = %s", ANNA) == 5
+    programme.crew.assert_exact()

@@ -112,12 +112,13 @@ def test_each_component_does_its_work_and_no_others(users: Users, tmp_path: Path
     issued = users.told("registry", "codes", "issue", "--org", org, "--mentor", mentor)
     code = issued["referral_code"]
     with users.at_work("stream", "badges", "counts", "web"):
-        _publish(users, tmp_path, code)
+        member = _publish(users, tmp_path, code)
         users.wait_for("SELECT count(*) FROM badge_awards", (1,))
         _through_web(users, org, other, code)
         _reconcile(users, tmp_path, org, code)
         users.wait_for(COUNTS, (2, 2), mentor)
         assert users.told("dead-letters", "dead-letters", "replay", "--all", "--unchecked")["sent"]
+        assert users.told("erase-member", "erase-member", member, "--yes")["done"]
         users.run("verify", "verify", "--wait", "30", "--no-checkpoint")
         users.run("verify", "explain", mentor)
     for name in ("stream", "badges", "counts", "web"):
@@ -126,8 +127,8 @@ def test_each_component_does_its_work_and_no_others(users: Users, tmp_path: Path
     _keep_apart(users)
 
 
-def _publish(users: Users, folder: Path, code: str) -> None:
-    """Let a click and a confirmed member come, and a record that is none."""
+def _publish(users: Users, folder: Path, code: str) -> str:
+    """Let a click and a confirmed member come, and a record that is none; return the member's id."""
     click = {"click_id": str(uuid4()), "referral_code": code, "occurred_at": AT}
     member = {"attribution_id": str(uuid4()), "referral_code": code, "new_member_id": str(uuid4())}
     member |= {"status": "confirmed", "occurred_at": AT}
@@ -135,6 +136,7 @@ def _publish(users: Users, folder: Path, code: str) -> None:
     file = folder / "events.jsonl"
     file.write_text("".join(json.dumps({"topic": topic, "value": value}) + "\n" for topic, value in lines))
     users.run("publish", "publish", str(file), "--unchecked")
+    return str(member["new_member_id"])
 
 
 def _through_web(users: Users, org: str, mentor: str, code: str) -> None:

@@ -21,6 +21,11 @@ MENTORS = f"/v1/orgs/{ORG}/mentors"
 COUNTS = f"{MENTORS}/{MENTOR}/attribution-counts"
 
 
+def next_badge(name: str, threshold: int, *, remaining: int) -> dict[str, object]:
+    """Return a next badge as it is answered."""
+    return {"name": name, "threshold": threshold, "remaining": remaining, "picture": "medal"}
+
+
 @pytest_asyncio.fixture
 async def web(settings: Settings) -> AsyncIterator[Web]:
     """Give a client of a server, whose requests are a coordinator's unless they say otherwise."""
@@ -179,9 +184,9 @@ async def test_a_mentors_link_and_next_badge(web: Web, settings: Settings) -> No
     execute(settings, define, [new_id(), OTHER_ORG, "recruitment", 3, "Theirs"])
     execute(settings, define, [new_id(), ORG, "baking", 3, "Of another kind"])
     execute(settings, define, [new_id(), ORG, "recruitment", 4, "Ours"])
-    assert (await profile())["nextBadge"] == {"name": "Ours", "threshold": 4, "remaining": 2, "picture": "medal"}
+    assert (await profile())["nextBadge"] == next_badge("Ours", 4, remaining=2)
     put_counts(settings, 10, 3, 0)  # two withdrawn: a badge that is held is not earned again
-    assert (await profile())["nextBadge"] == {"name": "Ours", "threshold": 4, "remaining": 4, "picture": "medal"}
+    assert (await profile())["nextBadge"] == next_badge("Ours", 4, remaining=4)
     put_counts(settings, 10, 3, 25)
     assert (await profile())["nextBadge"] is None
 
@@ -196,7 +201,7 @@ async def test_no_badge_is_promised_that_no_milestone_brings(web: Web, settings:
     execute(settings, "DELETE FROM milestone_thresholds WHERE threshold IN (3, 30)", [])
     execute(settings, "DELETE FROM badge_definitions WHERE org_id IS NULL", [])
     put_counts(settings, 10, 3, 2)
-    badge = {"name": "Late", "threshold": 5, "remaining": 3, "picture": "medal"}
+    badge = next_badge("Late", 5, remaining=3)
     assert (await web.get(f"{MENTORS}/{MENTOR}")).json()["nextBadge"] == badge
     put_counts(settings, 10, 3, 5)
     assert (await web.get(f"{MENTORS}/{MENTOR}")).json()["nextBadge"] is None
