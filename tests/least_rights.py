@@ -1,4 +1,4 @@
-"""An installation on a secured Kafka in which each component comes as a user of its own, with its rights alone."""
+"""An installation on a secured Kafka in which each component comes as a user of its own there, and in Postgres."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from local.installation.starting import as_environment
 from models.topics import TOPICS
 from operations.acls import PREFIXED, Component, OwnTopics, Right, rights
 from process.settings import Settings, load_settings
+from sinks import logins
 from streams.app import engine_options
 from tests.component import ROOT
 from tests.crew import wait_until
 from tests.guarded_kafka import TIMEOUT_S
 from tests.secured_kafka import SecuredKafka
-from tests.web import JWT_SECRET, SECRET_KEYS, as_web_login
+from tests.web import JWT_SECRET, SECRET_KEYS
 
 PREFIX: Final = "least."
 DENIED: Final = {
@@ -43,6 +44,12 @@ class Users:
     def __init__(self, kafka: SecuredKafka, database_url: str, folder: Path) -> None:
         self._kafka = kafka
         self._database_url = database_url
+        who = logins.logins(f"{PREFIX}{logins.PLACE}", logins.ROLES_OF, {})
+        passwords = {login.component: kafka.password_of(login.component) for login in who}
+        logins.apply(database_url, who, given_passwords=passwords)
+        self._at_postgres = {
+            login.component: logins.address(database_url, login.name, passwords[login.component]) for login in who
+        }
         self._folder = folder
         self._started: dict[str, subprocess.Popen[bytes]] = {}
         kafka.let_in(*Component)
@@ -60,11 +67,12 @@ class Users:
             "sasl_username": component,
             "sasl_password": self._kafka.password_of(str(component)),
             "ssl_ca_location": self._kafka.folder / "authority.pem",
+            # Who has none must not ask for one: nobody listens there.
+            "database_url": self._at_postgres.get(str(component), "postgresql://nobody@127.0.0.1:1/none"),
         }
         given: dict[str, Any] = {
             "bootstrap_servers": self._kafka.bootstrap_servers,
             "database_url": self._database_url,
-            "web_database_url": as_web_login(self._database_url),
             "topic_prefix": PREFIX,
             "partitions": 2,
             "data_dir": self._folder / "data",
@@ -92,12 +100,12 @@ class Users:
 
     @contextmanager
     def at_work(self, *components: str, user: str | None = None) -> Iterator[None]:
-        """Run components, each as its own user or another, for the body; then stop them, and see that they end well."""
+        """Run components for the body, each as its own user or another of Kafka's; they must end well."""
         for name in components:
             with self._file(name).open("wb") as log:
                 self._started[name] = subprocess.Popen(
                     [sys.executable, "-P", "-m", "commands", name],
-                    cwd=ROOT, env=self._environment(user or name), stdout=log, stderr=log,
+                    cwd=ROOT, env=self._environment(user or name, name), stdout=log, stderr=log,
                 )  # fmt: skip
         try:
             yield
@@ -183,9 +191,11 @@ class Users:
             return False
         return True
 
-    def _environment(self, component: str | None) -> dict[str, str]:
+    def _environment(self, user: str | None, component: str | None = None) -> dict[str, str]:
+        """Return the variables of somebody's user at Kafka, and of a component's login, or the same's, at Postgres."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("REFERRALS_")}
-        return inherited | as_environment(self.settings(component))
+        of_other = {"database_url": self._at_postgres[component]} if component in self._at_postgres else {}
+        return inherited | as_environment(self.settings(user, **of_other))
 
     def _file(self, name: str) -> Path:
         return self._folder / f"{name}.log"

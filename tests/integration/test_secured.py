@@ -163,7 +163,7 @@ def _reconcile(users: Users, folder: Path, org: str, code: str) -> None:
     """Let the membership system have a member who was never confirmed here."""
     file = folder / "members.csv"
     file.write_text(f"member_id,referral_code,status,confirmed_at\n{uuid4()},{code},confirmed,{AT}\n")
-    users.run("reconcile", "reconcile", "configure", "--org", org, "--kind", "csv", "--url", str(file))
+    users.run("registry", "reconcile", "configure", "--org", org, "--kind", "csv", "--url", str(file))
     users.run("reconcile", "reconcile")
 
 
