@@ -17,6 +17,18 @@ LOCK_TIMEOUT_S: Final = 10.0
 """Somebody's transaction that was left open, in psql perhaps, is waited for so long, and no process waits for ever."""
 
 
+MAY_DO_MORE: Final = """
+SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = session_user AND (rolsuper OR rolbypassrls))
+    OR EXISTS (
+        SELECT FROM pg_class WHERE oid = to_regclass('organisations') AND pg_has_role(session_user, relowner, 'MEMBER')
+    )
+    OR EXISTS (
+        SELECT FROM pg_database WHERE datname = current_database() AND pg_has_role(session_user, datdba, 'MEMBER')
+    )
+"""
+"""Whether who has logged in goes around row-level security, or could: then nothing keeps a component to its work."""
+
+
 def session(
     url: str,
     name: str,

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
+import structlog
 
-from process.postgres import session
+from process.postgres import MAY_DO_MORE, session
 from sinks.errors import StoreUnavailable
 from sinks.schema import beyond, missing_from
 from sinks.watchdog import SIGNS
@@ -39,8 +40,13 @@ _LOCK_TIMEOUT_S: Final = 3.0
 _STATEMENT_TIMEOUT_S: Final = 60.0
 """No batch takes so long; a server whose disk stands still does."""
 
+LOGINS_REMEDY: Final = "give each component a login of its own: `referrals db roles apply`; docs/postgres.md"
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 Rows = list[tuple[Any, ...]]
+
+
+log = structlog.get_logger("sinks")
 
 
 class Database:
@@ -62,6 +68,7 @@ class Database:
         self._may_have_missed_news = True
         self._was_blocked = False
         self._blocked_by: str | None = None
+        self._is_login_known = False
 
     @contextmanager
     def transaction(self, *, undo: bool = False) -> Iterator[Connection]:
@@ -127,10 +134,19 @@ class Database:
                 ),
             )
             self._may_have_missed_news = True
+            self._complain_of_login(self._connection)
             self._connection.execute(f"SET idle_in_transaction_session_timeout = {_SILENCE_MS}".encode())
             if self._channel:
                 self._connection.execute(f"LISTEN {self._channel}".encode())
         return self._connection
+
+    def _complain_of_login(self, connection: Connection) -> None:
+        """Say, once, that this login is not kept to its work."""
+        if not self._is_login_known:
+            self._is_login_known = True
+            ((may_do_more,),) = connection.execute(MAY_DO_MORE).fetchall()
+            if may_do_more:
+                log.warning("database_login_may_do_more", remedy=LOGINS_REMEDY, of=self._application_name)
 
     @contextmanager
     def _watched(self, connection: Connection) -> Iterator[None]:
