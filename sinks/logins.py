@@ -18,7 +18,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from operations.acls import Component
-from process.postgres import session
+from process.postgres import LOCK_TIMEOUT_S, session
+from sinks import postgres
 from sinks.migrate import MIGRATING, OWNER, ROLES
 
 if TYPE_CHECKING:
@@ -213,11 +214,30 @@ def _create(login: Login) -> sql.Composed:
 
 
 def _grants(login: Login, database: str) -> list[sql.Composed]:
+    """Return what gives a login its roles, and what its sessions begin with where a pooler keeps our own word for it."""
     name = sql.Identifier(login.name)
     return [
+        *(
+            sql.SQL("ALTER ROLE {} SET {} = {};").format(name, sql.Identifier(setting), sql.Literal(value))
+            for setting, value in _session_of(login.component).items()
+        ),
         *(sql.SQL("GRANT {} TO {};").format(sql.Identifier(role), name) for role in login.roles),
         sql.SQL("GRANT CONNECT ON DATABASE {} TO {};").format(sql.Identifier(database), name),
     ]
+
+
+def _session_of(component: str) -> dict[str, str]:
+    """Return the settings with which a login's sessions begin, as `process.postgres.session` asks for them."""
+    if component == MIGRATIONS:
+        return {"timezone": "UTC"}
+    if component not in {Component.BADGES, Component.COUNTS}:
+        return {"timezone": "UTC", "lock_timeout": f"{LOCK_TIMEOUT_S:g}s"}
+    return {
+        "timezone": "UTC",
+        "lock_timeout": f"{postgres.LOCK_TIMEOUT_S:g}s",
+        "statement_timeout": f"{postgres.STATEMENT_TIMEOUT_S:g}s",
+        "idle_in_transaction_session_timeout": f"{postgres.SILENCE_S:g}s",
+    }
 
 
 def _shut_out(database: str) -> sql.Composed:

@@ -18,7 +18,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from yoyo import get_backend, read_migrations  # type: ignore[import-untyped]
 
-from process.postgres import session
+from process.postgres import is_pooled, session
 from process.settings import SettingsError
 from sinks.postgres import query
 from sinks.schema import MIGRATIONS
@@ -58,12 +58,18 @@ def migrate(
             referrals_app and nothing else.
 
     Raises:
-        SettingsError: the two logins are the same, or the second has no name or password.
+        SettingsError: the two logins are the same, or the second has no name or password; or there is a pooler between.
         psycopg.Error: Postgres cannot be reached, or the user may not create tables; nothing was changed then.
 
     """
     notices: list[str] = []
     with psycopg.connect(database_url, **session(database_url, "referrals db migrate", lock_timeout_s=0)) as connection:
+        if is_pooled(connection):
+            msg = (
+                "REFERRALS_DATABASE_URL leads through a pooler, and migrations need a session of their own, which a "
+                "pooler in transaction mode does not give: let `db migrate` have the address of Postgres itself"
+            )
+            raise SettingsError(msg)
         connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         connection.execute("SELECT pg_advisory_lock(%s, %s)", MIGRATING)
         owner = _owner(connection)

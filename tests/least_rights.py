@@ -26,7 +26,7 @@ from streams.app import engine_options
 from tests.component import ROOT
 from tests.crew import wait_until
 from tests.guarded_kafka import TIMEOUT_S
-from tests.secured_kafka import SecuredKafka
+from tests.secured_kafka import SecuredBrokers
 from tests.web import JWT_SECRET, SECRET_KEYS
 
 PREFIX: Final = "least."
@@ -41,8 +41,9 @@ DENIED: Final = {
 class Users:
     """The components' users, each by SCRAM behind TLS; and the administrator, who gives them their rights."""
 
-    def __init__(self, kafka: SecuredKafka, database_url: str, folder: Path) -> None:
+    def __init__(self, kafka: SecuredBrokers, database_url: str, folder: Path, **given: Any) -> None:  # noqa: ANN401 - of any setting
         self._kafka = kafka
+        self._given = given
         self._database_url = database_url
         who = logins.logins(f"{PREFIX}{logins.PLACE}", logins.ROLES_OF, {})
         passwords = {login.component: kafka.password_of(login.component) for login in who}
@@ -81,6 +82,7 @@ class Users:
             "secret_keys": SecretStr(SECRET_KEYS),
             "jwt_secret": SecretStr(JWT_SECRET),
             "log_format": "json",
+            **self._given,
         }
         return load_settings(**given | ({} if component is None else by_password) | changed)
 

@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import parse_qs
 
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are not in its __all__
@@ -90,8 +91,34 @@ def certify(name: str, by: Certificate | None = None) -> Certificate:
     return Certificate(builder.sign(key if by is None else by.key, SHA256()), key)
 
 
+class SecuredBrokers(Protocol):
+    """One or several, as who uses them sees them."""
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Where the administrator comes."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the certificates are."""
+
+    def at(self, listener: str) -> str:
+        """Return the addresses of a listener."""
+
+    def password_of(self, user: str) -> str:
+        """Return what a user proves himself with."""
+
+    def let_in(self, *users: str) -> None:
+        """Give users their passwords."""
+
+
 class SecuredKafka(LocalKafka):
     """Who comes by the usual address is the administrator; by each other one, whom he proves to be."""
+
+    @cached_property
+    def authority(self) -> Certificate:
+        """Who vouches for the broker, and for its users."""
+        return certify("authority")
 
     @property
     def folder(self) -> Path:
@@ -106,7 +133,7 @@ class SecuredKafka(LocalKafka):
         """Write the certificates, and the configuration with the listeners."""
         self._ports = dict(zip(LISTENERS, free_ports(len(LISTENERS)), strict=True))
         super().prepare()
-        authority = certify("authority")
+        authority = self.authority
         (self.folder / "authority.pem").write_bytes(authority.made.public_bytes(Encoding.PEM))
         broker = certify("broker", authority).write(self.folder / "broker.pem")
         user = certify(USER, authority)
