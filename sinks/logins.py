@@ -214,7 +214,7 @@ def _create(login: Login) -> sql.Composed:
 
 
 def _grants(login: Login, database: str) -> list[sql.Composed]:
-    """Return what gives a login its roles, and what its sessions begin with where a pooler keeps our own word for it."""
+    """Return what gives a login its roles, and what its sessions begin with where a pooler drops what we ask for."""
     name = sql.Identifier(login.name)
     return [
         *(

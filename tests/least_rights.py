@@ -41,23 +41,40 @@ DENIED: Final = {
 class Users:
     """The components' users, each by SCRAM behind TLS; and the administrator, who gives them their rights."""
 
-    def __init__(self, kafka: SecuredBrokers, database_url: str, folder: Path, **given: Any) -> None:  # noqa: ANN401 - of any setting
+    def __init__(
+        self,
+        kafka: SecuredBrokers,
+        database_url: str,
+        folder: Path,
+        *,
+        prefix: str = PREFIX,
+        **given: Any,  # noqa: ANN401 - of any setting
+    ) -> None:
         self._kafka = kafka
         self._given = given
+        self.prefix = prefix
         self._database_url = database_url
-        who = logins.logins(f"{PREFIX}{logins.PLACE}", logins.ROLES_OF, {})
-        passwords = {login.component: kafka.password_of(login.component) for login in who}
-        logins.apply(database_url, who, given_passwords=passwords)
-        self._at_postgres = {
-            login.component: logins.address(database_url, login.name, passwords[login.component]) for login in who
-        }
+        who = logins.logins(f"{prefix}{logins.PLACE}", logins.ROLES_OF, {})
+        of_components = {login.component: kafka.password_of(login.component) for login in who}
+        logins.apply(database_url, who, given_passwords=of_components)
+        self.passwords = {login.name: of_components[login.component] for login in who}
+        """In Postgres, by login."""
+        self._names = {login.component: login.name for login in who}
+        self.come_by(database_url)
         self._folder = folder
         self._started: dict[str, subprocess.Popen[bytes]] = {}
         kafka.let_in(*Component)
         app = engine_options(self.settings(None))
         self.own = OwnTopics([app.changelog(table) for table in app.tables], app.leader_topic)
         self.rights: dict[Component, list[Right]] = rights(self.settings(None), self.own)
-        self.topics = [topic.full_name(PREFIX) for topic in TOPICS] + [*self.own.changelogs, self.own.leader]
+        self.topics = [topic.full_name(prefix) for topic in TOPICS] + [*self.own.changelogs, self.own.leader]
+
+    def come_by(self, database_url: str) -> None:
+        """Let the components come to Postgres by another address of it."""
+        self._at_postgres = {
+            component: logins.address(database_url, name, self.passwords[name])
+            for component, name in self._names.items()
+        }
 
     def settings(self, component: str | None, **changed: object) -> Settings:
         """Return the settings of a component; None: the administrator's."""
@@ -74,7 +91,7 @@ class Users:
         given: dict[str, Any] = {
             "bootstrap_servers": self._kafka.bootstrap_servers,
             "database_url": self._database_url,
-            "topic_prefix": PREFIX,
+            "topic_prefix": self.prefix,
             "partitions": 2,
             "data_dir": self._folder / "data",
             "web_port": 0,

@@ -38,7 +38,8 @@ SELECT (SELECT count(*) FROM pg_prepared_statements), current_user = session_use
     current_setting('lock_timeout'), ARRAY(SELECT pg_listening_channels())
 """
 END_HOLDER: Final = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE state = 'idle in transaction' AND datname = current_database()
 """
 LOCKS: Final = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
 
