@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, LiteralString
+from typing import Any, Final, Generic, LiteralString, TypeVar
 
 import psycopg
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicCollection
@@ -29,6 +29,7 @@ from tests.guarded_kafka import TIMEOUT_S
 from tests.secured_kafka import SecuredBrokers
 from tests.web import JWT_SECRET, SECRET_KEYS
 
+Brokers = TypeVar("Brokers", bound=SecuredBrokers)
 PREFIX: Final = "least."
 DENIED: Final = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -38,19 +39,19 @@ DENIED: Final = {
 }
 
 
-class Users:
+class Users(Generic[Brokers]):
     """The components' users, each by SCRAM behind TLS; and the administrator, who gives them their rights."""
 
     def __init__(
         self,
-        kafka: SecuredBrokers,
+        kafka: Brokers,
         database_url: str,
         folder: Path,
         *,
         prefix: str = PREFIX,
         **given: Any,  # noqa: ANN401 - of any setting
     ) -> None:
-        self._kafka = kafka
+        self.kafka = kafka
         self._given = given
         self.prefix = prefix
         self._database_url = database_url
@@ -61,7 +62,7 @@ class Users:
         """In Postgres, by login."""
         self._names = {login.component: login.name for login in who}
         self.come_by(database_url)
-        self._folder = folder
+        self.folder = folder
         self._started: dict[str, subprocess.Popen[bytes]] = {}
         kafka.let_in(*Component)
         app = engine_options(self.settings(None))
@@ -79,21 +80,21 @@ class Users:
     def settings(self, component: str | None, **changed: object) -> Settings:
         """Return the settings of a component; None: the administrator's."""
         by_password = {
-            "bootstrap_servers": self._kafka.at("SCRAM"),
+            "bootstrap_servers": self.kafka.at("SCRAM"),
             "security_protocol": "SASL_SSL",
             "sasl_mechanism": "SCRAM-SHA-512",
             "sasl_username": component,
-            "sasl_password": self._kafka.password_of(str(component)),
-            "ssl_ca_location": self._kafka.folder / "authority.pem",
+            "sasl_password": self.kafka.password_of(str(component)),
+            "ssl_ca_location": self.kafka.folder / "authority.pem",
             # Who has none must not ask for one: nobody listens there.
             "database_url": self._at_postgres.get(str(component), "postgresql://nobody@127.0.0.1:1/none"),
         }
         given: dict[str, Any] = {
-            "bootstrap_servers": self._kafka.bootstrap_servers,
+            "bootstrap_servers": self.kafka.bootstrap_servers,
             "database_url": self._database_url,
             "topic_prefix": self.prefix,
             "partitions": 2,
-            "data_dir": self._folder / "data",
+            "data_dir": self.folder / "data",
             "web_port": 0,
             "monitoring_port": "off",
             "secret_keys": SecretStr(SECRET_KEYS),
@@ -136,6 +137,10 @@ class Users:
             for process in self._started.values():
                 process.kill()
                 process.wait()
+
+    def pid(self, component: str) -> int:
+        """Return the process id of a component that was started."""
+        return self._started[component].pid
 
     def log(self, component: str) -> str:
         """Return what a component has logged."""
@@ -217,4 +222,4 @@ class Users:
         return inherited | as_environment(self.settings(user, **of_other))
 
     def _file(self, name: str) -> Path:
-        return self._folder / f"{name}.log"
+        return self.folder / f"{name}.log"

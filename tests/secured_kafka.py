@@ -72,8 +72,8 @@ class Certificate(NamedTuple):
         return file
 
 
-def certify(name: str, by: Certificate | None = None) -> Certificate:
-    """Return a certificate for a name, at the loopback address; without an authority it is one."""
+def certify(name: str, by: Certificate | None = None, *, valid_s: float = 86_400) -> Certificate:
+    """Return a certificate for a name, at the loopback address, good from now on; without an authority it is one."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -84,7 +84,7 @@ def certify(name: str, by: Certificate | None = None) -> Certificate:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_after(now + timedelta(seconds=valid_s))
         .add_extension(x509.BasicConstraints(ca=by is None, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(LOOPBACK))]), critical=False)
     )

@@ -94,13 +94,13 @@ def test_who_proves_less_is_not_let_in(
 
 
 @pytest.fixture
-def users(kafka: SecuredKafka, database_url: str, tmp_path: Path) -> Users:
+def users(kafka: SecuredKafka, database_url: str, tmp_path: Path) -> Users[SecuredKafka]:
     """Give the components' users with the rights of `acls apply`, given twice, and the topics, made by one of them."""
     return _with_rights(Users(kafka, database_url, tmp_path))
 
 
 @pytest.fixture
-def pooled_users(kafka: SecuredKafka, database_url: str, tmp_path: Path) -> Iterator[Users]:
+def pooled_users(kafka: SecuredKafka, database_url: str, tmp_path: Path) -> Iterator[Users[SecuredKafka]]:
     """Give the same of another installation, with a PgBouncer in transaction mode before its Postgres."""
     users = Users(kafka, database_url, tmp_path, prefix="pooled.")
     with pgbouncer(tmp_path / "pgbouncer", database_url, users.passwords) as url:
@@ -108,7 +108,7 @@ def pooled_users(kafka: SecuredKafka, database_url: str, tmp_path: Path) -> Iter
         yield _with_rights(users)
 
 
-def _with_rights(users: Users) -> Users:
+def _with_rights(users: Users[SecuredKafka]) -> Users[SecuredKafka]:
     who = ("--principals", "User:{component}")
     given = users.run(None, "acls", "apply", *who)
     assert f"added User:stream: Write on transactional-id all that begin with {users.prefix}stream-" in given
@@ -118,13 +118,13 @@ def _with_rights(users: Users) -> Users:
     return users
 
 
-def test_each_component_does_its_work_and_no_others(users: Users, tmp_path: Path) -> None:
+def test_each_component_does_its_work_and_no_others(users: Users[SecuredKafka], tmp_path: Path) -> None:
     """From a code to an award, each step by its own user; and what is another's the broker refuses."""
     _work(users, tmp_path)
     _keep_apart(users)
 
 
-def test_each_component_does_its_work_behind_pgbouncer(pooled_users: Users, tmp_path: Path) -> None:
+def test_each_component_does_its_work_behind_pgbouncer(pooled_users: Users[SecuredKafka], tmp_path: Path) -> None:
     """In transaction mode, with three connections for each login; none of them stumbles over it."""
     _work(pooled_users, tmp_path)
     for name in ("stream", "badges", "counts", "web"):
@@ -132,7 +132,7 @@ def test_each_component_does_its_work_behind_pgbouncer(pooled_users: Users, tmp_
         assert [line for line in lines if line.get("level") in {"warning", "error"}] == []
 
 
-def _work(users: Users, tmp_path: Path) -> None:
+def _work(users: Users[SecuredKafka], tmp_path: Path) -> None:
     """See one installation through."""
     org = users.told("registry", "orgs", "create", "Ours", "--landing-url", "https://example.org/join")["org_id"]
     mentor, other = str(uuid4()), str(uuid4())
@@ -152,7 +152,7 @@ def _work(users: Users, tmp_path: Path) -> None:
         assert "topic_caution" not in users.log(name)
 
 
-def _publish(users: Users, folder: Path, code: str) -> None:
+def _publish(users: Users[SecuredKafka], folder: Path, code: str) -> None:
     """Let a click and a confirmed member come, and a record that is none."""
     click = {"click_id": str(uuid4()), "referral_code": code, "occurred_at": AT}
     member = {"attribution_id": str(uuid4()), "referral_code": code, "new_member_id": str(uuid4())}
@@ -163,7 +163,7 @@ def _publish(users: Users, folder: Path, code: str) -> None:
     users.run("publish", "publish", str(file), "--unchecked")
 
 
-def _through_web(users: Users, org: str, mentor: str, code: str) -> None:
+def _through_web(users: Users[SecuredKafka], org: str, mentor: str, code: str) -> None:
     """Follow a link, let a code be issued and a member sign up, and look at the pipeline."""
     url = users.web_url()
     headers = bearer("coordinator", org_id=org)
@@ -185,7 +185,7 @@ def _through_web(users: Users, org: str, mentor: str, code: str) -> None:
     assert looked["deadLetters"] == 1
 
 
-def _reconcile(users: Users, folder: Path, org: str, code: str) -> None:
+def _reconcile(users: Users[SecuredKafka], folder: Path, org: str, code: str) -> None:
     """Let the membership system have a member who was never confirmed here."""
     file = folder / "members.csv"
     file.write_text(f"member_id,referral_code,status,confirmed_at\n{uuid4()},{code},confirmed,{AT}\n")
@@ -193,7 +193,7 @@ def _reconcile(users: Users, folder: Path, org: str, code: str) -> None:
     users.run("reconcile", "reconcile")
 
 
-def _keep_apart(users: Users) -> None:
+def _keep_apart(users: Users[SecuredKafka]) -> None:
     """See that the broker lets nobody do what is another's, as it says itself and as it does when it is tried."""
     everything = set(users.topics)
     for component in Component:
