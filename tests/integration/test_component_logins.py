@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any, Final
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
+from structlog.testing import capture_logs
 
 from local.parts import Parts
 from local.parts.databases import drop_database
@@ -23,6 +25,7 @@ from operations.acls import Component
 from sinks import logins
 from sinks.migrate import OWNER, migrate
 from sinks.postgres import query
+from sinks.postgres_badges import PostgresBadgeRepository
 from tests.component import ROOT
 
 pytestmark = pytest.mark.integration
@@ -209,6 +212,25 @@ def test_repeated_it_changes_nothing_and_names_what_is_beyond(database: Database
     name = database.who["verify"].name
     assert done.beyond == [f"{name} goes around row-level security", f"{name} has the role referrals_app"]
     assert database.rows("verify", "SELECT 1") == [(1,)]
+
+
+def test_a_sink_that_may_do_more_says_so_once(database: Database) -> None:
+    """The owner of the database, and who could be the tables' owner; a login of its own says nothing."""
+
+    def said(url: str) -> list[str]:
+        with capture_logs() as lines, closing(PostgresBadgeRepository(url)) as repository:
+            for _ in range(2):
+                repository.definitions()
+                repository.close()
+        return [line["event"] for line in lines]
+
+    assert said(database.url) == ["database_login_may_do_more"]
+    assert said(database.url_of("badges")) == []
+    both = sql.Identifier(OWNER), sql.Identifier(database.who["badges"].name)
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute(sql.SQL("GRANT {} TO {}").format(*both))
+        assert said(database.url_of("badges")) == ["database_login_may_do_more"]
+        connection.execute(sql.SQL("REVOKE {} FROM {}").format(*both))
 
 
 def test_a_stranger_is_let_in_no_more(database: Database, parts: Parts) -> None:
