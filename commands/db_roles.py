@@ -56,8 +56,8 @@ def command() -> None:
 def print_(*, chosen: tuple[str, ...], pattern: str | None, given: tuple[tuple[str, str], ...]) -> None:
     """Print SQL that makes the roles and logins and hands the tables over; asks no database.
 
-    For who may run it in the database of REFERRALS_DATABASE_URL. Passwords are left out: behind each login stands what
-    psql is told.
+    For who may run it in the database of REFERRALS_DATABASE_URL, after `db migrate`. Passwords are left out: behind
+    each login stands what psql is told.
     """
     from sinks.logins import database_of, statements  # noqa: PLC0415  `--help` needs no psycopg
 

@@ -254,9 +254,6 @@ def _hand_over(connection: Connection) -> int:
     """Give the tables to the owner, and return how many that were."""
     count = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') AND relowner = %s::regrole"
     ((before,),) = connection.execute(count, [OWNER]).fetchall()
-    ((may,),) = connection.execute("SELECT pg_has_role(%s, 'USAGE')", [OWNER]).fetchall()
-    if not may:  # only who could be the owner may give him something
-        _execute(connection, sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(OWNER)))
     _execute(connection, OWNERSHIP.read_bytes())
     ((after,),) = connection.execute(count, [OWNER]).fetchall()
     return int(str(after)) - int(str(before))

@@ -6,6 +6,9 @@ DECLARE
     former oid := (SELECT relowner FROM pg_class WHERE oid = to_regclass('_yoyo_migration'));
     thing record;
 BEGIN
+    IF NOT pg_has_role('referrals_owner', 'USAGE') THEN
+        GRANT referrals_owner TO CURRENT_USER;  -- only who could be the owner may give him something
+    END IF;
     EXECUTE format('GRANT USAGE, CREATE ON SCHEMA %I TO referrals_owner', current_schema());
     IF former IS NULL THEN
         RETURN;  -- `db migrate` makes the tables, as referrals_owner

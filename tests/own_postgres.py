@@ -13,15 +13,16 @@ from sinks.migrate import migrate
 
 
 @contextmanager
-def own_postgres(directory: Path) -> Iterator[str]:
-    """Run one for the body, with its data in the directory; give the address of a database with every migration."""
+def own_postgres(directory: Path, *, migrated: bool = True) -> Iterator[str]:
+    """Run one for the body, with its data in the directory; give the address of a database, with every migration."""
     running = Running(temporary_dir=None)
     postgres = LocalPostgres(directory, durable=False, running=running)
     try:
         postgres.prepare()
         postgres.start()
         url = create_database(postgres.maintenance_url, "referrals")
-        migrate(url)
+        if migrated:
+            migrate(url)
         yield url
     finally:
         postgres.close()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
@@ -27,6 +28,7 @@ from sinks.migrate import OWNER, migrate
 from sinks.postgres import query
 from sinks.postgres_badges import PostgresBadgeRepository
 from tests.component import ROOT
+from tests.own_postgres import own_postgres
 
 pytestmark = pytest.mark.integration
 
@@ -260,6 +262,22 @@ def test_migrations_run_as_a_login_that_owns_nothing(parts: Parts) -> None:
     assert made.rows("badges", "SELECT count(*) FROM badge_definitions") == [(4,)]
     made.remove_logins()
     drop_database(parts.postgres.maintenance_url, name)
+
+
+def test_an_administrator_who_is_no_superuser_is_enough(tmp_path: Path) -> None:
+    """As on a managed Postgres: he may make roles and owns the database; the tables that he made go to the owner."""
+    with own_postgres(tmp_path / "postgres", migrated=False) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE administrator LOGIN CREATEROLE PASSWORD '{PASSWORD}'".encode())
+            connection.execute("ALTER DATABASE referrals OWNER TO administrator")
+        administrator = logins.address(url, "administrator", PASSWORD)
+        migrate(administrator)
+        made = Database(administrator, "managed.")
+        assert owners_in(made) == [(OWNER,)]
+        assert made.apply().beyond == []
+        assert migrate(made.url_of("migrations")).applied == ()
+        assert made.rows("badges", "SELECT count(*) FROM badge_definitions") == [(4,)]
+        assert made.rows("verify", "SELECT count(*) FROM mentor_counts") == [(0,)]
 
 
 def owners_in(database: Database) -> list[tuple[Any, ...]]:
