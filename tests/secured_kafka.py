@@ -59,11 +59,15 @@ class Certificate(NamedTuple):
     made: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
+    def as_pem(self) -> bytes:
+        """Return the certificate alone."""
+        return self.made.public_bytes(Encoding.PEM)
+
     def write(self, file: Path, *, key: Path | None = None, password: str | None = None) -> Path:
         """Write it, and its key behind it or to a file of its own."""
         lock = NoEncryption() if password is None else BestAvailableEncryption(password.encode())
         secret = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock)
-        made = self.made.public_bytes(Encoding.PEM)
+        made = self.as_pem()
         if key is None:
             file.write_bytes(secret + made)
         else:
@@ -72,8 +76,8 @@ class Certificate(NamedTuple):
         return file
 
 
-def certify(name: str, by: Certificate | None = None, *, valid_s: float = 86_400) -> Certificate:
-    """Return a certificate for a name, at the loopback address, good from now on; without an authority it is one."""
+def certify(name: str, by: Certificate | None = None) -> Certificate:
+    """Return a certificate for a name, at the loopback address; without an authority it is one."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -84,7 +88,7 @@ def certify(name: str, by: Certificate | None = None, *, valid_s: float = 86_400
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(seconds=valid_s))
+        .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=by is None, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(LOOPBACK))]), critical=False)
     )
@@ -134,7 +138,7 @@ class SecuredKafka(LocalKafka):
         self._ports = dict(zip(LISTENERS, free_ports(len(LISTENERS)), strict=True))
         super().prepare()
         authority = self.authority
-        (self.folder / "authority.pem").write_bytes(authority.made.public_bytes(Encoding.PEM))
+        (self.folder / "authority.pem").write_bytes(authority.as_pem())
         broker = certify("broker", authority).write(self.folder / "broker.pem")
         user = certify(USER, authority)
         user.write(self.folder / "user.pem", key=self.folder / "user.key", password=KEY_PASSWORD)
