@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
@@ -20,8 +21,7 @@ from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
 from structlog.testing import capture_logs
 
-from local.parts import Parts
-from local.parts.databases import drop_database
+from local.parts.databases import create_database, with_database
 from operations.acls import Component
 from sinks import logins
 from sinks.migrate import OWNER, migrate
@@ -128,22 +128,33 @@ class Database:
             cursor = connection.execute(statement.encode(), values)
             return cursor.fetchall() if cursor.description else []
 
-    def remove_logins(self) -> None:
-        """Remove what the cluster keeps of them, after the database is gone."""
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            for login in self.who.values():
-                connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(login.name)))
-                connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(login.name)))
+
+class Server:
+    """A Postgres of this module's own: logins and their roles are the whole server's."""
+
+    def __init__(self, migrated: str) -> None:
+        self._migrated = migrated
+        self.maintenance_url = with_database(migrated, "postgres")
+
+    def create(self, *, migrated: bool = True) -> tuple[str, str]:
+        """Return the name and the address of a new database."""
+        name = f"test_{uuid4().hex}"
+        template = urlsplit(self._migrated).path[1:] if migrated else None
+        return name, create_database(self.maintenance_url, name, template=template)
 
 
 @pytest.fixture(scope="module")
-def database(parts: Parts, migrated_template: str) -> Iterator[Database]:
-    """Give one, handed over, that the tests of this module read."""
-    name = f"test_{uuid4().hex}"
-    made = Database(parts.create_database(name, template=migrated_template), f"{name}.")
-    yield made
-    made.remove_logins()
-    drop_database(parts.postgres.maintenance_url, name)
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Give one."""
+    with own_postgres(tmp_path_factory.mktemp("logins") / "postgres") as url:
+        yield Server(url)
+
+
+@pytest.fixture(scope="module")
+def database(server: Server) -> Database:
+    """Give a database, handed over, that the tests of this module read."""
+    name, url = server.create()
+    return Database(url, f"{name}.")
 
 
 def test_each_login_writes_what_is_its_own(database: Database) -> None:
@@ -235,20 +246,19 @@ def test_a_sink_that_may_do_more_says_so_once(database: Database) -> None:
         connection.execute(sql.SQL("REVOKE {} FROM {}").format(*both))
 
 
-def test_a_stranger_is_let_in_no_more(database: Database, parts: Parts) -> None:
+def test_a_stranger_is_let_in_no_more(database: Database, server: Server) -> None:
     """Another installation's logins have the same roles: they must not come into this one's database."""
     name = f"stranger_{uuid4().hex}"
-    with psycopg.connect(parts.postgres.maintenance_url, autocommit=True) as admin:
+    with psycopg.connect(server.maintenance_url, autocommit=True) as admin:
         admin.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}' IN ROLE referrals_badges".encode())
         with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
             psycopg.connect(logins.address(database.url, name, PASSWORD))
         admin.execute(f"DROP ROLE {name}".encode())
 
 
-def test_migrations_run_as_a_login_that_owns_nothing(parts: Parts) -> None:
+def test_migrations_run_as_a_login_that_owns_nothing(server: Server) -> None:
     """Before there are tables, and again: what is made is the owner's; the login is him only when it says so."""
-    name = f"test_{uuid4().hex}"
-    url = parts.create_database(name)
+    name, url = server.create(migrated=False)
     made = Database(url, f"{name}.")
     report = migrate(made.url_of("migrations"))
     assert report.applied
@@ -260,8 +270,6 @@ def test_migrations_run_as_a_login_that_owns_nothing(parts: Parts) -> None:
     assert migrate(made.url_of("migrations")).applied == ("0030_made_up_mentor",)
     assert owners_in(made) == [(OWNER,)]
     assert made.rows("badges", "SELECT count(*) FROM badge_definitions") == [(4,)]
-    made.remove_logins()
-    drop_database(parts.postgres.maintenance_url, name)
 
 
 def test_an_administrator_who_is_no_superuser_is_enough(tmp_path: Path) -> None:
@@ -285,10 +293,9 @@ def owners_in(database: Database) -> list[tuple[Any, ...]]:
     return sorted({*database.rows(None, MADE_BY), *database.rows(None, FUNCTIONS_BY)})
 
 
-def test_the_command_makes_them_and_says_passwords_once(parts: Parts, migrated_template: str) -> None:
+def test_the_command_makes_them_and_says_passwords_once(server: Server) -> None:
     """A dry run makes nothing; then each address works; again there is nothing to do; one password can be renewed."""
-    name = f"test_{uuid4().hex}"
-    url = parts.create_database(name, template=migrated_template)
+    name, url = server.create()
 
     def run(*arguments: str) -> dict[str, Any]:
         done = subprocess.run(
@@ -315,14 +322,11 @@ def test_the_command_makes_them_and_says_passwords_once(parts: Parts, migrated_t
     renewed = run("--component", "web", "--new-password", "web")
     assert states(renewed) == {"changed"}
     psycopg.connect(renewed["logins"][0]["database_url"]).close()
-    Database(url, f"{name}.").remove_logins()
-    drop_database(parts.postgres.maintenance_url, name)
 
 
-def test_the_printed_sql_does_the_same(parts: Parts, migrated_template: str) -> None:
+def test_the_printed_sql_does_the_same(server: Server) -> None:
     """As psql would run it: afterwards `apply` has nothing to do but passwords."""
-    name = f"test_{uuid4().hex}"
-    url = parts.create_database(name, template=migrated_template)
+    name, url = server.create()
     printed = subprocess.run(
         [sys.executable, "-P", "-m", "commands", "db", "roles", "print"],
         cwd=ROOT, env={"REFERRALS_DATABASE_URL": url, "REFERRALS_TOPIC_PREFIX": f"{name}."},
@@ -333,8 +337,6 @@ def test_the_printed_sql_does_the_same(parts: Parts, migrated_template: str) -> 
     who = logins.logins(f"{name}.{logins.PLACE}", logins.ROLES_OF, {})
     done = logins.apply(url, who)
     assert (done.created, done.changed, done.handed_over, done.shut_out, done.beyond) == ([], [], 0, False, [])
-    Database(url, f"{name}.").remove_logins()
-    drop_database(parts.postgres.maintenance_url, name)
 
 
 def test_every_component_is_looked_at() -> None:
