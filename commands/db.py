@@ -1,22 +1,27 @@
-"""`referrals db migrate`: brings the database to the newest schema."""
+"""`referrals db`: `migrate` brings the database to the newest schema; `roles` is in a module of its own."""
 
 from __future__ import annotations
 
 import rich_click as click
 
+from commands import db_roles
 from process.running import find_settings
 
 
 @click.group()
 def command() -> None:
-    """Migrate the database."""
+    """Migrate the database, and give each component a login of its own."""
+
+
+command.add_command(db_roles.command, "roles")
 
 
 @command.command()
 def migrate() -> None:
     """Create or update the tables in REFERRALS_DATABASE_URL, and note REFERRALS_THRESHOLDS there.
 
-    Where REFERRALS_WEB_DATABASE_URL is set, that login of the HTTP side is made too.
+    Where REFERRALS_WEB_DATABASE_URL is set, that login of the HTTP side is made too. Where `db roles apply` has handed
+    the tables over, as their owner: a login that has his role is enough.
 
     Safe to run again, and by several at once. Says what it did.
     """

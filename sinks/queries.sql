@@ -254,10 +254,7 @@ SELECT unnest(%(thresholds)s::bigint[])
 ON CONFLICT DO NOTHING;
 
 -- name: add_mentor --
-WITH new_organisation AS (
-    INSERT INTO organisations (org_id) VALUES (%(org_id)s)
-)
-INSERT INTO mentors (org_id, mentor_id) VALUES (%(org_id)s, %(mentor_id)s);
+SELECT add_made_up_mentor(%(org_id)s::uuid, %(mentor_id)s::uuid);
 
 -- name: hold_history --
 -- Two who write what happened wait for each other here, and nowhere in a circle (migration 0021).

@@ -61,6 +61,7 @@ BEGIN
             badge_decisions, mentor_counts, sink_positions TO referrals_sinks;
         GRANT SELECT, INSERT, UPDATE ON registration_pairs, organisation_quarter_hours, history_channels TO referrals_sinks;
         GRANT SELECT, INSERT, DELETE ON milestone_thresholds, history_waiting TO referrals_sinks;
+        GRANT EXECUTE ON FUNCTION add_made_up_mentor(uuid, uuid) TO referrals_sinks;
         FOREACH name IN ARRAY ARRAY[
             'organisations', 'mentors', 'referral_codes', 'badge_definitions', 'milestones', 'badge_awards',
             'badge_decisions', 'mentor_counts', 'sink_positions', 'milestone_thresholds', 'registration_pairs',
