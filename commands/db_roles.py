@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from sinks.logins import Applied, Login
 
 WITH_LOGIN: Final = (
-    *("stream", "badges", "counts", "web", "registry", "reconcile", "dead-letters", "verify"),
+    *("stream", "badges", "counts", "web", "registry", "reconcile", "dead-letters"),
+    *("erase-member", "verify"),
     "migrations",
 )
 """As `sinks.logins` has them: `--help` needs no Postgres."""

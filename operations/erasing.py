@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from operations.tables import Tables
     from process.settings import Settings
 
-_ALL_ERASED: Final = "SELECT pair::text FROM registration_pairs WHERE erased_at IS NOT NULL"
+_ALL_ERASED: Final = "SELECT erased::text AS pair FROM erased_pairs() AS erased"
 _ERASED: Final = "SELECT pair::text FROM registration_pairs WHERE pair = %(pair)s AND erased_at IS NOT NULL"
 
 

@@ -3,9 +3,12 @@
 -- (stream, reconcile) are two of them.
 --   referrals_badges    `referrals badges`: all organisations; writes milestones, awards, decisions
 --   referrals_counts    `referrals counts`: all organisations; writes codes, counts, and what happened when
---   referrals_registry  `orgs`, `mentors`, `codes`, `sessions`, `sign-in-link`, `reconcile configure`: all organisations
---   referrals_auditor   `verify`, `explain`, `export`, `thresholds preview`: reads all organisations, writes nothing
---   referrals_reader    the same commands where they look at one organisation: reads that one, writes nothing
+--   referrals_registry  `orgs`, `mentors`, `codes`, `sessions`, `sign-in-link`, `reconcile configure`, `badges define` and
+--                       what else makes badges: all organisations
+--   referrals_auditor   `verify`, `explain`, `export`, `thresholds preview`, `erase-member`: reads all organisations, writes
+--                       nothing
+--   referrals_reader    the same commands where they look at one organisation, and `dead-letters` and `erase-member`: reads
+--                       that one, writes nothing
 DO $$
 DECLARE
     role text;
@@ -67,8 +70,12 @@ BEGIN
             TO referrals_registry;
         GRANT SELECT, INSERT, DELETE ON sign_in_links TO referrals_registry;
         GRANT SELECT, DELETE ON sessions TO referrals_registry;
-        GRANT SELECT ON reconciliation_runs TO referrals_registry;
-        GRANT EXECUTE ON FUNCTION take_from_outbox(integer), reconciliation_schedule() TO referrals_registry;
+        GRANT SELECT ON reconciliation_runs, milestone_thresholds, mentor_counts, milestones, badge_awards
+            TO referrals_registry;
+        GRANT SELECT, INSERT ON badge_definitions, badge_changes TO referrals_registry;
+        GRANT UPDATE (name, picture, off_since) ON badge_definitions TO referrals_registry;
+        GRANT EXECUTE ON FUNCTION take_from_outbox(integer), reconciliation_schedule(),
+            award_reached(uuid, uuid[], uuid[]) TO referrals_registry;
     END IF;
 
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_auditor') THEN
@@ -80,7 +87,8 @@ BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_reader') THEN
         GRANT SELECT ON organisations, mentors, referral_codes, badge_definitions, milestones, badge_awards,
             badge_decisions, mentor_counts, milestone_thresholds, mentor_names, organisation_history TO referrals_reader;
-        GRANT EXECUTE ON FUNCTION landing_of_code(text) TO referrals_reader;
+        GRANT SELECT (org_id, pair, erased_at) ON registration_pairs TO referrals_reader;
+        GRANT EXECUTE ON FUNCTION landing_of_code(text), erased_pairs() TO referrals_reader;
     END IF;
 
     -- Whoever works across organisations sees their rows where he has a right on the table at all, and of the sinks'

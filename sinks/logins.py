@@ -40,6 +40,7 @@ ROLES_OF: Final[Mapping[str, tuple[str, ...]]] = {
     Component.REGISTRY: ("referrals_registry",),
     Component.RECONCILE: ("referrals_reconciliation",),
     Component.DEAD_LETTERS: ("referrals_reader",),
+    Component.ERASE_MEMBER: ("referrals_auditor", "referrals_reader"),
     Component.VERIFY: ("referrals_auditor", "referrals_reader"),
     MIGRATIONS: (OWNER,),
 }

@@ -61,6 +61,8 @@ WRITES: Final[dict[str, dict[str, str]]] = {
         "filtered_clicks": "IU",
         "sessions": "ID",
         "first_attempts": "IUD",
+        "badge_definitions": "I",
+        "badge_changes": "I",
     },
     "registry": {
         "organisations": "IU",
@@ -73,15 +75,23 @@ WRITES: Final[dict[str, dict[str, str]]] = {
         "membership_sources": "IUD",
         "sign_in_links": "ID",
         "sessions": "D",
+        "badge_definitions": "I",
+        "badge_changes": "I",
     },
     "dead-letters": {},
+    "erase-member": {},
     "verify": {},
 }
 """Whose each table is to write: insert, update, delete. Rights on columns alone are in WRITES_COLUMNS."""
 WRITES_COLUMNS: Final = {
     "badges": {"milestones": {"state"}},
-    "web": {"milestones": {"thanked_at"}, "sessions": {"last_seen_at"}, "sign_in_links": {"used_at"}},
-    "registry": {"referral_codes": {"disabled_at"}},
+    "web": {
+        "milestones": {"thanked_at"},
+        "sessions": {"last_seen_at"},
+        "sign_in_links": {"used_at"},
+        "badge_definitions": {"name", "picture", "off_since"},
+    },
+    "registry": {"referral_codes": {"disabled_at"}, "badge_definitions": {"name", "picture", "off_since"}},
 }
 RIGHTS: Final = {"INSERT": "I", "UPDATE": "U", "DELETE": "D", "TRUNCATE": "T", "REFERENCES": "R", "TRIGGER": "G"}
 OURS: Final = "relnamespace = current_schema()::regnamespace"
@@ -291,6 +301,36 @@ def test_an_administrator_who_is_no_superuser_is_enough(tmp_path: Path) -> None:
 def owners_in(database: Database) -> list[tuple[Any, ...]]:
     """Return who owns what there is."""
     return sorted({*database.rows(None, MADE_BY), *database.rows(None, FUNCTIONS_BY)})
+
+
+def test_badges_are_made_by_the_registrys_login(database: Database) -> None:
+    """Defined, awarded once, switched off, and listed: everything that is a write of `badges`, and what it reads."""
+    org, mentor = str(uuid4()), str(uuid4())
+    database.rows(None, "INSERT INTO organisations (org_id) VALUES (%s)", org)
+    database.rows(None, "INSERT INTO mentors (org_id, mentor_id) VALUES (%s, %s)", org, mentor)
+    database.rows(None, "INSERT INTO milestone_thresholds (threshold) VALUES (3)")
+    database.rows(
+        None,
+        "INSERT INTO milestones VALUES (%s, %s, 3, gen_random_uuid(), 3, gen_random_uuid(), now(), 'decided', now())",
+        *(org, mentor),
+    )
+
+    def run(*arguments: str) -> dict[str, Any]:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "commands", "badges", *arguments, "--org", org, "--json"],
+            cwd=ROOT, env={"REFERRALS_DATABASE_URL": database.url_of("registry")},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return told
+
+    made = run("define", "Tre", "--at", "3", "--back-fill")
+    assert made["awarded"] == 1
+    assert run("back-fill", made["badge_id"])["awarded"] == 0
+    run("switch", made["badge_id"], "--off")
+    assert run("preview", "3")["due"] >= 0
+    run("list")
 
 
 def test_the_command_makes_them_and_says_passwords_once(server: Server) -> None:
