@@ -326,7 +326,8 @@ class MentorDue(TypedDict):
     mentorId: str
     displayName: str | None
     """Null: he is known by his pseudonym alone."""
-    confirmedCount: int
+    confirmedAttributions: int
+    """As they are counted now: fewer than the badge needs where members have withdrawn since."""
 
 
 class MentorFound(TypedDict):

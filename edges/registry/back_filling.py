@@ -47,10 +47,11 @@ _HELD: Final = "SELECT count(*) FROM badge_awards WHERE org_id = %(org_id)s AND 
 _IS_ANNOUNCED: Final = "SELECT EXISTS (SELECT FROM milestone_thresholds WHERE threshold = %(threshold)s)"
 _DUE: Final = "SELECT count(*) FROM mentors_due(%(threshold)s, %(badge_id)s)"
 _FIRST: Final = """
-SELECT due.mentor_id::text, display_name, confirmed_count
+SELECT due.mentor_id::text, display_name, coalesce(confirmed_attributions, confirmed_count) AS confirmed
 FROM mentors_due(%(threshold)s, %(badge_id)s) AS due
+LEFT JOIN mentor_counts ON mentor_counts.org_id = %(org_id)s AND mentor_counts.mentor_id = due.mentor_id
 LEFT JOIN mentor_names ON mentor_names.org_id = %(org_id)s AND mentor_names.mentor_id = due.mentor_id
-ORDER BY confirmed_count DESC, due.mentor_id
+ORDER BY confirmed DESC, due.mentor_id
 LIMIT %(limit)s
 """
 
@@ -72,7 +73,7 @@ class MentorDue:
     mentor_id: str
     display_name: str | None
     confirmed: int
-    """By which he would: of his milestone, or as it is counted now."""
+    """As it is counted now: fewer than the badge needs where members have withdrawn since."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -432,7 +432,8 @@ class MentorDue(Answer, frozen=True, kw_only=True):
     mentor_id: str
     display_name: str | None
     """Null: he is known by his pseudonym alone."""
-    confirmed_count: int
+    confirmed_attributions: int
+    """As they are counted now: fewer than the badge needs where members have withdrawn since."""
 
 
 class BadgePreview(Answer, frozen=True, kw_only=True):

@@ -100,7 +100,7 @@ async def preview_of(database: Organisations, org_id: UUID, threshold: int, badg
         due=found.due,
         held=found.held,
         mentors=[
-            MentorDue(mentor_id=each.mentor_id, display_name=each.display_name, confirmed_count=each.confirmed)
+            MentorDue(mentor_id=each.mentor_id, display_name=each.display_name, confirmed_attributions=each.confirmed)
             for each in found.mentors
         ],
     )

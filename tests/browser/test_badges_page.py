@@ -67,17 +67,17 @@ async def test_an_administrator_makes_a_badge(visit: Visit, scene: OrganisationS
         await expect(page.locator("#announcer")).to_have_text("Lagspiller is made, and awarded to 3 mentors.")
         made = page.locator(".badges > li", has_text="Lagspiller")
         await expect(made).to_contain_text("awarded to 3 mentors afterwards")
-        await made.get_by_role("button", name="Who holds Lagspiller").click()
-        await expect(made.locator(".about")).to_contain_text(
-            "3 mentors hold it. Everybody who has reached it holds it."
+        await made.get_by_role("button", name="Who holds it: Lagspiller").click()
+        await expect(made.locator(".about p")).to_have_text(
+            ["3 mentors hold it.", "Everybody who has reached it holds it."]
         )
 
         five = page.locator(f'[data-badge="{FIVE_RECRUITS}"]')
-        await five.get_by_role("button", name="Who holds Five recruits").click()
+        await five.get_by_role("button", name="Who holds it: Five recruits").click()
         await expect(five.locator(".about")).to_contain_text("1 mentor has reached it and does not hold it:")
         await five.get_by_role("button", name="Award it to 1").click()
         await expect(five).to_contain_text("awarded to 1 mentor afterwards")
-        await expect(five.get_by_role("button", name="Who holds Five recruits")).to_be_focused()
+        await expect(five.get_by_role("button", name="Who holds it: Five recruits")).to_be_focused()
 
         await made.get_by_role("button", name="Change Lagspiller").click()
         await expect(page.get_by_label("Earned at")).to_be_disabled()

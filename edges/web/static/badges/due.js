@@ -13,12 +13,12 @@ export function mentorsDue({ due, mentors }) {
   return element(
     "ul",
     { class: "mentors" },
-    named.map(({ mentorId, displayName, confirmedCount }) =>
+    named.map(({ mentorId, displayName, confirmedAttributions }) =>
       element(
         "li",
         {},
         element("a", { href: mentorPage(mentorId), title: mentorId }, displayName ? isolated(displayName) : shortId(mentorId)),
-        element("span", { class: "quiet" }, text("counts.confirmed-number", { n: confirmedCount })),
+        element("span", { class: "quiet" }, text("counts.confirmed-number", { n: confirmedAttributions })),
       ),
     ),
     due > named.length && element("li", { class: "quiet" }, text("making.more", { n: due - named.length })),

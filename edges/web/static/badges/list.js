@@ -3,7 +3,7 @@
 import { ApiError } from "../shared/api.js";
 import { badgeName } from "../shared/badge-names.js";
 import { announce, element, fill, icon, isolated } from "../shared/dom.js";
-import { day } from "../shared/format.js";
+import { day, shortId } from "../shared/format.js";
 import { parts, text } from "../shared/text.js";
 import { mentorsDue } from "./due.js";
 
@@ -13,6 +13,8 @@ import { mentorsDue } from "./due.js";
  * @typedef {import("../shared/answers.js").Badges} Badges
  * @typedef {import("../shared/answers.js").BadgePreview} BadgePreview
  */
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export class BadgeList {
   #api;
@@ -140,6 +142,7 @@ export class BadgeList {
     const press = async () => {
       if (isBusy) return;
       isBusy = true;
+      button.setAttribute("aria-busy", "true");
       try {
         await act();
       } catch (error) {
@@ -147,12 +150,18 @@ export class BadgeList {
         if (!this.#given.settle(error)) fill(about, element("p", { class: "fault" }, error.message));
       } finally {
         isBusy = false;
+        button.removeAttribute("aria-busy");
       }
     };
     const attributes = { class: "button", "aria-label": label, "data-about": place, onclick: () => void press() };
-    return element("button", { type: "button", ...attributes }, words);
+    const button = element("button", { type: "button", ...attributes }, words);
+    return button;
   }
 }
+
+/** Who made a badge: a provider's own name for him, or the beginning of his id, the whole where somebody points at it. @param {string} subject */
+const maker = (subject) =>
+  UUID.test(subject) ? element("span", { class: "id", title: subject }, shortId(subject)) : isolated(subject);
 
 /** What there is to know of a badge, a line each. @param {Badge} badge */
 function described(badge) {
@@ -168,7 +177,7 @@ function described(badge) {
       element("p", { class: "warning" }, text("making.comes-at", { n: comesAt })),
     madeBy !== null &&
       madeAt !== null &&
-      element("p", {}, parts("making.by", { who: isolated(madeBy), day: day(madeAt) })),
+      element("p", {}, parts("making.by", { who: maker(madeBy), day: day(madeAt) })),
     backFilledAt !== null &&
       backFilled > 0 &&
       element("p", {}, text("making.filled", { n: backFilled, day: day(backFilledAt) })),

@@ -139,6 +139,7 @@ export class Maker {
   async #save() {
     if (this.#isBusy) return;
     this.#isBusy = true;
+    find("#save").setAttribute("aria-busy", "true"); // in a large organisation it takes seconds
     const name = this.#name.value.trim();
     const form = new FormData(/** @type {HTMLFormElement} */ (find("#badge")));
     const isNew = this.#changed === null;
@@ -164,6 +165,7 @@ export class Maker {
       if (!this.#settle(error)) find("#fault").textContent = error.message;
     } finally {
       this.#isBusy = false;
+      find("#save").removeAttribute("aria-busy");
     }
   }
 }

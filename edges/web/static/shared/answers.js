@@ -170,7 +170,7 @@
  * @property {number} threshold
  * @property {number} due
  * @property {number} held
- * @property {{mentorId: string, displayName: string | null, confirmedCount: number}[]} mentors  the first of those due
+ * @property {{mentorId: string, displayName: string | null, confirmedAttributions: number}[]} mentors  the first of those due
  *
  * @typedef {object} Counts
  * @property {number} totalClicks
