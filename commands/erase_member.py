@@ -191,11 +191,11 @@ class _Erasing:
         for under in self.codes:
             org_id = self._orgs.get(under.code)
             whose = "not issued, as far as Postgres knows" if org_id is None else f"organisation {org_id}"
-            said = [self._state(under), f"{under.events:,} registrations"]
-            if under.letters:
-                said.append(f"{under.letters:,} dead letters")
+            said = [self._state(under), _many(under.events, "registration")]
             if under.came_after:
-                said.append(f"{under.came_after:,} of them sent after the erasure: tell who sends them")
+                said.append(f"{under.came_after:,} of them sent after the erasure (tell who sends them)")
+            if under.letters:
+                said.append(_many(under.letters, "dead letter"))
             if under.is_done and not self._is_marked(under):
                 said.append("Postgres does not know yet")
             lines.append(f"code {under.code} ({whose}): {', '.join(said)}")
@@ -213,6 +213,10 @@ class _Erasing:
             "stream": under.is_done,
             "postgres": self._is_marked(under),
         }
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _remains_line(each: Remains) -> str:

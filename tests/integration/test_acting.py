@@ -323,7 +323,7 @@ def test_a_member_is_erased_once_somebody_says_so(programme: Programme) -> None:
     asked = programme.run("erase-member", member)
     assert asked.returncode != 0
     assert "Erase this member under 1 code? It cannot be undone." in asked.stderr
-    assert f"code {ANNAS} (organisation {ORG}): not erased yet, 1 registrations" in asked.stderr
+    assert f"code {ANNAS} (organisation {ORG}): not erased yet, 1 registration" in asked.stderr
     assert programme.told("erase-member", member, "--org", OTHER_ORG, "--yes")["pairs"] == []
     assert programme.run("erase-member", "Bert").returncode == 2
 
