@@ -1,0 +1,75 @@
+"""What is written, but for the week: a first mail that asks whether an address is right, and news of a badge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from edges.languages.catalogue import text
+from edges.mail.letter import Letter, Link, Paragraph
+
+if TYPE_CHECKING:
+    from edges.languages.catalogue import Language
+    from edges.mail.links import Links
+    from edges.mail.outbox import Mail, Recipient
+
+SEEDED_BADGES: Final = {
+    "First recruit": "badge.first",
+    "Five recruits": "badge.five",
+    "Ten recruits": "badge.ten",
+    "Twenty-five recruits": "badge.twenty-five",
+}
+"""Names of the badges that every organisation has, by which they are translated, as the pages do."""
+
+
+def badge_called(language: Language, name: str) -> str:
+    """Return what a badge is called in a language: one that an organisation has made is called as it calls it."""
+    return text(language, SEEDED_BADGES[name]) if name in SEEDED_BADGES else name
+
+
+def organisation_called(language: Language, name: str | None) -> str:
+    """Return what an organisation is called, also where nobody has said so."""
+    return name or text(language, "mail.your-organisation")
+
+
+def write_first(mail: Mail, recipient: Recipient, links: Links) -> Letter:
+    """Return what asks whether an address is right; whoever did not ask for it need do nothing."""
+    language = recipient.language
+    name = organisation_called(language, mail.organisation)
+    what = "mail.confirm-badges" if recipient.topic == "badges" else "mail.confirm-summary"
+    return Letter(
+        language=language,
+        subject=text(language, "mail.confirm-subject", name=name),
+        heading=text(language, "mail.confirm-heading"),
+        parts=[Paragraph(text(language, what, name=name)), Paragraph(text(language, "mail.confirm-press"))],
+        button=Link(
+            text(language, "mail.confirm-open"), links.confirm(mail.org_id, mail.subscription_id, recipient.secret)
+        ),
+        why=text(language, "mail.confirm-why"),
+    )
+
+
+def write_badge(mail: Mail, recipient: Recipient, links: Links, badge_name: str) -> Letter:
+    """Return the news of a badge."""
+    language = recipient.language
+    name, badge = organisation_called(language, mail.organisation), badge_called(language, badge_name)
+    return Letter(
+        language=language,
+        subject=text(language, "mail.badge-subject", badge=badge),
+        heading=text(language, "mail.badge-heading", badge=badge),
+        parts=[Paragraph(text(language, "mail.badge-text", name=name, badge=badge))],
+        button=Link(text(language, "mail.badge-open"), links.own_page),
+        why=text(language, "mail.badge-why", name=name),
+        unsubscribe=unsubscribing(mail, recipient, links),
+    )
+
+
+def write_test() -> Letter:
+    """Return what `referrals mail test` sends."""
+    subject = text("en", "mail.test-subject")
+    return Letter(language="en", subject=subject, heading=subject, parts=[], why=text("en", "mail.test-text"))
+
+
+def unsubscribing(mail: Mail, recipient: Recipient, links: Links) -> Link:
+    """Return how somebody is not written to any more."""
+    url = links.unsubscribe(mail.org_id, mail.subscription_id, recipient.secret)
+    return Link(text(recipient.language, "mail.unsubscribe"), url)
