@@ -34,7 +34,7 @@ def read_address(text: str) -> str:
     if len(text) > LENGTH_MAX:
         raise BadAddress(f"it has more than {LENGTH_MAX} characters")
     try:
-        return validate_email(text, check_deliverability=False).normalized
+        return validate_email(text, check_deliverability=False, strict=True).normalized
     except EmailNotValidError as fault:
         raise BadAddress(_said(fault)) from None
 

@@ -374,9 +374,6 @@ class Settings(BaseSettings):
             if "smtp_security" not in self.model_fields_set and self.smtp_port == _SMTPS_PORT:
                 message = "REFERRALS_SMTP_PORT is 465, where TLS comes first: set REFERRALS_SMTP_SECURITY to tls"
                 raise ValueError(message)
-        if (self.smtp_username is None) != (self.smtp_password is None):
-            message = "REFERRALS_SMTP_USERNAME and REFERRALS_SMTP_PASSWORD go together: set both, or neither"
-            raise ValueError(message)
         if self.smtp_username is not None and self.smtp_security == "none" and not _is_loopback(self.smtp_host or ""):
             message = (
                 "REFERRALS_SMTP_SECURITY is none, and a password would cross the network: set it to starttls or tls"

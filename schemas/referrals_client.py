@@ -238,6 +238,24 @@ class Liveness(TypedDict):
     status: str
 
 
+class MailWish(TypedDict):
+    """What somebody is told by mail, and where."""
+
+    isSent: bool
+    """Whether this installation sends mail."""
+    topic: Literal["summary", "badges"]
+    """What he can be told: a mentor of his badges, others each week of the organisation."""
+    address: str | None
+    """Where; null: he is told nothing."""
+    language: str | None
+    """Of the mails: en, nb."""
+    askedAt: str | None
+    confirmedAt: str | None
+    """When somebody pressed the button that the first mail leads to; null: nothing is sent before."""
+    refusedAt: str | None
+    """When a mail server said that there is no such address; null: none has."""
+
+
 class MentorClose(TypedDict):
     """A mentor who is close to his next badge."""
 
@@ -374,6 +392,15 @@ class PipelineState(TypedDict):
     state: Literal["ok", "behind", "unreachable"]
     """`behind`: a record has waited for more than ten seconds; `unreachable`: Kafka is, and the numbers are old."""
     checkedAt: str
+
+
+class PostedMailWish(TypedDict):
+    """Where somebody wants to be told, and in which language."""
+
+    address: str
+    """One mail address, without a name beside it."""
+    language: NotRequired[Literal["en", "nb"]]
+    """Of the mails: English, or Norwegian Bokmål."""
 
 
 class PostedSignIn(TypedDict):
@@ -883,6 +910,34 @@ class Client:
             "after": after,
         }
         answer: MentorsListed = self._json("GET", path, parameters)
+        return answer
+
+    def mail_wish(self, org_id: str) -> MailWish:
+        """What you are told by mail.
+
+        Answer with what who asks is told by mail, and at which address; of nobody else.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/mail"
+        answer: MailWish = self._json("GET", path)
+        return answer
+
+    def wish_mail(self, org_id: str, body: PostedMailWish) -> MailWish:
+        """Be told by mail.
+
+        Send a first mail to an address; what is in it says when the address is confirmed, and nothing comes
+        before.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/mail"
+        answer: MailWish = self._json("PUT", path, body=body)
+        return answer
+
+    def end_mail(self, org_id: str) -> MailWish:
+        """Be told no more.
+
+        Delete the address of who asks.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/mail"
+        answer: MailWish = self._json("DELETE", path)
         return answer
 
     def mentors(self, org_id: str, *, find: str | None = None, limit: int | None = None) -> MentorsFound:

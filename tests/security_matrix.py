@@ -76,6 +76,23 @@ BY_A_COORDINATOR: Final = table("""
 """)
 """Of one mentor, and not his own to see or to do."""
 
+OWN_MAIL: Final = table("""
+    who                ours  theirs  nowhere
+    nobody             401   401     401
+    forged             401   401     401
+    mentor             200   404     404
+    coordinator        200   404     404
+    org_admin          200   404     404
+    onboarding         403   404     404
+    their mentor       404   200     404
+    their coordinator  404   200     404
+    their org_admin    404   200     404
+    their onboarding   404   403     404
+""")
+"""Each is told what is his own: there is no way to name another."""
+WISHING_MAIL: Final = {cell: 409 if status == 200 else status for cell, status in OWN_MAIL.items()}
+"""An installation without a mail server says so."""
+
 OF_AN_ORGANISATION: Final = table("""
     who                ours  theirs  nowhere
     nobody             401   401     401
@@ -168,6 +185,9 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
     ("GET", f"{_ORG}/lists/just-reached"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/lists/no-activity"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/lists/pending"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/mail"): OWN_MAIL,
+    ("PUT", f"{_ORG}/mail"): WISHING_MAIL,
+    ("DELETE", f"{_ORG}/mail"): OWN_MAIL,
     ("GET", f"{_ORG}/mentors"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/pipeline"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/reconciliation"): OF_AN_ORGANISATION,
@@ -201,6 +221,8 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
 UNDESCRIBED: Final = {
     "/": "leads to the dashboard",
     "/dashboard": "a page without figures: it asks for them with the token of whoever looks",
+    "/mail/confirm/{link}": "a page that confirms a mail address, for who has the link",
+    "/mail/unsubscribe/{link}": "a page that ends a subscription, the same",
     "/me": "the same",
     "/docs": "the description for people",
     "/openapi.json": "the description itself",

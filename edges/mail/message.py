@@ -47,9 +47,9 @@ def write_message(letter: Letter, *, mail_id: str, sender: Address, envelope: En
     message["Date"] = format_datetime(now)
     message["Message-ID"] = message_id(mail_id, sender)
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = letter.language
     message.set_content(as_text(letter), cte="quoted-printable")
     message.add_alternative(as_html(letter), subtype="html", cte="quoted-printable")
+    message["Content-Language"] = letter.language  # last: the library takes Content-... for the first part's
     return _unsubscribing(letter) + message.as_bytes()
 
 

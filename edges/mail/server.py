@@ -84,6 +84,8 @@ class MailServer:
         """Take it from the settings without connecting; raise SettingsError where there is none."""
         if settings.smtp_host is None or settings.mail_from is None:
             raise SettingsError("REFERRALS_SMTP_HOST: not set, so there is no server to give mail to; docs/mail.md")
+        if (settings.smtp_username is None) != (settings.smtp_password is None):
+            raise SettingsError("REFERRALS_SMTP_USERNAME and REFERRALS_SMTP_PASSWORD go together: set both, or neither")
         self.sender: Address = read_sender(settings.mail_from)
         self._settings = settings
         self._port = settings.smtp_port or PORTS[settings.smtp_security]

@@ -77,6 +77,24 @@ class SignedIn(Answer, frozen=True, kw_only=True):
     """False: a bearer token came with the request."""
 
 
+class MailWish(Answer, frozen=True, kw_only=True):
+    """What somebody is told by mail, and where."""
+
+    is_sent: bool
+    """Whether this installation sends mail."""
+    topic: Literal["summary", "badges"]
+    """What he can be told: a mentor of his badges, others each week of the organisation."""
+    address: str | None
+    """Where; null: he is told nothing."""
+    language: str | None
+    """Of the mails: en, nb."""
+    asked_at: datetime | None
+    confirmed_at: datetime | None
+    """When somebody pressed the button that the first mail leads to; null: nothing is sent before."""
+    refused_at: datetime | None
+    """When a mail server said that there is no such address; null: none has."""
+
+
 class Accepted(Answer, frozen=True, kw_only=True):
     """A registration is in its topic."""
 

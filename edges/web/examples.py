@@ -19,6 +19,7 @@ ORG: Final = "6f1c2a3e-4b5d-4c6e-8f70-91a2b3c4d5e6"
 MENTOR: Final = "0d9e8f7a-6b5c-4d3e-9f2a-1b0c9d8e7f6a"
 
 BY_NAME: Final[dict[str, Any]] = {
+    "address": "kari@example.org",
     "after": None,
     "askAgainAt": None,
     "attributionId": "a7b6c5d4-e3f2-4a1b-8c9d-0e1f2a3b4c5d",
@@ -42,6 +43,7 @@ BY_NAME: Final[dict[str, Any]] = {
     "group": "North",
     "incomplete": None,
     "lag": 0,
+    "language": "nb",
     "linkDisabledAt": None,
     "measured": 2,
     "medianHours": 216,
@@ -59,6 +61,7 @@ BY_NAME: Final[dict[str, Any]] = {
     "provider": "Microsoft",
     "quarter": "2026-Q4",
     "reason": "status is empty",
+    "refusedAt": None,
     "referralCode": CODE,
     "registered": 4,
     "remaining": 3,
@@ -70,6 +73,7 @@ BY_NAME: Final[dict[str, Any]] = {
     "timeZone": "Europe/Oslo",
     "to": "2026-11-20",
     "today": "2026-11-20",
+    "topic": "summary",
     "totalClicks": 10,
     "webhook-id": "msg_2f4e6d8c",
     "webhook-signature": "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",

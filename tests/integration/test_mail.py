@@ -299,7 +299,7 @@ async def test_a_text_that_is_refused_leaves_the_address(scene: Scene, post: Mai
 async def test_a_server_that_dies_in_mid_conversation(
     scene: Scene,
     post: MailServerDouble,
-    dies: Any,
+    dies: Any,  # noqa: ANN401  one of Post's words
     copies: int,
 ) -> None:
     """The mail is tried again; where it had been taken and not answered, a second copy has the same Message-ID."""

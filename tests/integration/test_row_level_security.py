@@ -61,6 +61,10 @@ PLANTED: Final = (
        VALUES (%(org)s, %(badge)s, sha256('a'), 'auth0|1', 'coordinator', 'link', now() + interval '1 day')""",
     """INSERT INTO sign_in_links (org_id, link_id, secret_digest, subject, role, expires_at)
        VALUES (%(org)s, %(badge)s, sha256('a'), 'auth0|1', 'coordinator', now() + interval '1 day')""",
+    """INSERT INTO mail_subscriptions (org_id, subscription_id, subject, role, topic, address, language, secret)
+       VALUES (%(org)s, %(badge)s, 'kari', 'coordinator', 'summary', 'kari@example.org', 'nb', sha256('a'))""",
+    """INSERT INTO mail_outbox (org_id, kind, subscription_id, about, subject)
+       VALUES (%(org)s, 'confirm', %(badge)s, 'now', 'kari')""",
     "INSERT INTO membership_sources (org_id, kind, url) VALUES (%(org)s, 'csv', '/members.csv')",
     "INSERT INTO reconciliation_runs (org_id, run_id, source) VALUES (%(org)s, %(badge)s, 'csv')",
     # With it what happened when.
@@ -88,7 +92,7 @@ READS: Final = frozenset(
             "organisation_days",
         ),
         *("history_channels", "organisation_confirmation_times", "organisation_history", "organisation_history_totals"),
-        *("organisation_secrets", "organisation_totals", "organisations", "referral_codes"),
+        *("mail_subscriptions", "organisation_secrets", "organisation_totals", "organisations", "referral_codes"),
         *("sessions", "sign_in_links"),
     }
 )
@@ -98,6 +102,10 @@ WRITES: Final = {
     "codes_outbox": {"INSERT"},
     "filtered_clicks": {"INSERT", "UPDATE"},  # share links
     "sessions": {"INSERT", "DELETE"},  # people sign in and out; of a session it notes that it was used, and no more
+    "mail_subscriptions": {
+        "INSERT",
+        "DELETE",
+    },  # somebody asks to be told, and ends it; of the outbox it counts its own
     "first_attempts": {"INSERT", "UPDATE", "DELETE"},  # a webhook does not say when it happened; old ones go
 }
 """All that the role may write, each in the organisation set."""
