@@ -141,7 +141,7 @@ def mail_server(
 
     def check(server: object, session: object, envelope: object, mechanism: str, data: Any) -> AuthResult:  # noqa: ANN401
         del server, session, envelope, mechanism
-        return AuthResult(success=data == LoginPassword(USER.encode(), PASSWORD.encode()))
+        return AuthResult(success=data == LoginPassword(USER.encode(), PASSWORD.encode()), handled=False)
 
     controller = Controller(
         post,
@@ -151,8 +151,9 @@ def mail_server(
         ssl_context=context if security == "tls" else None,
         tls_context=context if security == "starttls" else None,
         require_starttls=security == "starttls",
-        auth_required=with_password,
-        auth_require_tls=security != "none",
+        # It does not know TLS that was there before it for TLS, and warns.
+        auth_required=with_password and security == "starttls",
+        auth_require_tls=security == "starttls",
         authenticator=check,
     )
     controller.start()

@@ -117,13 +117,13 @@ class MailRelay:
         """
         await self._tend(outbox)
         self._state.figures = await outbox.figures()  # also where the mail server is away
+        self._state.has_looked = True
         sent = 0
         while due := await outbox.due():
             sent += await self._send_all(outbox, due)
             if len(due) < BATCH_MAX or self._stop.is_set():
                 break
         self._state.figures = await outbox.figures()
-        self._state.has_looked = True
         return sent
 
     async def _tend(self, outbox: Outbox) -> None:

@@ -116,7 +116,10 @@ COMMENT ON FUNCTION mail_figures IS 'How many mails wait, since when the oldest 
 
 CREATE FUNCTION mail_summaries_due(at timestamptz) RETURNS bigint LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
     WITH weeks AS (
-        SELECT organisations.org_id, time_zone, date_trunc('week', at AT TIME ZONE time_zone) + interval '7 hours' AS due
+        SELECT
+            organisations.org_id,
+            time_zone,
+            date_trunc('week', at AT TIME ZONE time_zone - interval '7 hours') + interval '7 hours' AS due
         FROM organisations
     ),
     made AS (
@@ -128,7 +131,6 @@ CREATE FUNCTION mail_summaries_due(at timestamptz) RETURNS bigint LANGUAGE sql V
             wish.topic = 'summary'
             AND wish.refused_at IS NULL
             AND wish.confirmed_at < weeks.due AT TIME ZONE weeks.time_zone
-            AND at >= weeks.due AT TIME ZONE weeks.time_zone
             AND NOT EXISTS (
                 SELECT FROM mail_outbox AS told
                 WHERE told.org_id = wish.org_id AND told.subscription_id = wish.subscription_id

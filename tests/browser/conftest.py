@@ -17,6 +17,7 @@ from edges.web.identity import Role
 from local import parts
 from operations.topics import create_topics
 from process.settings import load_settings
+from tests.mail_server import SENDER
 from tests.organisation_scene import OrganisationScene, organisation_scene
 from tests.web import Web, make_token, running_web
 
@@ -58,7 +59,7 @@ async def web(
         data_dir=tmp_path_factory.mktemp("browser"),
     )
     create_topics(settings)
-    async with running_web(settings) as web:
+    async with running_web(settings, smtp_host="127.0.0.1", mail_from=SENDER) as web:  # so that pages offer mail
         yield web
 
 
