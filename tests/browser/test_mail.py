@@ -57,7 +57,12 @@ async def test_from_the_page_to_the_mailbox_and_back(
     scene.count(mentor_id, clicks=10, pending=3)
     address = f"{role}@example.org"
     path = "/dashboard" if role == "coordinator" else "/me"
-    setting = {"role": role, "subject": mentor_id, "locale": LOCALES[language], "expects": ("status of 422",)}
+    setting = {
+        "role": role,
+        "subject": mentor_id,
+        "locale": LOCALES[language],
+        "expects": ("status of 422", "status of 404"),
+    }
     async with visit(path, org_id=scene.org_id, **setting) as page:
         panel = page.locator("#mail")
         field = panel.get_by_label(text(language, "mail-panel.address"))

@@ -157,7 +157,7 @@ export class MailPanel {
       this.#panel.show(await act());
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (this.#settle(error)) return;
+      if (!(error.status in FAULTS) && this.#settle(error)) return;
       fault.textContent = FAULTS[error.status] ?? error.message;
     }
     button.disabled = false;
