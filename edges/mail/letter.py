@@ -159,11 +159,10 @@ def _anchor(link: Link) -> str:
 def _figures(part: Figures) -> str:
     cell = 'class="line" style="padding:8px 0;border-bottom:1px solid #d9dee5;text-align:left;vertical-align:baseline'
     rows = "".join(
-        f'<tr><th scope="row" {cell};font-weight:400">{escape(row.label)}</th>'
-        f'<td {cell};padding-left:12px;text-align:right;font-size:20px;font-weight:650;white-space:nowrap">'
-        f"{escape(row.now)}</td>"
-        f'<td {cell};padding-left:12px;text-align:right;font-size:13px"><span {_MUTED}>{escape(row.note)}</span></td>'
-        "</tr>"
+        f'<tr><th scope="row" {cell};font-weight:400;overflow-wrap:normal">{escape(row.label)}</th>'
+        f'<td {cell};padding-left:12px;text-align:right">'
+        f'<span style="font-size:20px;font-weight:650">{escape(row.now)}</span><br>'
+        f'<span class="muted" style="font-size:13px;color:#5b6472">{escape(row.note)}</span></td></tr>'
         for row in part.rows
     )
     return (

@@ -23,19 +23,14 @@ if TYPE_CHECKING:
     from edges.registry.tokens import Role
     from edges.web.mail_subscriptions import Topic
 
-Kind: TypeAlias = Literal["confirm", "summary", "badge", "sign_in"]
+Kind: TypeAlias = Literal["confirm", "summary", "badge"]
 Connection = psycopg.AsyncConnection[Any]
 
 ROLE: Final = "referrals_mail"
 BATCH_MAX: Final = 100
 RETRY_FIRST: Final = timedelta(minutes=1)
 RETRY_MOST: Final = timedelta(hours=2)
-TRIED_FOR: Final[dict[Kind, timedelta]] = {
-    "confirm": timedelta(days=5),
-    "summary": timedelta(days=5),
-    "badge": timedelta(days=5),
-    "sign_in": timedelta(minutes=15),
-}
+TRIED_FOR: Final = timedelta(days=5)
 """How long a mail is tried that a server puts off (RFC 5321, 4.5.4.1 asks for four to five days)."""
 
 _ACT_FOR: Final = "SELECT set_config('role', %s, true), set_config('referrals.org_id', %s, true)"
@@ -106,7 +101,7 @@ class Mail(NamedTuple):
 
     def next_try(self) -> timedelta | None:
         """Return how long it waits after it was put off; None: it has been tried for long enough."""
-        if self.now - self.made_at >= TRIED_FOR[self.kind] and self.attempts > 0:
+        if self.now - self.made_at >= TRIED_FOR and self.attempts > 0:
             return None
         factor: int = 2 ** min(self.attempts, 10)
         return min(RETRY_FIRST * factor, RETRY_MOST)

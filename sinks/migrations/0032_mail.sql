@@ -16,7 +16,6 @@ CREATE TABLE mail_subscriptions (
     PRIMARY KEY (org_id, subscription_id),
     UNIQUE (org_id, subject, topic)
 );
-CREATE INDEX mail_subscriptions_by_address ON mail_subscriptions (lower(address)) WHERE confirmed_at IS NOT NULL;
 COMMENT ON TABLE mail_subscriptions IS
     'What somebody wants to be told by mail, and where: asked for on a page, confirmed by a link in a first mail. Deleted by its end, with the address.';
 COMMENT ON COLUMN mail_subscriptions.subject IS 'Who: the mentor id of a mentor, else what his session calls him.';
@@ -31,7 +30,7 @@ COMMENT ON COLUMN mail_subscriptions.refused_at IS
 CREATE TABLE mail_outbox (
     org_id uuid NOT NULL REFERENCES organisations,
     mail_id uuid NOT NULL DEFAULT gen_random_uuid(),
-    kind text NOT NULL CHECK (kind IN ('confirm', 'summary', 'badge', 'sign_in')),
+    kind text NOT NULL CHECK (kind IN ('confirm', 'summary', 'badge')),
     subscription_id uuid NOT NULL,
     about text NOT NULL CHECK (length(about) BETWEEN 1 AND 100),
     subject text NOT NULL,
@@ -46,7 +45,7 @@ CREATE TABLE mail_outbox (
     CHECK (sent_at IS NULL OR gave_up_at IS NULL)
 );
 CREATE INDEX mail_outbox_due ON mail_outbox (due_at) WHERE sent_at IS NULL AND gave_up_at IS NULL;
-CREATE INDEX mail_outbox_asked ON mail_outbox (org_id, subject, made_at) WHERE kind IN ('confirm', 'sign_in');
+CREATE INDEX mail_outbox_asked ON mail_outbox (org_id, subject, made_at) WHERE kind = 'confirm';
 COMMENT ON TABLE mail_outbox IS
     'Mails to be sent, and for a month those that were: without address and text, which are made when one is sent. One thing is one row, so it is told once.';
 COMMENT ON COLUMN mail_outbox.mail_id IS 'In its Message-ID, which stays the same however often it is tried.';
