@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 5.0
 """How often it looks by itself, in case a notification was lost."""
+TURN_S: Final = 0.5
+"""The shortest wait: what is due and in somebody else's hand is not asked for again at once."""
 SUMMARIES_S: Final = 60.0
 FORGET_S: Final = 3600.0
 STORE_RETRY_S: Final = 2.0
@@ -120,9 +122,10 @@ class MailRelay:
         self._state.has_looked = True
         sent = 0
         while due := await outbox.due():
-            sent += await self._send_all(outbox, due)
-            if len(due) < BATCH_MAX or self._stop.is_set():
-                break
+            tried, taken = await self._send_all(outbox, due)
+            sent += taken
+            if not tried or len(due) < BATCH_MAX or self._stop.is_set():
+                break  # what is left is new, or in somebody else's hand
         self._state.figures = await outbox.figures()
         return sent
 
@@ -137,9 +140,12 @@ class MailRelay:
             await outbox.forget()
             self._forgot_s = now_s
 
-    async def _send_all(self, outbox: Outbox, due: list[tuple[str, str]]) -> int:
-        """Try each of these mails; connected once, and again where the server has ended the conversation."""
-        sent = 0
+    async def _send_all(self, outbox: Outbox, due: list[tuple[str, str]]) -> tuple[int, int]:
+        """Try each of these mails; connected once, and again where the server has ended the conversation.
+
+        Returns how many were in nobody else's hand, and how many of them the server has taken.
+        """
+        tried = sent = 0
         async with AsyncExitStack() as connected:
             conversation: Conversation | None = None
             for org_id, mail_id in due:
@@ -149,6 +155,7 @@ class MailRelay:
                 async with outbox.taken(org_id, mail_id) as mail:
                     if mail is None:
                         continue
+                    tried += 1
                     if mail.recipient is None or mail.recipient.is_refused or not mail.is_wanted:
                         await outbox.drop(mail)
                         self._count(mail, "not_wanted")
@@ -161,7 +168,7 @@ class MailRelay:
                 if is_over:
                     conversation = None
                     await connected.aclose()
-        return sent
+        return tried, sent
 
     async def _send(
         self, outbox: Outbox, mail: Mail, recipient: Recipient, conversation: Conversation
@@ -232,7 +239,7 @@ class MailRelay:
         next_at = self._state.figures.next_at
         wait_s = LOOK_S if next_at is None else (next_at - datetime.now(UTC)).total_seconds()
         self._turn()
-        waiting = asyncio.create_task(self._next_notification(outbox, min(max(wait_s, 0.05), LOOK_S)))
+        waiting = asyncio.create_task(self._next_notification(outbox, min(max(wait_s, TURN_S), LOOK_S)))
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()

@@ -131,7 +131,8 @@ async def test_a_first_mail_then_confirmed_then_a_badge_then_the_end(scene: Scen
     mentor = scene.mentor()
     await subscribe(scene.database, mentor, KARI, "nb")
     scene.award(mentor, badge_id="5a1e6b10-0005-5c4e-9f00-7265637275ad")
-    assert await scene.send() == 1, "the first mail alone: news of a badge is for who has confirmed"
+    assert [kind for kind, *_ in scene.rows()] == ["confirm"], "news of a badge is for who has confirmed"
+    assert await scene.send() == 1
     (first,) = post.post.to(KARI)
     assert first["Subject"] == "Er denne adressen riktig? E-post fra Alder & Co"
     assert "List-Unsubscribe" not in first
@@ -270,8 +271,10 @@ async def test_a_recipient_who_is_refused_is_not_tried_again(scene: Scene, post:
     await scene.told(mentor, KARI)
     post.post.refuses = {KARI: f"550 5.1.1 <{KARI}>: Recipient address rejected: User unknown"}
     scene.award(mentor)
+    scene.award(mentor, badge_id="5a1e6b10-000a-5c4e-9f00-7265637275ad")
     assert await scene.send() == 0
     assert scene.rows() == [("badge", False, True, 1, "the mail server refuses the address: 550 5.1.1")]
+    assert scene.state.outcomes["badge", "not_wanted"] == 1, "the other badge is not tried there"
     found = await find_subscription(scene.database, mentor)
     assert found is not None
     assert found.refused_at is not None

@@ -110,9 +110,11 @@ async def test_what_it_says(programme: Programme) -> None:
     days_since = (datetime.now(UTC).date() - monday).days
     scene.happened("sms", clicks=1234, registered=5, confirmed=2, days_ago=days_since + 3)
     scene.happened("sms", clicks=1000, registered=7, confirmed=2, days_ago=days_since + 10)
-    scene.reach(anna, 1)
     midnight = datetime.combine(monday, datetime.min.time(), UTC)
-    programme.run("UPDATE milestones SET recorded_at = %s", midnight - timedelta(days=2))
+    for mentor_id, days in ((anna, -2), (bert, -20), (scene.issue(), 1)):  # in the week, before it, after it
+        scene.reach(mentor_id, 1)
+        at = midnight + timedelta(days=days)
+        programme.run("UPDATE milestones SET recorded_at = %s WHERE mentor_id = %s", at, mentor_id)
     programme.run(
         "UPDATE mentor_standings SET pending_days = ARRAY[current_date - 40, current_date] WHERE mentor_id = %s", anna
     )

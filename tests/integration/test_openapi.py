@@ -33,6 +33,7 @@ from operations.topics import create_topics
 from process.settings import Settings
 from schemas.openapi import openapi_document
 from schemas.referrals_client import Client, Problem
+from tests.mail_server import SENDER
 from tests.openapi import fault_of, operations
 from tests.two_organisations import TwoOrganisations, plant
 from tests.web import Web, bearer, running_web, with_tokens
@@ -66,7 +67,7 @@ async def web(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     """Give a running server, whose endless answers end at once."""
     monkeypatch.setattr(events, "LIFETIME_S", 0.0)
     create_topics(settings)
-    async with running_web(settings) as web:
+    async with running_web(settings, smtp_host="127.0.0.1", mail_from=SENDER) as web:
         for _ in range(100):
             if (await web.get("/health/ready")).status_code == 200:
                 break
