@@ -173,6 +173,10 @@ class Settings(BaseSettings):
     smtp_ca_location: Path | None = Field(
         None, description="File with the certificates of its authority (PEM); default: those of the system."
     )
+    mail_sign_in: bool = Field(
+        default=False,
+        description="Whether who has confirmed a mail address on a page can have a link sent there that signs him in.",
+    )
     mail_from: str | None = Field(
         None, description="Whom mail is from: Referrals <referrals@example.org>; needed with REFERRALS_SMTP_HOST."
     )
@@ -374,6 +378,14 @@ class Settings(BaseSettings):
             if "smtp_security" not in self.model_fields_set and self.smtp_port == _SMTPS_PORT:
                 message = "REFERRALS_SMTP_PORT is 465, where TLS comes first: set REFERRALS_SMTP_SECURITY to tls"
                 raise ValueError(message)
+        if self.mail_sign_in and (self.smtp_host is None or self.oidc_issuer is not None):
+            message = (
+                "REFERRALS_MAIL_SIGN_IN is set, and REFERRALS_SMTP_HOST is not"
+                if self.smtp_host is None
+                else "REFERRALS_MAIL_SIGN_IN is set beside REFERRALS_OIDC_ISSUER: a link by mail would let in whom the "
+                "provider has let go; unset one of them"
+            )
+            raise ValueError(message)
         if self.smtp_username is not None and self.smtp_security == "none" and not _is_loopback(self.smtp_host or ""):
             message = (
                 "REFERRALS_SMTP_SECURITY is none, and a password would cross the network: set it to starttls or tls"

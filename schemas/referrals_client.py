@@ -33,6 +33,13 @@ class Activity(TypedDict):
     """What mentors among them are called, by id; who is not here is known by his pseudonym alone."""
 
 
+class Asked(TypedDict):
+    """What was asked for is done if it can be; whether it could is told to nobody who is not signed in."""
+
+    address: str
+    """As it was understood."""
+
+
 class AttributionCounts(TypedDict):
     """A mentor's counts."""
 
@@ -394,6 +401,13 @@ class PipelineState(TypedDict):
     checkedAt: str
 
 
+class PostedMailAddress(TypedDict):
+    """Where a link that signs in is wanted."""
+
+    address: str
+    """A mail address that was confirmed on a page."""
+
+
 class PostedMailWish(TypedDict):
     """Where somebody wants to be told, and in which language."""
 
@@ -527,6 +541,8 @@ class SignInWays(TypedDict):
 
     provider: str | None
     """What the identity provider is called; null: there is none."""
+    byMail: bool
+    """Whether who has confirmed a mail address can have a link sent there."""
 
 
 class SignedIn(TypedDict):
@@ -1120,6 +1136,17 @@ class Client:
         """
         path = "/v1/sign-in"
         answer: SignInWays = self._json("GET", path)
+        return answer
+
+    def mail_sign_in(self, body: PostedMailAddress) -> Asked:
+        """Have a link sent that signs in.
+
+        Answer the same whether anybody has confirmed the address or not, and as soon; what comes of it is a mail.
+
+        One in a minute and five in an hour are sent to an address.
+        """
+        path = "/v1/sign-in/mail"
+        answer: Asked = self._json("POST", path, body=body)
         return answer
 
 

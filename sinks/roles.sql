@@ -53,7 +53,7 @@ BEGIN
         GRANT SELECT (org_id, kind, subject, made_at), INSERT (org_id, kind, subscription_id, about, subject)
             ON mail_outbox TO referrals_app;
         GRANT EXECUTE ON FUNCTION take_from_outbox(integer), landing_of_code(text), codes_that_begin_with(text),
-            outbox_figures(), reconciliation_figures() TO referrals_app;
+            outbox_figures(), reconciliation_figures(), mail_sign_in_links(text) TO referrals_app;
     END IF;
 
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_sinks') THEN
@@ -80,6 +80,7 @@ BEGIN
         GRANT SELECT ON organisations, mail_subscriptions, mail_outbox, badge_definitions, _yoyo_migration TO referrals_mail;
         GRANT UPDATE (due_at, attempts, sent_at, gave_up_at, problem), DELETE ON mail_outbox TO referrals_mail;
         GRANT UPDATE (refused_at) ON mail_subscriptions TO referrals_mail;
+        GRANT SELECT, INSERT, DELETE ON sign_in_links TO referrals_mail;
         GRANT EXECUTE ON FUNCTION mail_due(integer, timestamptz), mail_figures(), mail_summaries_due(timestamptz),
             mail_forgets() TO referrals_mail;
     END IF;

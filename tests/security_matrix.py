@@ -208,6 +208,7 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
     ("DELETE", "/v1/session"): SIGN_OUT,
     ("DELETE", "/v1/sessions"): SIGN_OUT_EVERYWHERE,
     ("GET", "/v1/sign-in"): FOR_EVERYBODY,
+    ("POST", "/v1/sign-in/mail"): SIGN_IN,
     ("GET", "/r/{code}"): SHARE_LINK,
     ("HEAD", "/r/{code}"): SHARE_LINK,
     ("GET", "/r"): EMPTY_LINK,

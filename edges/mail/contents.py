@@ -63,6 +63,20 @@ def write_badge(mail: Mail, recipient: Recipient, links: Links, badge_name: str)
     )
 
 
+def write_sign_in(mail: Mail, recipient: Recipient, url: str) -> Letter:
+    """Return what brings a link that signs in."""
+    language = recipient.language
+    name = organisation_called(language, mail.organisation)
+    return Letter(
+        language=language,
+        subject=text(language, "mail.sign-in-subject", name=name),
+        heading=text(language, "mail.sign-in-heading", name=name),
+        parts=[Paragraph(text(language, "mail.sign-in-text"))],
+        button=Link(text(language, "mail.sign-in-open"), url),
+        why=text(language, "mail.sign-in-why"),
+    )
+
+
 def write_test() -> Letter:
     """Return what `referrals mail test` sends."""
     subject = text("en", "mail.test-subject")

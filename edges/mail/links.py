@@ -15,11 +15,11 @@ class Links:
     """Where things are, for people who reach the HTTP side at an address."""
 
     def __init__(self, public_url: str) -> None:
-        self._base = public_url.rstrip("/")
+        self.base = public_url.rstrip("/")
 
     def period(self, first: date, last: date) -> str:
         """Return the dashboard, at a period."""
-        return f"{self._base}/dashboard?from={first}&to={last}"
+        return f"{self.base}/dashboard?from={first}&to={last}"
 
     def reached(self, first: date, last: date) -> str:
         """Return the list of what was just reached."""
@@ -31,17 +31,17 @@ class Links:
 
     def mentor(self, mentor_id: str) -> str:
         """Return a mentor's page, for a coordinator."""
-        return f"{self._base}/me#mentor={mentor_id}"
+        return f"{self.base}/me#mentor={mentor_id}"
 
     @property
     def own_page(self) -> str:
         """A mentor's page, for himself."""
-        return f"{self._base}/me"
+        return f"{self.base}/me"
 
     def confirm(self, org_id: str, subscription_id: str, secret: bytes) -> str:
         """Return the page that confirms a subscription."""
-        return f"{self._base}{CONFIRM}/{Credential(org_id, subscription_id, secret).text}"
+        return f"{self.base}{CONFIRM}/{Credential(org_id, subscription_id, secret).text}"
 
     def unsubscribe(self, org_id: str, subscription_id: str, secret: bytes) -> str:
         """Return the page that ends a subscription, at once where a mail program posts to it."""
-        return f"{self._base}{UNSUBSCRIBE}/{Credential(org_id, subscription_id, secret).text}"
+        return f"{self.base}{UNSUBSCRIBE}/{Credential(org_id, subscription_id, secret).text}"

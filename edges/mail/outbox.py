@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edges.registry.tokens import Role
     from edges.web.mail_subscriptions import Topic
 
-Kind: TypeAlias = Literal["confirm", "summary", "badge"]
+Kind: TypeAlias = Literal["confirm", "summary", "badge", "sign_in"]
 Connection = psycopg.AsyncConnection[Any]
 
 ROLE: Final = "referrals_mail"
@@ -32,6 +32,9 @@ RETRY_FIRST: Final = timedelta(minutes=1)
 RETRY_MOST: Final = timedelta(hours=2)
 TRIED_FOR: Final = timedelta(days=5)
 """How long a mail is tried that a server puts off (RFC 5321, 4.5.4.1 asks for four to five days)."""
+
+SIGN_IN_FOR: Final = timedelta(minutes=15)
+"""How long somebody waits for a link that signs him in, and how long it is good."""
 
 _ACT_FOR: Final = "SELECT set_config('role', %s, true), set_config('referrals.org_id', %s, true)"
 _TAKE: Final = """
@@ -96,7 +99,9 @@ class Mail(NamedTuple):
 
     @property
     def is_wanted(self) -> bool:
-        """Whether it is still to be sent: he wants it, and has confirmed it, or is asked to."""
+        """Whether it is still to be sent: he wants it and has confirmed it, or is asked to; and it is not too late."""
+        if self.kind == "sign_in" and self.now - self.made_at >= SIGN_IN_FOR:
+            return False
         return self.recipient is not None and self.recipient.is_confirmed is not (self.kind == "confirm")
 
     def next_try(self) -> timedelta | None:
@@ -164,6 +169,13 @@ class Outbox:
     async def drop(self, mail: Mail) -> None:
         """Take one out that nobody wants any more."""
         await self.connection.execute(_DROP, [mail.org_id, mail.mail_id])
+
+    @asynccontextmanager
+    async def acting_for(self, org_id: str) -> AsyncIterator[Connection]:
+        """Open a transaction for an organisation within `taken`, as who makes links asks for it."""
+        async with self.connection.transaction():
+            await self.connection.execute(_ACT_FOR, [ROLE, org_id])
+            yield self.connection
 
     async def badge_name(self, badge_id: str) -> str:
         """Return what a badge is called; within `taken`."""

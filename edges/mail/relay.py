@@ -15,17 +15,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 import psycopg
 import structlog
 
-from edges.mail.contents import write_badge, write_first
+from edges.mail.contents import write_badge, write_first, write_sign_in
 from edges.mail.links import Links
 from edges.mail.message import write_message
-from edges.mail.outbox import BATCH_MAX, Mail, Outbox, Recipient, open_outbox
+from edges.mail.outbox import BATCH_MAX, SIGN_IN_FOR, Mail, Outbox, Recipient, open_outbox
 from edges.mail.server import Conversation, MailServer, Refused, ServerAway, TryLater, envelope_of
 from edges.mail.summary import write_summary
 from edges.web.database import Database, DatabaseUnavailable
+from edges.web.sign_in.links import make_link
 from process.fault_points import fault_point
 from process.settings import SettingsError
 
@@ -208,6 +210,15 @@ class MailRelay:
             async with outbox.connection.transaction():  # what fails in it leaves the mail's own as it is
                 badge_name = await outbox.badge_name(mail.about)
             return write_badge(mail, recipient, self._links, badge_name)
+        if mail.kind == "sign_in":
+            link = await make_link(
+                outbox,
+                org_id=UUID(mail.org_id),
+                role=recipient.role,
+                subject=recipient.subject,
+                good_for=SIGN_IN_FOR,
+            )
+            return write_sign_in(mail, recipient, link.url(self._links.base))
         return await write_summary(mail, recipient, self._links, self._database)
 
     async def _put_off(self, outbox: Outbox, mail: Mail, problem: str) -> None:

@@ -62,6 +62,15 @@ class SignInWays(Answer, frozen=True, kw_only=True):
 
     provider: str | None
     """What the identity provider is called; null: there is none."""
+    by_mail: bool
+    """Whether who has confirmed a mail address can have a link sent there."""
+
+
+class Asked(Answer, frozen=True, kw_only=True):
+    """What was asked for is done if it can be; whether it could is told to nobody who is not signed in."""
+
+    address: str
+    """As it was understood."""
 
 
 class SignedIn(Answer, frozen=True, kw_only=True):

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
 from playwright.async_api import Browser, expect
 
-from edges.languages.catalogue import Language, text
+from edges.languages.catalogue import LANGUAGES, Language, text
 from edges.mail.metrics import MailState
 from edges.mail.outbox import open_outbox
 from edges.mail.relay import MailRelay
+from edges.web.identity import Identity
+from edges.web.mail_subscriptions import CONFIRM, subscribe
 from tests.browser.conftest import Visit
 from tests.browser.test_accessibility import assert_accessible
 from tests.mail_server import MailServerDouble, mail_server, settings_with
 from tests.organisation_scene import OrganisationScene
-from tests.web import Web
+from tests.web import Web, running_web
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
 
@@ -89,6 +92,34 @@ async def test_from_the_page_to_the_mailbox_and_back(
         await page.goto(link)
         await expect(page.get_by_role("heading")).to_have_text(text(language, "mail-page.gone"))
         await assert_accessible(page)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_signing_in_by_a_link_in_a_mail(
+    browser: Browser, web: Web, scene: OrganisationScene, post: MailServerDouble, tmp_path: Path, language: Language
+) -> None:
+    """Asked for where the figures would be; the link's button opens them."""
+    scene.call("Nordlys")
+    scene.count(scene.issue(), clicks=10)
+    address, kari = f"{language}@example.org", Identity(scene.org_id, "kari", "coordinator")
+    changed = {**post.settings(public_url=None), "mail_sign_in": True, "spool_dir": tmp_path}
+    async with running_web(web.services.settings, **changed) as own:
+        await subscribe(own.services.database, kari, address, language)
+        link = (await links_in_mail(own, post, address))[0].rpartition("/")[2]
+        assert (await own.post(f"{CONFIRM}/{link}")).status_code == 200
+        opened = await browser.new_context(base_url=str(own.base_url), locale=LOCALES[language])
+        page = await opened.new_page()
+        await page.goto("/dashboard")
+        field = page.get_by_label(text(language, "mail-panel.address"))
+        await expect(field).to_be_focused()
+        await assert_accessible(page)
+        await field.fill(address)
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#mail-said")).to_have_text(text(language, "sign-in.mail-sent", address=address))
+        await page.goto((await links_in_mail(own, post, address))[0])
+        await page.get_by_role("button", name=text(language, "sign-in.go")).click()
+        await expect(page.get_by_role("heading", name="Nordlys")).to_be_visible()
+        await opened.close()
 
 
 async def test_a_mail_opens_the_page_at_its_place(visit: Visit, scene: OrganisationScene) -> None:

@@ -113,6 +113,7 @@ WRITES: Final = {
 MAY_CALL: Final = {
     "codes_that_begin_with": "a share link was damaged: gives two codes at most, whether it can mean only one",
     "landing_of_code": "a share link names a code alone: gives its organisation and where its links lead",
+    "mail_sign_in_links": "somebody who is not signed in asks for a link by mail: gives nothing",
     "outbox_figures": "an operator sees how long the outbox is: gives a number and a time",
     "reconciliation_figures": "an operator sees how reconciliation goes: gives times, and not whose",
     "take_from_outbox": "the relay publishes codes of every organisation: gives what waits to be published",
