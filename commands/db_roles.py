@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 WITH_LOGIN: Final = (
     *("stream", "badges", "counts", "web", "registry", "reconcile", "dead-letters"),
-    *("erase-member", "verify"),
+    *("mail", "erase-member", "verify"),
     "migrations",
 )
 """As `sinks.logins` has them: `--help` needs no Postgres."""

@@ -38,6 +38,7 @@ COMMANDS = {
     "stream": "Run the stream app: counts and milestones.",
     "badges": "Run the badge consumer: milestones to awards.",
     "counts": "Run the projection of codes and counts into Postgres.",
+    "mail": "Send the mail that people have asked for.",
     "state": "Show the stream app's state, and decide about it where it contradicts the cluster.",
     "orgs": "Make organisations, and keep their secrets.",
     "mentors": "Bring mentors in from CSV, with a code for each.",

@@ -62,7 +62,8 @@ def list_all(*, org_id: UUID | None, as_json: bool) -> None:
 def revoke(*, org_id: UUID, session_id: UUID | None, subject: str | None, everybody: bool) -> None:
     """End sessions, from their next request on; open pages of live figures end within seconds.
 
-    With --subject and --all go links that were not used yet. Exit code 1 where --id or --subject names nobody.
+    With --subject and --all go links that were not used yet, with --subject his mail address. Exit code 1 where --id or
+    --subject names nobody.
     """
     if sum((session_id is not None, subject is not None, everybody)) != 1:
         raise click.UsageError("say which: --id, --subject or --all, one of them")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from process.settings import Settings
 
-PORTS: Final = {"stream": 9464, "badges": 9465, "counts": 9466}
+PORTS: Final = {"stream": 9464, "badges": 9465, "counts": 9466, "mail": 9467}
 """Where components answer unless told otherwise."""
 
 CONNECTIONS_MAX: Final = 16

@@ -39,6 +39,7 @@ _CHANNEL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _CHANNELS_MAX = 15  # a mentor has 16 with a name of their own (rule 6), and `unknown` is one of them
 
 _PORT_MAX = 65_535
+_SMTPS_PORT = 465
 _TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]*")  # what Kafka allows in a topic's name
 _PATH = re.compile(r"/(?![/\\])[!-~]*")  # of this server; two slashes, or a slash and a backslash, begin a host
 _ROOT = Path(__file__).resolve().parents[1]
@@ -163,6 +164,27 @@ class Settings(BaseSettings):
         "are our roles' names.",
     )
     oidc_mentor_claim: str = Field("mentor_id", description="The claim with a mentor's id, where mentors sign in.")
+    smtp_host: str | None = Field(
+        None, description="The mail server that takes this installation's mail; default: no mail is sent."
+    )
+    smtp_port: int | None = Field(
+        None, ge=1, le=65535, description="Its port; default: 587 with starttls, 465 with tls, 25 with none."
+    )
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the way to it is secured; none: on this machine, or where it is asked for."
+    )
+    smtp_username: str | None = Field(None, description="What this installation signs in there with, if it must.")
+    smtp_password: SecretStr | None = None
+    smtp_ca_location: Path | None = Field(
+        None, description="File with the certificates of its authority (PEM); default: those of the system."
+    )
+    mail_sign_in: bool = Field(
+        default=False,
+        description="Whether who has confirmed a mail address on a page can have a link sent there that signs him in.",
+    )
+    mail_from: str | None = Field(
+        None, description="Whom mail is from: Referrals <referrals@example.org>; needed with REFERRALS_SMTP_HOST."
+    )
     spool_dir: Path | None = Field(
         None, description="Where clicks wait until Kafka has them; default: `spool` in the data directory."
     )
@@ -173,13 +195,13 @@ class Settings(BaseSettings):
     )
     monitoring_host: str = Field(
         "127.0.0.1",
-        description="Where stream, badges and counts answer /metrics, /health/live and /health/ready; anybody who "
+        description="Where stream, badges, counts and mail answer /metrics, /health/live and /health/ready; who "
         "reaches it may ask.",
     )
     monitoring_port: int | Literal["off"] | None = Field(
         None,
         description="Its port; 0: any that is free, as the log says; off: none. Default: 9464 for stream, 9465 for "
-        "badges, 9466 for counts, or any that is free where somebody has it. `web` answers at its own port.",
+        "badges, 9466 for counts, 9467 for mail, or any that is free where somebody has it. `web` answers at its own.",
     )
     reconcile_at: str = Field(
         "0 3 * * *",
@@ -307,6 +329,19 @@ class Settings(BaseSettings):
         read_pairs(value)
         return value
 
+    @field_validator("mail_from")
+    @classmethod
+    def _check_mail_from(cls, value: str | None) -> str | None:
+        if value is not None:
+            from process.mail_addresses import BadAddress, read_sender  # noqa: PLC0415  30 ms, and seldom given
+
+            try:
+                read_sender(value)
+            except BadAddress as fault:
+                message = f"{value[:100]!r} is nobody whom mail can be from: {fault}"
+                raise ValueError(message) from None
+        return value
+
     @field_validator("jwt_jwks_url", "oidc_issuer", "sasl_oauth_token_url")
     @classmethod
     def _check_keys_address(cls, value: str | None) -> str | None:
@@ -348,6 +383,30 @@ class Settings(BaseSettings):
             message = f"there is no file {value}"
             raise ValueError(message)
         return value
+
+    @model_validator(mode="after")
+    def _check_mail(self) -> Self:
+        if self.smtp_host is not None:
+            if self.mail_from is None:
+                message = "REFERRALS_SMTP_HOST is set and REFERRALS_MAIL_FROM is not: say whom mail is from"
+                raise ValueError(message)
+            if "smtp_security" not in self.model_fields_set and self.smtp_port == _SMTPS_PORT:
+                message = "REFERRALS_SMTP_PORT is 465, where TLS comes first: set REFERRALS_SMTP_SECURITY to tls"
+                raise ValueError(message)
+        if self.mail_sign_in and (self.smtp_host is None or self.oidc_issuer is not None):
+            message = (
+                "REFERRALS_MAIL_SIGN_IN is set, and REFERRALS_SMTP_HOST is not"
+                if self.smtp_host is None
+                else "REFERRALS_MAIL_SIGN_IN is set beside REFERRALS_OIDC_ISSUER: a link by mail would let in whom the "
+                "provider has let go; unset one of them"
+            )
+            raise ValueError(message)
+        if self.smtp_username is not None and self.smtp_security == "none" and not is_loopback(self.smtp_host or ""):
+            message = (
+                "REFERRALS_SMTP_SECURITY is none, and a password would cross the network: set it to starttls or tls"
+            )
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _check_security(self) -> Self:

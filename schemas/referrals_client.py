@@ -33,6 +33,13 @@ class Activity(TypedDict):
     """What mentors among them are called, by id; who is not here is known by his pseudonym alone."""
 
 
+class Asked(TypedDict):
+    """What was asked for is done if it can be; whether it could is told to nobody who is not signed in."""
+
+    address: str
+    """As it was understood."""
+
+
 class AttributionCounts(TypedDict):
     """A mentor's counts."""
 
@@ -304,6 +311,24 @@ class Liveness(TypedDict):
     status: str
 
 
+class MailWish(TypedDict):
+    """What somebody is told by mail, and where."""
+
+    isSent: bool
+    """Whether this installation sends mail."""
+    topic: Literal["summary", "badges"]
+    """What he can be told: a mentor of his badges, others each week of the organisation."""
+    address: str | None
+    """Where; null: he is told nothing."""
+    language: str | None
+    """Of the mails: en, nb."""
+    askedAt: str | None
+    confirmedAt: str | None
+    """When somebody pressed the button that the first mail leads to; null: nothing is sent before."""
+    refusedAt: str | None
+    """When a mail server said that there is no such address; null: none has."""
+
+
 class MentorClose(TypedDict):
     """A mentor who is close to his next badge."""
 
@@ -465,6 +490,22 @@ class PostedBadge(TypedDict):
     """Nobody is awarded it any more; who holds it keeps it."""
 
 
+class PostedMailAddress(TypedDict):
+    """Where a link that signs in is wanted."""
+
+    address: str
+    """A mail address that was confirmed on a page."""
+
+
+class PostedMailWish(TypedDict):
+    """Where somebody wants to be told, and in which language."""
+
+    address: str
+    """One mail address, without a name beside it."""
+    language: NotRequired[Literal["en", "nb"]]
+    """Of the mails: English, or Norwegian Bokmål."""
+
+
 class PostedSignIn(TypedDict):
     """What somebody signs in with: one of the two."""
 
@@ -589,6 +630,8 @@ class SignInWays(TypedDict):
 
     provider: str | None
     """What the identity provider is called; null: there is none."""
+    byMail: bool
+    """Whether who has confirmed a mail address can have a link sent there."""
 
 
 class SignedIn(TypedDict):
@@ -1034,6 +1077,34 @@ class Client:
         answer: MentorsListed = self._json("GET", path, parameters)
         return answer
 
+    def mail_wish(self, org_id: str) -> MailWish:
+        """What you are told by mail.
+
+        Answer with what who asks is told by mail, and at which address; of nobody else.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/mail"
+        answer: MailWish = self._json("GET", path)
+        return answer
+
+    def wish_mail(self, org_id: str, body: PostedMailWish) -> MailWish:
+        """Be told by mail.
+
+        Send a first mail to an address; what is in it says when the address is confirmed, and nothing comes
+        before.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/mail"
+        answer: MailWish = self._json("PUT", path, body=body)
+        return answer
+
+    def end_mail(self, org_id: str) -> MailWish:
+        """Be told no more.
+
+        Delete the address of who asks.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/mail"
+        answer: MailWish = self._json("DELETE", path)
+        return answer
+
     def mentors(self, org_id: str, *, find: str | None = None, limit: int | None = None) -> MentorsFound:
         """Mentors by name, code or id.
 
@@ -1222,6 +1293,17 @@ class Client:
         """
         path = "/v1/sign-in"
         answer: SignInWays = self._json("GET", path)
+        return answer
+
+    def mail_sign_in(self, body: PostedMailAddress) -> Asked:
+        """Have a link sent that signs in.
+
+        Answer the same whether anybody has confirmed the address or not, and as soon; what comes of it is a mail.
+
+        One in a minute and five in an hour are sent to an address.
+        """
+        path = "/v1/sign-in/mail"
+        answer: Asked = self._json("POST", path, body=body)
         return answer
 
 

@@ -69,7 +69,7 @@ BEGIN
         GRANT SELECT, INSERT, UPDATE, DELETE ON organisation_secrets, mentor_names, mentor_name_keys, membership_sources
             TO referrals_registry;
         GRANT SELECT, INSERT, DELETE ON sign_in_links TO referrals_registry;
-        GRANT SELECT, DELETE ON sessions TO referrals_registry;
+        GRANT SELECT, DELETE ON sessions, mail_subscriptions, mail_outbox TO referrals_registry;
         GRANT SELECT ON reconciliation_runs, milestone_thresholds, mentor_counts, milestones, badge_awards
             TO referrals_registry;
         GRANT SELECT, INSERT ON badge_definitions, badge_changes TO referrals_registry;

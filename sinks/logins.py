@@ -31,12 +31,15 @@ PLACE: Final = "{component}"
 """Where a pattern of logins has the component's name."""
 MIGRATIONS: Final = "migrations"
 """Not a component: who runs `db migrate`."""
+MAIL: Final = "mail"
+"""A component that asks Kafka nothing. What is to be said it reads as pages do, by the login of `web`."""
 
 ROLES_OF: Final[Mapping[str, tuple[str, ...]]] = {
     Component.STREAM: ("referrals_reconciliation",),
     Component.BADGES: ("referrals_badges",),
     Component.COUNTS: ("referrals_counts",),
     Component.WEB: ("referrals_app",),
+    MAIL: ("referrals_mail",),
     Component.REGISTRY: ("referrals_registry",),
     Component.RECONCILE: ("referrals_reconciliation",),
     Component.DEAD_LETTERS: ("referrals_reader",),

@@ -3,13 +3,15 @@
 --   referrals_app    the HTTP side: reads the rows of the organisation that its transaction has set, and no others;
 --                    issues codes there, and makes badges
 --   referrals_sinks  the badge consumer and the projection: all organisations
+--   referrals_mail   `referrals mail`: one organisation at a time; learns which mails are due. To say what happened it reads
+--                    as referrals_app, so its user needs both
 --   referrals_reconciliation  `referrals reconcile`: one organisation at a time; learns whose members are to be asked for
 DO $$
 DECLARE
     role text;
     name text;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['referrals_app', 'referrals_sinks', 'referrals_reconciliation'] LOOP
+    FOREACH role IN ARRAY ARRAY['referrals_app', 'referrals_sinks', 'referrals_reconciliation', 'referrals_mail'] LOOP
         IF EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             CONTINUE;
         END IF;
@@ -51,8 +53,13 @@ BEGIN
         GRANT INSERT ON badge_definitions TO referrals_app;
         GRANT UPDATE (name, picture, off_since) ON badge_definitions TO referrals_app;
         GRANT SELECT, INSERT ON badge_changes TO referrals_app;
+        GRANT SELECT, INSERT, DELETE ON mail_subscriptions TO referrals_app;
+        GRANT UPDATE (language, confirmed_at) ON mail_subscriptions TO referrals_app;
+        GRANT SELECT (org_id, kind, subject, made_at), INSERT (org_id, kind, subscription_id, about, subject)
+            ON mail_outbox TO referrals_app;
         GRANT EXECUTE ON FUNCTION take_from_outbox(integer), landing_of_code(text), codes_that_begin_with(text),
-            outbox_figures(), reconciliation_figures(), award_reached(uuid, uuid[], uuid[]) TO referrals_app;
+            outbox_figures(), reconciliation_figures(), award_reached(uuid, uuid[], uuid[]), mail_sign_in_links(text)
+            TO referrals_app;
     END IF;
 
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_sinks') THEN
@@ -74,6 +81,15 @@ BEGIN
                 EXECUTE format('CREATE POLICY sinks_see_all ON %I TO referrals_sinks USING (true)', name);
             END IF;
         END LOOP;
+    END IF;
+
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_mail') THEN
+        GRANT SELECT ON organisations, mail_subscriptions, mail_outbox, badge_definitions, _yoyo_migration TO referrals_mail;
+        GRANT UPDATE (due_at, attempts, sent_at, gave_up_at, problem), DELETE ON mail_outbox TO referrals_mail;
+        GRANT UPDATE (refused_at) ON mail_subscriptions TO referrals_mail;
+        GRANT SELECT, INSERT, DELETE ON sign_in_links TO referrals_mail;
+        GRANT EXECUTE ON FUNCTION mail_due(integer, timestamptz), mail_figures(), mail_summaries_due(timestamptz),
+            mail_forgets() TO referrals_mail;
     END IF;
 
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_reconciliation') THEN

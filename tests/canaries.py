@@ -61,6 +61,7 @@ PASSWORDS: Final = {
     "database_url": "canary-db-pass",
     "web_database_url": "canary%2Fweb",
     "sasl_password": "canary-sasl",
+    "smtp_password": "canary-smtp",
 }
 TOKEN: Final = "eyJhbGciOiJIUzI1NiJ9.eyJjYW5hcnkiOiJ0b2tlbiJ9.c2lnbmF0dXJlLWNhbmFyeQ"  # noqa: S105 - the same
 WEBHOOK: Final = "whsec_Y2FuYXJ5LW9mLWEtd2ViaG9vaw=="
@@ -85,6 +86,7 @@ def settings(log_format: str) -> Settings:
         sasl_mechanism="PLAIN",
         sasl_username="someone",
         sasl_password=PASSWORDS["sasl_password"],
+        smtp_password=PASSWORDS["smtp_password"],
     )
 
 
@@ -190,6 +192,7 @@ def fail_elsewhere() -> None:
     log.warning("source_refuses", reason=f"Authorization: Bearer {BEARER} is not valid")
     log.error("database_unusable", reason=f"postgresql://owner:{PASSWORDS['database_url']}@127.0.0.1:1/x: refused")
     log.error("login_failed", reason=f"password {PASSWORDS['web_database_url']} or canary/web of web")
+    log.warning("mail.server_away", reason=f"535 {PASSWORDS['smtp_password']} is not the password")
     log.error("kafka.error", error=f"SASL authentication failed for {PASSWORDS['sasl_password']}")
     log.error("secret_unreadable", reason=f"{WEBHOOK} by key {KEY} of 1:{KEY}", jwt={"secret": JWT_SECRET})
 

@@ -75,9 +75,10 @@ class RunningCommand:
 
 
 @contextmanager
-def command(*arguments: str) -> Iterator[RunningCommand]:
+def command(*arguments: str, **settings: object) -> Iterator[RunningCommand]:
     """Run a command on servers of its own, whatever the environment names; at the end it is killed if need be."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("REFERRALS_")}
+    env |= {f"REFERRALS_{name.upper()}": str(value) for name, value in settings.items() if value is not None}
     with (
         tempfile.TemporaryFile("w+") as errors,  # not a pipe: one that nobody reads holds up who writes into it
         subprocess.Popen(

@@ -91,6 +91,23 @@ BY_AN_ADMINISTRATOR: Final = table("""
 """)
 """Changes what everybody in the organisation is promised."""
 
+OWN_MAIL: Final = table("""
+    who                ours  theirs  nowhere
+    nobody             401   401     401
+    forged             401   401     401
+    mentor             200   404     404
+    coordinator        200   404     404
+    org_admin          200   404     404
+    onboarding         403   404     404
+    their mentor       404   200     404
+    their coordinator  404   200     404
+    their org_admin    404   200     404
+    their onboarding   404   403     404
+""")
+"""Each is told what is his own: there is no way to name another."""
+WISHING_MAIL: Final = {cell: 409 if status == 200 else status for cell, status in OWN_MAIL.items()}
+"""An installation without a mail server says so."""
+
 OF_AN_ORGANISATION: Final = table("""
     who                ours  theirs  nowhere
     nobody             401   401     401
@@ -191,6 +208,9 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
     ("GET", f"{_ORG}/lists/just-reached"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/lists/no-activity"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/lists/pending"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/mail"): OWN_MAIL,
+    ("PUT", f"{_ORG}/mail"): WISHING_MAIL,
+    ("DELETE", f"{_ORG}/mail"): OWN_MAIL,
     ("GET", f"{_ORG}/mentors"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/pipeline"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/reconciliation"): OF_AN_ORGANISATION,
@@ -213,6 +233,7 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
     ("DELETE", "/v1/session"): SIGN_OUT,
     ("DELETE", "/v1/sessions"): SIGN_OUT_EVERYWHERE,
     ("GET", "/v1/sign-in"): FOR_EVERYBODY,
+    ("POST", "/v1/sign-in/mail"): SIGN_IN,
     ("GET", "/r/{code}"): SHARE_LINK,
     ("HEAD", "/r/{code}"): SHARE_LINK,
     ("GET", "/r"): EMPTY_LINK,
@@ -227,6 +248,8 @@ UNDESCRIBED: Final = {
     "/": "leads to the dashboard",
     "/dashboard": "a page without figures: it asks for them with the token of whoever looks",
     "/badges": "the same",
+    "/mail/confirm/{link}": "a page that confirms a mail address, for who has the link",
+    "/mail/unsubscribe/{link}": "a page that ends a subscription, the same",
     "/me": "the same",
     "/docs": "the description for people",
     "/openapi.json": "the description itself",

@@ -25,6 +25,12 @@ erased AS (
     WHERE mentor_names.org_id = %(org_id)s AND mentor_names.mentor_id = given.mentor_id AND given.display_name = ''
     RETURNING mentor_names.mentor_id
 ),
+not_told AS (
+    DELETE FROM mail_subscriptions
+    USING given
+    WHERE mail_subscriptions.org_id = %(org_id)s AND subject = given.mentor_id::text AND topic = 'badges'
+    AND given.display_name = ''
+),
 named AS (
     INSERT INTO mentor_names AS known (org_id, mentor_id, display_name, group_name)
     SELECT %(org_id)s, mentor_id, display_name, nullif(group_name, '')
@@ -56,7 +62,7 @@ class Naming:
     """What a mentor is called."""
 
     name: str
-    """Empty: his name is erased, and his group with it."""
+    """Empty: his name is erased, and with it his group and his mail address."""
     group: str | None = None
     """None: nothing was said of it, and what is kept stays; empty: he has none."""
 

@@ -29,6 +29,7 @@ from edges.web.routes import (
     health,
     history,
     lists,
+    mail,
     open_badges,
     organisation,
     pages,
@@ -57,6 +58,7 @@ _ROUTES: Final = (
     health,
     history,
     lists,
+    mail,
     open_badges,
     organisation,
     pages,
@@ -68,14 +70,17 @@ _ROUTES: Final = (
     signups,
 )
 
+_POLICY: Final = b"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
-    (
-        b"content-security-policy",
-        b"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
+    (b"content-security-policy", _POLICY),
 )
+_WITH_FORMS: Final = (
+    *_SECURITY_HEADERS[:-1],
+    (b"content-security-policy", _POLICY.replace(b"form-action 'none'", b"form-action 'self'")),
+)
+"""Of the pages that work without a script: those that links in mails open."""
 
 
 def create_web(services: Services) -> Litestar:
@@ -152,7 +157,8 @@ class Web(Litestar):
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_SECURITY_HEADERS]
+                ours = _WITH_FORMS if scope["path"].startswith("/mail/") else _SECURITY_HEADERS
+                message["headers"] = [*message["headers"], *ours]
                 if status == HTTPStatus.METHOD_NOT_ALLOWED or method == "OPTIONS":
                     message["headers"] = _with_head(message["headers"])
             await send(message)

@@ -25,6 +25,7 @@ ORG: Final = "6f1c2a3e-4b5d-4c6e-8f70-91a2b3c4d5e6"
 MENTOR: Final = "0d9e8f7a-6b5c-4d3e-9f2a-1b0c9d8e7f6a"
 
 BY_NAME: Final[dict[str, Any]] = {
+    "address": "kari@example.org",
     "after": None,
     "awarded": 12,
     "backFilled": 12,
@@ -55,6 +56,7 @@ BY_NAME: Final[dict[str, Any]] = {
     "incomplete": None,
     "lag": 0,
     "isOff": False,
+    "language": "nb",
     "linkDisabledAt": None,
     "madeBy": "kari",
     "measured": 2,
@@ -75,6 +77,7 @@ BY_NAME: Final[dict[str, Any]] = {
     "provider": "Microsoft",
     "quarter": "2026-Q4",
     "reason": "status is empty",
+    "refusedAt": None,
     "referralCode": CODE,
     "registered": 4,
     "remaining": 3,
@@ -86,6 +89,7 @@ BY_NAME: Final[dict[str, Any]] = {
     "timeZone": "Europe/Oslo",
     "to": "2026-11-20",
     "today": "2026-11-20",
+    "topic": "summary",
     "totalClicks": 10,
     "webhook-id": "msg_2f4e6d8c",
     "webhook-signature": "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",

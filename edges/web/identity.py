@@ -46,6 +46,7 @@ __all__ = [
     "find_signed_in",
     "mentor_or_coordinator",
     "onboarding_of_org",
+    "person_of_org",
     "require_our_page",
     "signed_in",
     "unauthorised",
@@ -210,6 +211,14 @@ async def mentor_or_coordinator(connection: Connection, handler: BaseRouteHandle
         raise Problem(HTTPStatus.FORBIDDEN, f"a token of the role {identity.role} may not see this")
     if str(connection.path_params["mentor_id"]).lower() != identity.subject:
         raise Problem(HTTPStatus.FORBIDDEN, "a mentor may only see what is his own")
+
+
+async def person_of_org(connection: Connection, handler: BaseRouteHandler) -> None:  # noqa: ARG001  a guard's signature
+    """Guard: whoever is a person of the organisation in the path, for what is his own."""
+    identity = await _authenticate(connection)
+    _require_own_organisation(connection, identity)
+    if identity.role == "onboarding":
+        raise Problem(HTTPStatus.FORBIDDEN, "a token of the role onboarding is no person's, and is told nothing")
 
 
 async def onboarding_of_org(connection: Connection, handler: BaseRouteHandler) -> None:  # noqa: ARG001  a guard's signature

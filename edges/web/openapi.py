@@ -20,7 +20,8 @@ from edges.web.badges import PostedBadge
 from edges.web.docstrings import field_descriptions
 from edges.web.examples import BY_MEDIA_TYPE, BY_NAME, BY_OPERATION, CODE, example_of
 from edges.web.posted import PostedRegistration, PostedSignup
-from edges.web.sign_in.posted import PostedSignIn
+from edges.web.posted_mail import PostedMailWish
+from edges.web.sign_in.posted import PostedMailAddress, PostedSignIn
 from models.codes import TYPED_CODE_PATTERN
 from process.version import VERSION
 
@@ -37,7 +38,9 @@ SIGNUPS: Final = "/v1/orgs/{org_id}/signups"
 _BODIES: Final[dict[tuple[str, str], type[Struct]]] = {
     (SIGNUPS, "post"): PostedSignup,
     ("/v1/session", "post"): PostedSignIn,
+    ("/v1/sign-in/mail", "post"): PostedMailAddress,
     ("/v1/orgs/{org_id}/badges/{badge_id}", "put"): PostedBadge,
+    ("/v1/orgs/{org_id}/mail", "put"): PostedMailWish,
 }
 """What handlers read by themselves, but for the webhook's, which has headers too."""
 

@@ -39,6 +39,9 @@ STREAM: Final = Component(name="stream", reads=SOURCES)
 BADGES: Final = Component(name="badges", reads=(MILESTONES,))
 COUNTS: Final = Component(name="counts", reads=(CODES, MENTOR_COUNTS))
 
+MAIL: Final = "mail"
+"""The command that sends mail: it reads no topic, and runs where there is a mail server (REFERRALS_SMTP_HOST)."""
+
 COMPONENTS: Final = {component.name: component for component in (STREAM, BADGES, COUNTS)}
 """By name, in the order in which they are started."""
 

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from edges.registry.keys import load_or_make_keys
 from local import parts
-from local.installation.components import COMPONENTS, process_names
+from local.installation.components import COMPONENTS, MAIL, process_names
 from local.installation.holder import find_holder
 from local.installation.monitoring import choose_ports
 from local.installation.web import LOGIN, WEB, choose_port, url_of, web_url
@@ -97,7 +97,7 @@ def start_installation(
     *,
     data_dir: Path | None,
     durable: bool,
-    components: Sequence[str] = (*COMPONENTS, WEB),
+    components: Sequence[str] | None = None,
     kind: parts.Kind = "auto",
     wait_ready: bool = True,
     announce: Callable[[str], None],
@@ -108,7 +108,8 @@ def start_installation(
         settings: the installation's; None: the environment's. The addresses in it count where they were given.
         data_dir: where data and logs are kept; None: a temporary directory, removed at the end.
         durable: False spares every sync to disk, for data that is thrown away.
-        components: what is to run; one named twice runs in two processes, `stream-1` and `stream-2`.
+        components: what is to run; one named twice runs in two processes, `stream-1` and `stream-2`; None: one of each,
+            and `mail` where there is a mail server.
         kind: which Kafka and Postgres (`local.parts.start`).
         wait_ready: False gives it as soon as topics and tables are there and the components are started.
         announce: told in lines of text what happens; also later, from other threads, of ends and restarts.
@@ -118,6 +119,8 @@ def start_installation(
 
     """
     settings = settings or load_settings()
+    if components is None:
+        components = (*COMPONENTS, WEB, *(() if settings.smtp_host is None else (MAIL,)))
     port = choose_port(settings, data_dir / WEB_PORT if data_dir is not None else None, announce)
     given_url = settings.database_url if settings.is_given("database_url") else None
     with (
@@ -138,7 +141,7 @@ def start_installation(
         former_members = _set_up(settings)
         at_postgres = {} if running.database_url == given_url else _logins(settings)
         processes = process_names(components)
-        ports = choose_ports(settings, [name for name, component in processes.items() if component in COMPONENTS])
+        ports = choose_ports(settings, [name for name, component in processes.items() if component != WEB])
         with Supervisor(
             log_dir=running.data_dir / "logs",
             env=as_environment(settings),
@@ -202,7 +205,7 @@ def _logins(settings: Settings) -> dict[str, str]:
     """Make the components' own logins at a Postgres that is ours, and return the addresses by them."""
     from sinks import logins  # noqa: PLC0415  imported while Kafka starts, not before
 
-    who = logins.logins(f"{settings.topic_prefix}{logins.PLACE}", COMPONENTS, {})
+    who = logins.logins(f"{settings.topic_prefix}{logins.PLACE}", (*COMPONENTS, MAIL), {})
     passwords = {login.component: secrets.token_urlsafe(24) for login in who}
     # The tables stay whose they are: other commands come as him.
     logins.apply(settings.database_url, who, given_passwords=passwords, hand_over=False)

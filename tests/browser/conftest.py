@@ -19,6 +19,7 @@ from edges.web.routes import counts, open_badges
 from local import parts
 from operations.topics import create_topics
 from process.settings import load_settings
+from tests.mail_server import SENDER
 from tests.organisation_scene import OrganisationScene, organisation_scene
 from tests.web import Web, make_token, running_web
 
@@ -60,11 +61,12 @@ async def web(
         data_dir=tmp_path_factory.mktemp("browser"),
     )
     create_topics(settings)
+    mail = {"smtp_host": "127.0.0.1", "mail_from": SENDER}  # so that pages offer it
     with pytest.MonkeyPatch.context() as patch:
         # Badges are taken along where people come by https; a browser would want a certificate, so that is only said.
         for route in (counts, open_badges):
             patch.setattr(route, "issuer_of", lambda _, org_id: issuer_of("https://refer.example", org_id))
-        async with running_web(settings) as web:
+        async with running_web(settings, **mail) as web:
             yield web
 
 

@@ -63,6 +63,7 @@ WRITES: Final[dict[str, dict[str, str]]] = {
         "first_attempts": "IUD",
         "badge_definitions": "I",
         "badge_changes": "I",
+        "mail_subscriptions": "ID",
     },
     "registry": {
         "organisations": "IU",
@@ -77,7 +78,10 @@ WRITES: Final[dict[str, dict[str, str]]] = {
         "sessions": "D",
         "badge_definitions": "I",
         "badge_changes": "I",
+        "mail_subscriptions": "D",
+        "mail_outbox": "D",
     },
+    "mail": {"sign_in_links": "ID", "mail_outbox": "D"},
     "dead-letters": {},
     "erase-member": {},
     "verify": {},
@@ -90,6 +94,11 @@ WRITES_COLUMNS: Final = {
         "sessions": {"last_seen_at"},
         "sign_in_links": {"used_at"},
         "badge_definitions": {"name", "picture", "off_since"},
+        "mail_subscriptions": {"language", "confirmed_at"},
+    },
+    "mail": {
+        "mail_outbox": {"attempts", "due_at", "gave_up_at", "problem", "sent_at"},
+        "mail_subscriptions": {"refused_at"},
     },
     "registry": {"referral_codes": {"disabled_at"}, "badge_definitions": {"name", "picture", "off_since"}},
 }
@@ -381,5 +390,5 @@ def test_the_printed_sql_does_the_same(server: Server) -> None:
 
 def test_every_component_is_looked_at() -> None:
     """Those without a login ask no Postgres."""
-    assert {*logins.ROLES_OF, "publish", "topics"} == {*Component, logins.MIGRATIONS}
+    assert {*logins.ROLES_OF, "publish", "topics"} == {*Component, logins.MIGRATIONS, logins.MAIL}
     assert WRITES.keys() == logins.ROLES_OF.keys() - {logins.MIGRATIONS}

@@ -63,6 +63,10 @@ PLANTED: Final = (
        VALUES (%(org)s, %(badge)s, sha256('a'), 'auth0|1', 'coordinator', 'link', now() + interval '1 day')""",
     """INSERT INTO sign_in_links (org_id, link_id, secret_digest, subject, role, expires_at)
        VALUES (%(org)s, %(badge)s, sha256('a'), 'auth0|1', 'coordinator', now() + interval '1 day')""",
+    """INSERT INTO mail_subscriptions (org_id, subscription_id, subject, role, topic, address, language, secret)
+       VALUES (%(org)s, %(badge)s, 'kari', 'coordinator', 'summary', 'kari@example.org', 'nb', sha256('a'))""",
+    """INSERT INTO mail_outbox (org_id, kind, subscription_id, about, subject)
+       VALUES (%(org)s, 'confirm', %(badge)s, 'now', 'kari')""",
     "INSERT INTO membership_sources (org_id, kind, url) VALUES (%(org)s, 'csv', '/members.csv')",
     "INSERT INTO reconciliation_runs (org_id, run_id, source) VALUES (%(org)s, %(badge)s, 'csv')",
     # With it what happened when.
@@ -91,7 +95,7 @@ READS: Final = frozenset(
             "organisation_days",
         ),
         *("history_channels", "organisation_confirmation_times", "organisation_history", "organisation_history_totals"),
-        *("organisation_secrets", "organisation_totals", "organisations", "referral_codes"),
+        *("mail_subscriptions", "organisation_secrets", "organisation_totals", "organisations", "referral_codes"),
         *("sessions", "sign_in_links"),
     }
 )
@@ -103,6 +107,10 @@ WRITES: Final = {
     "sessions": {"INSERT", "DELETE"},  # people sign in and out; of a session it notes that it was used, and no more
     "badge_definitions": {"INSERT"},  # an administrator makes one; what changes of it are columns
     "badge_changes": {"INSERT"},  # and it stands there who did
+    "mail_subscriptions": {
+        "INSERT",
+        "DELETE",
+    },  # somebody asks to be told, and ends it; of the outbox it counts its own
     "first_attempts": {"INSERT", "UPDATE", "DELETE"},  # a webhook does not say when it happened; old ones go
 }
 """All that the role may write, each in the organisation set."""
@@ -111,6 +119,7 @@ MAY_CALL: Final = {
     "award_reached": "a back-fill: awards a badge of the organisation set to those of its mentors who have reached it",
     "codes_that_begin_with": "a share link was damaged: gives two codes at most, whether it can mean only one",
     "landing_of_code": "a share link names a code alone: gives its organisation and where its links lead",
+    "mail_sign_in_links": "somebody who is not signed in asks for a link by mail: gives nothing",
     "outbox_figures": "an operator sees how long the outbox is: gives a number and a time",
     "reconciliation_figures": "an operator sees how reconciliation goes: gives times, and not whose",
     "take_from_outbox": "the relay publishes codes of every organisation: gives what waits to be published",

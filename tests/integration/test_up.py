@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from tests.commands_running import ROOT, RunningCommand, command, wait_until
+from tests.mail_server import mail_server
 from tests.monitoring import ask, scrape
 
 pytestmark = pytest.mark.integration
@@ -80,15 +81,26 @@ def assert_each_has_its_login(addresses: dict[str, Any]) -> None:
     assert "referrals" not in {login for _, login in found}
 
 
+def be_told(addresses: dict[str, Any], address: str) -> None:
+    """Let the mentor be told of his badges at an address that he has confirmed."""
+    with psycopg.connect(addresses["database_url"]) as connection:
+        connection.execute(
+            "INSERT INTO mail_subscriptions VALUES "
+            "(%s, gen_random_uuid(), %s, 'mentor', 'badges', %s, 'nb', sha256('a'), now(), now())",
+            [ORG, MENTOR, address],
+        )
+
+
 def assert_all_is_seen(urls: dict[str, str]) -> None:
     """See that each component says that it is well, and that alerts and dashboard ask for nothing that none exports."""
-    assert urls.keys() == {"stream", "badges", "counts", "web"}
+    assert urls.keys() == {"stream", "badges", "counts", "mail", "web"}
     for component, url in urls.items():
         wait_until(lambda url=url: ask(url, "/health/ready").status == 200)  # type: ignore[misc]  # it has a default
         assert ask(url, "/health/live").status == 200, component
     found = {component: scrape(url) for component, url in urls.items()}
     assert found["badges"].of("referrals_badge_decisions_total", decision="awarded") == 1
     assert found["stream"].of("referrals_milestones_total", threshold="5") == 1
+    assert found["mail"].of("referrals_mails_total", kind="badge", outcome="sent") == 1
     assert found["web"].of("referrals_outbox_codes") == found["counts"].of("referrals_dead_letters_total") == 0
     exported = set().union(*(each.names for each in found.values()))
     operate = ROOT / "docs" / "operate"
@@ -131,17 +143,24 @@ def test_up_runs_every_component_until_sigterm(tmp_path: Path) -> None:
 
 
 def test_the_start_after_a_sigkill_goes_on(tmp_path: Path) -> None:
-    """An `up` that was killed leaves no process behind, and the next one goes on with its data."""
-    with command("up", "--json", f"--data-dir={tmp_path}") as up:
+    """An `up` that was killed leaves no process behind, and the next one goes on with its data.
+
+    The second one is told of a mail server, and tells of a badge; the first one is not, and runs no `mail`.
+    """
+    with command("up", "--json", f"--data-dir={tmp_path}") as up, mail_server() as post:
         addresses = addresses_of(up)
+        assert "mail" not in addresses["monitoring_urls"]
         publish(addresses, ISSUED, *(confirmation() for _ in range(4)))
         wait_until(lambda: awards(addresses) == ["First recruit"])
         assert up.send(signal.SIGKILL)[0] == -signal.SIGKILL
-        with command("up", "--json", f"--data-dir={tmp_path}") as again:
+        with command("up", "--json", f"--data-dir={tmp_path}", **post.settings()) as again:
             addresses = addresses_of(again)
             assert not up.left_running()
+            be_told(addresses, "kari@example.org")
             publish(addresses, confirmation())
             wait_until(lambda: sorted(awards(addresses)) == ["First recruit", "Five recruits"])
+            wait_until(lambda: len(post.post.taken) == 1)
+            assert post.post.to("kari@example.org")[0]["Subject"] == "Et nytt merke: Fem vervinger"
             assert_all_is_seen(addresses["monitoring_urls"])
             assert_each_has_its_login(addresses)
             assert again.send(signal.SIGTERM)[0] == 0

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from edges.mail.metrics import MailHealth, MailMetrics, MailState
 from edges.web.clicks.filtered import FilteredClicks
 from edges.web.clicks.landing import LandingPages
 from edges.web.clicks.recorder import ClickRecorder
@@ -51,6 +52,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     app = create_app(settings)
     state, source = SinkState(), MemoryMilestoneSource()
     nothing = cast("Database", None)
+    mail = MailState()
     recorder = ClickRecorder(settings)
     web = Metrics()
     Pipeline(settings, web.registry)._lag.labels("stream")  # noqa: SLF001 - as its first look does
@@ -67,6 +69,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
             SinkHealth(state, source, Watchdog()),
             [SinkMetrics(state, source), DecisionMetrics(Counter[Reason]())],
         ),
+        ("mail", MailHealth(mail), [MailMetrics(mail)]),
     ):
         with closing(Monitoring(component, settings, health, collectors)) as monitoring:
             registries.append(monitoring._registry)  # noqa: SLF001 - what it would answer with
@@ -155,7 +158,7 @@ def test_labels_are_words_of_the_program(exported: dict[str, set[str]]) -> None:
     """None names an organisation, a mentor, a member or a code; a new label is thought about here."""
     assert set().union(*exported.values()) <= {
         *("component", "version", "topic", "disposition", "state", "phase", "table", "reason", "threshold"),
-        *("decision", "outcome", "last_success", "route", "method", "status", "became", "le"),
+        *("decision", "kind", "outcome", "last_success", "route", "method", "status", "became", "le"),
     }
 
 
@@ -186,7 +189,7 @@ def test_the_runbook_leads_somewhere() -> None:
         for folder in ("commands", "edges", "models", "process", "sinks", "streams")
         for file in (DOCS.parents[1] / folder).rglob("*.py")
     )
-    events = set(re.findall(r"`((?:sink|kafka|codes|badges)\.[a-z_]+|[a-z]+(?:_[a-z]+)+)`", text))
+    events = set(re.findall(r"`((?:sink|kafka|codes|badges|mail)\.[a-z_]+|[a-z]+(?:_[a-z]+)+)`", text))
     said = {event for event in events if re.search(rf'"{re.escape(event)}"', source)}
     metrics = {event for event in events if event.startswith(_PREFIXES)}
     assert events - said - metrics == set()
@@ -210,7 +213,7 @@ def test_what_compose_mounts_is_there() -> None:
     assert ours
     assert all((DOCS.parents[1] / each).exists() for each in ours)
     jobs = {job["job_name"] for job in read_yaml("prometheus.yaml")["scrape_configs"]}
-    assert jobs == {"stream", "badges", "counts", "web"}
+    assert jobs == {"stream", "badges", "counts", "mail", "web"}
     assert jobs <= compose["services"].keys()
 
 

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import structlog
 from litestar import Request, Response, delete, get, post
+from litestar.background_tasks import BackgroundTask
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.response import Redirect
 
-from edges.web.answers import SignedIn, SignInWays
+from edges.web.answers import Asked, FieldError, SignedIn, SignInWays
 from edges.web.bodies import read_plain_body
 from edges.web.database import DatabaseUnavailable
 from edges.web.identity import (
@@ -30,14 +31,15 @@ from edges.web.identity import (
     signed_in,
     unauthorised,
 )
-from edges.web.problems import Problem, problem_answers
+from edges.web.problems import Problem, bad_fields, problem_answers
 from edges.web.services import Opened, Services
 from edges.web.sign_in.claims import ROLES_OF_PEOPLE, NotKnownHere
 from edges.web.sign_in.cookies import FLOW, SESSION, forget_cookie, read_cookie, set_cookie
 from edges.web.sign_in.credentials import read_credential
 from edges.web.sign_in.flow import LASTS_S, new_flow, read_flow
-from edges.web.sign_in.posted import PostedSignIn, read_sign_in
+from edges.web.sign_in.posted import PostedSignIn, read_mail_address, read_sign_in
 from edges.web.sign_in.provider import CALLBACK, Declined, NotVouchedFor, ProviderAway
+from process.mail_addresses import BadAddress, read_address
 
 if TYPE_CHECKING:
     from litestar.datastructures import Cookie
@@ -64,7 +66,45 @@ _PROBLEMS: Final[dict[type[Exception], str]] = {
 @get("/v1/sign-in", tags=["session"], summary="Return how people sign in here", responses=problem_answers(422))
 async def ways_to_sign_in(services: Opened) -> SignInWays:
     """Answer with the provider's name, if there is one."""
-    return SignInWays(provider=None if services.provider is None else services.provider.name)
+    return SignInWays(
+        provider=None if services.provider is None else services.provider.name, by_mail=services.settings.mail_sign_in
+    )
+
+
+@post(
+    "/v1/sign-in/mail",
+    status_code=HTTPStatus.ACCEPTED,
+    tags=["session"],
+    summary="Have a link sent that signs in",
+    responses={
+        202: ResponseSpec(Asked, description="It is sent, if it can be", generate_examples=False),
+        **problem_answers(403, 409, 413, 415, 422),
+    },
+)
+async def mail_sign_in(request: AnyRequest, services: Opened) -> Response[Asked]:
+    """Answer the same whether anybody has confirmed the address or not, and as soon; what comes of it is a mail.
+
+    One in a minute and five in an hour are sent to an address.
+    """
+    require_our_page(services.settings, request)
+    if not services.settings.mail_sign_in:
+        raise Problem(HTTPStatus.CONFLICT, "nobody signs in by mail here; REFERRALS_MAIL_SIGN_IN allows it")
+    posted = read_mail_address(await read_plain_body(request))
+    try:
+        address = read_address(posted.address)
+    except BadAddress as fault:
+        raise bad_fields(FieldError(field="address", message=f"cannot be written to: {fault}")) from None
+    return Response(
+        Asked(address=address), headers=NOT_KEPT, background=BackgroundTask(_ask_for_link, services, address)
+    )
+
+
+async def _ask_for_link(services: Services, address: str) -> None:
+    """Have a link sent, after the answer: how long it takes tells nothing."""
+    try:
+        await services.database.rows(None, "SELECT mail_sign_in_links(%s)::text", [address])
+    except DatabaseUnavailable as fault:
+        log.warning("sign_in_mail_not_asked", reason=str(fault))
 
 
 @get(
@@ -223,6 +263,7 @@ def _try_again(problem: str, cookies: list[Cookie] | None = None) -> Redirect:
 
 HANDLERS: Final = [
     ways_to_sign_in,
+    mail_sign_in,
     who_is_signed_in,
     sign_in,
     sign_out,

@@ -1,4 +1,4 @@
-"""Links that sign somebody in once: made by a command, as who owns the tables. They are used up in sessions.py.
+"""Links that sign somebody in once: made by a command, or sent by mail (edges/mail/). They are used up in sessions.py.
 
 The secret stands behind `#`, so it is in no request, log or referrer; the page that the link opens posts it when
 somebody presses its button. So a mail scanner that follows the link uses nothing up.
@@ -18,7 +18,7 @@ from models.identifiers import canonical_uuid, is_uuid
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from edges.registry.database import OwnerDatabase
+    from edges.registry.database import Organisations
     from edges.registry.tokens import Role
 
 PAGE: Final = "/sign-in"
@@ -47,7 +47,7 @@ class SignInLink(NamedTuple):
 
 
 async def make_link(
-    database: OwnerDatabase, *, org_id: UUID, role: Role, subject: str, good_for: timedelta
+    database: Organisations, *, org_id: UUID, role: Role, subject: str, good_for: timedelta
 ) -> SignInLink:
     """Make a link for somebody of an organisation.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from edges.web.problems import Problem, bad_fields, field_error
 
@@ -20,7 +20,15 @@ class PostedSignIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """A bearer token; the session ends when it does, if not before."""
 
 
+class PostedMailAddress(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a link that signs in is wanted."""
+
+    address: Annotated[str, Meta(extra_json_schema={"format": "email"})]
+    """A mail address that was confirmed on a page."""
+
+
 _decode: Final = msgspec.json.Decoder(PostedSignIn).decode
+_decode_address: Final = msgspec.json.Decoder(PostedMailAddress).decode
 
 
 def read_sign_in(body: bytes) -> PostedSignIn:
@@ -34,3 +42,13 @@ def read_sign_in(body: bytes) -> PostedSignIn:
     if (posted.link is None) == (posted.token is None):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "give `link` or `token`, one of them")
     return posted
+
+
+def read_mail_address(body: bytes) -> PostedMailAddress:
+    """Return where a link is wanted; raise Problem, 422, where it is not as described."""
+    try:
+        return _decode_address(body)
+    except msgspec.ValidationError as fault:
+        raise bad_fields(field_error(fault)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "the body is no JSON") from None

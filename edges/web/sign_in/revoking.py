@@ -20,7 +20,11 @@ WHERE expires_at > now() AND (%(org_id)s::uuid IS NULL OR org_id = %(org_id)s)
 ORDER BY org_id, signed_in_at DESC, session_id
 """
 _REVOKE: Final = """
-WITH links AS (
+WITH told AS (
+    DELETE FROM mail_subscriptions
+    WHERE org_id = %(org_id)s AND subject = %(subject)s
+),
+links AS (
     DELETE FROM sign_in_links
     WHERE org_id = %(org_id)s AND %(session_id)s::uuid IS NULL AND (%(subject)s::text IS NULL OR subject = %(subject)s)
 )
@@ -59,7 +63,8 @@ async def revoke_sessions(
 ) -> int:
     """End an organisation's sessions: one, a person's, or all; return how many had not ended.
 
-    With a person's, or all, go the links that were not used yet: they would sign him in again.
+    With a person's, or all, go the links that were not used yet: they would sign him in again. With a person's goes his
+    mail address too, for the same reason, and because he is written to about an organisation that he may have left.
     """
     if subject is not None and is_uuid(subject):
         subject = canonical_uuid(subject)

@@ -89,12 +89,19 @@ export class Help {
       show: (body, page) => this.#show(body, page),
       settle,
     });
-    for (const choice of document.querySelectorAll('input[name="help"]'))
+    const asked = new URLSearchParams(location.search).get("list"); // what a mail's link names
+    for (const choice of document.querySelectorAll('input[name="help"]')) {
+      const name = /** @type {HTMLInputElement} */ (choice).value;
+      if (name === asked) {
+        this.#name = name;
+        /** @type {HTMLInputElement} */ (choice).checked = true;
+      }
       choice.addEventListener("change", () => {
         this.#name = /** @type {HTMLInputElement} */ (choice).value;
         this.#offer();
         this.#begin();
       });
+    }
     for (const choice of [this.#bounds, this.#orders]) choice.addEventListener("change", () => this.#begin());
     this.#offer();
   }

@@ -4,6 +4,7 @@ import { Api, ApiError } from "../shared/api.js";
 import { find } from "../shared/dom.js";
 import { EventStream } from "../shared/events.js";
 import { keepAddress } from "../shared/languages.js";
+import { MailPanel } from "../shared/mail.js";
 import { Panel, showFailure } from "../shared/panel.js";
 import { currentSession, shareSession } from "../shared/session.js";
 import { askAgain, askForToken, leaveSession } from "../shared/signing-in.js";
@@ -70,6 +71,7 @@ class Dashboard {
       show: showMembership,
       settle,
     });
+    this.mail = new MailPanel(api, settle);
     this.connection = new Connection(() => this.stream.start());
     this.stream = new EventStream({
       url: `${api.organisation}/events`,
@@ -107,7 +109,7 @@ class Dashboard {
 
   /** Load everything, then follow what changes. */
   async #open() {
-    await this.#load();
+    await Promise.all([this.#load(), this.mail.load()]);
     if (this.#isShown) this.stream.start();
   }
 

@@ -5,6 +5,7 @@ import { copyButton } from "../shared/copying.js";
 import { element, fill, find, isolated } from "../shared/dom.js";
 import { shortId } from "../shared/format.js";
 import { keepAddress } from "../shared/languages.js";
+import { MailPanel } from "../shared/mail.js";
 import { Panel } from "../shared/panel.js";
 import { currentSession, shareSession } from "../shared/session.js";
 import { askAgain, askForToken, leaveSession } from "../shared/signing-in.js";
@@ -54,6 +55,7 @@ class MentorPage {
     });
     this.badges = new Panel("#badges", { load: () => loadBadges(api, mentor), show: showBadges, settle });
     this.standing = new Panel("#standing", { load: () => api.get(`${mentor}/standing`), show: showStanding, settle });
+    this.mail = new MailPanel(api, settle);
     this.connection = new Connection(() => void this.#refresh());
   }
 
@@ -76,6 +78,7 @@ class MentorPage {
     addEventListener("online", () => void this.#refresh());
     addEventListener("offline", () => this.connection.lose(""));
     void this.#refresh();
+    if (this.isOwn) void this.mail.load(); // whoever else looks is told of himself on his own page
   }
 
   /** Call him what his organisation does; a coordinator's page alone has his name. @param {Mentor} mentor */

@@ -135,6 +135,15 @@
  *
  * @typedef {{runs: ReconciliationRun[]}} Reconciliation
  *
+ * @typedef {object} MailWish
+ * @property {boolean} isSent whether this installation sends mail
+ * @property {"summary" | "badges"} topic
+ * @property {string | null} address
+ * @property {string | null} language
+ * @property {string | null} askedAt
+ * @property {string | null} confirmedAt
+ * @property {string | null} refusedAt
+ *
  * @typedef {object} Pipeline
  * @property {{name: string, lag: number}[]} components
  * @property {number} deadLetters

@@ -62,14 +62,14 @@ export class Api {
   }
 
   /**
-   * Ask for something to be as it is said.
+   * Ask for something to be as it is given.
    *
    * @param {string} path
    * @param {object} body
    * @returns {Promise<any>}
    */
   async put(path, body) {
-    const headers = { "content-type": "application/json" };
+    const headers = { "Content-Type": "application/json" };
     return (await ask(this.organisation + path, { method: "PUT", headers, body: JSON.stringify(body) })).json();
   }
 

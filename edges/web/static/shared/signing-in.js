@@ -67,7 +67,7 @@ export async function askForToken(cause) {
       ...(await waysIn(here())),
     ),
   );
-  find(".sign-in a.primary, .sign-in textarea").focus();
+  find(".sign-in a.primary, .sign-in input, .sign-in textarea").focus();
 }
 
 /**
@@ -77,25 +77,64 @@ export async function askForToken(cause) {
  * @returns {Promise<HTMLElement[]>}
  */
 export async function waysIn(returnTo) {
-  const provider = await providerName();
+  const { provider, byMail } = await ways();
   const links = element("p", { class: "quiet" }, text("sign-in.by-link"));
+  const token = () =>
+    element("details", {}, element("summary", {}, text("sign-in.by-token")), tokenForm(returnTo));
+  if (byMail) return [mailForm(), links, token()];
   if (provider === null) return [tokenForm(returnTo), links];
   const href = `/sign-in/provider?return_to=${encodeURIComponent(returnTo)}`;
   return [
     element("a", { class: "button primary", href }, text("sign-in.with", { provider })),
     links,
-    element("details", {}, element("summary", {}, text("sign-in.by-token")), tokenForm(returnTo)),
+    token(),
   ];
 }
 
-/** @returns {Promise<string | null>} */
-async function providerName() {
+/** @returns {Promise<{provider: string | null, byMail: boolean}>} */
+async function ways() {
   try {
-    return (await (await ask("/v1/sign-in", {})).json()).provider;
+    return await (await ask("/v1/sign-in", {})).json();
   } catch (error) {
-    if (error instanceof ApiError) return null; // a token can be pasted all the same
+    if (error instanceof ApiError) return { provider: null, byMail: false }; // a token can be pasted all the same
     throw error;
   }
+}
+
+/** Where a link is sent to whoever has confirmed the address; the page learns no more than that it was asked for. */
+function mailForm() {
+  const field = element("input", {
+    id: "mail-sign-in",
+    type: "email",
+    name: "email",
+    autocomplete: "email",
+    maxlength: 254,
+    required: true,
+    "aria-describedby": "mail-said",
+  });
+  const said = element("p", { id: "mail-said", role: "status" }, text("sign-in.mail-text"));
+
+  /** @param {Event} event */
+  async function submit(event) {
+    event.preventDefault();
+    const headers = { "Content-Type": "application/json" };
+    try {
+      const body = JSON.stringify({ address: field.value });
+      const answer = await ask("/v1/sign-in/mail", { method: "POST", headers, body });
+      fill(said, text("sign-in.mail-sent", { address: (await answer.json()).address }));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      fill(said, error.status === 422 ? text("mail-panel.bad") : error.message);
+    }
+  }
+
+  return element(
+    "form",
+    { class: "mail-form", onsubmit: (/** @type {Event} */ event) => void submit(event) },
+    element("label", { for: "mail-sign-in" }, text("mail-panel.address")),
+    element("div", { class: "mail-field" }, field, element("button", { class: "button primary" }, text("sign-in.mail"))),
+    said,
+  );
 }
 
 /** @param {string} returnTo */

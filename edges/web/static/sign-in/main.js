@@ -50,7 +50,7 @@ function destination() {
 /** @param {...(Node | string | false)} children */
 function show(...children) {
   fill(find("main"), element("div", { class: "panel sign-in" }, ...children));
-  find(".sign-in .primary, .sign-in textarea").focus();
+  find(".sign-in input, .sign-in .primary, .sign-in textarea").focus();
 }
 
 /**
