@@ -9,7 +9,8 @@ RUN python3 -m venv /pip && python3 -m venv --without-pip /venv && \
         --requirement /tmp/components.txt && \
     find /venv -name '*.so*' -type f -exec strip --strip-debug {} + && \
     find /venv/lib/python3.11/site-packages/faker/providers -mindepth 2 -maxdepth 2 -type d ! -name 'en_US' ! -name '__pycache__' \
-        -exec rm -r {} +
+        -exec rm -r {} + && \
+    find /venv -type f \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.c' -o -name '*.h' \) -delete
 WORKDIR /app
 COPY . .
 RUN PYTHONPATH=/app /venv/bin/python -P requirements/bytecode.py /of-python.txt \
@@ -25,6 +26,7 @@ RUN groupadd --system --gid 10001 referrals && \
     rm -rf /usr/bin/apt* /usr/lib/apt /usr/lib/*-linux-gnu/libapt-* /var/lib/apt /var/cache/* /usr/bin/dpkg* \
         /usr/bin/perl* /usr/lib/*-linux-gnu/perl* /usr/share/perl* /usr/lib/*-linux-gnu/gconv \
         /usr/share/doc /usr/share/man /usr/share/locale /usr/share/bash-completion /usr/share/python-wheels /var/log/* \
+        /usr/share/zoneinfo/right /usr/share/zoneinfo/posix /var/lib/dpkg/info /usr/lib/*-linux-gnu/libdb-* \
         /usr/local/bin/pip* /usr/local/lib/python3.*/site-packages/pip* /usr/local/lib/python3.*/site-packages/setuptools* && \
     for lib in /usr/local/lib/python3.* /usr/lib/python3.*; do \
         rm -rf $lib/ensurepip $lib/idlelib $lib/lib2to3 $lib/pydoc_data $lib/tkinter $lib/turtledemo $lib/config-3.* $lib/test; \

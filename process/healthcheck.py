@@ -1,8 +1,8 @@
-"""The image's HEALTHCHECK: does the component in this container live?
+"""The image's HEALTHCHECK asks whether the component in this container lives: python -P -m process.healthcheck [--end].
 
-`python -P -m process.healthcheck [--end]` asks `/health/live` where the components answer, whichever of them runs here:
-the image is one for all. Exit code 0 where it lives, 1 where it does not or nobody answers. It is run every few seconds, so
-it imports next to nothing, and therefore not the settings.
+It asks `/health/live` where the components answer, whichever of them runs here: the image is one for all. Exit code 0
+where it lives, 1 where it does not or nobody answers. It is run every few seconds, so it imports next to nothing, and
+therefore not the settings.
 
 Docker says `unhealthy` of what stands still, and leaves it alone. With `--end` the third failure in a row after the
 component has answered once kills it, and the container's restart policy starts it again. For that the container needs

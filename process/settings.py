@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 ENVIRONMENT_PREFIX = "REFERRALS_"
 OTHER_VARIABLES = frozenset(
     f"REFERRALS_{name}"
-    for name in ("FAULT_POINT", "STARTS", "RESTARTS", "GIVEN_DESCRIPTORS", "REQUIRE_BROWSER", "TEST_PARTS")
+    for name in (
+        "FAULT_POINT",
+        "STARTS",
+        "RESTARTS",
+        "GIVEN_DESCRIPTORS",
+        "REQUIRE_BROWSER",
+        "TEST_PARTS",
+        "TEST_CONTAINERS",
+    )
 )
 """What begins as settings do and is none: for tests, and what a worker hands to its next start."""
 DAY_S = 24 * 60 * 60
