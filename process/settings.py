@@ -107,6 +107,14 @@ class Settings(BaseSettings):
     session_timeout_s: float = Field(
         6.0, ge=6.0, le=300, description="Seconds without a heartbeat after which a worker's partitions move."
     )  # brokers refuse less than group.min.session.timeout.ms, 6 s unless configured
+    group_instance_id: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="A worker's name that outlives its process (static membership), of no other at the time: one "
+        "that is back within REFERRALS_SESSION_TIMEOUT_S has its partitions again, and nobody else has moved. "
+        "docs/kubernetes.md says when to use it.",
+    )
 
     data_dir: Path = Field(
         default_factory=_default_data_dir, description="Where `up` and `parts` keep Kafka's and Postgres's data."
@@ -230,10 +238,10 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value
 
-    @field_validator("topic_prefix", "app_id")
+    @field_validator("topic_prefix", "app_id", "group_instance_id")
     @classmethod
-    def _check_name(cls, value: str) -> str:
-        if not _TOPIC_CHARACTERS.fullmatch(value):
+    def _check_name(cls, value: str | None) -> str | None:
+        if value is not None and not _TOPIC_CHARACTERS.fullmatch(value):
             message = f"{value!r} may hold only letters, digits, '.', '_' and '-'"
             raise ValueError(message)
         return value

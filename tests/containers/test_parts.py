@@ -1,4 +1,4 @@
-"""`--parts=docker`: testcontainers starts Kafka and Postgres with a real engine; both can be killed and started again."""
+"""`--parts=docker`: testcontainers starts both with a real engine, and they can be killed and started again."""
 
 from __future__ import annotations
 

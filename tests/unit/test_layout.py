@@ -10,8 +10,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDERS_MAX: Final = 12
-NOT_PACKAGES: Final = {"docs", "examples", "requirements", "tests"}
-ONLY_READ: Final = {"docs", "examples"}
+NOT_PACKAGES: Final = {"deploy", "docs", "examples", "requirements", "tests"}
+ONLY_READ: Final = {"deploy", "docs", "examples"}
 HALLS: Final = ("edges", "local", "proof")
 """Folders that hold folders only; each of those has its own sentence."""
 
