@@ -6,11 +6,13 @@ made of is fetched once, into `.referrals/containers`.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import io
 import shutil
 import subprocess
 import tarfile
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +27,7 @@ from tests.containers.engine import WORK
 PYTHON_IMAGE: Final = "python:3.11-slim"
 PROMETHEUS_IMAGE: Final = "prom/prometheus:v3.7.3"
 
+_LABEL: Final = "recipes"
 _RECIPES: Final = Path(__file__).with_name("stand_ins")
 AUTHORITIES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 _LEFT_OUT: Final = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/cache/apt/archives", "var/lib/apt/lists")
@@ -37,7 +40,7 @@ _TOOLS_JAR: Final = Jar(  # what kafka-broker-api-versions.sh runs; the broker n
 
 
 def make_all(client: docker.DockerClient) -> None:
-    """Make those that the engine does not have yet."""
+    """Make those that the engine does not have yet, or has by another recipe."""
     for name, make in (
         (PYTHON_IMAGE, _make_python),
         (KAFKA_IMAGE, _make_kafka),
@@ -45,9 +48,18 @@ def make_all(client: docker.DockerClient) -> None:
         (PROMETHEUS_IMAGE, _make_prometheus),
     ):
         try:
-            client.images.get(name)
+            is_right = client.images.get(name).labels.get(_LABEL) == _recipes()
         except ImageNotFound:
+            is_right = False
+        if not is_right:
             make(client)
+
+
+@cache
+def _recipes() -> str:
+    """Return what differs where any of the recipes does."""
+    files = [Path(__file__), *sorted(each for each in _RECIPES.rglob("*") if each.is_file())]
+    return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()
 
 
 def _make_python(client: docker.DockerClient) -> None:
@@ -68,7 +80,7 @@ def _make_python(client: docker.DockerClient) -> None:
         packed.with_suffix(".part").rename(packed)
         shutil.rmtree(root)
     repository, _, tag = PYTHON_IMAGE.partition(":")
-    changes = [f"ENV PIP_CERT={AUTHORITIES}", 'CMD ["python3"]']
+    changes = [f"ENV PIP_CERT={AUTHORITIES}", 'CMD ["python3"]', f"LABEL {_LABEL}={_recipes()}"]
     client.api.import_image_from_file(str(packed), repository=repository, tag=tag, changes=changes)
 
 
@@ -101,7 +113,8 @@ def _build(client: docker.DockerClient, name: str, recipe: str, files: dict[str,
         for place, file in files.items():
             tar.add(file, arcname=place)
     context.seek(0)
-    client.images.build(fileobj=context, custom_context=True, tag=name, rm=True, network_mode="none")
+    labels = {_LABEL: _recipes()}
+    client.images.build(fileobj=context, custom_context=True, tag=name, rm=True, network_mode="none", labels=labels)
 
 
 def _folder_of(package: str) -> Path:

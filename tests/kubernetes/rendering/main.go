@@ -8,15 +8,27 @@ import (
 	"fmt"
 	"os"
 
+	apps "k8s.io/api/apps/v1"
+	batch "k8s.io/api/batch/v1"
+	core "k8s.io/api/core/v1"
+	networking "k8s.io/api/networking/v1"
+	policy "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	serializer "k8s.io/apimachinery/pkg/runtime/serializer/json"
-	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
 func main() {
-	decoder := serializer.NewSerializerWithOptions(serializer.DefaultMetaFactory, scheme.Scheme, scheme.Scheme,
+	known := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		apps.AddToScheme, batch.AddToScheme, core.AddToScheme, networking.AddToScheme, policy.AddToScheme,
+	} {
+		if err := add(known); err != nil {
+			panic(err)
+		}
+	}
+	decoder := serializer.NewSerializerWithOptions(serializer.DefaultMetaFactory, known, known,
 		serializer.SerializerOptions{Yaml: true, Strict: true})
 	faults := 0
 	objects := []runtime.Object{}
