@@ -48,7 +48,8 @@ def start(crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 def told(worker: Component, event: str = READY) -> list[dict[str, Any]]:
     """Return the lines that a worker has logged of an event."""
-    return [line for text in worker.log.splitlines() if (line := json.loads(text))["event"] == event]
+    lines = (text for text in worker.log.split("\n")[:-1] if f'"event":"{event}"' in text)  # the last is being written
+    return [json.loads(text) for text in lines]
 
 
 def owned(worker: Component) -> set[int]:
