@@ -12,8 +12,9 @@ import os
 import re
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
-from typing import NoReturn, cast
+from typing import Final, NoReturn, cast
 
 import rich_click as click
 from click.exceptions import NoArgsIsHelpError
@@ -81,6 +82,7 @@ EXPECTED_ERRORS = {
 }
 
 
+_FOLDER: Final = Path(__file__).parent
 _NO_SUCH_COMMAND = re.compile(r"No such command '([^']*)'")
 
 
@@ -99,8 +101,8 @@ class LazyGroup(click.RichGroup):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
-        """Return the names in the order of the table."""
-        return list(COMMANDS)
+        """Return the names in the order of the table, of those that are installed here."""
+        return [name for name in COMMANDS if is_here(name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
         """Return a stand-in that knows the name and the one-line help."""
@@ -115,8 +117,19 @@ class LazyGroup(click.RichGroup):
         name, stand_in, rest = super().resolve_command(ctx, args)
         if name is None or stand_in is None:
             return name, stand_in, rest
+        if not is_here(name):
+            message = (
+                f"`referrals {name}` is not in this image: it starts Kafka and Postgres itself, or belongs to the "
+                "checkout; run ./referrals there"
+            )
+            raise click.UsageError(message, ctx)
         module = importlib.import_module(f"commands.{name.replace('-', '_')}")
         return name, cast("click.Command", module.command), rest
+
+
+def is_here(name: str) -> bool:
+    """Tell whether a command is installed: the container image has those alone that work in it (`.dockerignore`)."""
+    return (_FOLDER / f"{name.replace('-', '_')}.py").is_file()
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})

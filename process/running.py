@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-import psutil
 from msgspec import Struct
 
 from process.settings import ENVIRONMENT_PREFIX, Settings, load_settings
@@ -38,6 +37,8 @@ class Note(Struct, frozen=True, kw_only=True):
 @contextmanager
 def noted(data_dir: Path, environment: Mapping[str, str]) -> Iterator[None]:
     """Let other commands find the installation of this process during the body."""
+    import psutil  # noqa: PLC0415  the container image, where no `up` runs, has none
+
     ours = psutil.Process()
     path = data_dir / FILE_NAME
     draft = data_dir / f".{FILE_NAME}.{ours.pid}"
@@ -71,7 +72,12 @@ def _environment(data_dir: Path) -> Mapping[str, str]:
     """Return what is noted; nothing where nobody runs, or has left a note behind."""
     try:
         note = msgspec.json.decode((data_dir / FILE_NAME).read_bytes(), type=Note)
+    except (OSError, msgspec.MsgspecError):
+        return {}
+    import psutil  # noqa: PLC0415  as above; and who finds no note need not wait for it
+
+    try:
         is_there = psutil.Process(note.pid).create_time() == note.started_at
-    except (OSError, msgspec.MsgspecError, psutil.Error):
+    except psutil.Error:
         return {}
     return note.environment if is_there else {}

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 ENVIRONMENT_PREFIX = "REFERRALS_"
 OTHER_VARIABLES = frozenset(
     f"REFERRALS_{name}"
-    for name in ("FAULT_POINT", "STARTS", "RESTARTS", "GIVEN_DESCRIPTORS", "LISTENING", "REQUIRE_BROWSER", "TEST_PARTS")
+    for name in (
+        *("FAULT_POINT", "STARTS", "RESTARTS", "GIVEN_DESCRIPTORS", "LISTENING"),
+        *("REQUIRE_BROWSER", "TEST_PARTS", "TEST_CONTAINERS"),
+    )
 )
 """What begins as settings do and is none: for tests, and what a worker hands to its next start."""
 DAY_S = 24 * 60 * 60
@@ -105,6 +108,14 @@ class Settings(BaseSettings):
     session_timeout_s: float = Field(
         6.0, ge=6.0, le=300, description="Seconds without a heartbeat after which a worker's partitions move."
     )  # brokers refuse less than group.min.session.timeout.ms, 6 s unless configured
+    group_instance_id: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="A worker's name that outlives its process (static membership), of no other at the time: one "
+        "that is back within REFERRALS_SESSION_TIMEOUT_S has its partitions again, and nobody else has moved. "
+        "docs/kubernetes.md says when to use it.",
+    )
 
     data_dir: Path = Field(
         default_factory=_default_data_dir, description="Where `up` and `parts` keep Kafka's and Postgres's data."
@@ -249,10 +260,10 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value
 
-    @field_validator("topic_prefix", "app_id")
+    @field_validator("topic_prefix", "app_id", "group_instance_id")
     @classmethod
-    def _check_name(cls, value: str) -> str:
-        if not _TOPIC_CHARACTERS.fullmatch(value):
+    def _check_name(cls, value: str | None) -> str | None:
+        if value is not None and not _TOPIC_CHARACTERS.fullmatch(value):
             message = f"{value!r} may hold only letters, digits, '.', '_' and '-'"
             raise ValueError(message)
         return value

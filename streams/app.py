@@ -79,7 +79,9 @@ def create_app(
         publish=attribution.publish,
         set_aside=attribution.set_aside,
     )
-    app = StreamApp.create(options, session_timeout_s=settings.session_timeout_s)
+    app = StreamApp.create(
+        options, session_timeout_s=settings.session_timeout_s, group_instance_id=settings.group_instance_id
+    )
 
     app.metrics = AttributionMetrics(app, settings.thresholds)
 

@@ -61,7 +61,8 @@ class _Container:
         self.kind = f"{image} in Docker"
         (self._port,) = free_ports(1)
         self._container: Any = DockerContainer(image)
-        self._container.with_kwargs(ports={f"{port}/tcp": (LOOPBACK, self._port)})
+        ports: Any = {f"{port}/tcp": (LOOPBACK, self._port)}
+        self._container.ports = ports  # its methods bind to every address
         self._is_created = False
 
     @property

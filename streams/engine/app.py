@@ -46,6 +46,8 @@ class EngineApp(faust.App):
     watchdog: Watchdog
     consumer_thread: BatchThread | None = None
     """Where aiokafka's consumer runs; None before there is one."""
+    group_instance_id: str | None = None
+    """Its name as a static member of the group; None where it is a member as long as the process lives."""
     backlog: Backlog
     """What of the source topics is not folded yet; looked at by the watchdog."""
 
@@ -73,6 +75,7 @@ class EngineApp(faust.App):
         options: EngineOptions,
         *,
         session_timeout_s: float,
+        group_instance_id: str | None = None,
         bounds: Bounds = BOUNDS,
         **settings: Any,  # noqa: ANN401 - Faust's
     ) -> Self:
@@ -81,6 +84,7 @@ class EngineApp(faust.App):
         Args:
             options: the engine's wiring.
             session_timeout_s: silence after which a worker's partitions go to another.
+            group_instance_id: a name of this worker that outlives its process (static membership), or None.
             bounds: how long the watchdog lets things stand.
             settings: more of Faust's settings.
 
@@ -112,6 +116,7 @@ class EngineApp(faust.App):
             TableManager=RowTables,
             **settings,
         )
+        app.group_instance_id = group_instance_id
         app.transport = EpochTransport(brokers, app)
         app.engine = Engine(options, depart=app.leave_group, seek=app.seek)
         app.backlog = Backlog()

@@ -159,6 +159,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS_MAX  # noqa: SLF001 - Faust sets it and offers no setting
         conf = self.app.conf
         self.membership = Membership(consumer, conf.id, session_timeout_s=conf.broker_session_timeout)
+        self.membership.keep_as(cast("Any", self.app).group_instance_id)
         return consumer
 
     @Service.task

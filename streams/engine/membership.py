@@ -55,6 +55,15 @@ class Membership:
         """Why this worker was refused for now; None where it was not."""
         self._said_s = 0.0
 
+    def keep_as(self, group_instance_id: str | None) -> None:
+        """Be a static member by this name, before the group is joined; with None be one as long as the process lives.
+
+        The coordinator keeps a static member's partitions for it until its session ends, and gives them to the next
+        process of this name without asking the others. So such a worker never says that it leaves, neither here nor in
+        aiokafka. Two processes of one name take the membership from each other.
+        """
+        self._consumer._group_instance_id = group_instance_id  # noqa: SLF001 - Faust does not know of it
+
     @property
     def progress(self) -> object:
         """What changes while a join goes on."""
@@ -80,6 +89,8 @@ class Membership:
         """
         coordinator = self._consumer._coordinator  # noqa: SLF001 - the same
         if coordinator is None or coordinator.coordinator_id is None or not coordinator.member_id:
+            return
+        if self._consumer._group_instance_id is not None:  # noqa: SLF001 - the same
             return
         for task in (coordinator._heartbeat_task, coordinator._coordination_task):  # noqa: SLF001 - or it joins again
             if task is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,7 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import rich_click as click
 
+from commands import main as main_module
 from commands.main import COMMANDS, EXIT_FAILED, EXIT_USAGE, expected_status
 from local.parts.errors import PartsError
 from process.reaching import Look
@@ -166,3 +169,16 @@ def test_only_known_errors_go_without_a_traceback() -> None:
     assert expected_status(SettingsError("x")) == EXIT_USAGE
     assert expected_status(PartsError("x")) == EXIT_FAILED
     assert expected_status(KeyError("x")) is None
+
+
+def test_a_command_that_is_not_installed_is_not_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The image has no `demo`: its help does not say so, and who asks is told where it is."""
+    shutil.copy(main_module.__file__, tmp_path)
+    (tmp_path / "stream.py").touch()
+    monkeypatch.setattr(main_module, "_FOLDER", tmp_path)
+    group = main_module.cli
+    assert isinstance(group, main_module.LazyGroup)
+    ctx = click.Context(group, info_name="referrals")
+    assert group.list_commands(ctx) == ["stream"]
+    with pytest.raises(click.UsageError, match=r"`referrals demo` is not in this image.*\./referrals there"):
+        group.resolve_command(ctx, ["demo"])

@@ -10,8 +10,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDERS_MAX: Final = 12
-NOT_PACKAGES: Final = {"docs", "examples", "requirements", "tests"}
-ONLY_READ: Final = {"docs", "examples"}
+NOT_PACKAGES: Final = {"deploy", "docs", "examples", "requirements", "tests"}
+ONLY_READ: Final = {"deploy", "docs", "examples"}
 HALLS: Final = ("edges", "local", "proof")
 """Folders that hold folders only; each of those has its own sentence."""
 
@@ -82,6 +82,17 @@ def test_the_layers_know_every_package() -> None:
 
 
 def test_the_image_gets_every_package() -> None:
-    """What the container image is built of is everything but the tests and what is only read."""
-    allowed = re.findall(r"^!(\w+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE)
-    assert set(allowed) == folders(ROOT) - ONLY_READ - {"tests"}
+    """What the container image is built of is everything but the tests, what is only read, and what is a checkout's."""
+    of_checkouts = {"local", "schemas", "tests"}
+    text = (ROOT / ".dockerignore").read_text(encoding="utf-8")
+    assert set(re.findall(r"^!(\w+)$", text, re.MULTILINE)) == folders(ROOT) - ONLY_READ - of_checkouts
+    for left_out in re.findall(r"^((?:commands|proof)/\S+)$", text, re.MULTILINE):
+        assert (ROOT / left_out).exists(), left_out
+
+
+def test_the_image_gets_no_command_that_cannot_work_in_it() -> None:
+    """A command whose module imports what is left out is left out too: nothing of `--help` there is a promise."""
+    left_out = set(re.findall(r"^(\S+)\.py$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE))
+    needs = re.compile(r"^\s*(?:from|import) (?:local|schemas|proof\.bench)\b", re.MULTILINE)
+    modules = {f"commands/{module.stem}": module for module in (ROOT / "commands").glob("*.py")}
+    assert {name for name, module in modules.items() if needs.search(module.read_text(encoding="utf-8"))} <= left_out

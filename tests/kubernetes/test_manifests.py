@@ -1,0 +1,199 @@
+"""deploy/kubernetes: rendered by kustomize, decoded strictly by Kubernetes's types, and right for what they run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from commands.main import COMMANDS
+from local.parts.running import cache_dir
+from process.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+DEPLOY: Final = ROOT / "deploy/kubernetes"
+SOURCE: Final = Path(__file__).with_name("rendering")
+OVERLAYS: Final = ("development", "production")
+LONG_RUNNING: Final = {"stream", "badges", "counts", "web"}
+ONCE: Final = {"topics", "migrations"}
+SECRETS: Final = {"database_url", "web_database_url", "secret_keys", "jwt_secret", "sasl_username", "sasl_password"}
+
+pytestmark = pytest.mark.timeout(600)  # the first run compiles
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Path:
+    """Give the program that renders and decodes; compiled once for each state of its source."""
+    go = shutil.which("go")
+    if go is None:
+        pytest.skip("Go is not installed, with which Kubernetes's own types are compiled")
+    state = hashlib.sha256(b"".join(each.read_bytes() for each in sorted(SOURCE.iterdir()))).hexdigest()[:16]
+    program = cache_dir() / "kubernetes" / state
+    if not program.exists():
+        environment = os.environ | {"CGO_ENABLED": "0"}
+        subprocess.run([go, "build", "-buildvcs=false", "-o", program, "."], cwd=SOURCE, env=environment, check=True)
+    return program
+
+
+def render(renderer: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Render a folder."""
+    return subprocess.run([renderer, folder], check=False, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module", params=OVERLAYS)
+def objects(renderer: Path, request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    """Give an overlay's objects."""
+    done = render(renderer, DEPLOY / "overlays" / request.param)
+    assert done.returncode == 0, done.stderr
+    return list(json.loads(done.stdout))
+
+
+def of(objects: list[dict[str, Any]], *kinds: str) -> dict[str, dict[str, Any]]:
+    """Return the objects of some kinds, by name."""
+    return {each["metadata"]["name"]: each for each in objects if each["kind"] in kinds}
+
+
+def pods(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the pods' templates, by the workload's name."""
+    found = of(objects, "StatefulSet", "Deployment", "Job")
+    return {name: each["spec"]["template"] for name, each in found.items()}
+
+
+def selected(selector: dict[str, Any], labels: dict[str, str]) -> bool:
+    """Tell whether a label selector selects."""
+    matches = all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
+    return matches and all(labels.get(each["key"]) in each["values"] for each in selector.get("matchExpressions", []))
+
+
+def environment(objects: list[dict[str, Any]], container: dict[str, Any]) -> dict[str, str]:
+    """Return the variables that a container has, without what comes from secrets."""
+    found: dict[str, str] = {}
+    for source in container["envFrom"]:
+        if "configMapRef" in source:
+            found |= of(objects, "ConfigMap")[source["configMapRef"]["name"]]["data"]
+    named = {each["name"]: each.get("value", "stream-0") for each in container.get("env", [])}
+    return found | named
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "says"),
+    [
+        ("stream.yaml", "replicas: 2", "replica: 2", "unknown field"),
+        ("stream.yaml", "periodSeconds: 10", "periodSeconds: ten", "cannot unmarshal string"),
+        ("network.yaml", "endPort: 9094", "endport: 9094", "unknown field"),
+    ],
+)
+def test_a_mistake_is_found(renderer: Path, tmp_path: Path, file: str, old: str, new: str, says: str) -> None:
+    """A field that there is not, one of another type, one in another case."""
+    shutil.copytree(DEPLOY / "base", tmp_path / "base")
+    text = (tmp_path / "base" / file).read_text()
+    assert old in text
+    (tmp_path / "base" / file).write_text(text.replace(old, new, 1))
+    done = render(renderer, tmp_path / "base")
+    assert done.returncode == 1
+    assert says in done.stderr
+
+
+def test_everything_that_runs_is_there_and_confined(objects: list[dict[str, Any]]) -> None:
+    """Each component and what is before it: not root, read-only, bounded, without a token of the cluster's."""
+    templates = pods(objects)
+    assert templates.keys() == LONG_RUNNING | ONCE
+    for template in templates.values():
+        pod = template["spec"]
+        (container,) = pod["containers"]
+        assert container["args"][0] in COMMANDS
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["enableServiceLinks"] is False
+        assert (pod["securityContext"]["runAsNonRoot"], pod["securityContext"]["runAsUser"]) == (True, 10001)
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        confined = container["securityContext"]
+        assert (confined["allowPrivilegeEscalation"], confined["readOnlyRootFilesystem"]) == (False, True)
+        assert confined["capabilities"] == {"drop": ["ALL"]}
+        assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+        assert "memory" in container["resources"]["limits"]
+
+
+def test_components_are_asked_how_they_are(objects: list[dict[str, Any]]) -> None:
+    """At the port where each answers: live is what starts it afresh, ready is what an update waits for."""
+    for name in LONG_RUNNING:
+        (container,) = pods(objects)[name]["spec"]["containers"]
+        ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+        given = environment(objects, container)
+        answers_at = int(given["REFERRALS_WEB_PORT" if name == "web" else "REFERRALS_MONITORING_PORT"])
+        paths = {"startupProbe": "/health/live", "livenessProbe": "/health/live", "readinessProbe": "/health/ready"}
+        for probe, path in paths.items():
+            asked = container[probe]["httpGet"]
+            assert (asked["path"], ports[asked["port"]]) == (path, answers_at), (name, probe)
+
+
+def test_settings_are_settings(objects: list[dict[str, Any]]) -> None:
+    """Each variable is one, together they are right, and none of them is a secret."""
+    for name, template in pods(objects).items():
+        (container,) = template["spec"]["containers"]
+        given = environment(objects, container)
+        fields = {variable.removeprefix(ENVIRONMENT_PREFIX).lower(): value for variable, value in given.items()}
+        assert fields.keys() <= Settings.model_fields.keys()
+        assert not fields.keys() & SECRETS
+        if fields.get("security_protocol") == "SASL_SSL":
+            fields |= {"sasl_username": name, "sasl_password": "-", "ssl_ca_location": __file__}
+        load_settings(**fields)
+    assert not of(objects, "Secret")
+
+
+def test_a_worker_keeps_its_name(objects: list[dict[str, Any]]) -> None:
+    """Static membership: the instance id is the pod's name, which its successor has too."""
+    stream = of(objects, "StatefulSet")["stream"]
+    (container,) = stream["spec"]["template"]["spec"]["containers"]
+    (named,) = (each for each in container["env"] if each["name"] == "REFERRALS_GROUP_INSTANCE_ID")
+    assert named["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.name"
+    assert stream["spec"]["serviceName"] in of(objects, "Service")
+
+
+def test_what_selects_pods_selects_some(objects: list[dict[str, Any]]) -> None:
+    """Services, budgets, policies and spreads mean pods that there are, and ports that these have."""
+    templates = pods(objects)
+
+    def meant(selector: dict[str, Any]) -> set[str]:
+        return {name for name, each in templates.items() if selected(selector, each["metadata"]["labels"])}
+
+    for name, service in of(objects, "Service").items():
+        (component,) = meant({"matchLabels": service["spec"]["selector"]})
+        ports = {each["name"] for each in templates[component]["spec"]["containers"][0]["ports"]}
+        assert {each["targetPort"] for each in service["spec"]["ports"]} <= ports, name
+    budgets = of(objects, "PodDisruptionBudget")
+    assert {name: meant(each["spec"]["selector"]) for name, each in budgets.items()} == {n: {n} for n in LONG_RUNNING}
+    for policy in of(objects, "NetworkPolicy").values():
+        assert meant(policy["spec"]["podSelector"])
+    for name in LONG_RUNNING:
+        for spread in templates[name]["spec"]["topologySpreadConstraints"]:
+            assert meant(spread["labelSelector"]) == {name}
+
+
+def test_nothing_is_reached_that_is_not_named(objects: list[dict[str, Any]]) -> None:
+    """One policy shuts every pod, in both directions; the others open what is needed."""
+    policies = of(objects, "NetworkPolicy")
+    shut = policies["nothing-else"]["spec"]
+    assert set(shut["policyTypes"]) == {"Ingress", "Egress"}
+    assert not shut.get("ingress")
+    assert not shut.get("egress")
+    for template in pods(objects).values():
+        assert selected(shut["podSelector"], template["metadata"]["labels"])
+
+
+def test_production_proves_who_it_is(renderer: Path) -> None:
+    """Its Kafka is asked by TLS and password, and every pod has the authorities that vouch for it."""
+    objects = json.loads(render(renderer, DEPLOY / "overlays/production").stdout)
+    for template in pods(objects).values():
+        (container,) = template["spec"]["containers"]
+        given = environment(objects, container)
+        assert given["REFERRALS_SECURITY_PROTOCOL"] == "SASL_SSL"
+        folder = str(Path(given["REFERRALS_SSL_CA_LOCATION"]).parent)
+        (volume,) = (each["name"] for each in container["volumeMounts"] if each["mountPath"] == folder)
+        assert volume in {each["name"] for each in template["spec"]["volumes"]}
+        assert "secretRef" in container["envFrom"][1]
