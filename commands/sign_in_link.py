@@ -24,7 +24,8 @@ GOOD_FOR_MAX = timedelta(days=7)
 @click.command()
 @click.option("--org", "org_id", type=click.UUID, required=True, metavar="UUID", help="The organisation.")
 @click.option("--role", type=click.Choice(["mentor", "coordinator", "org_admin"]), required=True,
-              help="A mentor sees himself; coordinator and org_admin see everybody in the organisation.")  # fmt: skip
+              help="A mentor sees himself; coordinator and org_admin see everybody in the organisation, and "
+              "org_admin makes its badges.")  # fmt: skip
 @click.option("--subject", required=True, metavar="TEXT",
               help="Who signs in: of a mentor the mentor id, of others any name that tells them apart.")  # fmt: skip
 @click.option("--ttl", "good_for", type=TimeToLive(), default="15m", show_default=True, metavar="TIME",
