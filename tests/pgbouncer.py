@@ -16,6 +16,7 @@ import pytest
 from local.parts.ports import LOOPBACK, free_ports
 from local.parts.postgres import _identity, _own, wait_for_server
 from local.parts.process import launch, stop
+from sinks.logins import address
 
 CONNECTIONS: Final = 3
 """To the server, for each login: fewer than the HTTP side alone would have."""
@@ -58,7 +59,7 @@ def pgbouncer(folder: Path, database_url: str, passwords: Mapping[str, str]) -> 
     _own(folder)
     running = launch([program, folder / "pgbouncer.ini"], log=folder / "pgbouncer.log", identity=_identity())
     name, password = next(iter(passwords.items()))
-    url = f"postgresql://{name}:{password}@{LOOPBACK}:{port}{server.path}"
+    url = address(f"postgresql://{LOOPBACK}:{port}{server.path}", name, password)
     try:
         wait_for_server(url)
         yield url
