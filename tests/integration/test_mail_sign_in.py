@@ -110,6 +110,7 @@ async def test_nobody_learns_whether_an_address_is_known(scene: Scene) -> None:
     assert {answer.status_code for answer in answers} == {202}
     assert [answer.json() for answer in answers] == [{"address": address} for address in addresses]
     assert len({tuple(sorted(set(answer.headers) - {"date"})) for answer in answers}) == 1
+    assert scene.run("SELECT count(*) FROM mail_outbox") == [(1,)]
     rows = await scene.web.services.database.rows(None, "SELECT mail_sign_in_links(%s)::text", [KARI])
     assert rows == [("",)]
     assert len(await scene.links()) == 1
@@ -125,6 +126,19 @@ async def test_one_in_a_minute_and_five_in_an_hour(scene: Scene) -> None:
         scene.run("UPDATE mail_outbox SET made_at = made_at - interval '2 minutes'")
         await scene.ask()
     assert scene.run("SELECT count(*) FROM mail_outbox") == [(5,)]
+
+
+async def test_who_asks_at_the_same_time_waits_for_the_other(scene: Scene) -> None:
+    """And then sees his mail."""
+    await scene.known("coordinator")
+    asking = b"SELECT mail_sign_in_links('KARI@example.org')"
+    with psycopg.connect(scene.settings.database_url) as first:
+        first.execute(asking)
+        second = asyncio.create_task(asyncio.to_thread(scene.run, asking.decode()))
+        await asyncio.sleep(0.2)
+        first.commit()
+        await second
+    assert scene.run("SELECT count(*) FROM mail_outbox") == [(1,)]
 
 
 async def test_what_comes_too_late_is_not_sent(scene: Scene) -> None:
