@@ -22,7 +22,7 @@ import pytest
 from local.parts.postgres import binaries
 from models.partitioning import partition_of
 from process.settings import Settings
-from tests.programme_scene import ANNA, ANNAS_CODE, BERTS_CODE, ORG, PARTITIONS, Written, in_both, scene
+from tests.programme_scene import ANNA, ANNAS_CODE, BERTS_CODE, ORG, OTHER_ORG, PARTITIONS, Written, in_both, scene
 from tests.snippets import Snippet, pages, snippets
 from tests.terminal import Terminal
 from tests.web import JWT_SECRET, SECRET_KEYS, as_web_login
@@ -44,7 +44,14 @@ def terminal(settings: Settings, tmp_path: Path) -> Iterator[Terminal]:
     the = scene()
     the.dead_letters, the.copies = [], []
     the.sources = [each for each in the.sources if is_right(each)]
-    in_both(the, ANNA, total_clicks=1, by_channel={"sms": {"clicks": 1, "pending": 0, "confirmed": 2}})
+    in_both(
+        the,
+        ANNA,
+        total_clicks=1,
+        conversion_rate=1.0,
+        by_channel={"sms": {"clicks": 1, "pending": 0, "confirmed": 2}},
+        last_event_at="2026-11-20T10:07:00Z",
+    )
     written = the.write(settings)
     in_path = [str(tmp_path), str(Path(sys.executable).parent), str(binaries())]
     yield Terminal(
@@ -56,6 +63,7 @@ def terminal(settings: Settings, tmp_path: Path) -> Iterator[Terminal]:
         REFERRALS_TOPIC_PREFIX=written.topic_prefix,
         REFERRALS_APP_ID=written.app_id,
         REFERRALS_PARTITIONS=str(written.partitions),
+        REFERRALS_THRESHOLDS=",".join(map(str, written.thresholds)),
         REFERRALS_DATA_DIR=str(tmp_path / "data"),
         REFERRALS_PUBLIC_URL="https://example.org",
         REFERRALS_SECRET_KEYS=SECRET_KEYS,
@@ -73,7 +81,7 @@ def is_right(record: Written) -> bool:
     """Tell whether nothing is wrong with a record of the scene."""
     value = record.value or b""
     named = {code for code in (ANNAS_CODE, BERTS_CODE) if f'"{code}"'.encode() in value}
-    of_another = b"000000000009" in value  # names another organisation than its code's
+    of_another = OTHER_ORG.encode() in value and record.key == ANNAS_CODE
     in_place = record.partition == partition_of((record.key or "").encode(), PARTITIONS)
     return named == {record.key} and in_place and not of_another
 
