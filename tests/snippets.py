@@ -4,8 +4,8 @@ A block that no test can run says why in the Markdown, in a comment on the line 
 
     <!-- not run: needs a tenant of one's own -->
 
-Every other block of a language is run: `tests/integration/test_site_snippets.py` takes them from the pages. A block of
-no language is a picture or what something printed.
+Every other block of shell or Python is run: `tests/integration/test_site_snippets.py` takes them from the pages. JSON
+and YAML are read. A block of no language is a picture or what something printed.
 """
 
 from __future__ import annotations

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Final
 
 import pytest
 import rich_click as click
+import yaml
 
 from commands.main import COMMANDS
 from process.settings import Settings
+from process.version import VERSION
 from schemas.settings import settings_page
 from tests.snippets import ROOT, in_text, indented, pages, snippets
 
 NAVIGATION_MAX: Final = 15
-LANGUAGES: Final = {"sh", "python", "sql", "java", "json"}
+RUN: Final = {"sh", "python"}
+READ: Final[dict[str, Callable[[str], object]]] = {
+    "json": json.loads,
+    "yaml": lambda text: list(yaml.safe_load_all(text)),
+}
+SHOWN: Final = {"sql", "java"}
+"""Languages of blocks: those that tests/integration/test_site_snippets.py runs, those that are read here, and those for
+which there is no program, so that they always say why they are not run."""
 FIRST: Final = "docs/index.html"
 
 
@@ -129,9 +139,19 @@ def test_the_page_does_not_depend_on_who_writes_it(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("page", pages())
 def test_each_block_has_a_language(page: str) -> None:
-    """One that the tests know how to run; none is code by indentation alone."""
+    """One that the tests know how to run or read; none is code by indentation alone."""
     assert indented(page) == []
-    assert {snippet.language for snippet in snippets(page)} <= LANGUAGES
+    for snippet in snippets(page):
+        if snippet.language in READ:
+            READ[snippet.language](snippet.text)
+        else:
+            assert snippet.language in RUN | (SHOWN if snippet.not_run else set()), snippet
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    """What is noticed of it has a place to stand."""
+    headings = re.findall(r"^## (\S+?),? ", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings[0] == VERSION
 
 
 @pytest.mark.parametrize("page", [page for page in pages() if page != "CHANGELOG.md"])
