@@ -118,7 +118,9 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(
-        default_factory=_default_data_dir, description="Where `up` and `parts` keep Kafka's and Postgres's data."
+        default_factory=_default_data_dir,
+        description="Where `up` and `parts` keep Kafka's and Postgres's data; default: `.referrals` in the checkout, "
+        "or in the current directory where there is none.",
     )
     maven_url: str | None = Field(None, description="Mirror that Kafka's jars are fetched from; default Maven Central.")
     web_host: str = Field("127.0.0.1", description="Where the HTTP side listens.")
@@ -221,19 +223,25 @@ class Settings(BaseSettings):
     )
 
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else json.")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
 
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = None
-    sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT",
+        description="How Kafka is spoken to. PLAINTEXT is taken for granted on this machine alone: to reach another "
+        "one it is set. docs/secure.md has what goes together.",
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = Field(
+        None, description="How this installation proves who it is, under SASL_SSL and SASL_PLAINTEXT."
+    )
+    sasl_username: str | None = Field(None, description="Its name (PLAIN, SCRAM).")
+    sasl_password: SecretStr | None = Field(None, description="Its password (PLAIN, SCRAM).")
     sasl_oauth_token_url: str | None = Field(
         None,
         description="Where tokens are given for client id and secret (OAUTHBEARER); https, or http on this machine.",
     )
-    sasl_oauth_client_id: str | None = None
-    sasl_oauth_client_secret: SecretStr | None = None
-    sasl_oauth_scope: str | None = None
+    sasl_oauth_client_id: str | None = Field(None, description="Its name where tokens are given (OAUTHBEARER).")
+    sasl_oauth_client_secret: SecretStr | None = Field(None, description="Its secret there.")
+    sasl_oauth_scope: str | None = Field(None, description="What is asked for there, if anything must be.")
     ssl_ca_location: Path | None = Field(None, description="File with the certificates of Kafka's authority (PEM).")
     ssl_certificate_location: Path | None = Field(
         None, description="File with this installation's own certificate, where Kafka asks for one (PEM)."
@@ -452,7 +460,7 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401  each is checked ag
     try:
         return Settings(**given)
     except ValidationError as error:
-        raise SettingsError("\n".join(_explain(fault) for fault in error.errors(include_input=False))) from None
+        raise SettingsError("\n".join(explain(fault) for fault in error.errors(include_input=False))) from None
     except UnreadableSetting as error:
         raise SettingsError(str(error)) from None
 
@@ -469,7 +477,7 @@ def misspelt(names: Iterable[str]) -> list[str]:
     return lines
 
 
-def _explain(fault: Any) -> str:  # noqa: ANN401  pydantic's ErrorDetails
+def explain(fault: Any) -> str:  # noqa: ANN401  pydantic's ErrorDetails
     """Say one of pydantic's faults in a line that begins with the variable's name."""
     message = str(fault["msg"]).removeprefix("Value error, ")
     if not fault["loc"]:

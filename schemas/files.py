@@ -10,6 +10,8 @@ from schemas.asyncapi import asyncapi_yaml
 from schemas.client import client_source
 from schemas.events import EVENTS, event_schema
 from schemas.openapi import openapi_document
+from schemas.settings import NAME as SETTINGS
+from schemas.settings import settings_page
 
 FOLDER: Final = Path(__file__).resolve().parent
 
@@ -22,6 +24,7 @@ def contents() -> dict[str, str]:
         "openapi.json": _json(document),
         "asyncapi.yaml": asyncapi_yaml(),
         "referrals_client.py": client_source(document),
+        SETTINGS: settings_page(),
         **events,
     }
 

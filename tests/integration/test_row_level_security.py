@@ -72,6 +72,7 @@ PLANTED: Final = (
     # With it what happened when.
     "INSERT INTO registration_pairs VALUES (%(org)s, %(badge)s, %(code)s, 'sms', now(), now(), now())",
     "INSERT INTO history_channels VALUES (%(org)s, 'sms')",
+    "INSERT INTO analysts VALUES ('anybody', %(org)s)",
     "INSERT INTO history_waiting VALUES (%(org)s, %(code)s, 0, 0, %(code)s, NULL, NULL, 0, 'sms')",
 )
 """Run for each of two organisations: afterwards every table has a row of each."""
