@@ -99,6 +99,15 @@ def test_names_and_secrets_are_not_its_affair_and_it_writes_nothing(login: str) 
                     analyst.execute(sql.SQL(statement).format(table))
 
 
+def test_it_is_let_in_where_others_are_shut_out(database_url: str, login: str) -> None:
+    """As after `db roles apply`, which takes from everybody the right to connect."""
+    with psycopg.connect(database_url) as owner:
+        name = sql.Identifier(owner.info.dbname)
+        owner.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(name))
+    with connected(granted(login, "--org", OURS)) as connection:
+        assert organisations(connection, "mentors") == {OURS}
+
+
 def test_nothing_granted_is_said(login: str) -> None:
     """With the command that grants, instead of tables that look empty; after a grant was taken back as well."""
     with connected(granted(login, "--org", OURS)) as analyst:
