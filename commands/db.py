@@ -1,4 +1,4 @@
-"""`referrals db ...`: brings the database to the newest schema, and lets analysts into it."""
+"""`referrals db`: the newest schema, and analysts who are let in; `roles` is in a module of its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from uuid import UUID
 
 import rich_click as click
 
+from commands import db_roles
 from process.lines import json_line
 from process.running import find_settings
 
@@ -16,14 +17,18 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Migrate the database, and let analysts into it."""
+    """Migrate the database, give each component a login of its own, and let analysts in."""
+
+
+command.add_command(db_roles.command, "roles")
 
 
 @command.command()
 def migrate() -> None:
     """Create or update the tables in REFERRALS_DATABASE_URL, and note REFERRALS_THRESHOLDS there.
 
-    Where REFERRALS_WEB_DATABASE_URL is set, that login of the HTTP side is made too.
+    Where REFERRALS_WEB_DATABASE_URL is set, that login of the HTTP side is made too. Where `db roles apply` has handed
+    the tables over, as their owner: a login that has his role is enough.
 
     Safe to run again, and by several at once. Says what it did.
     """

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import rich_click as click
@@ -14,11 +15,13 @@ from rich.console import Console
 
 from commands.complaints import Complaints
 from commands.dead_letters_chosen import LetterType, Meant, filters, named, reading
+from commands.saying import say
 from edges.publishing.replaying import BEFORE, READY, REFUSED, CannotReplay, Judge, Replay, Verdict
 from models.dead_letters import Letter
 from operations.topics import TopicMismatch
 from process.lines import json_line
 from process.running import find_settings
+from process.settings import Settings
 
 
 @click.command()
@@ -57,7 +60,7 @@ def replay(
             if not dry_run:
                 sender.begin()  # before the notes are read: whoever was at it has ended then
             with reading(settings, quiet=as_json) as reader:
-                judge = Judge(settings.topic_prefix, reader.replayed(), unchecked=unchecked)
+                judge = Judge(settings.topic_prefix, reader.replayed(), erased=_erased(settings), unchecked=unchecked)
                 found = named(reader, letters) if letters else meant.read(reader)
                 verdicts = _judged(found, judge, complaints, kinds)
                 if dry_run:
@@ -69,6 +72,26 @@ def replay(
     _say(kinds[READY], kinds[BEFORE], kinds[REFUSED], sender.sent, dry_run=dry_run, as_json=as_json)
     if kinds[REFUSED]:
         sys.exit(1)
+
+
+def _erased(settings: Settings) -> Callable[[], Collection[bytes]]:
+    """Return what asks Postgres, once, who was erased; without Postgres nobody is known, and somebody is told so."""
+
+    @cache
+    def ask() -> Collection[bytes]:
+        import psycopg  # noqa: PLC0415  a replay of clicks needs no Postgres
+
+        from operations.erasing import erased_pairs  # noqa: PLC0415  the same
+        from operations.tables import CannotLook, tables  # noqa: PLC0415  the same
+
+        try:
+            with tables(settings.database_url) as database:
+                return erased_pairs(database)
+        except (CannotLook, psycopg.OperationalError) as fault:
+            say(f"who was erased is not known, so registrations of such members go too: {str(fault).strip()}")
+            return ()
+
+    return ask
 
 
 def _judged(letters: Iterable[Letter], judge: Judge, complaints: Complaints, kinds: Counter[str]) -> Iterator[Verdict]:

@@ -63,7 +63,7 @@ def tree(explanation: Explanation, named: str | None, *, with_members: bool) -> 
         if badge.award is not None:
             milestone = by_id.get(badge.award["milestone_id"])
             if milestone is None:
-                branch.add(f"milestone {badge.award['milestone_id']}: in neither table nor topic")
+                branch.add(_without_milestone(badge.award))
             elif milestone.milestone_id in shown:
                 branch.add(f"milestone at {milestone.threshold:,}: see above")
             else:
@@ -76,6 +76,16 @@ def tree(explanation: Explanation, named: str | None, *, with_members: bool) -> 
         if milestone.milestone_id not in shown:
             _add_milestone(root, milestone, explanation.topics, with_members=with_members)
     return root
+
+
+def _without_milestone(award: dict[str, Any]) -> str:
+    """Say what an award rests on whose milestone is nowhere."""
+    if award["back_filled"]:
+        return (
+            f"by a back-fill, with {award['confirmed_count']:,} confirmed; its milestone was not announced yet, and is "
+            "with the mentor's next confirmation"
+        )
+    return f"milestone {award['milestone_id']}: in neither table nor topic"
 
 
 def _badge_line(badge: Badge) -> str:
@@ -129,7 +139,7 @@ def _add_milestone(branch: Tree, milestone: Milestone, topics: Topics | None, *,
 
 def _registration(topics: Topics, record: Counted, *, with_members: bool) -> str:
     place = Place(topics.registrations, record.partition, record.offset)
-    member = f", member {record.member_id}" if with_members else ""
+    member = f", member {record.member_id or 'erased'}" if with_members else ""
     return f"{place}, occurred {_time(record.occurred_at)}{member}"
 
 
@@ -194,6 +204,7 @@ def _badge_told(badge: Badge) -> dict[str, Any]:
         "is_awarded": award is not None,
         "awarded_at": award and _time(award["awarded_at"]),
         "milestone_id": award and award["milestone_id"],
+        "is_back_filled": award and award["back_filled"],
         "why_not": badge.why_not and {"reason": badge.why_not.reason, "text": badge.why_not.text},
         "decisions": [
             {

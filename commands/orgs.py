@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from edges.registry.organisations import NewOrganisation, Organisation, SetOrganisation
     from edges.registry.secrets import NewSecret, Purpose
 
-GOOD_FOR_DAYS = 7.0
 JSON_HELP = "Print one line of JSON."
 
 
@@ -36,7 +35,7 @@ def command() -> None:
 @click.option("--org-id", type=click.UUID, metavar="UUID", help="Its id, where it has one already; else one is made.")
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 def create(*, name: str, landing_url: str | None, time_zone: str | None, org_id: UUID | None, as_json: bool) -> None:
-    """Make an organisation, with a secret for its codes and one for its webhooks.
+    """Make an organisation, with a secret for its codes, one for its webhooks, and a key for badges taken along.
 
     Prints org_id and webhook_secret. The webhook's secret is for whoever posts registrations; it is shown this once.
     """
@@ -114,32 +113,37 @@ def change(*, org: UUID, name: str | None, landing_url: str | None, time_zone: s
 
 @command.command(name="rotate-secret")
 @click.argument("org", type=click.UUID)
-@click.option("--purpose", type=click.Choice(["webhook", "code", "membership"]), default="webhook", show_default=True,
-              help="webhook: signs what is posted to us. code: makes codes; issued ones stay. "
-              "membership: opens the membership system.")  # fmt: skip
+@click.option("--purpose", type=click.Choice(["webhook", "code", "membership", "credential"]), default="webhook",
+              show_default=True, help="webhook: signs what is posted to us. code: makes codes; issued ones stay. "
+              "membership: opens the membership system. credential: signs badges that are taken along.")  # fmt: skip
 @click.option("--secret-file", type=click.File("r"), metavar="FILE",
               help="Take the secret from there, - for standard input, instead of making one.")  # fmt: skip
-@click.option("--old-good-for", "good_for_days", type=click.FloatRange(min=0), default=GOOD_FOR_DAYS,
-              show_default=True, metavar="DAYS", help="How long the old one stays good; 0 ends it now.")  # fmt: skip
+@click.option("--old-good-for", "good_for_days", type=click.FloatRange(min=0), metavar="DAYS",
+              help="How long the old one stays good; 0 ends it. [default: 7; of credentials a century]")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 def rotate_secret(
-    *, org: UUID, purpose: Purpose, secret_file: IO[str] | None, good_for_days: float, as_json: bool
+    *, org: UUID, purpose: Purpose, secret_file: IO[str] | None, good_for_days: float | None, as_json: bool
 ) -> None:
     """Put a new secret in use.
 
     The one before stays good for a week, so that whoever signs with it can change over. Codes that are issued stay as
-    they are. A webhook's secret is printed, this once; the others are shown to nobody.
+    they are. Credentials that a key has signed are good as long as it is: end one that got lost with --old-good-for 0,
+    and who holds them takes them along again. A webhook's secret is printed, this once; the others are shown to nobody.
     """
     from commands.registry import open_registry  # noqa: PLC0415  the same
     from edges.registry.secrets import parse_secret, webhook_text  # noqa: PLC0415  the same
 
     if purpose == "membership" and secret_file is None:
         raise click.UsageError("the membership system's secret cannot be made here: give it with --secret-file")
+    if purpose == "credential" and secret_file is not None:
+        raise click.UsageError("a key of credentials is made here and never leaves: leave --secret-file out")
     given = parse_secret(purpose, secret_file.read()) if secret_file is not None else None
+
+    good_for = None if good_for_days is None else timedelta(days=good_for_days)
 
     async def rotate() -> NewSecret:
         async with open_registry() as registry:
-            return await registry.secrets.replace(org, purpose, given, replaced_good_for=timedelta(days=good_for_days))
+            return await registry.secrets.replace(org, purpose, given, replaced_good_for=good_for)
 
     made = asyncio.run(rotate())
     fields = {"org_id": str(org), "purpose": purpose}

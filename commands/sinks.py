@@ -6,6 +6,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
+from process import afresh
 from process.logs import configure
 from process.reaching import warn_without_kafka
 from process.running import find_settings
@@ -21,13 +22,16 @@ if TYPE_CHECKING:
 def run_until_stopped(component: str, *make_tasks: Callable[[Settings], SinkTask]) -> None:
     """Run sinks until SIGTERM or Ctrl-C; the batch in hand is committed first. A second signal ends them at once.
 
-    The first runs in the main thread, each other in one of its own; one that fails ends all.
+    Where a certificate was renewed the process does as after SIGTERM, and then starts itself afresh. The first runs in
+    the main thread, each other in one of its own; one that fails ends all.
     """
-    stop = threading.Event()
+    afresh.begin()
+    stop, asked = threading.Event(), threading.Event()
 
     def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of signal handlers
-        if stop.is_set():
+        if asked.is_set():
             raise KeyboardInterrupt
+        asked.set()
         stop.set()
 
     signal.signal(signal.SIGTERM, on_signal)
@@ -36,6 +40,7 @@ def run_until_stopped(component: str, *make_tasks: Callable[[Settings], SinkTask
     configure(settings)
     warn_without_kafka(settings)
     from process.monitoring import start_monitoring  # noqa: PLC0415  `--help` needs none of it
+    from process.renewal import REASON, Renewal  # noqa: PLC0415  the same
     from sinks.components import metrics_of  # noqa: PLC0415  the same
     from sinks.metrics import AllHealth, SinkHealth  # noqa: PLC0415  the same
     from sinks.watchdog import Watchdog  # noqa: PLC0415  the same
@@ -45,6 +50,8 @@ def run_until_stopped(component: str, *make_tasks: Callable[[Settings], SinkTask
     watchdog.start()
     health = AllHealth({task.sink.name: SinkHealth(task.state, task.source, watchdog) for task in (first, *others)})
     start_monitoring(component, settings, health=health, collectors=metrics_of(first))
+    renewal = Renewal(settings, stop.set)
+    renewal.start()
     beside = [_Beside(task, stop) for task in others]
     for each in beside:
         each.start()
@@ -56,6 +63,8 @@ def run_until_stopped(component: str, *make_tasks: Callable[[Settings], SinkTask
         each.join()
         if each.fault is not None:
             raise each.fault
+    if renewal.has_come and not asked.is_set():
+        afresh.replace_this_process(reason=REASON)
 
 
 class _Beside(threading.Thread):

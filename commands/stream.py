@@ -12,7 +12,7 @@ import asyncio
 import os
 import signal
 import time
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import rich_click as click
 import structlog
@@ -20,6 +20,9 @@ import structlog
 from process import afresh, logs
 from process.faults import named
 from process.running import find_settings
+
+if TYPE_CHECKING:
+    from process.renewal import Renewal
 
 EXIT_FAILED: Final = 1
 EXIT_SETTINGS: Final = 2
@@ -40,7 +43,8 @@ def command() -> None:
     REFERRALS_RECONCILE_AT one of the workers runs `referrals reconcile`, in a process of its own, if
     REFERRALS_DATABASE_URL is given; for organisations with an interval of their own, when that is over.
 
-    It starts itself afresh, in the same process, where that puts things right. Exit codes: 1 where it does not, for
+    It starts itself afresh, in the same process, where that puts things right, and where its certificate, its key or
+    the authority's certificate was renewed. Exit codes: 1 where it does not, for
     example a missing right; 2 where the cluster refuses a setting; 75 where it was to stop and could not commit first.
     """
     start = Start()
@@ -66,6 +70,7 @@ def command() -> None:
 
     from commands.daily import reconcile_due, reconcile_in_process  # noqa: PLC0415
     from process.monitoring import start_monitoring  # noqa: PLC0415
+    from process.renewal import Renewal  # noqa: PLC0415  the same
     from streams.app import create_app  # noqa: PLC0415
     from streams.engine.errors import CannotWork, NotCoPartitioned  # noqa: PLC0415
     from streams.engine.health import EngineHealth  # noqa: PLC0415
@@ -100,14 +105,7 @@ def command() -> None:
         app, loglevel=settings.log_level, loop=loop, quiet=True, redirect_stdouts=False, override_logging=False
     )
     worker.spinner = None  # it writes its terminal codes wherever standard output goes, between lines of JSON too
-    try:
-        worker.execute_from_commandline()
-    except SystemExit as stopped:
-        if not stopped.code or start.stopping.by is not None:
-            raise
-        start.leave(app.crash_reason or stopped)
-    except Exception as error:  # noqa: BLE001 - for example no broker: try again until there is one
-        start.leave(error)
+    start.work(worker, Renewal(settings, stop))
 
 
 class Start:
@@ -118,6 +116,22 @@ class Start:
         self._failed = afresh.begin()
         self._began_s = time.monotonic()
         self.stopping = afresh.Stopping()
+
+    def work(self, worker: Any, renewal: Renewal) -> None:  # noqa: ANN401 - Faust has no types for it
+        """Let the worker work until it stops; then end, or start afresh where it did not stop for somebody."""
+        from process.renewal import REASON  # noqa: PLC0415  `--help` needs none of it
+
+        renewal.start()
+        try:
+            worker.execute_from_commandline()
+        except SystemExit as stopped:
+            if renewal.has_come and not stopped.code:  # what is done is committed, and the group was told
+                self.stopping.start_afresh(failed=0, reason=REASON)
+            if not stopped.code or self.stopping.by is not None:
+                raise
+            self.leave(worker.app.crash_reason or stopped)
+        except Exception as error:  # noqa: BLE001 - for example no broker: try again until there is one
+            self.leave(error)
 
     def leave(self, error: BaseException) -> NoReturn:
         """Start afresh, or end where that is vain or not wanted; may be called from any thread."""

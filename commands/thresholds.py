@@ -78,7 +78,7 @@ def _add_threshold(root: Tree, found: Threshold) -> None:
         return
     undefined = branch.add(
         f"no badge is defined at it; one would be awarded to {len(found.at_once):,} at once, and to "
-        f"{len(found.later):,} with their next confirmation"
+        f"{len(found.later):,} with their next confirmation, or by a back-fill"
     )
     for mentors in (found.at_once, found.later):
         if mentors:

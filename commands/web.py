@@ -6,6 +6,7 @@ import asyncio
 
 import rich_click as click
 
+from process import afresh
 from process.logs import configure
 from process.settings import load_settings
 
@@ -15,14 +16,19 @@ def command() -> None:
     """Serve share links, webhooks, the API and the dashboard at REFERRALS_WEB_HOST and REFERRALS_WEB_PORT.
 
     Prints the address. Needs a migrated database and the topics; while these are away it answers 503 where it needs
-    them, and goes on by itself. Runs until SIGTERM or Ctrl-C, and then answers what is under way.
+    them, and goes on by itself. Runs until SIGTERM or Ctrl-C, and then answers what is under way. Where its certificate
+    for Kafka was renewed it does the same and starts itself afresh; who connects meanwhile waits a second or two.
     """
+    afresh.begin()
     import uvloop  # noqa: PLC0415 - `--help` needs none of it
 
     from edges.registry.keys import with_keys  # noqa: PLC0415 - the same
     from edges.web.server import serve  # noqa: PLC0415 - the same
+    from process.renewal import REASON  # noqa: PLC0415 - the same
 
     settings = with_keys(load_settings())
     configure(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings, click.echo))
+        handed_on = runner.run(serve(settings, click.echo, listening=afresh.listening()))
+    if handed_on is not None:
+        afresh.replace_this_process(reason=REASON, listening=handed_on)

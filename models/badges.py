@@ -16,6 +16,7 @@ import msgspec
 
 from models.events import MilestoneReached, decode_event
 from models.identifiers import canonical_uuid
+from models.names import Name, read_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -27,6 +28,13 @@ FIRST_RECRUIT: Final = "5a1e6b10-0001-5c4e-9f00-7265637275ad"
 FIVE_RECRUITS: Final = "5a1e6b10-0005-5c4e-9f00-7265637275ad"
 TEN_RECRUITS: Final = "5a1e6b10-000a-5c4e-9f00-7265637275ad"
 TWENTY_FIVE_RECRUITS: Final = "5a1e6b10-0019-5c4e-9f00-7265637275ad"
+
+
+PICTURES: Final = ("medal", "star", "trophy", "rocket", "heart", "sprout", "mountain", "crown")
+"""What a badge can look like: symbols that the pages have. Nothing is uploaded, so nothing has to be trusted."""
+
+NAME_LENGTH_MAX: Final = 60
+"""Characters of a badge's name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +49,17 @@ class BadgeDefinition:
     threshold: int
     """Confirmed registrations at which it is earned."""
     name: str
+    picture: str = PICTURES[0]
+    is_off: bool = False
+    """It is awarded to nobody any more; who holds it keeps it."""
+
+
+def read_badge_name(text: str) -> Name:
+    """Return a badge's name as it is kept, or what is wrong with it: a line that others read, as a mentor's name is."""
+    name = read_name(text)
+    if not name.fault and len(name.text) > NAME_LENGTH_MAX:
+        return Name("", f"is longer than {NAME_LENGTH_MAX} characters")
+    return name if name.text or name.fault else Name("", "is empty")
 
 
 SEEDED_DEFINITIONS: Final = (
@@ -61,7 +80,7 @@ class Reason(StrEnum):
     ALREADY_HELD = "already_held"
     BELOW_THRESHOLD = "below_threshold"
     NO_DEFINITIONS = "no_definitions"
-    """The organisation has no recruitment badge yet; decided again when one is defined."""
+    """The organisation has no recruitment badge that can be earned; decided again when one is defined."""
     UNKNOWN_MENTOR = "unknown_mentor"
     """No organisation knows the mentor yet; decided again when the code registry names him."""
     FORGED_ORGANISATION = "forged_organisation"
@@ -121,7 +140,8 @@ def decide(
     Args:
         milestone: the milestone, its identifiers canonical.
         organisations: the organisations that know the mentor.
-        definitions: badge definitions of any organisation and type; those that do not apply are passed over.
+        definitions: badge definitions of any organisation and type; those that do not apply, or are switched off, are
+            passed over.
         held: the ids of the badges that the mentor holds in the organisation.
 
     """
@@ -131,7 +151,7 @@ def decide(
     applicable = [
         definition
         for definition in definitions
-        if definition.type == RECRUITMENT and definition.org_id in {None, milestone.org_id}
+        if definition.type == RECRUITMENT and not definition.is_off and definition.org_id in {None, milestone.org_id}
     ]
     if not applicable:
         return [Decision(milestone=milestone, badge_id=None, reason=Reason.NO_DEFINITIONS)]
@@ -162,7 +182,11 @@ def decide_all(milestones: Iterable[MilestoneReached], facts: Facts) -> list[Dec
 
 def never_announced(definitions: Iterable[BadgeDefinition], thresholds: Sequence[int]) -> list[BadgeDefinition]:
     """Return the recruitment badges at counts at which no milestone is announced: they come late, or never."""
-    return [each for each in definitions if each.type == RECRUITMENT and each.threshold not in thresholds]
+    return [
+        each
+        for each in definitions
+        if each.type == RECRUITMENT and not each.is_off and each.threshold not in thresholds
+    ]
 
 
 def missing_definitions(definitions: Iterable[BadgeDefinition]) -> list[BadgeDefinition]:

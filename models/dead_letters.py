@@ -15,7 +15,7 @@ import msgspec
 from models.codes import normalise_code
 from models.errors import BadCode, BadInput, without_values
 from models.identifiers import canonical_uuid, is_uuid
-from models.outgoing import AGAIN, RECORDS, TRUNCATED, TRUNCATED_TO
+from models.outgoing import AGAIN, ERASED, RECORDS, TRUNCATED, TRUNCATED_TO
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -69,6 +69,8 @@ class Letter:
     """Only the beginning of its value is kept."""
     is_again: bool
     """A rebuild has sent it once more."""
+    is_erased: bool
+    """Its member was erased while the record waited for its code; a pseudonym stands in his place."""
 
     @property
     def name(self) -> str:
@@ -153,6 +155,7 @@ def letter_of(record: Record, at: datetime | None) -> Letter:
         records=max(_number(said(RECORDS)), 1),
         is_cut=len(record.value or b"") >= TRUNCATED_TO and any(name == TRUNCATED for name, _ in record.headers),
         is_again=AGAIN in present,
+        is_erased=any(name == ERASED for name, _ in record.headers),
     )
 
 

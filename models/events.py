@@ -73,6 +73,17 @@ class Registration(Struct, frozen=True, gc=False, kw_only=True):
     device_metadata: DeviceMetadata | None = None
 
 
+class Erasure(Struct, frozen=True, gc=False, kw_only=True):
+    """The member of a registration was erased: what it counts as stands still, and later events of it say nothing."""
+
+    erasure_id: str
+    referral_code: str
+    status: Literal["erased"]
+    erased_pair: str
+    """A digest of code and member in the form of a UUID; the member himself is not named."""
+    erased_at: Instant
+
+
 class ChannelCounts(Struct, gc=False):
     """A mentor's counts in one channel."""
 
@@ -115,12 +126,13 @@ class MilestoneReached(Struct, frozen=True, kw_only=True):
     """Its `occurred_at`."""
 
 
-Event = TypeVar("Event", bound="CodeIssued | Click | Registration | MentorCounts | MilestoneReached")
+Event = TypeVar("Event", bound="CodeIssued | Click | Registration | Erasure | MentorCounts | MilestoneReached")
 
 UUID_FIELDS: Final[dict[type[Struct], tuple[str, ...]]] = {
     CodeIssued: ("org_id", "mentor_id"),
     Click: ("click_id", "org_id"),
     Registration: ("attribution_id", "new_member_id", "org_id"),
+    Erasure: ("erasure_id", "erased_pair"),
     MentorCounts: ("org_id", "mentor_id"),
     MilestoneReached: ("milestone_id", "org_id", "mentor_id", "attribution_id"),
 }
@@ -149,6 +161,31 @@ def decode_event(kind: type[Event], value: bytes | None) -> Event:
     if not isinstance(event, MilestoneReached):
         normalise_code(event.referral_code)
     return event
+
+
+def decode_registration(value: bytes | None) -> Registration | Erasure:
+    """Return the event that a record of the registrations topic is, fully checked, its identifiers as received.
+
+    Raises:
+        BadEvent: it is neither; the text says what is missing to a Registration.
+        BadCode: the referral code cannot be one.
+
+    """
+    try:
+        return decode_event(Registration, value)
+    except BadEvent:
+        if not is_erasure(value):
+            raise
+        return decode_event(Erasure, value)
+
+
+def is_erasure(value: bytes | None) -> bool:
+    """Tell whether a value of the registrations topic has the fields and types of an Erasure, and so is no other."""
+    try:
+        parse_event(Erasure, value)
+    except BadEvent:
+        return False
+    return True
 
 
 def is_too_much(value: bytes) -> bool:

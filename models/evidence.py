@@ -10,8 +10,10 @@ from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
 
-from models.events import Registration
+from models.erasures import pseudonym
+from models.events import Erasure, Registration
 from models.identifiers import canonical_uuid
 from models.members import CONFIRMED, PENDING, WITHDRAWN, Pair, next_state, pair_key
 from models.mentors import channel_name
@@ -35,7 +37,7 @@ class Counted(NamedTuple):
     event_id: str
     """The click's or the registration's own; no member's."""
     member_id: str | None
-    """Who was confirmed; None for a click."""
+    """Who was confirmed; None for a click, and for a member who was erased since."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,13 +67,20 @@ class Evidence:
     """Records that name another organisation."""
     _pairs: dict[bytes, Pair] = field(default_factory=dict)
     _confirmed: dict[bytes, Counted] = field(default_factory=dict)
+    _erased: set[bytes] = field(default_factory=set)
+    """Pseudonyms of members who were erased."""
     _arrivals: Arrivals = field(default_factory=lambda: Arrivals({}))
 
-    def take(self, record: Record, event: Click | Registration) -> None:
+    def take(self, record: Record, event: Click | Registration | Erasure) -> None:
         """Take one record of the code; those of one topic come in the order of their offsets."""
         origin = origin_of(record)
         if origin is not None and not self._arrivals.is_new(origin):
             return  # it was moved here before
+        if isinstance(event, Erasure):
+            self._erased.add(UUID(event.erased_pair).bytes)
+            return
+        if isinstance(event, Registration) and self._is_erased(event):
+            return
         if event.org_id is not None and canonical_uuid(event.org_id) != self.org_id:
             self.left_out += 1
             return
@@ -92,6 +101,24 @@ class Evidence:
         """Return the clicks that occurred until then, the latest last."""
         by_time = sorted(self.clicks, key=lambda click: click.occurred_at)
         return by_time[: bisect_right(by_time, instant, key=lambda click: click.occurred_at)]
+
+    def forget_erased(self) -> None:
+        """Name no member any more who was erased; after the last record."""
+
+        def named(counted: Counted) -> Counted:
+            is_erased = counted.member_id is not None and pseudonym(self.code, counted.member_id) in self._erased
+            return counted._replace(member_id=None) if is_erased else counted
+
+        if self._erased:
+            self.crossings = {
+                attribution_id: Crossing(
+                    record=named(crossing.record), confirmed=tuple(named(each) for each in crossing.confirmed)
+                )
+                for attribution_id, crossing in self.crossings.items()
+            }
+
+    def _is_erased(self, event: Registration) -> bool:
+        return bool(self._erased) and pseudonym(self.code, event.new_member_id) in self._erased
 
     def _register(self, record: Record, event: Registration, channel: str) -> None:
         self.registrations += 1

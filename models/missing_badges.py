@@ -19,6 +19,7 @@ class Missing(StrEnum):
     """Why a badge was not awarded."""
 
     NOT_REACHED = "not_reached"
+    SWITCHED_OFF = "switched_off"
     NEXT_CONFIRMATION = "next_confirmation"
     NEVER_ANNOUNCED = "never_announced"
     NOT_READ = "not_read"
@@ -55,6 +56,14 @@ class WhyNot:
 
 def why_not(badge: BadgeDefinition, standing: Standing) -> WhyNot:
     """Return why a badge of the mentor's organisation is not his."""
+    if badge.is_off:
+        text = "it is switched off: nobody is awarded it, and who holds it keeps it"
+        return WhyNot(reason=Missing.SWITCHED_OFF, text=text)
+    return _not_awarded(badge, standing)
+
+
+def _not_awarded(badge: BadgeDefinition, standing: Standing) -> WhyNot:
+    """Say where a badge is that could be awarded: decided, waiting, not read, or not announced."""
     earning = {at: state for at, (count, state) in standing.recorded.items() if count >= badge.threshold}
     if any(state == DECIDED for state in earning.values()):
         text = "a milestone that earns it was decided, and there is no award; run: referrals verify"
@@ -85,7 +94,8 @@ def _not_announced(badge: BadgeDefinition, standing: Standing) -> WhyNot:
     if standing.confirmed >= comes_at:
         text = (
             f"{standing.confirmed:,} are confirmed, and the milestone at {comes_at:,} was not announced: thresholds "
-            "that were added later are announced with the mentor's next confirmation"
+            "that were added later are announced with the mentor's next confirmation; `referrals badges back-fill` "
+            "awards it now"
         )
         return WhyNot(reason=Missing.NEXT_CONFIRMATION, text=text)
     missing = comes_at - standing.confirmed

@@ -73,11 +73,11 @@ def preview(
     Args:
         now: the thresholds that there are, ascending.
         then: those that there would be, ascending.
-        definitions: the badges of the organisation and everybody's; other types are passed over.
+        definitions: the badges of the organisation and everybody's; other types and those that are off are passed over.
         mentors: the organisation's, each with at least one confirmed member.
 
     """
-    badges = [each for each in definitions if each.type == RECRUITMENT]
+    badges = [each for each in definitions if each.type == RECRUITMENT and not each.is_off]
     known = list(mentors)
     thresholds = []
     for at in then:

@@ -27,6 +27,9 @@ RECORDS: Final = "referrals.records"
 REPLAYED: Final = "referrals.replayed"
 """Header of a record that was a dead letter and was sent again: `topic/partition/offset` of the dead letter."""
 
+ERASED: Final = "referrals.erased"
+"""Header of a dead letter whose record waited when its member was erased: a pseudonym stands in the id's place."""
+
 STAGE: Final = "attribution"
 """What the stream app calls itself in `__connect.errors.stage`."""
 

@@ -78,3 +78,5 @@ class StoredRecord(Struct, frozen=True, gc=False, array_like=True):
     headers: list[tuple[str, bytes | None]]
     arrived_ms: int
     """When the stream app first saw it: its own clock, because producers' clocks are off by decades."""
+    is_erased: bool = False
+    """Its member was erased since: it names the pair's pseudonym in his place (models/erasures.py)."""

@@ -4,7 +4,7 @@
 |------------------|-----------------|------------------|-----------------|-----------------------------------|
 | codes.v1         | referral code   | CodeIssued       | compact         | the code registry                 |
 | clicks.v1        | referral code   | Click            | delete          | upstream, the redirect endpoint   |
-| registrations.v1 | referral code   | Registration     | delete, long    | upstream, webhook, reconciliation |
+|registrations.v1|referral code|Registration, Erasure|delete, long|upstream, webhook, reconciliation, erase-member|
 | mentor-counts.v1 | org_id:mentor_id| MentorCounts     | compact         | the stream app                    |
 | milestones.v1    | org_id:mentor_id| MilestoneReached | unlimited       | the stream app                    |
 | dead-letters.v1  | as received     | as received      | delete, long    | the stream app, the badge consumer|

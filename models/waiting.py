@@ -20,7 +20,7 @@ from models.outgoing import CARRIED_BYTES_MAX, cut
 from models.records import StoredRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from models.records import Record
 
@@ -109,6 +109,23 @@ class WaitingRoom:
         self.changed[code.encode()] = None
         for number in range(queue.first, queue.next):
             yield self._remove(code, number)
+
+    def replace(self, code: str, changed: Callable[[StoredRecord], StoredRecord | None]) -> int:
+        """Keep some of the code's records otherwise, in their places; None: as it is. Return how many were changed."""
+        queue = self._queue(code) or Queue(0, 0)
+        replaced = 0
+        for number in range(queue.first, queue.next):
+            key = _record_key(code, number)
+            record = changed(self._peek(code, number))
+            if record is None:
+                continue
+            before, stored = len(self._get(key) or b""), _encode(record)
+            self.changed[key] = stored
+            self.bytes_changed += len(stored) + ROW_OVERHEAD_BYTES
+            total = self._total()
+            self.changed[_TOTAL] = _encode(Total(total.records, total.bytes - before + len(stored)))
+            replaced += 1
+        return replaced
 
     def expire(self, *, now_ms: int, age_ms: int, records_max: int) -> Iterator[tuple[StoredRecord, WaitedTooLong]]:
         """Yield, and remove, at most `records_max` of the records that have waited longer than `age_ms`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from itertools import islice
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from models.changes import MEMBERS, MENTORS, MOVES, WAITING, Changes
 from models.click_columns import ClickColumns
@@ -16,8 +17,9 @@ from models.codes import normalise_code
 from models.columns import Kind, decode_batch
 from models.counted import DEAD_LETTERS, MILESTONES, RECORDS, Counted, Disposition
 from models.encoding import MentorRows
+from models.erasures import NOT_COUNTED, MemberRows, erased_key, without_member
 from models.errors import BadInput, CodeTaken, OtherOrganisation
-from models.events import Click, CodeIssued, MentorCounts, Registration, decode_event
+from models.events import Click, CodeIssued, Erasure, MentorCounts, Registration, decode_event, decode_registration
 from models.identifiers import canonical_uuid
 from models.issues import standing_issue
 from models.members import Pair, next_state, pack_pair, pair_key, unpack_pair
@@ -34,6 +36,7 @@ from models.milestones import milestone_reached, milestone_record
 from models.moves import Arrivals, origin_of
 from models.outgoing import MOVED_FROM, dead_letter, moved
 from models.partitioning import partition_of
+from models.records import StoredRecord
 from models.traces import TRACEPARENT, traceparent_of
 from models.waiting import WaitingRoom
 
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
 
     from models.attribution import Attribution
     from models.outgoing import Outgoing
-    from models.records import Batch, Record, StoredRecord
+    from models.records import Batch, Record
 
 EXPIRED_AT_ONCE: Final = 1_000
 """Waiting records that become dead letters in one go; the rest follow with the next."""
@@ -57,14 +60,13 @@ class Work:
     def __init__(self, fold: Attribution, rows: Mapping[str, Mapping[bytes, bytes]], *, partition: int) -> None:
         self._fold = fold
         self._mentor_rows = rows[MENTORS]
-        self._member_rows = rows[MEMBERS]
+        self._members = MemberRows(rows[MEMBERS])
         self._waiting = WaitingRoom(rows[WAITING], records_max=fold.rules.waiting_records_max)
         self._arrivals = Arrivals(rows[MOVES])
         self._partition = partition
         self._now_ms = 0
         self._mentors: dict[str, MentorCounts] = {}
         self._clicks = ClickColumns()
-        self._members: dict[bytes, bytes | None] = {}
         self._outgoing: list[Outgoing] = []
         self._encoded: MentorRows | None = None
         """None: it has not begun to end."""
@@ -97,7 +99,7 @@ class Work:
     @property
     def touched(self) -> int:
         """How many mentors `changes` will have to encode, at most, two members for one: what it takes time for."""
-        return len(self._mentors) + len(self._clicks) + len(self._members) // 2
+        return len(self._mentors) + len(self._clicks) + len(self._members.changed) // 2
 
     @property
     def size(self) -> int:
@@ -105,7 +107,7 @@ class Work:
         return (
             len(self._mentors) * OPEN_BYTES["mentor"]
             + len(self._clicks) * OPEN_BYTES["clicks"]
-            + len(self._members) * OPEN_BYTES["member"]
+            + len(self._members.changed) * OPEN_BYTES["member"]
             + len(self._outgoing) * OPEN_BYTES["record"]
             + self._waiting.bytes_changed
         )
@@ -183,7 +185,7 @@ class Work:
         kind = self._fold.kinds[record.topic]
         stands: str | None = None
         try:
-            event = decode_event(kind, record.value)
+            event = decode_registration(record.value) if kind is Registration else decode_event(kind, record.value)
             code = normalise_code(event.referral_code)
             if partition_of(code.encode(), self._fold.partitions) != self._partition:
                 self._outgoing.append(moved(record, code))
@@ -193,6 +195,10 @@ class Work:
             elif isinstance(event, CodeIssued):
                 self._issue(code, event)
                 stands = code
+            elif isinstance(event, Erasure):
+                self._note(record.topic, Disposition.COUNTED if self._erase(code, event) else Disposition.UNCHANGED)
+            elif isinstance(event, Registration) and self._members.is_erased(code, event.new_member_id):
+                self._note(record.topic, Disposition.UNCHANGED)  # whatever it says: the id is to be kept nowhere
             elif (mentor := self._open(code)) is None:
                 self._waiting.add(code, record, now_ms=self._now_ms)
                 self._note(record.topic, Disposition.WAITING)
@@ -232,7 +238,7 @@ class Work:
         left_out: list[StoredRecord] = []
         for record in self._waiting.take(code):
             try:
-                waited = decode_event(self._fold.kinds[record.topic], record.value)
+                waited = decode_event(self._fold.kinds[record.topic], record.value)  # an erasure never waits
             except BadInput as stale:  # it was good when it came: the rules have become stricter since
                 self._reject(record, stale)
                 continue
@@ -246,6 +252,12 @@ class Work:
                 f"own, {mentor.org_id}; they are left out of the counts"
             )
             self._reject(left_out[0], fault, records=len(left_out))
+
+    def _erase(self, code: str, event: Erasure) -> bool:
+        """Let no row hold the member's id any more, and his pair stand still; False where nothing was left to do."""
+        pair = UUID(event.erased_pair).bytes
+        waited = self._waiting.replace(code, lambda record: without_member(record, code, pair))
+        return self._members.erase(code, pair) or waited > 0
 
     def expire(self, *, now_ms: int) -> None:
         """Turn waiting records that are too old at this time into dead letters."""
@@ -265,11 +277,12 @@ class Work:
                 mentor = self._mentors[code] = decode_mentor(row)
         return mentor
 
-    def _count(self, mentor: MentorCounts, event: Click | Registration, record: Record) -> bool:
+    def _count(self, mentor: MentorCounts, event: Click | Registration, record: Record | StoredRecord) -> bool:
         """Count the event of a record; False where it says nothing new."""
         if isinstance(event, Registration):
             sent = len(self._outgoing)
-            is_new = self._count_registration(mentor, event)
+            was_erased = isinstance(record, StoredRecord) and record.is_erased
+            is_new = self._count_registration(mentor, event, was_erased=was_erased)
             self._trace(sent, record.headers)
             return is_new
         metadata = event.device_metadata
@@ -278,11 +291,19 @@ class Work:
         saw_event(mentor, event.occurred_at)
         return True
 
-    def _count_registration(self, mentor: MentorCounts, event: Registration) -> bool:
-        """Count a registration; False where the pair's state is what it was."""
-        key = pair_key(mentor.referral_code, event.new_member_id)
-        row = self._members.get(key) or self._member_rows.get(key)
-        if row is None:
+    def _count_registration(self, mentor: MentorCounts, event: Registration, *, was_erased: bool = False) -> bool:
+        """Count a registration; False where the pair's state is what it was.
+
+        `was_erased`: it waited when its member was erased, came before that, and names his pseudonym.
+        """
+        code = mentor.referral_code
+        member_id = event.new_member_id
+        key = erased_key(code, UUID(member_id).bytes) if was_erased else pair_key(code, member_id)
+        row = self._members.get(key)
+        if row is None and self._members.is_erased(code, member_id):
+            return False
+        if row is None or row[0] == NOT_COUNTED:
+            row = None
             metadata = event.device_metadata
             place = place_of_channel(mentor, None if metadata is None else metadata.share_channel)
             before, pair = None, Pair(0, 0, place)
@@ -293,7 +314,7 @@ class Work:
         saw_event(mentor, event.occurred_at)
         if row is not None and (state, decided_us) == (pair.state, pair.decided_us):
             return False
-        self._members[key] = pack_pair(Pair(state, decided_us, pair.channel))
+        self._members.changed[key] = pack_pair(Pair(state, decided_us, pair.channel))
         confirmed_before = mentor.confirmed_attributions
         if move_pair(mentor, pair.channel, before, state) > confirmed_before:
             self._reach(mentor, event)
@@ -333,8 +354,8 @@ class Work:
             changes.rows[MENTORS] = encoded.rows
         if encoded.counts:
             changes.latest[self._fold.mentor_counts] = encoded.counts
-        if self._members:
-            changes.rows[MEMBERS] = self._members
+        if self._members.changed:
+            changes.rows[MEMBERS] = self._members.changed
         if self._waiting.changed:
             changes.rows[WAITING] = self._waiting.changed
         if self._arrivals.changed:

@@ -22,6 +22,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are no
     ResourceType,
 )
 
+from models.changes import MEMBERS, WAITING
 from models.topics import (
     CODES,
     DEAD_LETTERS,
@@ -74,6 +75,7 @@ class Component(StrEnum):
     RECONCILE = "reconcile"
     PUBLISH = "publish"
     DEAD_LETTERS = "dead-letters"
+    ERASE_MEMBER = "erase-member"
     VERIFY = "verify"
     TOPICS = "topics"
 
@@ -161,6 +163,12 @@ def rights(settings: Settings, own: OwnTopics) -> dict[Component, list[Right]]:
             group(f"{prefix}dead-letters", DESCRIBE),
             identity(f"{prefix}dead-letter-replay"),
         ],
+        Component.ERASE_MEMBER: [
+            *topics(SOURCES, DESCRIBE),
+            *topics((REGISTRATIONS,), READ, WRITE, DESCRIBE_CONFIGS),
+            *topics((DEAD_LETTERS, *(_changelogs_with_ids(own))), READ, DESCRIBE_CONFIGS),
+            group(f"{prefix}erase-member", DESCRIBE),
+        ],
         Component.VERIFY: [
             *topics((*TOPICS, REPLAYS), READ),
             *topics(own.changelogs[:1], READ),
@@ -172,6 +180,10 @@ def rights(settings: Settings, own: OwnTopics) -> dict[Component, list[Right]]:
             group(app, DESCRIBE),
         ],
     }
+
+
+def _changelogs_with_ids(own: OwnTopics) -> list[str]:
+    return [name for name in own.changelogs if name.endswith((f"-{MEMBERS}-changelog", f"-{WAITING}-changelog"))]
 
 
 def principals(pattern: str, components: Iterable[Component], chosen: Mapping[Component, str]) -> dict[Component, str]:

@@ -15,7 +15,7 @@ import msgspec
 from models.badges import decode_milestone
 from models.codes import normalise_code
 from models.errors import BadCode, BadInput
-from models.events import Click, Registration, decode_event
+from models.events import Click, Registration, decode_event, decode_registration
 from models.evidence import Evidence
 from models.missing_badges import Standing, WhyNot, why_not
 from models.partitioning import partition_of
@@ -134,6 +134,7 @@ class MentorTopics:
             place = (topic, partition_of(code.encode(), partitions[topic]))
             for message in self._messages([place], found):
                 _take(message, kind, code, found.evidence)
+        found.evidence.forget_erased()
         return found
 
     def _take_milestone(self, message: Message, found: Topics) -> None:
@@ -161,7 +162,7 @@ def _take(message: Message, kind: type[Registration | Click], code: str, evidenc
         named = _named(value or b"").referral_code
         if not isinstance(named, str) or normalise_code(named) != code:
             return
-        event = decode_event(kind, value)
+        event = decode_registration(value) if kind is Registration else decode_event(kind, value)
     except (BadCode, BadInput, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return  # a dead letter
     evidence.take(record_of(message), event)

@@ -37,7 +37,7 @@ _MILESTONES: Final = """
     WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s ORDER BY milestone_threshold
 """
 _AWARDS: Final = """
-    SELECT badge_id::text, milestone_id::text, confirmed_count, awarded_at FROM badge_awards
+    SELECT badge_id::text, milestone_id::text, confirmed_count, awarded_at, back_filled FROM badge_awards
     WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s
 """
 _DECISIONS: Final = """
@@ -45,7 +45,8 @@ _DECISIONS: Final = """
     WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s ORDER BY milestone_threshold, badge_id NULLS FIRST
 """
 _DEFINITIONS: Final = """
-    SELECT badge_id::text, org_id::text, type, threshold, name FROM badge_definitions
+    SELECT badge_id::text, org_id::text, type, threshold, name, picture, off_since IS NOT NULL AS is_off
+    FROM badge_definitions
     WHERE type = %(type)s AND (org_id IS NULL OR org_id = %(org_id)s) ORDER BY threshold, badge_id
 """
 _ANNOUNCED: Final = "SELECT threshold FROM milestone_thresholds ORDER BY threshold"

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 _ORGANISATIONS: Final = "SELECT org_id::text, name FROM organisations ORDER BY org_id"
 _ANNOUNCED: Final = "SELECT threshold FROM milestone_thresholds ORDER BY threshold"
 _DEFINITIONS: Final = """
-    SELECT badge_id::text, org_id::text, type, threshold, name FROM badge_definitions
+    SELECT badge_id::text, org_id::text, type, threshold, name, picture, off_since IS NOT NULL AS is_off
+    FROM badge_definitions
     WHERE org_id IS NULL OR org_id = %(org_id)s ORDER BY threshold, badge_id
 """
 _MENTORS: Final = """

@@ -1,6 +1,6 @@
 """Postgres as an operator's commands read it: each organisation by itself, under row-level security.
 
-Which organisations there are is asked as who owns the tables; what they have, as the role that sees one of them.
+Which organisations there are is asked as a login that sees all of them; what they have, as the role that sees one.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from process.postgres import session
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-ROLE: Final = "referrals_app"
-"""Sees the rows of the organisation that its transaction has set, and can change next to nothing."""
+ROLE: Final = "referrals_reader"
+"""Sees the rows of the organisation that its transaction has set, and can change nothing."""
 _ACT_FOR: Final = "SELECT set_config('role', %s, true), set_config('referrals.org_id', %s, true)"
 
 Row = dict[str, Any]
@@ -34,7 +34,7 @@ class Tables:
         self._connection = connection
 
     def of_all(self, query: LiteralString, values: Mapping[str, Any]) -> list[Row]:
-        """Return the rows of a statement that looks for organisations, as who owns the tables."""
+        """Return the rows of a statement that looks for organisations, as the login that sees all of them."""
         with self._connection.transaction():
             return self._connection.execute(query, values).fetchall()
 
@@ -64,6 +64,6 @@ def tables(url: str) -> Iterator[Tables]:
         ) from error
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue) as error:
         raise CannotLook(
-            f"{error.diag.message_primary}: REFERRALS_DATABASE_URL must name the user who owns the tables, and he must "
-            f"be able to take on the role {ROLE}; run: referrals db migrate"
+            f"{error.diag.message_primary}: REFERRALS_DATABASE_URL must name the login of `verify` (see: referrals db "
+            f"roles) or who owns the tables, and he must be able to take on the role {ROLE}; run: referrals db migrate"
         ) from error

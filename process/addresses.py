@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -49,6 +50,16 @@ def web_address(url: str) -> WebAddress:
         for part in (f"{parts.scheme}://{netloc}", parts.path, parts.query, parts.fragment)
     )
     return WebAddress(origin, path, query, fragment)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, by a name or number that no other has."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _ascii_host(host: str) -> str:

@@ -29,6 +29,8 @@ STARTS_VARIABLE: Final = "REFERRALS_STARTS"
 """Counts the starts in short succession, from one to the next."""
 RESTARTS_VARIABLE: Final = "REFERRALS_RESTARTS"
 """Counts all starts afresh since the first, by reason: Fenced=3,StandsStill=1."""
+LISTENING_VARIABLE: Final = "REFERRALS_LISTENING"
+"""The descriptor that one start hands on to the next, and that listens."""
 GIVEN_VARIABLE: Final = "REFERRALS_GIVEN_DESCRIPTORS"
 """The descriptors that the first start was given, separated by commas."""
 
@@ -78,13 +80,26 @@ class Stopping:
         with self._lock:  # what is not taken by now is the new start's
             if self._by is not None:
                 return
-            os.environ[STARTS_VARIABLE] = str(failed + 1)
-            counts = restarts()
-            counts[reason] = counts.get(reason, 0) + 1
-            os.environ[RESTARTS_VARIABLE] = ",".join(f"{name}={count}" for name, count in counts.items())
-            for number in _descriptors() - _given():
-                _close_on_exec(number)
-            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
+            _replace(failed=failed, reason=reason)
+
+
+def replace_this_process(*, reason: str, listening: int | None = None) -> None:
+    """Replace this process by a new start of itself, when its work is done; for who takes signals by handlers.
+
+    A signal that stops and comes from now on is the new start's. A descriptor that listens is handed on: who connects
+    meanwhile waits, and is not refused (`listening`). Raises OSError where the system refuses.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    if listening is not None:
+        os.environ[LISTENING_VARIABLE] = str(listening)
+        os.set_inheritable(listening, True)  # noqa: FBT003 - its signature
+    _replace(failed=0, reason=reason)
+
+
+def listening() -> int | None:
+    """Return the descriptor that the start before has handed on; None: there is none."""
+    number = os.environ.pop(LISTENING_VARIABLE, "")
+    return int(number) if number.isdecimal() else None
 
 
 def begin() -> int:
@@ -95,7 +110,7 @@ def begin() -> int:
     os.environ.setdefault(GIVEN_VARIABLE, ",".join(map(str, sorted(_descriptors()))))
     failed = int(os.environ.get(STARTS_VARIABLE, "0"))
     if failed:
-        for number in _descriptors() - _given():  # opened by a library's thread in the moment of exec
+        for number in _descriptors() - _given() - _handed_on():  # opened by a library's thread in the moment of exec
             os.close(number)
         time.sleep(pause_s(failed))
     return failed
@@ -115,6 +130,22 @@ def pause_s(failed: int) -> float:
 def unblock() -> None:
     """Let the signals that stop reach this process: it may have been started by one that blocks them."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+
+
+def _replace(*, failed: int, reason: str) -> None:
+    """Start again, and count it."""
+    os.environ[STARTS_VARIABLE] = str(failed + 1)
+    counts = restarts()
+    counts[reason] = counts.get(reason, 0) + 1
+    os.environ[RESTARTS_VARIABLE] = ",".join(f"{name}={count}" for name, count in counts.items())
+    for number in _descriptors() - _given() - _handed_on():
+        _close_on_exec(number)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
+
+
+def _handed_on() -> set[int]:
+    number = os.environ.get(LISTENING_VARIABLE, "")
+    return {int(number)} if number.isdecimal() else set()
 
 
 def _given() -> set[int]:

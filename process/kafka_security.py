@@ -1,8 +1,8 @@
 """Who this installation is to a secured Kafka: TLS with a certificate of its own or without, passwords, tokens.
 
 What librdkafka's clients are told is all there is; aiokafka in the stream app is told the same
-(streams/engine/credentials.py). Files are read when a client is made: after a certificate was renewed, components are
-started again, one after the other.
+(streams/engine/credentials.py). Files are read when a client is made: components look at them and start afresh when
+they were renewed (process/renewal.py).
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ A setting is the environment variable `REFERRALS_<NAME>`; nothing is read from f
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -17,7 +16,8 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
 
-from process.addresses import web_address
+from process.addresses import is_loopback, web_address
+from process.database_address import verified
 from process.kafka_security import client_security, security_faults
 from process.pairs import read_pairs
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ENVIRONMENT_PREFIX = "REFERRALS_"
 OTHER_VARIABLES = frozenset(
     f"REFERRALS_{name}"
-    for name in ("FAULT_POINT", "STARTS", "RESTARTS", "GIVEN_DESCRIPTORS", "REQUIRE_BROWSER", "TEST_PARTS")
+    for name in ("FAULT_POINT", "STARTS", "RESTARTS", "GIVEN_DESCRIPTORS", "LISTENING", "REQUIRE_BROWSER", "TEST_PARTS")
 )
 """What begins as settings do and is none: for tests, and what a worker hands to its next start."""
 DAY_S = 24 * 60 * 60
@@ -68,6 +68,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     bootstrap_servers: str = Field("127.0.0.1:9092", description="Kafka's addresses: host:port, separated by commas.")
+    database_ca_location: Path | None = Field(
+        None,
+        description="File with the certificates of the authority that vouches for Postgres (PEM); then no other server "
+        "is believed. Default: the machine's authorities, for another machine's server. docs/postgres.md",
+    )
     database_url: str = Field(
         "postgresql://127.0.0.1:5432/referrals", repr=False, description="Postgres: postgresql://user@host:port/name."
     )
@@ -316,7 +321,7 @@ class Settings(BaseSettings):
         if value is not None:
             parts = urlsplit(value)
             if not parts.hostname or not (
-                parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
+                parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
             ):
                 message = (
                     f"{value[:100]!r}: keys and who vouches for people come by https, or by http from this machine"
@@ -336,10 +341,20 @@ class Settings(BaseSettings):
 
     @field_validator("database_url", "web_database_url")
     @classmethod
-    def _check_database_url(cls, value: str | None) -> str | None:
-        if value is not None and urlsplit(value).scheme not in {"postgresql", "postgres"}:
+    def _check_database_url(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return value
+        if urlsplit(value).scheme not in {"postgresql", "postgres"}:
             message = "is not a Postgres address; give postgresql://user:password@host:port/database"
             raise ValueError(message)  # without the value: it may hold a password
+        return verified(value, info.data.get("database_ca_location"))
+
+    @field_validator("database_ca_location")
+    @classmethod
+    def _check_database_ca(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            message = f"there is no file {value}"
+            raise ValueError(message)
         return value
 
     @model_validator(mode="after")
@@ -349,7 +364,7 @@ class Settings(BaseSettings):
         if "security_protocol" not in self.model_fields_set:
             for address in self.bootstrap_servers.split(","):
                 host, _ = _host_and_port(address)
-                if not _is_loopback(host):
+                if not is_loopback(host):
                     message = (
                         f"REFERRALS_BOOTSTRAP_SERVERS names {host}, another machine, and plaintext is used only where "
                         "asked for: set REFERRALS_SECURITY_PROTOCOL to SASL_SSL or SSL, or to PLAINTEXT if the network "
@@ -409,12 +424,3 @@ def _host_and_port(address: str) -> tuple[str, int | None]:
         return parts.hostname or "", parts.port
     except ValueError:
         return "", None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

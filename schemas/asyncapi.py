@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import yaml
 
-from models.events import Click, CodeIssued, MentorCounts, MilestoneReached, Registration
+from models.events import Click, CodeIssued, Erasure, MentorCounts, MilestoneReached, Registration
 from models.issues import STANDS
-from models.outgoing import AGAIN, MOVED_FROM, RECORDS, STAGE, TRUNCATED
+from models.outgoing import AGAIN, ERASED, MOVED_FROM, RECORDS, STAGE, TRUNCATED
 from models.topics import (
     CLICKS,
     CODES,
@@ -36,6 +36,11 @@ _EVENT_OF: Final[dict[str, type]] = {
     MENTOR_COUNTS.name: MentorCounts,
     MILESTONES.name: MilestoneReached,
 }
+
+_ERASURE: Final = (
+    "The member of a pair was erased: what it counts as stands still, and later events of it change nothing. It names "
+    "the pair by a digest of code and member. Readers who follow pairs do the same; others pass it over."
+)
 
 _MEANING: Final[dict[str, str]] = {
     CODES.name: "Which mentor of which organisation has which code. The first issue of a code stands.",
@@ -74,11 +79,12 @@ _HEADER: Final[dict[str, str]] = {
     "__connect.errors.stage": f"Who could not use it: `{STAGE}` is the stream app, else the component's name.",
     RECORDS: "How many records this one stands for, where it is more than one.",
     TRUNCATED: "Where it was too large to be sent whole: its size. Key and headers are left out, the value is cut.",
+    ERASED: "There where the record waited for its code when its member was erased: a pseudonym stands in his place.",
     AGAIN: "There where it is sent once more, because the state was rebuilt: it says nothing new.",
     STANDS: "There where the stream app wrote the issue again, because it stands and something came after it.",
     MOVED_FROM: "Where the stream app moved it to its code's partition: `topic/partition/offset` of where it was read.",
 }
-_SOMETIMES: Final = {DEAD_LETTERS.name: (RECORDS, TRUNCATED, AGAIN)} | {
+_SOMETIMES: Final = {DEAD_LETTERS.name: (RECORDS, TRUNCATED, ERASED, AGAIN)} | {
     topic.name: (MOVED_FROM, TRUNCATED, AGAIN, *((STANDS,) if topic is CODES else ())) for topic in SOURCES
 }
 
@@ -89,6 +95,7 @@ _ACTIVITY: Final[dict[str, tuple[tuple[Topic, ...], tuple[Topic, ...]]]] = {
     "counts": ((*SOURCES, MENTOR_COUNTS), (DEAD_LETTERS,)),
     "web": ((), (CODES, CLICKS, REGISTRATIONS)),
     "reconcile": ((REGISTRATIONS,), (REGISTRATIONS,)),
+    "erase-member": ((), (REGISTRATIONS,)),
 }
 _COMPONENTS: Final = {
     "stream": "The stream app: joins, counts, announces. Of what it reads it sends what it moves to its partition.",
@@ -96,6 +103,7 @@ _COMPONENTS: Final = {
     "counts": "The projection of codes and counts into Postgres, and of what happened on which day.",
     "web": "The HTTP side: the code registry's relay, share links, webhooks.",
     "reconcile": "Reconciliation: confirmations and withdrawals that never came.",
+    "erase-member": "Erasures of members, sent by an operator.",
 }
 
 _ABOUT: Final = """\
@@ -144,7 +152,7 @@ def asyncapi_document() -> dict[str, Any]:
             for topic in topics
         },
         "components": {
-            "messages": {_message_name(topic): _message(topic) for topic in TOPICS},
+            "messages": {_message_name(topic): _message(topic) for topic in TOPICS} | {Erasure.__name__: _erasure()},
             "schemas": event_components(ref_template="#/components/schemas/{name}"),
         },
     }
@@ -167,7 +175,7 @@ def _channel(topic: Topic) -> Schema:
                 "description": "REFERRALS_TOPIC_PREFIX, one for each installation.",
             }
         },
-        "messages": {_message_name(topic): {"$ref": f"#/components/messages/{_message_name(topic)}"}},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _message_names(topic)},
         "bindings": {
             "kafka": {
                 "partitions": _default("partitions"),
@@ -214,13 +222,39 @@ def _message(topic: Topic) -> Schema:
     return message
 
 
+def _erasure() -> Schema:
+    return {
+        "name": Erasure.__name__,
+        "summary": _ERASURE,
+        "contentType": "application/json",
+        "payload": {"$ref": f"#/components/schemas/{Erasure.__name__}"},
+        "bindings": {"kafka": {"key": _CODE_KEY, "bindingVersion": "0.5.0"}},
+        "examples": [{"payload": specimens.as_json(specimens.ERASURE)}],
+    }
+
+
+def _is_sent(message: str, component: str, action: str) -> bool:
+    """Tell whether a component takes such messages, or sends them; one that is moved the stream app sends again."""
+    if action == "receive" or component == "stream":
+        return True
+    return (message == Erasure.__name__) == (component == "erase-member")
+
+
+def _message_names(topic: Topic) -> list[str]:
+    return [_message_name(topic), *([Erasure.__name__] if topic is REGISTRATIONS else [])]
+
+
 def _operation(component: str, action: str, topic: Topic) -> Schema:
     reads_committed = action == "receive" and topic in (MENTOR_COUNTS, MILESTONES)
     channel = f"#/channels/{_short(topic)}"
     return {
         "action": action,
         "channel": {"$ref": channel},
-        "messages": [{"$ref": f"{channel}/messages/{_message_name(topic)}"}],
+        "messages": [
+            {"$ref": f"{channel}/messages/{name}"}
+            for name in _message_names(topic)
+            if _is_sent(name, component, action)
+        ],
         "tags": [{"name": component}],
         **({"description": "With isolation.level=read_committed."} if reads_committed else {}),
     }

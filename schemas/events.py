@@ -1,8 +1,8 @@
 """JSON Schema (2020-12) of each event of the contract: msgspec's, from the type, and what validation demands beyond it.
 
 Of events that others write (CodeIssued, Click, Registration) a schema accepts what `models.events.decode_event` does.
-Of events that the app writes (MentorCounts, MilestoneReached) it says what they look like, so it is stricter: every
-field is there, identifiers are in lower case, codes are normalised, counts are not negative.
+Of events that the program writes (Erasure, MentorCounts, MilestoneReached) it says what they look like, so it is
+stricter: every field is there, identifiers are in lower case, codes are normalised, counts are not negative.
 
 What JSON Schema cannot say, or says otherwise than the decoder, is in `DIFFERENCES`; the tests hold both to it.
 """
@@ -24,6 +24,7 @@ from models.events import (
     ChannelCounts,
     Click,
     CodeIssued,
+    Erasure,
     MentorCounts,
     MilestoneReached,
     Registration,
@@ -35,8 +36,8 @@ Schema = dict[str, Any]
 
 READ: Final = (CodeIssued, Click, Registration)
 """Events that others write and the app reads."""
-WRITTEN: Final = (MentorCounts, MilestoneReached)
-"""Events that the app writes."""
+WRITTEN: Final = (MentorCounts, MilestoneReached, Erasure)
+"""Events that the program writes; of these it reads the last."""
 EVENTS: Final = (*READ, *WRITTEN)
 
 DIFFERENCES: Final = (

@@ -55,8 +55,9 @@ class Award(TypedDict):
     mentorId: str
     badgeId: str
     badgeName: str
+    picture: Literal["medal", "star", "trophy", "rocket", "heart", "sprout", "mountain", "crown"]
     confirmedCount: int
-    """The count of the milestone that earned it."""
+    """The count of the milestone that earned it; of a back-fill before that was announced, what was confirmed then."""
     awardedAt: str
 
 
@@ -64,6 +65,17 @@ class Awards(TypedDict):
     """A mentor's badges, the lowest threshold first."""
 
     awards: list[Award]
+    canBeTakenAlong: bool
+    """Whether each can be had as an Open Badges credential here, at `/awards/{badge_id}/credential`."""
+
+
+class BadgeBackFilled(TypedDict):
+    """A badge was awarded to those who had reached it."""
+
+    awarded: int
+    """To how many, now; 0: everybody who has reached it held it already."""
+    at: str
+    """When it was last done for somebody."""
 
 
 class BadgeDecision(TypedDict):
@@ -81,6 +93,60 @@ class BadgeDecision(TypedDict):
     reachedAt: str | None
     """When the registration occurred that reached it; null: the milestone is not known here any more."""
     decidedAt: str
+
+
+class BadgeListed(TypedDict):
+    """A badge that an organisation has, whether mentors can earn it or not."""
+
+    badgeId: str
+    badgeName: str
+    picture: Literal["medal", "star", "trophy", "rocket", "heart", "sprout", "mountain", "crown"]
+    isOwn: bool
+    """The organisation made it; else every organisation has it, and it cannot be changed for one."""
+    threshold: int
+    """Confirmed registrations at which it is earned."""
+    comesAt: int | None
+    """The count at which a milestone brings it while it is on; another than the threshold, or null (none does),
+    where thresholds were changed since it was made."""
+    offSince: str | None
+    """Since when it is switched off: nobody is awarded it, and who holds it keeps it. Null: it is on."""
+    madeBy: str | None
+    """Who made it; null: it was there from the beginning."""
+    madeAt: str | None
+    backFilledAt: str | None
+    """When somebody last had it awarded to those who had reached it before; null: nobody has."""
+    backFilled: int
+    """How many it was awarded to by that, all times together."""
+
+
+class BadgePreview(TypedDict):
+    """Who would be awarded a badge at once, by a back-fill."""
+
+    threshold: int
+    isAnnounced: bool
+    """Milestones are announced at it; else no badge can be made at it, because nobody could be promised it."""
+    due: int
+    """How many have reached it, and do not hold the badge."""
+    held: int
+    """How many hold the badge, of one that is there."""
+    mentors: list[MentorDue]
+    """The first of those who have reached it, who has most confirmed first."""
+
+
+class BadgeSaved(TypedDict):
+    """A badge is as it was posted."""
+
+    badgeId: str
+    isNew: bool
+    """It was made now; else it was there, and has this name and picture now."""
+
+
+class BadgesListed(TypedDict):
+    """An organisation's badges, its own and everybody's, the lowest threshold first."""
+
+    badges: list[BadgeListed]
+    thresholds: list[int]
+    """The counts at which milestones are announced, and so badges can be made."""
 
 
 class Channel(TypedDict):
@@ -254,6 +320,16 @@ class MentorClose(TypedDict):
     badgeName: str
 
 
+class MentorDue(TypedDict):
+    """A mentor who has reached a badge and does not hold it."""
+
+    mentorId: str
+    displayName: str | None
+    """Null: he is known by his pseudonym alone."""
+    confirmedAttributions: int
+    """As they are counted now: fewer than the badge needs where members have withdrawn since."""
+
+
 class MentorFound(TypedDict):
     """A mentor who was looked for."""
 
@@ -296,7 +372,7 @@ class MentorProfile(TypedDict):
     linkDisabledAt: str | None
     """Since when the link leads nowhere: the mentor has left, or it was misused. Null: it works."""
     nextBadge: NextBadge | None
-    """Null: he holds every badge there is."""
+    """Null: he holds every badge that can come."""
     displayName: str | None
     """What his organisation calls him; null: nothing but his pseudonym."""
     group: str | None
@@ -345,9 +421,10 @@ class Milestones(TypedDict):
 
 
 class NextBadge(TypedDict):
-    """The badge that a mentor earns next."""
+    """The badge that a mentor earns next: one that is on, and that a milestone brings."""
 
     name: str
+    picture: Literal["medal", "star", "trophy", "rocket", "heart", "sprout", "mountain", "crown"]
     threshold: int
     remaining: int
     """Registrations that still have to be confirmed."""
@@ -374,6 +451,18 @@ class PipelineState(TypedDict):
     state: Literal["ok", "behind", "unreachable"]
     """`behind`: a record has waited for more than ten seconds; `unreachable`: Kafka is, and the numbers are old."""
     checkedAt: str
+
+
+class PostedBadge(TypedDict):
+    """A badge as it is to be."""
+
+    name: str
+    """One line of text."""
+    threshold: int
+    """Confirmed registrations at which it is earned: one of the counts at which milestones are announced. It stands."""
+    picture: NotRequired[Literal["crown", "heart", "medal", "mountain", "rocket", "sprout", "star", "trophy"]]
+    isOff: NotRequired[bool]
+    """Nobody is awarded it any more; who holds it keeps it."""
 
 
 class PostedSignIn(TypedDict):
@@ -671,6 +760,15 @@ class Client:
         path = "/metrics"
         return self._ask("GET", path)
 
+    def issuer_document(self, org_id: str) -> dict[str, Any]:
+        """The keys that an organisation signs credentials with, as a did:web document.
+
+        Answer with the keys that are good, for whoever verifies a credential; 404 where there is none.
+        """
+        path = f"/orgs/{_part(org_id)}/did.json"
+        answer: dict[str, Any] = self._json("GET", path)
+        return answer
+
     def activity(self, org_id: str, *, limit: int | None = None) -> Activity:
         """The latest milestones and awards.
 
@@ -681,6 +779,57 @@ class Client:
             "limit": limit,
         }
         answer: Activity = self._json("GET", path, parameters)
+        return answer
+
+    def badge_preview(self, org_id: str, threshold: str, *, badge: str | None = None) -> BadgePreview:
+        """Who would be awarded a badge.
+
+        Answer with who has reached so many confirmed registrations and would be awarded a badge at once.
+
+        It changes nothing. Of a badge that is not made yet, and of one that is.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/badge-previews/{_part(threshold)}"
+        parameters = {
+            "badge": badge,
+        }
+        answer: BadgePreview = self._json("GET", path, parameters)
+        return answer
+
+    def badges(self, org_id: str) -> BadgesListed:
+        """An organisation's badges.
+
+        Answer with its own and everybody's, those that are switched off too, and the counts at which one can be
+        made.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/badges"
+        answer: BadgesListed = self._json("GET", path)
+        return answer
+
+    def put_badge(self, org_id: str, badge_id: str, body: PostedBadge) -> BadgeSaved:
+        """Make a badge, or change it.
+
+        Make the organisation's own badge of this id, a UUID that the caller chooses, or give it this name and
+        picture.
+
+        It takes a token of the role `org_admin`. Sent again it changes nothing. The badge consumer awards it to
+        who has a milestone at its count, and to who reaches it from now on. Its threshold stands; 409 where it
+        would change.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/badges/{_part(badge_id)}"
+        answer: BadgeSaved = self._json("PUT", path, body=body)
+        return answer
+
+    def back_fill_badge(self, org_id: str, badge_id: str) -> BadgeBackFilled:
+        """Award a badge to everybody who has reached it.
+
+        Award it to every mentor of the organisation who has reached it and does not hold it, in one transaction.
+
+        It takes a token of the role `org_admin`. Sent again it awards nobody twice. Who passed the badge's count
+        before milestones were announced at it is awarded it by what he has confirmed now. 409 where the badge is
+        switched off, or its count is not announced any more.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/badges/{_part(badge_id)}/back-fill"
+        answer: BadgeBackFilled = self._json("POST", path)
         return answer
 
     def channels(self, org_id: str) -> Channels:
@@ -928,6 +1077,14 @@ class Client:
         path = f"/v1/orgs/{_part(org_id)}/mentors/{_part(mentor_id)}/awards"
         answer: Awards = self._json("GET", path)
         return answer
+
+    def credential(self, org_id: str, mentor_id: str, badge_id: str) -> bytes:
+        """A badge to take along, as an Open Badges 3.0 credential.
+
+        Answer with the signed credential; 404 where the mentor does not hold the badge, or nobody can sign here.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/mentors/{_part(mentor_id)}/awards/{_part(badge_id)}/credential"
+        return self._ask("GET", path)
 
     def milestones(self, org_id: str, mentor_id: str) -> Milestones:
         """A mentor's milestones.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from models.erasures import erasure_of
 from models.errors import BadCode
 from models.events import ChannelCounts, Click, CodeIssued, DeviceMetadata, MentorCounts, Registration, encode_event
 from models.mentors import mentor_key
@@ -45,6 +46,7 @@ REGISTRATION: Final = Registration(
     occurred_at=_AT,
     org_id=_ORG,
 )
+ERASURE: Final = erasure_of(_CODE, _MEMBER, at=_AT)
 MENTOR_COUNTS: Final = MentorCounts(
     org_id=_ORG,
     mentor_id=_MENTOR,
@@ -60,7 +62,7 @@ MENTOR_COUNTS: Final = MentorCounts(
 MILESTONE_REACHED: Final = milestone_reached(MENTOR_COUNTS, 1, REGISTRATION)
 
 EVENTS: Final[dict[type[Struct], Struct]] = {
-    type(event): event for event in (CODE_ISSUED, CLICK, REGISTRATION, MENTOR_COUNTS, MILESTONE_REACHED)
+    type(event): event for event in (CODE_ISSUED, CLICK, REGISTRATION, ERASURE, MENTOR_COUNTS, MILESTONE_REACHED)
 }
 
 MILESTONE: Final = milestone_record(MILESTONES.full_name(PREFIX), mentor_key(MENTOR_COUNTS), MILESTONE_REACHED)

@@ -5,6 +5,9 @@ beside the stream app and keeps, by `occurred_at`, how many clicks each quarter 
 code and member became what (migration 0021 makes days of it). What the stream app makes a dead letter of is left out
 here without a word: bad events, other organisations' (rule 4), what lies in a wrong partition and is moved.
 
+Of a member who was erased the pair stays as it stood, and later events of it are passed over. No table has ever had his
+id: a digest of code and member stands for the pair, the one that an erasure names too.
+
 Failure handling: pairs are kept as the earliest and the latest of their events' times, which no repetition changes.
 Clicks are added up, so each record counts in the transaction that moves its partition's position, and one below the
 position is passed over. Activity of a code that is not issued yet waits in a table, and counts when it is.
@@ -12,7 +15,6 @@ position is passed over. Activity of a code that is not issued yet waits in a ta
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import Counter
 from contextlib import suppress
@@ -23,10 +25,19 @@ from msgspec import Struct, field
 
 from models.codes import normalise_code
 from models.columns import decode_batch
+from models.erasures import pseudonym
 from models.errors import BadInput
-from models.events import Click, Registration, clean_channel, decode_event
+from models.events import (
+    UNKNOWN_CHANNEL,
+    Click,
+    Erasure,
+    Registration,
+    clean_channel,
+    decode_event,
+    decode_registration,
+)
 from models.identifiers import canonical_uuid, is_uuid
-from models.members import microseconds, pair_key
+from models.members import microseconds
 from models.partitioning import partition_of
 from sinks.positions import NOWHERE
 
@@ -68,13 +79,27 @@ class Registered(NamedTuple):
     channel: str
 
 
+class Erased(NamedTuple):
+    """The member of a pair was erased: what is kept of it changes no more."""
+
+    code: str
+    pair: str
+    """As of a registration."""
+    occurred_us: int
+    org_id: None = None
+    channel: str = UNKNOWN_CHANNEL
+
+
+What = Clicked | Registered | Erased
+
+
 class Happened(Struct, frozen=True):
     """A batch, made small."""
 
     clicks: Counter[Clicked] = field(default_factory=Counter)
-    registrations: list[Registered] = field(default_factory=list)
-    """In their order: the first of a pair decides its channel (rule 6)."""
-    places: dict[str, list[tuple[Place, int, Clicked | Registered, int]]] = field(default_factory=dict)
+    registrations: list[Registered | Erased] = field(default_factory=list)
+    """In their order: the first of a pair decides its channel (rule 6), and after an erasure no other counts."""
+    places: dict[str, list[tuple[Place, int, What, int]]] = field(default_factory=dict)
     """By code: place, offset, what happened, and when: what is kept where the code is not issued yet."""
 
 
@@ -154,32 +179,40 @@ def happened(records: Sequence[Record], kinds: Mapping[str, type[Click | Registr
             if written not in belongs:
                 belongs[written] = _belongs(written, partitions)
             place = belongs[written]
-            if place is None or place[1] != record.partition or not _names_organisation(event.org_id):
+            if place is None or place[1] != record.partition:
                 continue
             what = _what(place[0], event)
+            if what is None:
+                continue
             if isinstance(what, Clicked):
                 found.clicks[what] += 1
             else:
                 found.registrations.append(what)
-            at = (record.topic, record.partition), record.offset, what, microseconds(event.occurred_at)
+            occurred_at = event.erased_at if isinstance(event, Erasure) else event.occurred_at
+            at = (record.topic, record.partition), record.offset, what, microseconds(occurred_at)
             found.places.setdefault(place[0], []).append(at)
     return found
 
 
-def _what(code: str, event: Click | Registration) -> Clicked | Registered:
+def _what(code: str, event: Click | Registration | Erasure) -> What | None:
+    """Return what an event says; None: it names an organisation that cannot be one."""
+    if isinstance(event, Erasure):
+        return Erased(code, event.erased_pair.replace("-", "").lower(), microseconds(event.erased_at))
+    if not _names_organisation(event.org_id):
+        return None
     org_id = None if event.org_id is None else canonical_uuid(event.org_id)
     metadata = event.device_metadata
     channel = clean_channel((None if metadata is None else metadata.share_channel) or "")
     at_us = microseconds(event.occurred_at)
     if isinstance(event, Click):
         return Clicked(code, org_id, at_us // QUARTER_HOUR_US, channel)
-    digest = hashlib.blake2b(pair_key(code, event.new_member_id), digest_size=16).hexdigest()
-    return Registered(code, org_id, digest, event.status, at_us, channel)
+    pair = pseudonym(code, event.new_member_id).hex()
+    return Registered(code, org_id, pair, event.status, at_us, channel)
 
 
 def _decoded(
     kind: type[Click | Registration], records: Sequence[Record]
-) -> Iterator[tuple[Record, Click | Registration]]:
+) -> Iterator[tuple[Record, Click | Registration | Erasure]]:
     """Yield the records whose values are events, with these."""
     if not records:
         return
@@ -191,7 +224,7 @@ def _decoded(
             yield record, event
             continue
         with suppress(BadInput):  # the stream app makes a dead letter of it
-            yield record, decode_event(kind, record.value)
+            yield record, decode_event(kind, record.value) if kind is Click else decode_registration(record.value)
 
 
 def _belongs(written: str, partitions: int) -> tuple[str, int] | None:

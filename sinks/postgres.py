@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
+import structlog
 
-from process.postgres import session
+from process.postgres import MAY_DO_MORE, is_pooled, session
 from sinks.errors import StoreUnavailable
 from sinks.schema import beyond, missing_from
 from sinks.watchdog import SIGNS
@@ -30,17 +31,22 @@ if TYPE_CHECKING:
 _QUERIES: Final = Path(__file__).parent / "queries.sql"
 _HEADING: Final = re.compile(r"^-- name: (\w+) --$", re.MULTILINE)
 
-_SILENCE_MS: Final = 10_000
+SILENCE_S: Final = 10.0
 """The server gives up a process of ours that stands still in a transaction for so long: others wait for its rows."""
 
-_LOCK_TIMEOUT_S: Final = 3.0
+LOCK_TIMEOUT_S: Final = 3.0
 """How late SIGTERM is heard while somebody else has locked what we need."""
 
-_STATEMENT_TIMEOUT_S: Final = 60.0
+STATEMENT_TIMEOUT_S: Final = 60.0
 """No batch takes so long; a server whose disk stands still does."""
+
+LOGINS_REMEDY: Final = "give each component a login of its own: `referrals db roles apply`; docs/postgres.md"
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Rows = list[tuple[Any, ...]]
+
+
+log = structlog.get_logger("sinks")
 
 
 class Database:
@@ -62,6 +68,8 @@ class Database:
         self._may_have_missed_news = True
         self._was_blocked = False
         self._blocked_by: str | None = None
+        self._is_login_known = False
+        self._is_pooled = False
 
     @contextmanager
     def transaction(self, *, undo: bool = False) -> Iterator[Connection]:
@@ -75,7 +83,7 @@ class Database:
         """
         with self._translated():
             connection = self._connected()
-            with self._watched(connection), connection.transaction(force_rollback=undo):
+            with connection.transaction(force_rollback=undo), self._watched(connection):
                 yield connection
             self._was_blocked = False
 
@@ -88,7 +96,7 @@ class Database:
         """
         with self._translated():
             connection = self._connected()
-            news = [*connection.notifies(timeout=0)] if self._channel else []
+            news = [*connection.notifies(timeout=0)] if self._channel and not self._is_pooled else []
             missed, self._may_have_missed_news = self._may_have_missed_news, False
             return bool(news) or missed
 
@@ -118,19 +126,28 @@ class Database:
                 self._url,
                 # Nothing is prepared, so a statement is planned for its batch and the tables as they are. A plan kept
                 # from when they were small reads all mentors for each waiting milestone: 12 s instead of 0.1 s.
-                prepare_threshold=None,
                 **session(
                     self._url,
                     self._application_name,
-                    lock_timeout_s=_LOCK_TIMEOUT_S,
-                    statement_timeout_s=_STATEMENT_TIMEOUT_S,
+                    lock_timeout_s=LOCK_TIMEOUT_S,
+                    statement_timeout_s=STATEMENT_TIMEOUT_S,
+                    idle_timeout_s=SILENCE_S,
                 ),
             )
             self._may_have_missed_news = True
-            self._connection.execute(f"SET idle_in_transaction_session_timeout = {_SILENCE_MS}".encode())
-            if self._channel:
+            self._complain_of_login(self._connection)
+            self._is_pooled = is_pooled(self._connection)
+            if self._channel and not self._is_pooled:  # through a pooler nobody hears, and somebody else would
                 self._connection.execute(f"LISTEN {self._channel}".encode())
         return self._connection
+
+    def _complain_of_login(self, connection: Connection) -> None:
+        """Say, once, that this login is not kept to its work."""
+        if not self._is_login_known:
+            self._is_login_known = True
+            ((may_do_more,),) = connection.execute(MAY_DO_MORE).fetchall()
+            if may_do_more:
+                log.warning("database_login_may_do_more", remedy=LOGINS_REMEDY, of=self._application_name)
 
     @contextmanager
     def _watched(self, connection: Connection) -> Iterator[None]:
@@ -138,7 +155,8 @@ class Database:
         if not self._was_blocked:
             yield
             return
-        watch = threading.Timer(_LOCK_TIMEOUT_S / 2, self._look_who_blocks, [connection.info.backend_pid])
+        ((pid,),) = connection.execute("SELECT pg_backend_pid()").fetchall()  # a pooler may give us another each time
+        watch = threading.Timer(LOCK_TIMEOUT_S / 2, self._look_who_blocks, [pid])
         watch.start()
         try:
             yield
@@ -165,7 +183,7 @@ class Database:
             blocked_by = self._blocked_by if self._was_blocked else None
             self._was_blocked, self._blocked_by = True, None
             self.close()
-            msg = f"somebody has locked what is needed for more than {_LOCK_TIMEOUT_S:g} s"
+            msg = f"somebody has locked what is needed for more than {LOCK_TIMEOUT_S:g} s"
             if blocked_by is not None:
                 msg += f": {blocked_by}; end that transaction, or SELECT pg_terminate_backend(pid)"
             raise StoreUnavailable(msg, blocked_by=blocked_by) from error

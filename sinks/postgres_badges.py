@@ -167,8 +167,10 @@ class _PostgresTransaction:
 
 def _definitions(connection: Connection) -> tuple[BadgeDefinition, ...]:
     return tuple(
-        BadgeDefinition(badge_id=badge_id, org_id=org_id, type=kind, threshold=threshold, name=name)
-        for badge_id, org_id, kind, threshold, name in query(connection, "definitions")
+        BadgeDefinition(
+            badge_id=badge_id, org_id=org_id, type=kind, threshold=threshold, name=name, picture=picture, is_off=is_off
+        )
+        for badge_id, org_id, kind, threshold, name, picture, is_off in query(connection, "definitions")
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from models.mentors import OTHER_CHANNEL
 from sinks.errors import StoreUnavailable
-from sinks.history import QUARTER_HOUR_US, Clicked, Happened, Registered
+from sinks.history import QUARTER_HOUR_US, Clicked, Erased, Happened, Registered, What
 from sinks.postgres import Connection, Database, column, query, quoted_column
 from sinks.postgres_positions import PostgresPositions
 
@@ -25,6 +25,9 @@ FORGET_INTERVAL_S: Final = 3_600.0
 
 CODES_REMEMBERED: Final = 500_000
 """Whose a code is never changes; so many are looked up once."""
+
+ERASED: Final = "erased"
+"""In the place of a registration's status, where an erasure waits for its code."""
 
 Pair = list[int | None]
 """Of a pair's events in a batch: pending and confirmed at the earliest, confirmed and withdrawn at the latest."""
@@ -124,7 +127,13 @@ class PostgresHistory:
             key = org_id, each.quarter_hour, self._channel(org_id, each.channel)
             clicks[key] = clicks.get(key, 0) + number
         pairs: dict[tuple[str, str], tuple[str, str, Pair]] = {}
+        erased: dict[tuple[str, str], Erased] = {}
         for org_id, event in registered:
+            if (org_id, event.pair) in erased:
+                continue
+            if isinstance(event, Erased):
+                erased[org_id, event.pair] = event
+                continue
             known = pairs.setdefault(
                 (org_id, event.pair), (event.code, self._channel(org_id, event.channel), [None] * 4)
             )
@@ -133,6 +142,8 @@ class PostgresHistory:
             _add_clicks(connection, clicks)
         if pairs:
             _merge_pairs(connection, pairs)
+        if erased:
+            _erase_pairs(connection, erased)
 
     @contextmanager
     def _forgetting_what_fails(self) -> Iterator[None]:
@@ -143,7 +154,7 @@ class PostgresHistory:
             self._channels.clear()
             raise
 
-    def _counts(self, each: Clicked | Registered) -> bool:
+    def _counts(self, each: What) -> bool:
         """Tell whether it counts: its code is issued, and in the organisation that it names, if it names one."""
         org_id = self._orgs.get(each.code)
         return org_id is not None and each.org_id in (None, org_id)
@@ -219,9 +230,17 @@ def _merge_pairs(connection: Connection, pairs: Mapping[tuple[str, str], tuple[s
     query(connection, "merge_pairs", values)
 
 
-def _keep_waiting(
-    connection: Connection, waiting: Iterable[tuple[Place, int, Clicked | Registered, int]], most: int
-) -> None:
+def _erase_pairs(connection: Connection, erased: Mapping[tuple[str, str], Erased]) -> None:
+    values = {
+        "org_ids": column(org_id for org_id, _ in erased),
+        "pairs": column(pair for _, pair in erased),
+        "codes": column(each.code for each in erased.values()),
+        "times": column(each.occurred_us for each in erased.values()),
+    }
+    query(connection, "erase_pairs", values)
+
+
+def _keep_waiting(connection: Connection, waiting: Iterable[tuple[Place, int, What, int]], most: int) -> None:
     rows = list(waiting)
     what = [each for _, _, each, _ in rows]
     values = {
@@ -230,8 +249,8 @@ def _keep_waiting(
         "partitions": column(partition for (_, partition), *_ in rows),
         "offsets": column(offset for _, offset, *_ in rows),
         "codes": column(each.code for each in what),
-        "pairs": column(each.pair if isinstance(each, Registered) else None for each in what),
-        "statuses": column(each.status if isinstance(each, Registered) else None for each in what),
+        "pairs": column(None if isinstance(each, Clicked) else each.pair for each in what),
+        "statuses": column(_status(each) for each in what),
         "times": column(at_us for *_, at_us in rows),
         "channels": quoted_column(each.channel for each in what),
         "most": most,
@@ -239,14 +258,22 @@ def _keep_waiting(
     query(connection, "keep_waiting", values)
 
 
+def _status(what: What) -> str | None:
+    if isinstance(what, Clicked):
+        return None
+    return ERASED if isinstance(what, Erased) else what.status
+
+
 def _that_waited(rows: Iterable[tuple[str, int, int, str, str | None, str | None, str | None, int, str]]) -> Happened:
     """Return rows of the table as the batch that they once were part of."""
     found = Happened()
     for topic, partition, offset, code, org_id, pair, status, at_us, channel in rows:
-        what: Clicked | Registered
+        what: What
         if pair is None or status is None:
             what = Clicked(code, org_id, at_us // QUARTER_HOUR_US, channel)
             found.clicks[what] += 1
+        elif status == ERASED:
+            found.registrations.append(what := Erased(code, pair.replace("-", ""), at_us))
         else:
             what = Registered(code, org_id, pair.replace("-", ""), status, at_us, channel)
             found.registrations.append(what)

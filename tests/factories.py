@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from models.partitioning import partition_of
 from models.topics import CLICKS, CODES, REGISTRATIONS
@@ -55,6 +57,18 @@ def make_registration(member: int = 1, status: str = "confirmed", minute: int = 
         "new_member_id": uuid(member),
         "status": status,
         "occurred_at": at(minute),
+    } | changed
+
+
+def make_erasure(member: int = 1, code: str = CODE, minute: int = 0, **changed: object) -> Event:
+    """Return the Erasure of the member with this number under a code, as it is normalised."""
+    pair = hashlib.blake2b(code.encode() + UUID(uuid(member)).bytes, digest_size=16).hexdigest()
+    return {
+        "erasure_id": uuid(9_000 + member),
+        "referral_code": code,
+        "status": "erased",
+        "erased_pair": str(UUID(pair)),
+        "erased_at": at(minute),
     } | changed
 
 

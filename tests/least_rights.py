@@ -1,4 +1,4 @@
-"""An installation on a secured Kafka in which each component comes as a user of its own, with its rights alone."""
+"""An installation on a secured Kafka in which each component comes as a user of its own there, and in Postgres."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, LiteralString
+from typing import Any, Final, Generic, LiteralString, TypeVar
 
 import psycopg
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicCollection
@@ -21,13 +21,15 @@ from local.installation.starting import as_environment
 from models.topics import TOPICS
 from operations.acls import PREFIXED, Component, OwnTopics, Right, rights
 from process.settings import Settings, load_settings
+from sinks import logins
 from streams.app import engine_options
 from tests.component import ROOT
 from tests.crew import wait_until
 from tests.guarded_kafka import TIMEOUT_S
-from tests.secured_kafka import SecuredKafka
-from tests.web import JWT_SECRET, SECRET_KEYS, as_web_login
+from tests.secured_kafka import SecuredBrokers
+from tests.web import JWT_SECRET, SECRET_KEYS
 
+Brokers = TypeVar("Brokers", bound=SecuredBrokers)
 PREFIX: Final = "least."
 DENIED: Final = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -37,42 +39,68 @@ DENIED: Final = {
 }
 
 
-class Users:
+class Users(Generic[Brokers]):
     """The components' users, each by SCRAM behind TLS; and the administrator, who gives them their rights."""
 
-    def __init__(self, kafka: SecuredKafka, database_url: str, folder: Path) -> None:
-        self._kafka = kafka
+    def __init__(
+        self,
+        kafka: Brokers,
+        database_url: str,
+        folder: Path,
+        *,
+        prefix: str = PREFIX,
+        **given: Any,  # noqa: ANN401 - of any setting
+    ) -> None:
+        self.kafka = kafka
+        self._given = given
+        self.prefix = prefix
         self._database_url = database_url
-        self._folder = folder
+        who = logins.logins(f"{prefix}{logins.PLACE}", logins.ROLES_OF, {})
+        of_components = {login.component: kafka.password_of(login.component) for login in who}
+        logins.apply(database_url, who, given_passwords=of_components)
+        self.passwords = {login.name: of_components[login.component] for login in who}
+        """In Postgres, by login."""
+        self._names = {login.component: login.name for login in who}
+        self.come_by(database_url)
+        self.folder = folder
         self._started: dict[str, subprocess.Popen[bytes]] = {}
         kafka.let_in(*Component)
         app = engine_options(self.settings(None))
         self.own = OwnTopics([app.changelog(table) for table in app.tables], app.leader_topic)
         self.rights: dict[Component, list[Right]] = rights(self.settings(None), self.own)
-        self.topics = [topic.full_name(PREFIX) for topic in TOPICS] + [*self.own.changelogs, self.own.leader]
+        self.topics = [topic.full_name(prefix) for topic in TOPICS] + [*self.own.changelogs, self.own.leader]
+
+    def come_by(self, database_url: str) -> None:
+        """Let the components come to Postgres by another address of it."""
+        self._at_postgres = {
+            component: logins.address(database_url, name, self.passwords[name])
+            for component, name in self._names.items()
+        }
 
     def settings(self, component: str | None, **changed: object) -> Settings:
         """Return the settings of a component; None: the administrator's."""
         by_password = {
-            "bootstrap_servers": self._kafka.at("SCRAM"),
+            "bootstrap_servers": self.kafka.at("SCRAM"),
             "security_protocol": "SASL_SSL",
             "sasl_mechanism": "SCRAM-SHA-512",
             "sasl_username": component,
-            "sasl_password": self._kafka.password_of(str(component)),
-            "ssl_ca_location": self._kafka.folder / "authority.pem",
+            "sasl_password": self.kafka.password_of(str(component)),
+            "ssl_ca_location": self.kafka.folder / "authority.pem",
+            # Who has none must not ask for one: nobody listens there.
+            "database_url": self._at_postgres.get(str(component), "postgresql://nobody@127.0.0.1:1/none"),
         }
         given: dict[str, Any] = {
-            "bootstrap_servers": self._kafka.bootstrap_servers,
+            "bootstrap_servers": self.kafka.bootstrap_servers,
             "database_url": self._database_url,
-            "web_database_url": as_web_login(self._database_url),
-            "topic_prefix": PREFIX,
+            "topic_prefix": self.prefix,
             "partitions": 2,
-            "data_dir": self._folder / "data",
+            "data_dir": self.folder / "data",
             "web_port": 0,
             "monitoring_port": "off",
             "secret_keys": SecretStr(SECRET_KEYS),
             "jwt_secret": SecretStr(JWT_SECRET),
             "log_format": "json",
+            **self._given,
         }
         return load_settings(**given | ({} if component is None else by_password) | changed)
 
@@ -92,12 +120,12 @@ class Users:
 
     @contextmanager
     def at_work(self, *components: str, user: str | None = None) -> Iterator[None]:
-        """Run components, each as its own user or another, for the body; then stop them, and see that they end well."""
+        """Run components for the body, each as its own user or another of Kafka's; they must end well."""
         for name in components:
             with self._file(name).open("wb") as log:
                 self._started[name] = subprocess.Popen(
                     [sys.executable, "-P", "-m", "commands", name],
-                    cwd=ROOT, env=self._environment(user or name), stdout=log, stderr=log,
+                    cwd=ROOT, env=self._environment(user or name, name), stdout=log, stderr=log,
                 )  # fmt: skip
         try:
             yield
@@ -109,6 +137,10 @@ class Users:
             for process in self._started.values():
                 process.kill()
                 process.wait()
+
+    def pid(self, component: str) -> int:
+        """Return the process id of a component that was started."""
+        return self._started[component].pid
 
     def log(self, component: str) -> str:
         """Return what a component has logged."""
@@ -183,9 +215,11 @@ class Users:
             return False
         return True
 
-    def _environment(self, component: str | None) -> dict[str, str]:
+    def _environment(self, user: str | None, component: str | None = None) -> dict[str, str]:
+        """Return the variables of somebody's user at Kafka, and of a component's login, or the same's, at Postgres."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("REFERRALS_")}
-        return inherited | as_environment(self.settings(component))
+        of_other = {"database_url": self._at_postgres[component]} if component in self._at_postgres else {}
+        return inherited | as_environment(self.settings(user, **of_other))
 
     def _file(self, name: str) -> Path:
-        return self._folder / f"{name}.log"
+        return self.folder / f"{name}.log"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from sinks.postgres_badges import PostgresBadgeRepository
 from sinks.postgres_counts import PostgresCountsRepository
 from sinks.records import Record
 from tests.milestones import milestone
+from tests.registry import BOX
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -46,6 +48,16 @@ class OrganisationScene:
                 "INSERT INTO organisations (org_id, name) VALUES (%s, %s) "
                 "ON CONFLICT (org_id) DO UPDATE SET name = excluded.name",
                 [self.org_id, name],
+            )
+
+    def make_key(self) -> None:
+        """Give it a key for credentials, as `orgs create` does; the organisation is there."""
+        key_id = uuid.uuid4()
+        sealed = BOX.seal(os.urandom(32), org_id=uuid.UUID(self.org_id), secret_id=key_id, purpose="credential")
+        with psycopg.connect(self._database_url) as connection:
+            connection.execute(
+                "INSERT INTO organisation_secrets VALUES (%s, %s, 'credential', %s, %s)",
+                [self.org_id, key_id, *sealed],
             )
 
     def reconcile(self, *, unclear: int, left: list[tuple[str, str]]) -> None:

@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import parse_qs
 
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are not in its __all__
@@ -58,11 +59,15 @@ class Certificate(NamedTuple):
     made: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
+    def as_pem(self) -> bytes:
+        """Return the certificate alone."""
+        return self.made.public_bytes(Encoding.PEM)
+
     def write(self, file: Path, *, key: Path | None = None, password: str | None = None) -> Path:
         """Write it, and its key behind it or to a file of its own."""
         lock = NoEncryption() if password is None else BestAvailableEncryption(password.encode())
         secret = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock)
-        made = self.made.public_bytes(Encoding.PEM)
+        made = self.as_pem()
         if key is None:
             file.write_bytes(secret + made)
         else:
@@ -90,8 +95,34 @@ def certify(name: str, by: Certificate | None = None) -> Certificate:
     return Certificate(builder.sign(key if by is None else by.key, SHA256()), key)
 
 
+class SecuredBrokers(Protocol):
+    """One or several, as who uses them sees them."""
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Where the administrator comes."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the certificates are."""
+
+    def at(self, listener: str) -> str:
+        """Return the addresses of a listener."""
+
+    def password_of(self, user: str) -> str:
+        """Return what a user proves himself with."""
+
+    def let_in(self, *users: str) -> None:
+        """Give users their passwords."""
+
+
 class SecuredKafka(LocalKafka):
     """Who comes by the usual address is the administrator; by each other one, whom he proves to be."""
+
+    @cached_property
+    def authority(self) -> Certificate:
+        """Who vouches for the broker, and for its users."""
+        return certify("authority")
 
     @property
     def folder(self) -> Path:
@@ -106,8 +137,8 @@ class SecuredKafka(LocalKafka):
         """Write the certificates, and the configuration with the listeners."""
         self._ports = dict(zip(LISTENERS, free_ports(len(LISTENERS)), strict=True))
         super().prepare()
-        authority = certify("authority")
-        (self.folder / "authority.pem").write_bytes(authority.made.public_bytes(Encoding.PEM))
+        authority = self.authority
+        (self.folder / "authority.pem").write_bytes(authority.as_pem())
         broker = certify("broker", authority).write(self.folder / "broker.pem")
         user = certify(USER, authority)
         user.write(self.folder / "user.pem", key=self.folder / "user.key", password=KEY_PASSWORD)

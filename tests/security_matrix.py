@@ -76,6 +76,21 @@ BY_A_COORDINATOR: Final = table("""
 """)
 """Of one mentor, and not his own to see or to do."""
 
+BY_AN_ADMINISTRATOR: Final = table("""
+    who                ours  theirs  nowhere
+    nobody             401   401     401
+    forged             401   401     401
+    mentor             403   404     404
+    coordinator        403   404     404
+    org_admin          200   404     404
+    onboarding         403   404     404
+    their mentor       404   403     404
+    their coordinator  404   403     404
+    their org_admin    404   200     404
+    their onboarding   404   403     404
+""")
+"""Changes what everybody in the organisation is promised."""
+
 OF_AN_ORGANISATION: Final = table("""
     who                ours  theirs  nowhere
     nobody             401   401     401
@@ -149,6 +164,10 @@ SIGN_OUT_EVERYWHERE: Final = SIGN_OUT | {("nobody", "any"): 401, ("forged", "any
 
 SHARE_LINK: Final = {(who, what): 302 for who, _ in FOR_EVERYBODY for what in ("ours", "theirs", "nowhere")}
 """Whoever follows a link is led on; `nowhere` is a code that nobody has."""
+ISSUER_KEYS: Final = {(who, what): 200 for who, _ in FOR_EVERYBODY for what in ("ours", "theirs")} | {
+    (who, "nowhere"): 404 for who, _ in FOR_EVERYBODY
+}
+"""What a credential is verified with: public keys, and nothing of anybody."""
 EMPTY_LINK: Final = dict.fromkeys(FOR_EVERYBODY, 302)
 
 _ORG: Final = "/v1/orgs/{org_id}"
@@ -156,6 +175,10 @@ _MENTOR: Final = f"{_ORG}/mentors/{{mentor_id}}"
 
 MATRIX: Final[dict[tuple[str, str], Table]] = {
     ("GET", f"{_ORG}/activity"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/badge-previews/{{threshold}}"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/badges"): OF_AN_ORGANISATION,
+    ("PUT", f"{_ORG}/badges/{{badge_id}}"): BY_AN_ADMINISTRATOR,
+    ("POST", f"{_ORG}/badges/{{badge_id}}/back-fill"): BY_AN_ADMINISTRATOR,
     ("GET", f"{_ORG}/channels"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/daily"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/events"): OF_AN_ORGANISATION,
@@ -177,6 +200,8 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
     ("GET", f"{_MENTOR}/awards"): OF_A_MENTOR,
     ("GET", f"{_MENTOR}/milestones"): OF_A_MENTOR,
     ("GET", f"{_MENTOR}/qr.svg"): OF_A_MENTOR,
+    ("GET", f"{_MENTOR}/awards/{{badge_id}}/credential"): OF_A_MENTOR,
+    ("GET", "/orgs/{org_id}/did.json"): ISSUER_KEYS,
     ("GET", f"{_MENTOR}/standing"): BY_A_COORDINATOR,
     ("POST", f"{_MENTOR}/milestones/{{threshold}}/thanks"): BY_A_COORDINATOR,
     ("DELETE", f"{_MENTOR}/milestones/{{threshold}}/thanks"): BY_A_COORDINATOR,
@@ -201,6 +226,7 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
 UNDESCRIBED: Final = {
     "/": "leads to the dashboard",
     "/dashboard": "a page without figures: it asks for them with the token of whoever looks",
+    "/badges": "the same",
     "/me": "the same",
     "/docs": "the description for people",
     "/openapi.json": "the description itself",

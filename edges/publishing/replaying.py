@@ -12,6 +12,7 @@ or a crash sends a second dead letter of the same record, which is then known.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,8 +24,12 @@ from confluent_kafka.admin import AdminClient
 
 from edges.publishing.lines import BadLine, Line, checked_value, key_of
 from edges.publishing.producer import CONFIG
+from models.codes import normalise_code
+from models.erasures import pseudonym
+from models.errors import BadInput
+from models.events import Registration, decode_event, is_erasure
 from models.outgoing import CARRIED_BYTES_MAX, REPLAYED
-from models.topics import DEAD_LETTERS, REPLAYS, SOURCES
+from models.topics import DEAD_LETTERS, REGISTRATIONS, REPLAYS, SOURCES
 from operations.dead_letters import Replayed
 from operations.topics import TopicMismatch
 from process import topics as cluster
@@ -78,6 +83,8 @@ class Judge:
 
     prefix: str
     replayed: Mapping[bytes, Replayed]
+    erased: Callable[[], Collection[bytes]] = tuple
+    """Gives the pseudonyms of erased pairs; asked only where a registration is to be sent."""
     unchecked: bool = False
     """Send what will be a dead letter again too."""
     _passed: set[bytes] = field(default_factory=set)
@@ -100,8 +107,12 @@ class Judge:
         if topic is None:
             where = letter.source_topic or "no topic that it names"
             raise BadLine(f"it came from {where}; only codes, clicks and registrations can be sent again")
+        if letter.is_erased or (topic is REGISTRATIONS and self._is_erased(value)):
+            raise BadLine("its member was erased; sent again it would count nothing, and name him once more")
         if letter.is_cut or len(value) > CARRIED_BYTES_MAX:
             raise BadLine("it is too large")
+        if topic is REGISTRATIONS and is_erasure(value):
+            return Line(topic, _key(letter), value)  # a worker older than erasures did not know it
         if self.unchecked:
             line = Line(topic, _key(letter), value)
             if topic.compacted and line.key is None:
@@ -113,6 +124,14 @@ class Judge:
             return checked_value(topic, value, now)
         except BadLine as fault:
             raise BadLine(f"it would be one again: {fault}") from None
+
+    def _is_erased(self, value: bytes) -> bool:
+        """Tell whether a registration is of an erased member, where it can be read."""
+        try:
+            event = decode_event(Registration, value)
+        except BadInput:
+            return False
+        return pseudonym(normalise_code(event.referral_code), event.new_member_id) in self.erased()
 
 
 def _key(letter: Letter) -> bytes | None:

@@ -1,7 +1,9 @@
 """Sources, runs and the lock, in Postgres: one connection, with a role of its own, for one organisation at a time.
 
 The lock on an organisation is the session's: it ends with the connection, however the process ends. What a run has done
-is saved by the same connection, so a run that has lost the lock cannot save either, and ends.
+is saved by the same connection, so a run that has lost the lock cannot save either, and ends. Through a pooler there is
+no session; there the lock is a transaction's, on a second connection that stays open in it, and a run that saves looks
+whether that one is still there.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from edges.reconciliation.errors import StoreFailed
 from edges.reconciliation.mapping import Reading
 from edges.reconciliation.oauth import Client
 from edges.reconciliation.runs import COUNTS, FILE, Counts, Run, Source
-from process.postgres import session
+from process.postgres import is_pooled, session
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -68,6 +70,9 @@ SET cursor = %s, finished_at = CASE WHEN %s THEN clock_timestamp() END, error = 
 WHERE org_id = %s AND run_id = %s
 """  # noqa: S608 - our own names
 
+_LOCK_SESSION: Final = "SELECT pg_try_advisory_lock(hashtextextended('reconciliation ' || %s, %s))"
+_LOCK_TRANSACTION: Final = _LOCK_SESSION.replace("advisory_lock", "advisory_xact_lock")
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -85,8 +90,12 @@ class RunStore:
             self._connection = psycopg.connect(
                 database_url, row_factory=tuple_row, **session(database_url, "referrals reconcile")
             )
+        self._database_url = database_url
+        self._holder: Connection | None = None
+        """Of the locks, where there is a pooler between."""
         try:
-            self._connection.execute(f"SET ROLE {ROLE}".encode())
+            with self._transaction():
+                self._is_pooled = is_pooled(self._connection)
         except psycopg.Error as error:
             self._connection.close()
             raise StoreFailed(
@@ -99,13 +108,15 @@ class RunStore:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Close the connection; every lock ends."""
+        """Close the connections; every lock ends."""
         self._connection.close()
+        if self._holder is not None:
+            self._holder.close()
 
     def organisations(self) -> list[str]:
         """Return the organisations that have a source."""
-        with _explained():
-            rows = self._connection.execute("SELECT organisations_to_reconcile()").fetchall()
+        with _explained(), self._transaction() as connection:
+            rows = connection.execute("SELECT organisations_to_reconcile()").fetchall()
         return [str(org_id) for (org_id,) in rows]
 
     def due(self, *, by_own_interval: bool) -> list[str]:
@@ -113,8 +124,8 @@ class RunStore:
 
         The former have an interval of their own, or a source that has asked for peace until now.
         """
-        with _explained():
-            rows = self._connection.execute(
+        with _explained(), self._transaction() as connection:
+            rows = connection.execute(
                 "SELECT org_id FROM reconciliation_schedule() "
                 "WHERE CASE WHEN %s THEN due_at <= clock_timestamp() ELSE run_every IS NULL END",
                 [by_own_interval],
@@ -171,9 +182,17 @@ class RunStore:
     def lock(self, org_id: str) -> bool:
         """Keep other processes from reconciling the organisation until the end; False: another one is at it."""
         with _explained():
-            row = self._connection.execute(
-                "SELECT pg_try_advisory_lock(hashtextextended('reconciliation ' || %s, %s))", [org_id, _SPACE]
-            ).fetchone()
+            if not self._is_pooled:
+                row = self._connection.execute(_LOCK_SESSION, [org_id, _SPACE]).fetchone()
+            else:
+                if self._holder is None:
+                    self._holder = psycopg.connect(
+                        self._database_url, **session(self._database_url, "referrals reconcile lock")
+                    )
+                    self._holder.execute("BEGIN")
+                    # Nothing is written in it and no snapshot kept, so it stands in nobody's way, however long.
+                    self._holder.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                row = self._holder.execute(_LOCK_TRANSACTION, [org_id, _SPACE]).fetchone()
         return row is not None and bool(row[0])
 
     def plan(self, org_id: str, source: Source, since: datetime | None, *, resume: bool) -> Run:
@@ -227,6 +246,8 @@ class RunStore:
         """Keep how far the run is, and what it found."""
         counts = [getattr(run.counts, name) for name in COUNTS]
         with self._acting_for(run.org_id) as connection:
+            if self._holder is not None:
+                self._holder.execute("SELECT 1")  # raises where it is gone, and the lock with it
             connection.execute(_SAVE, [
                 run.cursor, is_finished, run.error, run.incomplete, Jsonb(run.rows_left), run.delta_url,
                 run.ask_again_at, *counts, run.org_id, run.run_id])  # fmt: skip
@@ -234,8 +255,15 @@ class RunStore:
     @contextmanager
     def _acting_for(self, org_id: str) -> Iterator[Connection]:
         """Give a transaction that sees one organisation."""
-        with _explained(), self._connection.transaction():
-            self._connection.execute("SELECT set_config('referrals.org_id', %s, true)", [org_id])
+        with _explained(), self._transaction() as connection:
+            connection.execute("SELECT set_config('referrals.org_id', %s, true)", [org_id])
+            yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """Give a transaction of the role's."""
+        with self._connection.transaction():
+            self._connection.execute("SELECT set_config('role', %s, true)", [ROLE])
             yield self._connection
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
@@ -20,8 +21,9 @@ from msgspec import Struct, json
 
 from edges.reconciliation.errors import NotPublished
 from models.codes import normalise_code
+from models.erasures import pseudonym
 from models.errors import BadInput
-from models.events import Registration, decode_event
+from models.events import Erasure, Registration, decode_event
 from models.identifiers import canonical_uuid
 from models.members import PENDING, Pair, next_state, pair_key
 from models.topics import REGISTRATIONS
@@ -68,7 +70,8 @@ UUID_BYTES: Final = 16
 
 
 class _OfMember(Struct, gc=False):
-    new_member_id: str
+    new_member_id: str | None = None
+    erased_pair: str | None = None
 
 
 _member_of: Final = json.Decoder(_OfMember).decode
@@ -81,6 +84,12 @@ class Found(NamedTuple):
     """The state of each pair asked for that has an event, by `pair_key`."""
     codes: dict[str, dict[str, dict[str | None, Pair]]]
     """Of each member asked for the codes of his events, and of each the state by the organisation that they name."""
+    erased: set[bytes]
+    """Pseudonyms of all pairs whose members were erased."""
+
+    def is_erased(self, code: str, member_id: str) -> bool:
+        """Tell whether a member was erased under a code: nothing that is said of him there is to be published."""
+        return bool(self.erased) and pseudonym(code, member_id) in self.erased
 
     def under(self, member_id: str, org_id: str) -> dict[str, Pair]:
         """Return the codes under which a member is known, and his state, as far as events name no other organisation.
@@ -200,7 +209,7 @@ class _Asked:
     """The pairs asked for and what was found of them."""
 
     def __init__(self, organisations: Mapping[bytes, str], members: Collection[str]) -> None:
-        self.found = Found({}, {})
+        self.found = Found({}, {}, set())
         self._organisations = organisations
         self._by_member = frozenset(members)
         self._members = {str(UUID(bytes=key[-UUID_BYTES:])) for key in organisations} | self._by_member
@@ -213,9 +222,12 @@ class _Asked:
     def take(self, value: bytes | None) -> None:
         """Follow the pair through one more event, if it is asked for and the event is one that counts."""
         try:
-            if _member_of(value or b"").new_member_id.lower() not in self._members:
-                return
+            said = _member_of(value or b"")
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return
+        if said.erased_pair is not None:
+            self._note_erased(value)
+        if said.new_member_id is None or said.new_member_id.lower() not in self._members:
             return
         try:
             event = decode_event(Registration, value)
@@ -227,12 +239,16 @@ class _Asked:
         member_id = canonical_uuid(event.new_member_id)
         if member_id in self._by_member:
             codes = self.found.codes.setdefault(member_id, {})
-            said = codes.setdefault(code, {})
-            said[names] = _followed(said.get(names), event)
+            of_code = codes.setdefault(code, {})
+            of_code[names] = _followed(of_code.get(names), event)
         org_id = self._organisations.get(key)
         if org_id is None or (names is not None and names != org_id):
             return  # another pair, or a dead letter: it names another organisation than its code's
         self.found.states[key] = _followed(self.found.states.get(key), event)
+
+    def _note_erased(self, value: bytes | None) -> None:
+        with suppress(BadInput):
+            self.found.erased.add(UUID(decode_event(Erasure, value).erased_pair).bytes)
 
 
 def _followed(pair: Pair | None, event: Registration) -> Pair:

@@ -153,6 +153,10 @@ class Walk:
                 states.setdefault(pair_key(code, member.member_id), pair)
         words = latest_words(members)
         self._counts.add("repeated", len(members) - len(words))
+        erased = [key for key, member in words.items() if found.is_erased(member.code or "", member.member_id)]
+        for key in erased:  # whatever is said of them, nothing of it is to come into the topic again
+            del words[key]
+        self._counts.add("superseded", len(erased))
         for member in words.values():
             if member.unclear is not None:
                 self._leave("unclear", member.place, member.unclear)

@@ -12,6 +12,9 @@ RegistryError
 ├── BadSecret            a secret that was handed in cannot be one
 ├── NoCodeLeft           every candidate code of a mentor is taken
 ├── NoSuchCode           the code was not issued, or the mentor has none
+├── BadBadge             what a badge is to be called, to look like or to need cannot be
+├── BadgeStands          the badge is not to be changed so, or awarded now
+├── NoSuchBadge          the organisation has no such badge
 └── NotPublished         codes are stored, but Kafka has not got them yet
 
 A message names the culprit and the remedy and never holds a secret. The command line prints it as one line.
@@ -73,6 +76,24 @@ class NoCodeLeft(RegistryError):  # noqa: N818 - the same
 
 class NoSuchCode(RegistryError):  # noqa: N818 - the same
     """There is no such code."""
+
+
+class BadBadge(RegistryError):  # noqa: N818 - the same
+    """A badge cannot be so; the message begins with the field."""
+
+    def __init__(self, field: str, fault: str) -> None:
+        """Take the field and what is wrong with it."""
+        super().__init__(f"{field}: {fault}")
+        self.field = field
+        self.fault = fault
+
+
+class BadgeStands(RegistryError):  # noqa: N818 - the same
+    """A badge is not to be changed so, or awarded now."""
+
+
+class NoSuchBadge(RegistryError):  # noqa: N818 - the same
+    """The organisation has no such badge."""
 
 
 class NotPublished(RegistryError):  # noqa: N818 - the same

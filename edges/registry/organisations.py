@@ -100,7 +100,7 @@ async def create_organisation(
     time_zone: str | None = None,
     org_id: UUID | None = None,
 ) -> NewOrganisation:
-    """Make an organisation with a secret for codes and one for webhooks, all in one transaction.
+    """Make an organisation with a secret for codes, one for webhooks and a key for credentials, all in one transaction.
 
     One that the codes topic has named already, and that therefore has no secrets, is taken over.
 
@@ -120,6 +120,7 @@ async def create_organisation(
                 f"and make new secrets with: referrals orgs rotate-secret {org_id}"
             )
         await secrets.add(connection, org_id, "code")
+        await secrets.add(connection, org_id, "credential")
         return NewOrganisation(org_id, await secrets.add(connection, org_id, "webhook"))
 
 

@@ -5,7 +5,8 @@ all of it. Killed at any moment, a process leaves codes that are not published, 
 are published again, which says nothing new. Two relays at once leave each other what they have in hand. Kafka or
 Postgres away: said once, tried again every few seconds, said once when it is over.
 
-A running relay is woken by NOTIFY, and looks by itself every few seconds in case a notification was lost.
+A running relay is woken by NOTIFY, and looks by itself every few seconds in case a notification was lost, or does not
+come through a pooler.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from edges.registry.errors import NotPublished, RegistryError
 from models.events import CodeIssued, encode_event
 from models.topics import CODES
 from process.fault_points import fault_point
-from process.postgres import session
+from process.postgres import is_pooled_async, session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -101,11 +102,16 @@ class OutboxRelay:
         while True:
             try:
                 async with self._connected() as connection:
-                    await connection.execute("LISTEN referrals_codes")
+                    is_heard = not await is_pooled_async(connection)
+                    if is_heard:
+                        await connection.execute("LISTEN referrals_codes")
                     while True:
                         while await self._publish_batch(connection):
                             pass
                         self._say_back()
+                        if not is_heard:
+                            await asyncio.sleep(LOOK_INTERVAL_S)
+                            continue
                         async for _ in connection.notifies(timeout=LOOK_INTERVAL_S, stop_after=1):
                             pass
             except Exception as error:  # noqa: BLE001 - whatever it is, codes wait, and it may pass

@@ -22,12 +22,14 @@ from edges.registry.secret_box import Sealed, SecretBox
 if TYPE_CHECKING:
     from edges.registry.database import Connection, Organisations, OwnerDatabase
 
-Purpose = Literal["code", "webhook", "membership"]
-"""What a secret does: makes codes, signs what is posted to us, opens the membership system."""
+Purpose = Literal["code", "webhook", "membership", "credential"]
+"""What a secret does: makes codes, signs what is posted to us, opens the membership system, signs badges."""
 
 PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
 REPLACED_GOOD_FOR: Final = timedelta(days=7)
 """How long a secret is good after it was replaced, unless said otherwise."""
+SIGNED_GOOD_FOR: Final = timedelta(days=36_525)
+"""The same of a key of credentials: what it has signed is good as long as it is, and a badge stays."""
 
 WEBHOOK_PREFIX: Final = "whsec_"
 WEBHOOK_BYTES: Final = range(24, 65)
@@ -123,14 +125,16 @@ class SecretStore:
         purpose: Purpose,
         secret: bytes | None = None,
         *,
-        replaced_good_for: timedelta = REPLACED_GOOD_FOR,
+        replaced_good_for: timedelta | None = None,
     ) -> NewSecret:
-        """Put a secret in use, a new one unless it is given; the one before stays good for a while.
+        """Put a secret in use, a new one unless it is given; the one before stays good for a while, or as long as said.
 
         Raises:
             UnknownOrganisation: there is nobody to have it.
 
         """
+        if replaced_good_for is None:
+            replaced_good_for = SIGNED_GOOD_FOR if purpose == "credential" else REPLACED_GOOD_FOR
         async with self._organisations.acting_for(str(org_id)) as connection:
             if not await rows_of(connection, _LOCK, [org_id]):
                 raise unknown_organisation(org_id)

@@ -20,6 +20,7 @@ from edges.web.openapi import openapi_config
 from edges.web.problems import problem_handlers
 from edges.web.query_parameters import refuse_unknown_parameters
 from edges.web.routes import (
+    badges,
     codes,
     counts,
     docs,
@@ -28,6 +29,7 @@ from edges.web.routes import (
     health,
     history,
     lists,
+    open_badges,
     organisation,
     pages,
     pipeline,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler, Message, Send
 
 _ROUTES: Final = (
+    badges,
     codes,
     counts,
     docs,
@@ -54,6 +57,7 @@ _ROUTES: Final = (
     health,
     history,
     lists,
+    open_badges,
     organisation,
     pages,
     pipeline,

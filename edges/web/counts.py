@@ -79,10 +79,10 @@ async def profile(database: Database, org_id: str, mentor_id: str) -> Profile:
     """Return a mentor's code, next badge and name."""
     values = {"org_id": org_id, "mentor_id": mentor_id}
     rows = await database.rows(org_id, statement("mentor"), values)
-    ((is_known, code, disabled_at, confirmed, badge_name, threshold, name, group),) = rows
+    ((is_known, code, disabled_at, confirmed, badge_name, picture, threshold, name, group),) = rows
     badge = None
     if badge_name is not None:
-        badge = NextBadge(name=badge_name, threshold=threshold, remaining=threshold - confirmed)
+        badge = NextBadge(name=badge_name, picture=picture, threshold=threshold, remaining=threshold - confirmed)
     return Profile(is_known, code, disabled_at and in_utc(disabled_at), badge, name, group)
 
 
@@ -156,18 +156,28 @@ async def milestones_of(database: Database, org_id: str, mentor_id: str) -> list
     return milestones if rows else None
 
 
-async def awards_of(database: Database, org_id: str, mentor_id: str) -> list[Award] | None:
-    """Return a mentor's badges by threshold; None where he is not known."""
+class Held(NamedTuple):
+    """A mentor's badges."""
+
+    awards: list[Award]
+    """By threshold."""
+    can_be_signed: bool
+    """Whether his organisation has a key for credentials; nothing is said of it where he holds none."""
+
+
+async def awards_of(database: Database, org_id: str, mentor_id: str) -> Held | None:
+    """Return a mentor's badges; None where he is not known."""
     rows = await database.rows(org_id, statement("awards_of_mentor"), {"org_id": org_id, "mentor_id": mentor_id})
     awards = [
         Award(
             mentor_id=mentor_id,
             badge_id=badge_id,
             badge_name=name,
+            picture=picture,
             confirmed_count=confirmed,
             awarded_at=in_utc(awarded_at),
         )
-        for badge_id, name, confirmed, awarded_at in rows
+        for badge_id, name, picture, confirmed, awarded_at, _ in rows
         if badge_id is not None
     ]
-    return awards if rows else None
+    return Held(awards, can_be_signed=rows[0][5]) if rows else None

@@ -22,7 +22,7 @@ import structlog
 from psycopg.types.string import TextLoader
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from process.postgres import session
+from process.postgres import MAY_DO_MORE, session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,12 +51,6 @@ _NO_CONNECTION: Final = (PoolTimeout, PoolClosed, TooManyRequests)
 
 _AS_APP: Final = "SELECT set_config('role', %s, true), set_config('statement_timeout', %s, true)"
 _ACT_FOR: Final = f"{_AS_APP}, set_config('referrals.org_id', %s, true)"
-_MAY_DO_MORE: Final = """
-SELECT rolsuper OR rolbypassrls OR EXISTS (
-    SELECT FROM pg_class WHERE oid = to_regclass('organisations') AND pg_has_role(session_user, relowner, 'MEMBER')
-)
-FROM pg_roles WHERE rolname = session_user
-"""
 
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 Rows = list[tuple[Any, ...]]
@@ -164,7 +158,7 @@ class Database:
     async def _configure(self, connection: Connection) -> None:
         """See that the role can be taken on; called for every new connection."""
         try:
-            ((may_do_more,),) = await (await connection.execute(_MAY_DO_MORE)).fetchall()
+            ((may_do_more,),) = await (await connection.execute(MAY_DO_MORE)).fetchall()
             async with connection.transaction():
                 await connection.execute(*_first(None))
         except psycopg.Error as error:

@@ -6,8 +6,14 @@ those of CONTRACT.md's examples.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
+from edges.languages.catalogue import text
+from edges.open_badges.credential import Held, credential_of
+from edges.open_badges.issuer import did_document
+from edges.open_badges.keys import SEED_BYTES, SigningKey
+from edges.open_badges.proof import sign
 from edges.web.answers import camel
 from edges.web.export import HEADER
 from edges.web.history import HEADER as HISTORY_HEADER
@@ -20,6 +26,9 @@ MENTOR: Final = "0d9e8f7a-6b5c-4d3e-9f2a-1b0c9d8e7f6a"
 
 BY_NAME: Final[dict[str, Any]] = {
     "after": None,
+    "awarded": 12,
+    "backFilled": 12,
+    "badge": None,
     "askAgainAt": None,
     "attributionId": "a7b6c5d4-e3f2-4a1b-8c9d-0e1f2a3b4c5d",
     "badgeId": "5a1e6b10-0001-5c4e-9f00-7265637275ad",
@@ -28,21 +37,26 @@ BY_NAME: Final[dict[str, Any]] = {
     "channel": "whatsapp",
     "clicks": 10,
     "code": CODE,
+    "comesAt": 5,
     "confirmed": 2,
     "confirmedAttributions": 2,
     "confirmedCount": 2,
     "conversionRate": 0.2,
     "day": "2026-11-20",
     "deadLetters": 0,
+    "due": 12,
     "disabledAt": None,
     "displayName": "Anna Berg",
     "error": None,
     "find": CODE,
     "from": "2026-11-20",
     "group": "North",
+    "held": 0,
     "incomplete": None,
     "lag": 0,
+    "isOff": False,
     "linkDisabledAt": None,
+    "madeBy": "kari",
     "measured": 2,
     "medianHours": 216,
     "mentorId": MENTOR,
@@ -50,11 +64,13 @@ BY_NAME: Final[dict[str, Any]] = {
     "name": "Alder",
     "newMemberId": "c3b2a190-8f7e-4d6c-9b5a-4f3e2d1c0b9a",
     "next": None,
+    "offSince": None,
     "orgId": ORG,
     "p90Hours": 480,
     "partDays": 1,
     "pending": 3,
     "pendingAttributions": 3,
+    "picture": "star",
     "place": "page 1, row 3",
     "provider": "Microsoft",
     "quarter": "2026-Q4",
@@ -87,14 +103,33 @@ BY_MEDIA_TYPE: Final = {
 }
 """Of what is not JSON."""
 
-BY_OPERATION: Final = {"history_csv": f"{','.join(HISTORY_HEADER)}\r\n2026-11-20,whatsapp,10,4,2,0\r\n"}
-"""Of those that answer with another text than others of their kind."""
+_ISSUER: Final = f"did:web:refer.example.org:orgs:{ORG}"
+_KEY: Final = SigningKey(bytes(SEED_BYTES))
+_AWARDED_AT: Final = datetime(2026, 11, 20, 10, 30, tzinfo=UTC)
+_HELD: Final = Held(
+    org_id=ORG,
+    mentor_id=MENTOR,
+    badge_id=BY_NAME["badgeId"],
+    badge_name=BY_NAME["badgeName"],
+    criteria=text("en", "open-badge.criteria", n=1),
+    awarded_at=_AWARDED_AT,
+    organisation=BY_NAME["name"],
+    holder=BY_NAME["displayName"],
+)
+
+BY_OPERATION: Final[dict[str, Any]] = {
+    "credential": sign(credential_of(_HELD, issuer=_ISSUER, language="en"), _KEY, issuer=_ISSUER, at=_AWARDED_AT),
+    "history_csv": f"{','.join(HISTORY_HEADER)}\r\n2026-11-20,whatsapp,10,4,2,0\r\n",
+    "issuer_document": did_document(_ISSUER, [_KEY]),
+}
+"""Of those that answer with something else than others of their kind."""
 
 _BY_SCHEMA: Final[dict[str, Schema]] = {
     "BadgeDecision": {"reason": "awarded"},
     "ComponentLag": {"name": "stream"},
     "Liveness": {"status": "alive"},
     "NextBadge": {"name": "Five recruits"},
+    "PostedBadge": {"name": "Team player"},
     "PostedSignIn": {"link": "bxwqPktdTG6PcJGis8TV5g", "token": None},
     "Readiness": {"status": "ready"},
 }

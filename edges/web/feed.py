@@ -5,7 +5,8 @@ a task of its own computes its summary after each notification, and puts it to e
 
 Failure handling: a page that does not keep up has one summary waiting, the latest, and nothing queues behind it. Where
 Postgres is away, or a notification was lost, everything is compared every `POLL_S`. The listening connection connects
-again by itself, and then everything is compared once, because nobody heard what was told meanwhile.
+again by itself, and then everything is compared once, because nobody heard what was told meanwhile. Through a pooler
+nothing is heard, so nobody listens.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import structlog
 
 from edges.web.answers import Changed
 from edges.web.database import DatabaseUnavailable
-from process.postgres import session
+from process.postgres import is_pooled_async, session
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -164,6 +165,11 @@ class Feed:
                 async with await psycopg.AsyncConnection.connect(
                     self._database_url, **session(self._database_url, "referrals web feed")
                 ) as connection:
+                    if await is_pooled_async(connection):
+                        log.info(
+                            "feed_looks_by_itself", reason="no notifications come through a pooler", every_s=POLL_S
+                        )
+                        return
                     await connection.execute(f"LISTEN {CHANNEL}".encode())
                     is_heard = True
                     for audience in self._audiences.values():

@@ -41,6 +41,7 @@ __all__ = [
     "ProviderKeys",
     "Role",
     "TokenVerifier",
+    "administrators_of_org",
     "coordinators_of_org",
     "find_signed_in",
     "mentor_or_coordinator",
@@ -187,6 +188,16 @@ async def coordinators_of_org(connection: Connection, handler: BaseRouteHandler)
     _require_own_organisation(connection, identity)
     if identity.role not in _WHOLE_ORGANISATION:
         raise Problem(HTTPStatus.FORBIDDEN, f"a token of the role {identity.role} may not see this; a coordinator may")
+
+
+async def administrators_of_org(connection: Connection, handler: BaseRouteHandler) -> None:  # noqa: ARG001  a guard's signature
+    """Guard: administrators of the organisation in the path."""
+    identity = await _authenticate(connection)
+    _require_own_organisation(connection, identity)
+    if identity.role != "org_admin":
+        raise Problem(
+            HTTPStatus.FORBIDDEN, f"a token of the role {identity.role} may not change this; an org_admin's may"
+        )
 
 
 async def mentor_or_coordinator(connection: Connection, handler: BaseRouteHandler) -> None:  # noqa: ARG001  a guard's signature

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 import edges.web.answers
 from edges.web.answers import camel
+from edges.web.badges import PostedBadge
 from edges.web.docstrings import field_descriptions
 from edges.web.examples import BY_MEDIA_TYPE, BY_NAME, BY_OPERATION, CODE, example_of
 from edges.web.posted import PostedRegistration, PostedSignup
@@ -33,7 +34,12 @@ if TYPE_CHECKING:
 
 WEBHOOK: Final = "/v1/orgs/{org_id}/registrations"
 SIGNUPS: Final = "/v1/orgs/{org_id}/signups"
-SESSION: Final = "/v1/session"
+_BODIES: Final[dict[tuple[str, str], type[Struct]]] = {
+    (SIGNUPS, "post"): PostedSignup,
+    ("/v1/session", "post"): PostedSignIn,
+    ("/v1/orgs/{org_id}/badges/{badge_id}", "put"): PostedBadge,
+}
+"""What handlers read by themselves, but for the webhook's, which has headers too."""
 
 _SCHEMAS: Final = "#/components/schemas/{name}"
 _NOISE: Final = {"deprecated": False, "allowEmptyValue": False, "allowReserved": False, "headers": {}}
@@ -92,10 +98,9 @@ def put_right(document: dict[str, Any]) -> dict[str, Any]:
     schemas = right["components"].setdefault("schemas", {})
     if WEBHOOK in right["paths"]:
         _describe_webhook(right["paths"][WEBHOOK]["post"], schemas)
-    if SIGNUPS in right["paths"]:
-        _describe_body(right["paths"][SIGNUPS]["post"], schemas, PostedSignup)
-    if SESSION in right["paths"]:
-        _describe_body(right["paths"][SESSION]["post"], schemas, PostedSignIn)
+    for (path, method), kind in _BODIES.items():
+        if path in right["paths"]:
+            _describe_body(right["paths"][path][method], schemas, kind)
     for name, schema in schemas.items():
         _describe_fields(name, schema)
     for operation in _operations(right):

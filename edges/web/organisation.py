@@ -148,7 +148,7 @@ async def activity(database: Database, org_id: str, *, limit: int) -> Activity:
             reached_at=in_utc(reached_at),
             recorded_at=in_utc(recorded_at),
         )
-        for is_award, threshold, _, _, mentor_id, confirmed, reached_at, recorded_at, _ in rows
+        for is_award, threshold, _, _, _, mentor_id, confirmed, reached_at, recorded_at, _ in rows
         if not is_award
     ]
     awards = [
@@ -156,13 +156,14 @@ async def activity(database: Database, org_id: str, *, limit: int) -> Activity:
             mentor_id=mentor_id,
             badge_id=badge_id,
             badge_name=name,
+            picture=picture,
             confirmed_count=confirmed,
             awarded_at=in_utc(awarded_at),
         )
-        for is_award, _, badge_id, name, mentor_id, confirmed, _, awarded_at, _ in rows
+        for is_award, _, badge_id, name, picture, mentor_id, confirmed, _, awarded_at, _ in rows
         if is_award
     ]
-    names = {row[4]: row[-1] for row in rows if row[-1] is not None}
+    names = {row[5]: row[-1] for row in rows if row[-1] is not None}
     return Activity(milestones=milestones, awards=awards, names=names)
 
 

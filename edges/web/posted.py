@@ -166,15 +166,22 @@ def to_registration(
 
 
 async def publish(services: Services, registration: Registration, *, traceparent: bytes | None = None) -> JsonAnswer:
-    """Publish it, with the trace that it belongs to, and return the answer to be given when the brokers have it."""
+    """Publish it, with the trace that it belongs to, and return the answer to be given when the brokers have it.
+
+    What is of a member who was erased is answered alike, and published nowhere.
+    """
+    answer = JsonAnswer(
+        msgspec.json.encode(Accepted(attribution_id=registration.attribution_id)), status=HTTPStatus.ACCEPTED
+    )
+    if await services.erased.is_erased(registration):
+        return answer
     await services.producer.produce(
         REGISTRATIONS.full_name(services.settings.topic_prefix),
         registration.referral_code.encode(),
         encode_event(registration),
         headers=[(TRACEPARENT, traceparent)] if is_traceparent(traceparent) else None,
     )
-    answer = Accepted(attribution_id=registration.attribution_id)
-    return JsonAnswer(msgspec.json.encode(answer), status=HTTPStatus.ACCEPTED)
+    return answer
 
 
 def _read(reading: Reading, body: bytes) -> Posted:

@@ -27,13 +27,15 @@ LEFT JOIN mentor_counts ON org_id = %(org_id)s AND mentor_id = %(mentor_id)s;
 
 -- name: mentor --
 -- One row: whether he is known, his code, since when its link is disabled, his confirmed count, and the badge that he
--- earns next: the lowest above his count that he does not hold, and the count at which a milestone brings it. What no milestone brings is not promised.
+-- earns next: the lowest above his count that he does not hold, and the count at which a milestone brings it. What no milestone brings, or is
+-- switched off, is not promised.
 SELECT
     EXISTS (SELECT FROM mentors WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s),
     (SELECT referral_code FROM referral_codes WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s),
     (SELECT disabled_at FROM referral_codes WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s),
     counts.confirmed,
     badge.name,
+    badge.picture,
     badge.comes_at,
     (SELECT display_name FROM mentor_names WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s),
     (SELECT group_name FROM mentor_names WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s)
@@ -43,12 +45,13 @@ FROM (
     ) AS confirmed
 ) AS counts
 LEFT JOIN LATERAL (
-    SELECT name, comes_at
+    SELECT name, picture, comes_at
     FROM badge_definitions
     CROSS JOIN LATERAL milestone_for(threshold) AS comes_at
     WHERE
         (org_id = %(org_id)s OR org_id IS NULL)
         AND type = 'recruitment'
+        AND off_since IS NULL
         AND comes_at > counts.confirmed
         AND NOT EXISTS (
             SELECT FROM badge_awards
@@ -123,13 +126,33 @@ WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s
 ORDER BY milestone_threshold;
 
 -- name: awards_of_mentor --
--- No row: the mentor is not known. One with nothing: he holds none.
-SELECT badge_id, coalesce(name, ''), confirmed_count, awarded_at
+-- No row: the mentor is not known. One with nothing: he holds none. With each, whether his organisation can sign credentials.
+SELECT
+    badge_id,
+    coalesce(name, ''),
+    coalesce(picture, 'medal'),
+    confirmed_count,
+    awarded_at,
+    EXISTS (
+        SELECT FROM organisation_secrets AS secret
+        WHERE secret.org_id = %(org_id)s AND secret.purpose = 'credential' AND secret.expires_at IS NULL
+    )
 FROM mentors
 LEFT JOIN badge_awards USING (org_id, mentor_id)
 LEFT JOIN badge_definitions USING (badge_id)
 WHERE mentors.org_id = %(org_id)s AND mentors.mentor_id = %(mentor_id)s
 ORDER BY threshold, badge_id;
+
+-- name: award_to_take_along --
+SELECT
+    badge_definitions.name,
+    badge_definitions.threshold,
+    awarded_at,
+    (SELECT name FROM organisations WHERE org_id = %(org_id)s),
+    (SELECT display_name FROM mentor_names WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s)
+FROM badge_awards
+JOIN badge_definitions USING (badge_id)
+WHERE badge_awards.org_id = %(org_id)s AND mentor_id = %(mentor_id)s AND badge_id = %(badge_id)s;
 
 -- name: summary --
 -- One row, also of an organisation that nothing is known of.
@@ -235,6 +258,7 @@ FROM (
             milestone_threshold,
             NULL AS badge_id,
             NULL AS badge_name,
+            NULL AS picture,
             mentor_id,
             confirmed_count,
             greatest(least(reached_at, '9999-12-30Z'), '0001-01-02Z') AS reached_at,
@@ -251,6 +275,9 @@ FROM (
             NULL,
             badge_id,
             coalesce((SELECT name FROM badge_definitions WHERE badge_definitions.badge_id = badge_awards.badge_id), ''),
+            coalesce(
+                (SELECT picture FROM badge_definitions WHERE badge_definitions.badge_id = badge_awards.badge_id), 'medal'
+            ),
             mentor_id,
             confirmed_count,
             NULL,
@@ -405,7 +432,7 @@ FROM (
         SELECT comes_at, min(name) AS name, lag(comes_at, 1, 1::bigint) OVER (ORDER BY comes_at) AS badge_before
         FROM badge_definitions
         CROSS JOIN LATERAL milestone_for(threshold) AS comes_at
-        WHERE (org_id = %(org_id)s OR org_id IS NULL) AND type = 'recruitment' AND comes_at IS NOT NULL
+        WHERE (org_id = %(org_id)s OR org_id IS NULL) AND type = 'recruitment' AND off_since IS NULL AND comes_at IS NOT NULL
         GROUP BY comes_at
     ) AS badge
     CROSS JOIN LATERAL generate_series(1, least(%(within)s, badge.comes_at - badge.badge_before)) AS missing

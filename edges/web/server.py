@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import socket
 from functools import partial
@@ -15,6 +16,7 @@ import uvicorn
 from edges.web.app import create_web
 from edges.web.connections import BoundedConnection, BoundedServer, connections_max
 from edges.web.services import open_services
+from process.renewal import Renewal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,9 +47,10 @@ class WebServer(BoundedServer):
     Connections are taken from the beginning, and answered once it runs. Raises CannotListen.
     """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, listening: int | None = None) -> None:
         self._services = services
-        self._socket = listen(services.settings)
+        self._socket = listen(services.settings) if listening is None else socket.socket(fileno=listening)
+        self._socket.setblocking(False)  # noqa: FBT003  the standard library's signature
         super().__init__(server_config(create_web(services)))
 
     @property
@@ -55,6 +58,10 @@ class WebServer(BoundedServer):
         """Where it listens."""
         host, port = self._socket.getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def copy_listening(self) -> int:
+        """Return another descriptor that listens, which stays when this server has ended."""
+        return os.dup(self._socket.fileno())
 
     async def run_until_stopped(self) -> None:
         """Serve until `stop`."""
@@ -85,16 +92,31 @@ def server_config(app: Litestar) -> uvicorn.Config:
     )
 
 
-async def serve(settings: Settings, on_listening: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or Ctrl-C; `on_listening` is told the address.
+async def serve(settings: Settings, on_listening: Callable[[str], None], *, listening: int | None = None) -> int | None:
+    """Serve until SIGTERM or Ctrl-C, or until a certificate was renewed; `on_listening` is told the address.
 
+    Listens by the descriptor that is given, if one is. Returns None, or for a new start a descriptor that listens.
     Raises CannotListen, and SettingsError where a setting cannot be used.
     """
     async with open_services(settings) as services:
-        server = WebServer(services)
+        server = WebServer(services, listening)
         loop = asyncio.get_running_loop()
+        is_asked = False
+
+        def renewed() -> None:
+            loop.call_soon_threadsafe(server.stop)
+
+        renewal = Renewal(settings, renewed)
+        renewal.start()
+
+        def stop() -> None:
+            nonlocal is_asked
+            is_asked = True
+            renewal.stop()
+            server.stop()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, server.stop)
+            loop.add_signal_handler(number, stop)
         if not services.tokens.is_configured:
             log.warning("no_tokens", remedy="set REFERRALS_JWT_SECRET or REFERRALS_JWT_JWKS_URL")
         if settings.secret_keys is None:
@@ -104,7 +126,12 @@ async def serve(settings: Settings, on_listening: Callable[[str], None]) -> None
         gc.collect()
         gc.freeze()  # what is there stays; walking it takes the collector 50 ms, and every request would wait so long
         gc.set_threshold(*GC_THRESHOLDS)
+        handed_on = server.copy_listening()
         await server.run_until_stopped()
+        if renewal.has_come and not is_asked:
+            return handed_on
+        os.close(handed_on)
+        return None
 
 
 def listen(settings: Settings) -> socket.socket:

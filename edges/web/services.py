@@ -28,6 +28,7 @@ from edges.web.clicks.landing import LandingPages
 from edges.web.clicks.recorder import ClickRecorder
 from edges.web.clicks.unsure import UnsureClicks
 from edges.web.database import ROLE, Database
+from edges.web.erased import ErasedMembers
 from edges.web.feed import Feed
 from edges.web.first_attempts import FirstAttempts
 from edges.web.identity import TokenVerifier
@@ -59,6 +60,7 @@ class Services:
     registry: CodeRegistry
     webhook_secrets: WebhookSecrets
     first_attempts: FirstAttempts
+    erased: ErasedMembers
     clicks: ClickRecorder
     unsure_clicks: UnsureClicks
     landings: LandingPages
@@ -122,6 +124,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             registry=CodeRegistry(database, secrets),
             webhook_secrets=WebhookSecrets(secrets),
             first_attempts=FirstAttempts(database),
+            erased=ErasedMembers(database),
             feed=feed,
             pipeline=pipeline,
             figures=figures,

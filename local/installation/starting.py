@@ -136,6 +136,7 @@ def start_installation(
             settings = settings.model_copy(update={"web_database_url": web})
         load_or_make_keys(running.data_dir)
         former_members = _set_up(settings)
+        at_postgres = {} if running.database_url == given_url else _logins(settings)
         processes = process_names(components)
         ports = choose_ports(settings, [name for name, component in processes.items() if component in COMPONENTS])
         with Supervisor(
@@ -146,6 +147,8 @@ def start_installation(
         ) as supervisor:
             for name, component in processes.items():
                 monitored = {"REFERRALS_MONITORING_PORT": str(ports[name])} if name in ports else {}
+                if component in at_postgres:
+                    monitored["REFERRALS_DATABASE_URL"] = at_postgres[component]
                 command = [sys.executable, "-P", "-m", "commands", component]
                 live_url = _live_url(settings, component, ports.get(name))
                 supervisor.start(name, command, env=monitored, live_url=live_url)
@@ -193,6 +196,19 @@ def _holder_named(data_dir: Path | None) -> Iterator[None]:
             raise
         msg = f"{data_dir} is in use by {holder}: stop that, or choose another directory with --data-dir"
         raise parts.PartsError(msg) from None
+
+
+def _logins(settings: Settings) -> dict[str, str]:
+    """Make the components' own logins at a Postgres that is ours, and return the addresses by them."""
+    from sinks import logins  # noqa: PLC0415  imported while Kafka starts, not before
+
+    who = logins.logins(f"{settings.topic_prefix}{logins.PLACE}", COMPONENTS, {})
+    passwords = {login.component: secrets.token_urlsafe(24) for login in who}
+    # The tables stay whose they are: other commands come as him.
+    logins.apply(settings.database_url, who, given_passwords=passwords, hand_over=False)
+    return {
+        login.component: logins.address(settings.database_url, login.name, passwords[login.component]) for login in who
+    }
 
 
 def _set_up(settings: Settings) -> frozenset[str]:

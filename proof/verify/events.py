@@ -5,6 +5,7 @@ JSON and RFC 3339 are read by msgspec, as anybody's library may be; what the con
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import datetime
 from typing import Annotated, Literal, NamedTuple, TypeVar
@@ -65,6 +66,14 @@ class Registered(NamedTuple):
     status: str
 
 
+class Erased(NamedTuple):
+    """The member of a registration was erased: it changes no more."""
+
+    code: str
+    pair: str
+    """32 hexadecimal digits: what `pair_of` says of code and member."""
+
+
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -97,11 +106,20 @@ class _Registration(msgspec.Struct):
     device_metadata: _Device | None = None
 
 
-_Shape = TypeVar("_Shape", _CodeIssued, _Click, _Registration)
+class _Erasure(msgspec.Struct):
+    erasure_id: str
+    referral_code: str
+    status: Literal["erased"]
+    erased_pair: str
+    erased_at: Instant
+
+
+_Shape = TypeVar("_Shape", _CodeIssued, _Click, _Registration, _Erasure)
 
 _read_code_issued = msgspec.json.Decoder(_CodeIssued)
 _read_click = msgspec.json.Decoder(_Click)
 _read_registration = msgspec.json.Decoder(_Registration)
+_read_erasure = msgspec.json.Decoder(_Erasure)
 _normal_forms: dict[str, str | None] = {}
 
 
@@ -120,9 +138,12 @@ def clicked(value: bytes | None) -> Clicked:
     return Clicked(code, org_id, channel(event.device_metadata), event.occurred_at)
 
 
-def registered(value: bytes | None) -> Registered:
-    """Read a Registration, or raise Unusable."""
-    event = _shape(_read_registration, value)
+def registered(value: bytes | None) -> Registered | Erased:
+    """Read a Registration or an Erasure, or raise Unusable."""
+    try:
+        event = _shape(_read_registration, value)
+    except Unusable:
+        return _erased(value)
     code = _check(event.referral_code, event.attribution_id, event.new_member_id, event.org_id)
     org_id = event.org_id.lower() if event.org_id is not None else None
     return Registered(
@@ -134,6 +155,17 @@ def registered(value: bytes | None) -> Registered:
         event.new_member_id.lower(),
         event.status,
     )
+
+
+def _erased(value: bytes | None) -> Erased:
+    event = _shape(_read_erasure, value)
+    code = _check(event.referral_code, event.erasure_id, event.erased_pair)
+    return Erased(code, event.erased_pair.replace("-", "").lower())
+
+
+def pair_of(code: str, member_id: str) -> str:
+    """Return what an erasure names of a pair in the place of its member: BLAKE2b of code and id, of 16 bytes."""
+    return hashlib.blake2b(code.encode() + bytes.fromhex(member_id.replace("-", "")), digest_size=16).hexdigest()
 
 
 def normalise(typed: str) -> str | None:

@@ -18,7 +18,18 @@ from typing import NamedTuple, TypeVar
 
 from models.topics import CLICKS, REGISTRATIONS
 from proof.verify import report
-from proof.verify.events import Clicked, Issued, Registered, Unusable, clicked, issued, registered
+from proof.verify.events import (
+    BAD_EVENT,
+    Clicked,
+    Erased,
+    Issued,
+    Registered,
+    Unusable,
+    clicked,
+    issued,
+    pair_of,
+    registered,
+)
 from proof.verify.pairs import Pair
 from proof.verify.partitioning import home_of
 from proof.verify.records import NOTHING_BEFORE, Before, ChannelTally, DeadLetter, Owner, Place, Record, Tally, digest
@@ -73,7 +84,7 @@ class Expectation:
     """Codes of which activity waits."""
 
 
-Event = TypeVar("Event", Issued, Clicked, Registered)
+Event = TypeVar("Event", bound=Issued | Clicked | Registered | Erased)
 
 
 class PartitionFold:
@@ -111,6 +122,10 @@ class PartitionFold:
         self._homes: dict[str, int] = {}
         self._arrived: dict[str, int] = {}
         self._pairs: dict[tuple[str, str], Pair] = {}
+        self._erased: dict[str, set[str]] = defaultdict(set)
+        """By code: the pairs whose members were erased."""
+        self._without_id: list[Record] = []
+        """Of which a dead letter says that it does not name the member any more, because he was erased."""
         self._left_out: dict[str, list[Record]] = defaultdict(list)
         self._waiting_codes: set[str] = set()
         self._waiting = 0
@@ -154,10 +169,20 @@ class PartitionFold:
             self._dispose(record, APPLIED)
 
     def registrations(self, records: Iterable[Record]) -> None:
-        """Follow each registration through its events (rule 1)."""
+        """Follow each registration through its events (rule 1), until its member is erased."""
         for record in records:
             event = self._usable(record, registered)
             if event is None:
+                continue
+            if isinstance(event, Erased):
+                if record.place in self._dead_letters:  # a worker older than erasures did not know it
+                    self._expect_dead_letter(record, {BAD_EVENT})
+                    continue
+                self._dispose(record, DUPLICATE if event.pair in self._erased[event.code] else APPLIED)
+                self._erased[event.code].add(event.pair)
+                continue
+            if self._is_erased(event):
+                self._dispose(record, DUPLICATE)
                 continue
             tally = self._counting(record, event)
             if tally is None:
@@ -178,6 +203,9 @@ class PartitionFold:
         """Return the expectation, after all records were taken."""
         for code, records in self._left_out.items():
             self._check_left_out(code, records)
+        for record in self._without_id:
+            if not self._is_erased(registered(record.value)):
+                self._differ(report.DEAD_LETTERS, at(record.place), "other bytes", "key and value as received")
         if self._waiting_records_max is not None:
             self._check_waiting(self._waiting_records_max)
         self._expected.waiting = frozenset(self._waiting_codes)
@@ -280,7 +308,9 @@ class PartitionFold:
     def _check_letter(self, record: Record, letter: DeadLetter, classes: Iterable[str]) -> None:
         if letter.error not in classes:
             self._differ(report.DEAD_LETTERS, at(record.place), letter.error, " or ".join(sorted(classes)))
-        if not letter.is_of(record):
+        if letter.erased and not letter.is_of(record) and record.topic == REGISTRATIONS.name:
+            self._without_id.append(record)
+        elif not letter.is_of(record):
             self._differ(report.DEAD_LETTERS, at(record.place), "other bytes", "key and value as received")
 
     def _check_left_out(self, code: str, records: list[Record]) -> None:
@@ -316,6 +346,11 @@ class PartitionFold:
         """Tell whether so many records may be gone that a dead letter of one that is there stands for too."""
         topics = {record.topic for record in records} | {CLICKS.name, REGISTRATIONS.name}
         return sum(self._removed.records(topic, self._partition) for topic in topics) >= surplus
+
+    def _is_erased(self, event: Registered | Erased) -> bool:
+        if isinstance(event, Erased):
+            return False
+        return event.code in self._erased and pair_of(event.code, event.member_id) in self._erased[event.code]
 
     # Small things -----------------------------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ from proof.verify.gather import OUTPUTS, Outputs, gather
 from proof.verify.partial import gone_milestone, listed, settle
 from proof.verify.partitioning import home_of
 from proof.verify.postgres import (
+    awarded_by_count,
     compare_awards,
     compare_codes,
     compare_decisions,
@@ -388,11 +389,13 @@ class Oracle:
         of_sums, compared[report.SUMS_TABLE] = compare_sums(
             tables.sums, tables.counts.values(), tables.codes.values(), (award.org_id for award in tables.awards)
         )
+        peaks = {tally.owner: peak_at_most(tally) for tally in self._tallies}
+        counted = awarded_by_count(tables.definitions, tables.awards, peaks)
         return [
             *compare_codes(self._tallies, tables.codes, tables.unpublished),
             *compare_projected_counts(self._tallies, tables.counts, self._reached),
-            *compare_awards(self._due, tables.definitions, tables.awards),
-            *compare_decisions(self._due, tables.definitions, tables.decisions),
+            *compare_awards(self._due, tables.definitions, tables.awards, peaks),
+            *compare_decisions(self._due, tables.definitions, tables.decisions, counted),
             *of_sums,
         ]
 

@@ -20,6 +20,9 @@ ORIGIN_TOPIC = "__connect.errors.topic"
 AGAIN = "referrals.again"
 """Header of what is sent once more because a state was rebuilt."""
 
+ERASED = "referrals.erased"
+"""Header of what waited when its member was erased."""
+
 TRUNCATED = "referrals.truncated"
 """Header of what was too large to be sent whole, instead of all its own: its size in bytes."""
 
@@ -82,6 +85,7 @@ def dead_letter(key: bytes | None, value: bytes | None, headers: Headers) -> Let
                 records=int(texts.get("referrals.records", "1")),
                 digest=digest(key, value),
                 again=AGAIN in texts,
+                erased=any(name == ERASED for name, _ in headers),
                 truncated_from=_truncated_from(headers),
             ),
         )

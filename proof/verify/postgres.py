@@ -26,10 +26,15 @@ COUNTS_SQL = """
     FROM mentor_counts
 """
 
-DEFINITIONS_SQL = "SELECT badge_id::text, org_id::text, threshold FROM badge_definitions WHERE type = 'recruitment'"
+DEFINITIONS_SQL = """
+    SELECT badge_id::text, org_id::text, threshold, off_since IS NOT NULL AS is_off
+    FROM badge_definitions WHERE type = 'recruitment'
+"""
 
 AWARDS_SQL = """
-    SELECT org_id::text, mentor_id::text, badge_id::text, milestone_id::text, confirmed_count FROM badge_awards
+    SELECT org_id::text, mentor_id::text, badge_id::text, milestone_id::text, confirmed_count,
+           back_filled AS is_back_filled
+    FROM badge_awards
 """
 
 DECISIONS_SQL = """
@@ -47,6 +52,8 @@ class Definition(NamedTuple):
     org_id: str | None
     """None: every organisation has it."""
     threshold: int
+    is_off: bool = False
+    """Nobody is awarded it any more, and who was keeps it: neither an award of it nor a decision is ever missing."""
 
 
 class Award(NamedTuple):
@@ -57,6 +64,8 @@ class Award(NamedTuple):
     badge_id: str
     milestone_id: str
     confirmed_count: int
+    is_back_filled: bool = False
+    """By the mentor's count: his milestone may be announced later, with his next confirmation (rule 7)."""
 
 
 class Decision(NamedTuple):
@@ -128,13 +137,17 @@ def compare_projected_counts(
 
 
 def compare_awards(
-    milestones: Mapping[Owner, list[Milestone]], definitions: Iterable[Definition], found: Iterable[Award]
+    milestones: Mapping[Owner, list[Milestone]],
+    definitions: Iterable[Definition],
+    found: Iterable[Award],
+    peaks: Mapping[Owner, int],
 ) -> list[Difference]:
     """Compare the awards with those due: exactly one where a milestone of the mentor reaches the badge's threshold.
 
-    `milestones` are those that are due themselves, by mentor; so a forged one earns nothing.
+    `milestones` are those that are due themselves, by mentor; so a forged one earns nothing. `peaks` are the most that
+    each mentor can ever have had confirmed: a back-fill awards by that.
     """
-    definitions = list(definitions)
+    definitions, found = list(definitions), list(found)
     due = {
         (owner, definition.badge_id): definition
         for owner, reached in milestones.items()
@@ -143,10 +156,15 @@ def compare_awards(
         and any(milestone.confirmed_count >= definition.threshold for milestone in reached)
     }
     thresholds = {definition.badge_id: definition.threshold for definition in definitions}
+    counted = awarded_by_count(definitions, found, peaks)
     differences = []
     for award in found:
         owner = Owner(award.org_id, award.mentor_id)
         subject = f"mentor {_owner(owner)} badge {award.badge_id}"
+        if (award.milestone_id, award.badge_id) in counted:
+            due.pop((owner, award.badge_id), None)
+            counted.remove((award.milestone_id, award.badge_id))  # a second one is one too many
+            continue
         definition = due.pop((owner, award.badge_id), None)
         reached = milestones.get(owner, [])
         if definition is None and _is_earned(award, thresholds.get(award.badge_id), reached, only_gone=True):
@@ -161,9 +179,30 @@ def compare_awards(
             wanted = f"a milestone of the mentor that reaches {definition.threshold}, and its confirmed_count"
             differences.append(Difference(report.AWARDS_TABLE, subject, found_text, wanted))
     for (owner, badge_id), definition in due.items():
+        if definition.is_off:
+            continue
         subject = f"mentor {_owner(owner)} badge {badge_id}"
         differences.append(Difference(report.AWARDS_TABLE, subject, "no award", f"one: {definition.threshold} reached"))
     return differences
+
+
+def awarded_by_count(
+    definitions: Iterable[Definition], found: Iterable[Award], peaks: Mapping[Owner, int]
+) -> set[tuple[str, str]]:
+    """Return milestone and badge of the awards that a back-fill was right to make by the mentor's count alone."""
+    known = {definition.badge_id: definition for definition in definitions}
+    right = set()
+    for award in found:
+        owner, definition = Owner(award.org_id, award.mentor_id), known.get(award.badge_id)
+        if (
+            award.is_back_filled
+            and definition is not None
+            and definition.org_id in (None, owner.org_id)
+            and award.milestone_id == milestone_id(owner, definition.threshold)
+            and definition.threshold <= award.confirmed_count <= peaks.get(owner, 0)
+        ):
+            right.add((award.milestone_id, award.badge_id))
+    return right
 
 
 def _is_earned(award: Award, threshold: int | None, reached: Iterable[Milestone], *, only_gone: bool = False) -> bool:
@@ -185,9 +224,15 @@ def _is_earned(award: Award, threshold: int | None, reached: Iterable[Milestone]
 
 
 def compare_decisions(
-    milestones: Mapping[Owner, list[Milestone]], definitions: Iterable[Definition], found: Iterable[Decision]
+    milestones: Mapping[Owner, list[Milestone]],
+    definitions: Iterable[Definition],
+    found: Iterable[Decision],
+    counted: Collection[tuple[str, str]] = (),
 ) -> list[Difference]:
-    """Compare the audit with what had to be decided: one row for each milestone and badge of its organisation."""
+    """Compare the audit with what had to be decided: one row for each milestone and badge of its organisation.
+
+    `counted` are milestone and badge of the awards that a back-fill made before the milestone was announced.
+    """
     definitions = list(definitions)
     decided = {(decision.milestone_id, decision.badge_id): decision for decision in found}
     differences = []
@@ -199,6 +244,8 @@ def compare_decisions(
             is_due = milestone.confirmed_count >= definition.threshold
             wanted = "one: awarded or already held" if is_due else "one: not awarded"
             decision = decided.pop((milestone_id(owner, milestone.threshold), definition.badge_id), None)
+            if decision is None and definition.is_off:
+                continue
             if decision is None or decision.rows != 1:
                 rows = 0 if decision is None else decision.rows
                 differences.append(Difference(report.DECISIONS_TABLE, subject, f"{rows} decisions", wanted))
@@ -206,7 +253,7 @@ def compare_decisions(
                 is_held = "awarded or already held" if decision.is_held else "not awarded"
                 differences.append(Difference(report.DECISIONS_TABLE, subject, is_held, wanted))
     for (identity, badge_id), decision in decided.items():
-        if decision.is_held:
+        if decision.is_held and (identity, badge_id) not in counted:
             subject = f"milestone {identity} badge {badge_id}"
             found_text = "a decision to award"
             differences.append(Difference(report.DECISIONS_TABLE, subject, found_text, "none: it is not due"))

@@ -72,6 +72,8 @@ class DeadLetter(NamedTuple):
     """Of its own key and value, which must be the record's."""
     again: bool = False
     """Sent once more, because a state was rebuilt."""
+    erased: bool = False
+    """It says that its member was erased while the record waited: a pseudonym stands in his place."""
     truncated_from: int = 0
     """The size in bytes of a record that was too large to be sent whole; 0: it was sent whole."""
 

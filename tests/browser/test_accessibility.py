@@ -39,6 +39,7 @@ async def assert_accessible(page: Page) -> None:
 async def test_axe_finds_nothing(visit: Visit, scene: OrganisationScene, language: Language) -> None:
     """From the figures to the sign-in, which comes in place of a page."""
     scene.call("Nordlys")
+    scene.make_key()
     mentor_id = scene.issue()
     scene.count(mentor_id, clicks=1_234, pending=3, confirmed=5, sms=34, **{"notice board": 4})
     scene.reach(mentor_id, 5)

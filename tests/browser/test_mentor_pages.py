@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -52,6 +53,27 @@ async def test_a_mentor_is_led_to_his_own_page(visit: Visit, scene: Organisation
             await expect(page.get_by_label("Your invitation")).to_have_value(said)
             address = await page.locator('[data-channel="sms"]').get_attribute("href")
             assert unquote(address or "") == f"sms:?&body={said} {link}?c=sms"
+
+
+async def test_a_badge_is_taken_along(visit: Visit, scene: OrganisationScene) -> None:
+    """As a file with a credential; where the organisation has no key nothing is offered."""
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=10, confirmed=5)
+    for threshold in (1, 5):
+        scene.reach(mentor_id, threshold)
+    async with visit("/me", org_id=scene.org_id, role="mentor", subject=mentor_id, locale="nb-NO") as page:
+        await expect(page.locator("#badges .held li")).to_have_count(2)
+        await expect(page.locator("#badges button")).to_have_count(0)
+        await asyncio.to_thread(scene.make_key)
+        await page.reload()
+        async with page.expect_download() as started:
+            await page.get_by_role("button", name="Ta med merket Fem vervinger").click()
+        download = await started.value
+        credential = json.loads((await download.path()).read_bytes())
+        assert credential["credentialSubject"]["id"] == f"urn:uuid:{mentor_id}"
+        assert credential["name"] == "Fem vervinger"
+        assert credential["proof"]["cryptosuite"] == "eddsa-rdfc-2022"
+        await expect(page.get_by_role("button", name="Ta med merket Fem vervinger")).to_be_enabled()
 
 
 async def test_a_mentor_without_anything_sees_zeros(visit: Visit, scene: OrganisationScene) -> None:

@@ -94,6 +94,7 @@ def crowded(scene: OrganisationScene) -> OrganisationScene:
     scene.call(
         "An organisation whose name is long enough for two lines and a word without any end to break at: " + "m" * 60
     )
+    scene.make_key()
     mentor_id = scene.issue()
     scene.count(mentor_id, clicks=98_765_432, pending=1_000_000, confirmed=7_654_321, **CHANNELS)
     scene.name(mentor_id, "Wilhelmine " * 4 + "M" * 56, "n" * 100)

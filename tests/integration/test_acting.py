@@ -33,6 +33,8 @@ ANNA, BERT, LATE = (f"0b000000-0000-4000-8000-00000000000{number}" for number in
 ANNAS, BERTS, LATES = "ANNA000001", "BERT000002", "1ATE000003"
 PARTITIONS: Final = 2
 AWARDS: Final = "SELECT count(*) FROM badge_awards"
+AWARDS_OF: Final = "SELECT count(*) FROM badge_awards WHERE mentor_id = %s"
+CONFIRMED_OF: Final = "SELECT confirmed_attributions FROM mentor_counts WHERE mentor_id = %s"
 CLICKS_OF: Final = "SELECT total_clicks FROM mentor_counts WHERE mentor_id = %s"
 FACES: Final = [(1, "sms"), (2, "sms"), (3, "email"), (30, "sms")]
 """Minutes and channels of Anna's clicks."""
@@ -50,6 +52,7 @@ class Programme(NamedTuple):
             [sys.executable, "-P", "-m", "commands", *arguments],
             cwd=ROOT,
             env=self.crew.environment() | {VARIABLE: fault},
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
@@ -286,3 +289,55 @@ def test_counts_are_exported(programme: Programme, tmp_path: Path) -> None:
     }
     assert json.loads(cells["by_channel"]) == rows[ANNA]["by_channel"]
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_back_fill_is_right_by_the_oracle(programme: Programme) -> None:
+    """Bert passed three before it was a threshold: awarded by his counts, explained, recomputed before and after."""
+    programme.send(*((REGISTRATIONS, BERTS, berts(member)) for member in range(1, 4)))
+    wait_until(lambda: programme.value(CONFIRMED_OF, BERT) == 3, "Bert's members are not counted")
+    with psycopg.connect(programme.settings.database_url) as connection:
+        connection.execute("INSERT INTO milestone_thresholds (threshold) VALUES (3)")
+    made = programme.told("badges", "define", "Tre", "--org", OTHER_ORG, "--at", "3", "--back-fill")
+    assert made["awarded"] == 1
+    programme.crew.assert_exact()
+
+    told = programme.told("explain", BERT, "--badge", "tre")
+    (badge,) = told["organisations"][0]["badges"]
+    assert (badge["is_awarded"], badge["is_back_filled"]) == (True, True)
+    assert "by a back-fill, with 3 confirmed" in programme.run("explain", BERT).stdout
+
+    programme.send(*((REGISTRATIONS, BERTS, berts(member)) for member in range(4, 6)))
+    wait_until(lambda: programme.value(AWARDS_OF, BERT) == 3, "the badge at five is not awarded")
+    assert programme.told("badges", "back-fill", made["badge_id"], "--org", OTHER_ORG)["awarded"] == 0
+    programme.crew.assert_exact()
+
+
+def berts(member: int) -> dict[str, Any]:
+    """Return a confirmation with Bert's code."""
+    return make_registration(20 + member, "confirmed", member, referral_code=BERTS, org_id=OTHER_ORG)
+
+
+def test_a_member_is_erased_once_somebody_says_so(programme: Programme) -> None:
+    """In his own organisation; what is not done yet is said; he is named no more, and the oracle agrees."""
+    member, other = (make_registration(number)["new_member_id"] for number in (2, 7))
+    asked = programme.run("erase-member", member)
+    assert asked.returncode != 0
+    assert "Erase this member under 1 code? It cannot be undone." in asked.stderr
+    assert f"code {ANNAS} (organisation {ORG}): not erased yet, 1 registration" in asked.stderr
+    assert programme.told("erase-member", member, "--org", OTHER_ORG, "--yes")["pairs"] == []
+    assert programme.run("erase-member", "Bert").returncode == 2
+
+    assert not programme.told("erase-member", member, "--yes", "--wait-s", "0", code=1)["done"]
+    (pair,) = programme.told("erase-member", member)["pairs"]
+    assert (pair["state"], pair["registrations"], pair["stream"], pair["postgres"]) == ("erased before", 1, True, True)
+    (anna,) = programme.told("explain", ANNA, "--members")["organisations"]
+    five = next(each for each in anna["milestones"] if each["threshold"] == 5)
+    assert [each["member_id"] for each in five["confirmed"]].count(None) == 1
+    assert member not in programme.run("explain", ANNA, "--members").stdout
+
+    (pair,) = programme.told("erase-member", other, "--yes")["pairs"]
+    assert (pair["state"], pair["dead_letters"]) == ("erased now", 1)
+    refused = programme.run("dead-letters", "replay", "--reason", "OtherOrganisation", "--unchecked")
+    assert "its member was erased" in refused.stderr
+    assert programme.value("SELECT confirmed_attributions FROM mentor_counts WHERE mentor_id = %s", ANNA) == 5
+    programme.crew.assert_exact()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
-from models.events import Click, DeviceMetadata, Registration, Status, encode_event
+from models.erasures import erasure_of
+from models.events import Click, DeviceMetadata, Erasure, Registration, Status, encode_event
 from sinks.history import History
 from sinks.positions import Finding, Start
 from sinks.postgres_history import CHANNELS_MAX, PostgresHistory
@@ -87,7 +89,7 @@ def days_of(url: str, org_id: str = ORG, channel: str = "") -> dict[str, tuple[i
     return {day: tuple(numbers) for day, *numbers in found if any(numbers)}
 
 
-def record(event: Click | Registration, offset: int) -> Record:
+def record(event: Click | Registration | Erasure, offset: int) -> Record:
     """Return an event as a record of its topic."""
     topic = "clicks" if isinstance(event, Click) else "registrations"
     return Record(topic=topic, partition=0, offset=offset, key=None, value=encode_event(event))
@@ -116,7 +118,7 @@ def became(status: Status, at: datetime, member: str, *, code: str = CODE, chann
     )
 
 
-def put(sink: History, *events: Click | Registration, offset: int = 0) -> None:
+def put(sink: History, *events: Click | Registration | Erasure, offset: int = 0) -> None:
     """Put events as one batch, whose first has this offset."""
     batch = [record(event, number) for number, event in enumerate(events, offset)]
     sink.put(batch, {(each.topic, each.partition): each.offset + 1 for each in batch})
@@ -233,3 +235,34 @@ def test_a_made_up_pair_can_be_tried(history: History, database_url: str) -> Non
     """The probe, by which a fault of the store is told from a record's, leaves nothing."""
     history.probe()
     assert days_of(database_url) == {}
+
+
+@pytest.mark.parametrize("cuts", [(), (1,), (2,), (1, 2, 3, 4)])
+@pytest.mark.parametrize("waits", [False, True])
+def test_an_erased_pair_changes_no_more(
+    history: History, database_url: str, cuts: tuple[int, ...], *, waits: bool
+) -> None:
+    """What came before the erasure is counted, nothing after it, whatever the batches and whenever the code comes."""
+    code = "ABCDEFGH56" if waits else CODE
+    member, other, unheard = new_id(), new_id(), new_id()
+    events: list[Click | Registration | Erasure] = [
+        became("confirmed", NOON, member, code=code),
+        erasure_of(code, member, at=NOON),
+        became("withdrawn", NOON + timedelta(days=1), member, code=code),
+        erasure_of(code, unheard, at=NOON),
+        became("confirmed", NOON, unheard, code=code),
+        became("confirmed", NOON - timedelta(days=1), other, code=code),
+    ]
+    for start, end in itertools.pairwise([0, *cuts, len(events)]):
+        put(history, *events[start:end], offset=start)
+    if waits:
+        issue(database_url, code, ORG)
+        history.tend()
+
+    assert days_of(database_url) == {"2026-11-19": (0, 1, 1, 0), "2026-11-20": (0, 1, 1, 0)}
+    erased = rows(
+        database_url, "SELECT confirmed_at FROM registration_pairs WHERE erased_at = %s ORDER BY confirmed_at", NOON
+    )
+    assert erased == [(NOON,), (None,)]
+    put(history, *events, offset=len(events))
+    assert days_of(database_url)["2026-11-20"] == (0, 1, 1, 0)

@@ -15,7 +15,8 @@ from commands import producers
 from models.topics import CLICKS, CODES
 from operations.topics import create_topics
 from process.settings import Settings
-from tests.examples import Prepare, java, javascript, python, run
+from tests.examples import Prepare, java, javascript, python
+from tests.node import run
 
 pytestmark = pytest.mark.integration
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 README: Final = "README.md"
 TRY, USE, CLUSTER = "Try it", "Use it", "On your own cluster"
 KAFKA: Final = "kafka:9092"
-POSTGRES: Final = "postgresql://referrals:secret@postgres:5432/referrals"
+POSTGRES: Final = "postgresql://referrals:secret@postgres:5432/referrals?sslmode=disable"
 
 
 @pytest.fixture

@@ -21,6 +21,9 @@ from edges.reconciliation.errors import BadSource, StoreFailed
 from edges.reconciliation.reconciler import Reconciler
 from edges.reconciliation.store import ROLE, RunStore
 from edges.reconciliation.walk import Job
+from models.erasures import erasure_of
+from models.events import encode_event
+from models.partitioning import partition_of
 from models.topics import REGISTRATIONS
 from process.settings import Settings
 from tests.crew import Crew, differences, wait_until
@@ -110,6 +113,18 @@ def test_only_events_that_count_are_there(scene: Scene) -> None:
     counts = scene.counts()
     assert counts == {"members_read": 7, "matched": 2, "back_filled": 5}
     assert scene.counts()["matched"] == 7
+
+
+def test_an_erased_member_is_not_brought_back(scene: Scene) -> None:
+    """Neither by a row with his code nor by one that the topic knows the code of; others are as ever."""
+    scene.registration(1, "pending_signup")
+    for number in (1, 2):
+        erasure = erasure_of(CODE, member_id(number), at=datetime.now(UTC))
+        scene.produce(encode_event(erasure), CODE, partition_of(CODE.encode(), 2))
+    before = len(scene.registrations())
+    scene.system.rows = [row(1, minute=5, referral_code=None), row(2, minute=5), row(3, minute=5)]
+    assert scene.counts() == {"members_read": 3, "superseded": 2, "back_filled": 1}
+    assert [each["new_member_id"] for each in scene.registrations()[before:]] == [member_id(3)]
 
 
 def _abort(scene: Scene, number: int) -> None:

@@ -109,8 +109,8 @@ def test_an_organisation_from_making_to_a_new_secret(shell: Shell) -> None:
     assert changed.stdout == f"{org_id}  Blåveis; links lead to the neutral page; days of Europe/Oslo\n"
     shown = shell.run("orgs", "list").stdout
     assert f"{org_id}  Blåveis\n" in shown
-    assert "secrets: code, webhook; days of Europe/Oslo; links lead to the neutral page" in shown
-    assert shell.json("orgs", "list")["secrets"] == ["code", "webhook"]
+    assert "secrets: code, credential, webhook; days of Europe/Oslo; links lead to the neutral page" in shown
+    assert shell.json("orgs", "list")["secrets"] == ["code", "credential", "webhook"]
 
     replaced = shell.json("orgs", "rotate-secret", org_id)
     assert set(replaced) == {"org_id", "purpose", "webhook_secret", "old_good_until"}
@@ -143,7 +143,7 @@ def test_resealing_with_a_new_key(shell: Shell) -> None:
     new = "2:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
     assert "needs key version 1" in failed(shell.run(*issue, secret_keys=new), 1)
     done = shell.run("orgs", "reseal", secret_keys=f"{new},{SECRET_KEYS}")
-    assert done.stdout == "2 secrets encrypted again; all are with key version 2 now\n"
+    assert done.stdout == "3 secrets encrypted again; all are with key version 2 now\n"
     assert shell.run(*issue, secret_keys=new).returncode == 0
 
 

@@ -119,7 +119,7 @@ async def test_resealed_with_the_newest_key(settings: Settings) -> None:
         org_id, _ = await two_organisations(registry)
         secret = await registry.secrets.in_use(org_id, "code")
         both, new = SecretBox({1: KEY, 2: KEY_2}), SecretBox({2: KEY_2})
-        assert await reseal(registry.database, both) == 4
+        assert await reseal(registry.database, both) == 6
         assert await SecretStore(registry.database, new).in_use(org_id, "code") == secret
         assert await reseal(registry.database, new) == 0
 
@@ -222,7 +222,9 @@ async def test_organisations_are_made_changed_and_listed(settings: Settings) -> 
             database, registry.secrets, name=" Ours ", landing_url="https://ours.example/join?a=1", org_id=org_id
         )
         await registry.codes.issue_many(org_id, [uuid4(), uuid4()])
-        expected = Organisation(org_id, "Ours", "https://ours.example/join?a=1", "UTC", 2, ["code", "webhook"])
+        expected = Organisation(
+            org_id, "Ours", "https://ours.example/join?a=1", "UTC", 2, ["code", "credential", "webhook"]
+        )
         assert await list_organisations(database) == [expected]
         assert await set_organisation(database, org_id, name="Åse") == ("Åse", "https://ours.example/join?a=1", "UTC")
         assert await set_organisation(database, org_id, landing_url="") == ("Åse", None, "UTC")

@@ -47,6 +47,8 @@ PLANTED: Final = (
     "INSERT INTO mentor_names VALUES (%(org)s, %(mentor)s, 'Anna Berg')",
     "INSERT INTO mentor_name_keys VALUES (%(org)s, 'anna berg', %(mentor)s)",
     "INSERT INTO badge_definitions VALUES (%(badge)s, %(org)s, 'recruitment', 5, 'Five')",
+    """INSERT INTO badge_changes (org_id, badge_id, change, changed_by, name, threshold, picture)
+       VALUES (%(org)s, %(badge)s, 'made', 'auth0|1', 'Five', 5, 'star')""",
     "INSERT INTO milestones VALUES (%(org)s, %(mentor)s, 3, %(badge)s, 3, %(badge)s, now(), 'decided')",
     "INSERT INTO badge_awards VALUES (%(org)s, %(mentor)s, %(badge)s, %(badge)s, 3)",
     "INSERT INTO badge_decisions VALUES (%(org)s, %(mentor)s, 3, %(badge)s, %(badge)s, 'awarded', 3)",
@@ -73,7 +75,8 @@ PLANTED: Final = (
 
 READS: Final = frozenset(
     {
-        *("badge_awards", "badge_decisions", "badge_definitions", "codes_outbox", "filtered_clicks", "first_attempts"),
+        *("badge_awards", "badge_changes", "badge_decisions", "badge_definitions"),
+        *("codes_outbox", "filtered_clicks", "first_attempts"),
         *(
             "mentor_counts",
             "mentor_days",
@@ -99,11 +102,14 @@ WRITES: Final = {
     "codes_outbox": {"INSERT"},
     "filtered_clicks": {"INSERT", "UPDATE"},  # share links
     "sessions": {"INSERT", "DELETE"},  # people sign in and out; of a session it notes that it was used, and no more
+    "badge_definitions": {"INSERT"},  # an administrator makes one; what changes of it are columns
+    "badge_changes": {"INSERT"},  # and it stands there who did
     "first_attempts": {"INSERT", "UPDATE", "DELETE"},  # a webhook does not say when it happened; old ones go
 }
 """All that the role may write, each in the organisation set."""
 
 MAY_CALL: Final = {
+    "award_reached": "a back-fill: awards a badge of the organisation set to those of its mentors who have reached it",
     "codes_that_begin_with": "a share link was damaged: gives two codes at most, whether it can mean only one",
     "landing_of_code": "a share link names a code alone: gives its organisation and where its links lead",
     "outbox_figures": "an operator sees how long the outbox is: gives a number and a time",

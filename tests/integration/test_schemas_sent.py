@@ -25,6 +25,7 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from jsonschema import Draft202012Validator
 from psycopg import sql
 
+from models.badges import FIRST_RECRUIT
 from models.topics import CLICKS, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS, TOPICS, Topic
 from operations.topics import create_topics
 from process.settings import Settings
@@ -65,7 +66,10 @@ async def send_all(settings: Settings, folder: Path) -> Sent:
     mentor_id = str(uuid.uuid4())
     coordinator = bearer("coordinator", org_id=org_id)
     of_mentor = f"/v1/orgs/{org_id}/mentors/{mentor_id}"
-    async with components(settings, folder / "log") as log, running_web(settings) as web:
+    async with (
+        components(settings, folder / "log") as log,
+        running_web(settings, public_url="https://refer.example") as web,
+    ):
         code = (await web.post(f"{of_mentor}/referral-code", headers=coordinator)).json()["referralCode"]
         for _ in range(CLICKED):
             await web.get(f"/r/{code.lower()}?c=WhatsApp", headers=BROWSER)
@@ -142,7 +146,13 @@ def holds(answer: object, wanted: object) -> bool:
 async def everything(web: Web, scene: TwoOrganisations, mentor_id: str) -> dict[str, str]:
     """Ask for all there is, as coordinator and as mentor."""
     org_id = scene.ours.org_id
-    place = {"org_id": org_id, "mentor_id": mentor_id, "code": next(iter(scene.ours.codes.values())), "threshold": 1}
+    place = {
+        "org_id": org_id,
+        "mentor_id": mentor_id,
+        "code": next(iter(scene.ours.codes.values())),
+        "threshold": 1,
+        "badge_id": FIRST_RECRUIT,
+    }
     document = (await web.get("/openapi.json")).json()
     people = [bearer("coordinator", org_id=org_id), bearer("mentor", org_id=org_id, subject=mentor_id)]
     answers = {}

@@ -23,6 +23,7 @@ from edges.registry.secrets import webhook_text
 from edges.registry.tokens import Role
 from edges.web.app import create_web
 from local import parts as real
+from models.badges import FIRST_RECRUIT
 from operations.topics import create_topics
 from process.settings import Settings, load_settings
 from tests.openapi import fault_of, operations
@@ -37,7 +38,11 @@ MEMBER: Final = str(uuid.uuid4())
 """The member whom every webhook names."""
 UNKNOWN_CODE: Final = "N0W0NDERFX"
 
+BADGE: Final = b'{"name": "Lagspiller", "threshold": 5, "picture": "star"}'
+
 REFUSED: Final = {401, 403, 404}
+PUBLIC: Final = ("/r", "/orgs/")
+"""Of an organisation and for everybody: a share link leads to its page, and its keys prove what it has issued."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +94,7 @@ class Asking:
         whose = self._scene.theirs if column == "theirs" else self._scene.ours
         first = whose.mentors[0]
         place = {"org_id": whose.org_id, "mentor_id": first, "code": whose.codes[first], "threshold": "1"}
+        place["badge_id"] = str(uuid.uuid5(uuid.UUID(whose.org_id), "badge"))
         if column == "colleague":
             place["mentor_id"] = whose.mentors[1]
         elif column == "unknown":
@@ -171,7 +177,7 @@ async def walk_through(settings: Settings) -> Walk:
     scene = await plant(with_tokens(settings))
     asking = Asking(scene)
     answers = []
-    async with running_web(settings) as web:
+    async with running_web(settings, public_url="https://refer.example") as web:
         await until_ready(web)
         codes_before = count_codes(url)
         routes = sorted(MATRIX.items(), key=lambda entry: entry[0][0] == "POST")
@@ -179,8 +185,11 @@ async def walk_through(settings: Settings) -> Walk:
         for ((method, path), cells), forge in zip(routes, itertools.cycle(FORGERIES), strict=False):
             for who, column in cells:
                 place = asking.place(column)
+                if path.endswith("/credential"):
+                    place["badge_id"] = FIRST_RECRUIT  # each of the mentors holds it
                 whose = scene.theirs if column == "theirs" else scene.ours
                 body = registration(whose) if path.endswith(("/registrations", "/signups")) else b""
+                body = BADGE if method == "PUT" else body
                 status, headers, content = await ask(
                     web, method, path.format(**place), asking.headers(who, place, body, forge), body
                 )
@@ -303,6 +312,7 @@ def test_what_is_not_ones_own_looks_like_nothing(walk: Walk, real_column: str, u
             )
             for answer in walk.answers
             if answer.column == column and not answer.who.startswith("their ") and answer.status in REFUSED
+            if not answer.path.startswith(PUBLIC)
         }
 
     refused = answers(real_column)
@@ -315,8 +325,8 @@ def test_no_answer_shows_another_organisation(walk: Walk) -> None:
     ours, theirs = walk.scene.ours.traces(), walk.scene.theirs.traces()
     shown = 0
     for answer in walk.answers:
-        if answer.path.startswith("/r"):
-            continue  # a share link leads to its organisation's page: that is public
+        if answer.path.startswith(PUBLIC):
+            continue
         mine, others = (theirs, ours) if answer.who.startswith("their ") else (ours, theirs)
         if answer.who in {"nobody", "forged"}:
             mine, others = set(), ours | theirs
@@ -341,7 +351,7 @@ async def test_other_methods_are_refused_everywhere(settings: Settings) -> None:
     taken: dict[str, set[str]] = {}
     for method, path in MATRIX:
         taken.setdefault(path, {"OPTIONS"}).update({"GET", "HEAD"} if method == "GET" else {method})
-    ids = dict.fromkeys(("org_id", "mentor_id"), SOMEBODY) | {"code": UNKNOWN_CODE, "threshold": "1"}
+    ids = dict.fromkeys(("org_id", "mentor_id", "badge_id"), SOMEBODY) | {"code": UNKNOWN_CODE, "threshold": "1"}
     async with running_web(settings) as web:
         token = {"Authorization": f"Bearer {make_token('org_admin', org_id=SOMEBODY)}"}
         for path, methods in taken.items():

@@ -67,6 +67,19 @@ def awards(addresses: dict[str, Any]) -> list[str]:
     return [name for (name,) in rows]
 
 
+def assert_each_has_its_login(addresses: dict[str, Any]) -> None:
+    """See that no component comes to Postgres as the owner of the tables."""
+    with psycopg.connect(addresses["database_url"]) as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT application_name, usename FROM pg_stat_activity WHERE application_name ~ '^referrals ' "
+            "AND usename IS NOT NULL"
+        ).fetchall()
+    found = {(name.split()[1], login) for name, login in rows}
+    wanted = {("badges", "badges"), ("counts", "counts"), ("history", "counts")}
+    assert {(name, f"referrals.{login}") for name, login in wanted} <= found
+    assert "referrals" not in {login for _, login in found}
+
+
 def assert_all_is_seen(urls: dict[str, str]) -> None:
     """See that each component says that it is well, and that alerts and dashboard ask for nothing that none exports."""
     assert urls.keys() == {"stream", "badges", "counts", "web"}
@@ -130,5 +143,6 @@ def test_the_start_after_a_sigkill_goes_on(tmp_path: Path) -> None:
             publish(addresses, confirmation())
             wait_until(lambda: sorted(awards(addresses)) == ["First recruit", "Five recruits"])
             assert_all_is_seen(addresses["monitoring_urls"])
+            assert_each_has_its_login(addresses)
             assert again.send(signal.SIGTERM)[0] == 0
             assert not again.left_running()

@@ -17,6 +17,7 @@ import pytest
 from edges.web import webhooks
 from edges.web.database import PATIENCE_S
 from local.parts.kafka import LocalKafka
+from models.erasures import pair_name, pseudonym
 from operations.topics import create_topics
 from process.settings import Settings
 from tests.factories import CODE
@@ -50,6 +51,21 @@ async def test_many_at_once_are_all_there(web: Web, sender: Sender, settings: Se
     acknowledged = sorted(answer.json()["attributionId"] for answer in answers)
     found = await asyncio.to_thread(registrations_in, settings)
     assert sorted(record["attribution_id"] for record in found) == acknowledged
+
+
+async def test_of_an_erased_member_nothing_is_published(web: Web, sender: Sender, settings: Settings) -> None:
+    """The answer is the same, so that nobody sends it again; others go on, and so does he under another code."""
+    erase = """INSERT INTO registration_pairs (org_id, pair, referral_code, channel, erased_at)
+        VALUES (%s, %s, %s, %s, now())"""
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute(erase, [sender.org_id, pair_name(pseudonym(CODE, MEMBER)), CODE, "sms"])
+    others = [posted(new_member_id=str(uuid4())), posted(referral_code="BERT000002")]
+    for event in (posted(), *others):
+        assert (await sender.post(web, event)).status_code == 202
+    found = await asyncio.to_thread(registrations_in, settings)
+    assert {(record["referral_code"], record["new_member_id"]) for record in found} == {
+        (event["referral_code"], event["new_member_id"]) for event in others
+    }
 
 
 async def test_a_burst_leaves_connections_for_others(web: Web, sender: Sender, settings: Settings) -> None:

@@ -16,6 +16,8 @@ from msgspec import structs
 from models import milestones
 from models.attribution import Attribution
 from models.changes import Changes
+from models.erasures import MemberRows
+from models.waiting import WaitingRoom
 from sinks import sink_task
 from sinks.badge_awarder import BadgeAwarder
 from sinks.positions import NOWHERE
@@ -304,6 +306,25 @@ def sink_goes_on_at_kafkas_offset() -> None:
 def award_without_its_mentor() -> None:
     """A milestone that waits for its mentor is not looked at again."""
     _replace(BadgeAwarder, "tend", lambda *_: None)
+
+
+@_bug
+def erasure_forgets_what_waits() -> None:
+    """An erasure changes the rows of members alone, and what waits for its code still names them."""
+    _replace(WaitingRoom, "replace", lambda *_: 0)
+
+
+@_bug
+def erasure_leaves_the_row_that_names_the_member() -> None:
+    """A row without the id comes beside it, and a worker that takes the partition over has both."""
+
+    def erase(self: MemberRows, code: str, pair: bytes) -> bool:
+        done: bool = original(self, code, pair)
+        for key in [key for key, row in self.changed.items() if row is None]:
+            del self.changed[key]
+        return done
+
+    original = _replace(MemberRows, "erase", erase)
 
 
 def plant(name: str) -> None:

@@ -15,6 +15,7 @@ from tests.factories import (
     encode,
     make_click,
     make_code_issued,
+    make_erasure,
     make_registration,
     uuid,
 )
@@ -40,6 +41,7 @@ _REGISTRATIONS: Final = {
     for status in set(STATUSES)
     for minute in range(MINUTES)
 }
+_ERASURES: Final = {(code, member): encode(make_erasure(member, code)) for code in CODES for member in range(MEMBERS)}
 _RIGHT: Final = (
     (CODES_TOPIC, _ISSUES),
     (CLICKS_TOPIC, {code: _CLICKS[code, CHANNELS[0]] for code in CODES}),
@@ -66,6 +68,8 @@ def draw_arrivals(randomness: random.Random, partitions: int) -> list[Arrival]:
             member = int(randomness.random() * MEMBERS)
             status, minute = randomness.choice(STATUSES), int(randomness.random() * MINUTES)
             values.append((REGISTRATIONS_TOPIC, code, _REGISTRATIONS[code, member, status, minute]))
+        elif kind < 0.55:
+            values.append((REGISTRATIONS_TOPIC, code, _ERASURES[code, int(randomness.random() * MEMBERS)]))
         elif kind < 0.9:
             values.append((CLICKS_TOPIC, code, _CLICKS[code, randomness.choice(CHANNELS)]))
         elif kind < 0.94:

@@ -16,7 +16,7 @@ from operations.acls import Component
 WRITES = {
     "referrals.codes.v1": {"stream", "web", "registry", "publish", "dead-letters"},
     "referrals.clicks.v1": {"stream", "web", "publish", "dead-letters"},
-    "referrals.registrations.v1": {"stream", "web", "reconcile", "publish", "dead-letters"},
+    "referrals.registrations.v1": {"stream", "web", "reconcile", "publish", "dead-letters", "erase-member"},
     "referrals.mentor-counts.v1": {"stream"},
     "referrals.milestones.v1": {"stream"},
     "referrals.dead-letters.v1": {"stream", "badges", "counts"},

@@ -6,6 +6,7 @@ import os
 import random
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -126,3 +127,36 @@ def test_the_pause_doubles_and_has_an_end() -> None:
     pauses = [pause_s(failed) for failed in (1, 2, 3, 4, 5, 6, 1_000)]
 
     assert pauses == [0.2, 0.4, 0.8, 1.6, 3.2, PAUSE_S_MAX, PAUSE_S_MAX]
+
+
+HANDS_ON: Final = """
+import os, socket
+from process import afresh
+
+afresh.begin()
+number = afresh.listening()
+listening = socket.create_server(("127.0.0.1", 0)) if number is None else socket.socket(fileno=number)
+print(os.getpid(), listening.getsockname()[1], flush=True)
+if number is None:
+    kept = os.dup(listening.fileno())
+    listening.close()
+    afresh.replace_this_process(reason="CertificatesRenewed", listening=kept)
+for _ in range(2):
+    client, _ = listening.accept()
+    client.sendall(os.environ["REFERRALS_RESTARTS"].encode())
+    client.close()
+"""
+
+
+def test_what_listens_is_handed_on() -> None:
+    """The next start is the same process at the same port, and who connects between the two is not refused."""
+    with subprocess.Popen([sys.executable, "-c", HANDS_ON], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline().split()
+        address = "127.0.0.1", int(first[1])
+        with socket.create_connection(address, DEADLINE_S) as between:  # before the next start accepts
+            assert process.stdout.readline().split() == first == [str(process.pid), first[1]]
+            assert between.recv(100) == b"CertificatesRenewed=1"
+        with socket.create_connection(address, DEADLINE_S) as later:
+            assert later.recv(100) == b"CertificatesRenewed=1"
+        assert process.wait(DEADLINE_S) == 0

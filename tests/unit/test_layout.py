@@ -64,7 +64,7 @@ def test_headers_are_asked_for_in_one_place() -> None:
 def test_design_has_the_sentence_of_each_folder() -> None:
     """Every folder stands in DESIGN.md's table with the sentence of its `__init__.py`."""
     design = (ROOT / "DESIGN.md").read_text(encoding="utf-8")
-    table = dict(re.findall(r"^\| `([a-z/]+)/` \| (.+) \|$", design, re.MULTILINE))
+    table = dict(re.findall(r"^\| `([a-z_/]+)/` \| (.+) \|$", design, re.MULTILINE))
     packages = (folders(ROOT) - NOT_PACKAGES) | rooms() | {"streams/engine"}
     assert table.keys() == packages | NOT_PACKAGES
     assert {package: table[package] for package in packages} == {package: sentence(package) for package in packages}

@@ -10,9 +10,10 @@ import pytest
 
 from edges.publishing.replaying import BEFORE, READY, REFUSED, Judge
 from models.dead_letters import Letter, letter_of
+from models.erasures import pseudonym
 from models.errors import BadEvent, BadInput, CodeTaken, OtherOrganisation, WaitedTooLong
-from models.outgoing import TRUNCATED, TRUNCATED_TO, dead_letter
-from models.topics import CLICKS, CODES
+from models.outgoing import ERASED, TRUNCATED, TRUNCATED_TO, dead_letter
+from models.topics import CLICKS, CODES, REGISTRATIONS
 from operations.dead_letters import Replayed
 from streams.engine.batch import SourceRecord
 from tests.factories import (
@@ -20,9 +21,13 @@ from tests.factories import (
     CODE,
     CODES_TOPIC,
     PREFIX,
+    REGISTRATIONS_TOPIC,
     Event,
     make_click,
     make_code_issued,
+    make_erasure,
+    make_registration,
+    uuid,
 )
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -76,14 +81,33 @@ def test_what_is_certain_is_repaired() -> None:
         (letter(make_click(occurred_at="2100-01-01T00:00:00Z")), "more than a day ahead"),
         (letter(b"{}", topic="referrals.milestones.v1"), "only codes, clicks and registrations"),
         (letter(b"x" * TRUNCATED_TO, headers=[(TRUNCATED, b"9999999")]), "too large"),
+        (letter(make_registration(), topic=REGISTRATIONS_TOPIC, headers=[(ERASED, b"1")]), "was erased"),
     ],
-    ids=["not JSON", "another organisation", "taken", "ahead", "milestone", "cut"],
+    ids=["not JSON", "another organisation", "taken", "ahead", "milestone", "cut", "erased"],
 )
 def test_what_would_be_one_again_is_refused(given: Letter, why: str) -> None:
     """With the reason, and never sent."""
     verdict = Judge(PREFIX, {}).judge(given, NOW)
     assert (verdict.kind, verdict.line) == (REFUSED, None)
     assert why in verdict.why
+
+
+@pytest.mark.parametrize("unchecked", [False, True])
+def test_an_erased_members_registration_is_not_sent_again(*, unchecked: bool) -> None:
+    """Whoever asks for it; another member's is, and who was erased is asked for registrations alone."""
+    judge = Judge(PREFIX, {}, erased=lambda: {pseudonym(CODE, uuid(1))}, unchecked=unchecked)
+    named = make_registration(1, referral_code="anna-ooooo1", new_member_id=uuid(1).upper())
+    assert "was erased" in judge.judge(letter(named, topic=REGISTRATIONS_TOPIC), NOW).why
+    assert judge.judge(letter(make_registration(2), topic=REGISTRATIONS_TOPIC), NOW).kind == READY
+    never = Judge(PREFIX, {}, erased=lambda: 1 / 0)  # type: ignore[arg-type, return-value]  # it is not asked
+    assert never.judge(letter(make_click()), NOW).kind == READY
+
+
+def test_an_erasure_that_an_older_worker_did_not_know_is_sent_again() -> None:
+    """Under its code, so that it comes among the events of its pair."""
+    erasure = make_erasure(1)
+    verdict = Judge(PREFIX, {}).judge(letter(erasure, BadEvent("x"), topic=REGISTRATIONS_TOPIC), NOW)
+    assert verdict.line == (REGISTRATIONS, CODE.encode(), json.dumps(erasure).encode())
 
 
 def test_unchecked_sends_it_as_it_stands() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from proof.verify.compare import compare_counts, compare_milestones, compare_moved, compare_unexpected, milestone_id
 from proof.verify.fold import Copy, Moved
-from proof.verify.postgres import Award, Decision, Definition, compare_awards, compare_decisions
+from proof.verify.postgres import Award, Decision, Definition, awarded_by_count, compare_awards, compare_decisions
 from proof.verify.records import ChannelTally, DeadLetter, Milestone, Owner, Tally
 from proof.verify.removed import Removed
 
@@ -149,11 +149,46 @@ def test_an_award_is_due_by_the_milestones_count() -> None:
     own = Award(*OWNER, "badge-2", milestone_id(OWNER, 2), 4)
     others = Award(*OWNER, "badge-3", milestone_id(OWNER, 1), 1)
     definitions = [EVERYBODYS, OWN, OTHERS]
+    peaks = {OWNER: 4}
 
-    assert compare_awards(milestones, definitions, [first, own]) == []
-    assert len(compare_awards(milestones, definitions, [first])) == 1
-    assert len(compare_awards(milestones, definitions, [first, own, others])) == 1
-    assert len(compare_awards(milestones, definitions, [first, own, own])) == 1
+    assert compare_awards(milestones, definitions, [first, own], peaks) == []
+    assert len(compare_awards(milestones, definitions, [first], peaks)) == 1
+    assert len(compare_awards(milestones, definitions, [first, own, others], peaks)) == 1
+    assert len(compare_awards(milestones, definitions, [first, own, own], peaks)) == 1
+
+
+def test_a_back_filled_award_goes_by_what_was_confirmed() -> None:
+    """It names the milestone that will come, and a count that the mentor had; nobody else's badge, and once."""
+    definitions, peaks = [OWN, OTHERS], {OWNER: 4}
+    given = Award(*OWNER, "badge-2", milestone_id(OWNER, 3), 4, is_back_filled=True)
+    decided = Decision(milestone_id(OWNER, 3), "badge-2", 1, is_held=True)
+
+    assert compare_awards({OWNER: []}, definitions, [given], peaks) == []
+    assert compare_awards({OWNER: [milestone(3, 5)]}, definitions, [given], peaks) == []  # it was announced since
+    assert len(compare_awards({OWNER: []}, definitions, [given, given], peaks)) == 1
+    for wrong in (
+        given._replace(is_back_filled=False),
+        given._replace(confirmed_count=5),
+        given._replace(confirmed_count=2),
+        given._replace(milestone_id=milestone_id(OWNER, 1)),
+        given._replace(badge_id="badge-3"),
+    ):
+        assert len(compare_awards({OWNER: []}, definitions, [wrong], peaks)) == 1
+    counted = awarded_by_count(definitions, [given], peaks)
+    assert compare_decisions({OWNER: []}, definitions, [decided], counted) == []
+    assert len(compare_decisions({OWNER: []}, definitions, [decided])) == 1
+
+
+def test_a_badge_that_is_off_is_awarded_to_nobody_more() -> None:
+    """Neither an award nor a decision is missing; those that were made are right if they were earned."""
+    milestones, definitions = {OWNER: [milestone(5)]}, [OWN._replace(is_off=True)]
+    held = Award(*OWNER, "badge-2", milestone_id(OWNER, 5), 5)
+
+    assert compare_awards(milestones, definitions, [], {OWNER: 5}) == []
+    assert compare_awards(milestones, definitions, [held], {OWNER: 5}) == []
+    assert len(compare_awards(milestones, definitions, [held._replace(confirmed_count=6)], {OWNER: 5})) == 1
+    assert compare_decisions(milestones, definitions, []) == []
+    assert len(compare_decisions(milestones, [OWN], [])) == 1
 
 
 def test_each_milestone_and_badge_has_one_right_decision() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -15,7 +17,7 @@ from proof.verify.fold import DeadLetters, Expectation, PartitionFold
 from proof.verify.partitioning import home_of
 from proof.verify.records import ChannelTally, DeadLetter, Owner, Record, digest
 from proof.verify.removed import Removed
-from proof.verify.report import DEAD_LETTERS, WAITING
+from proof.verify.report import APPLIED, DEAD_LETTERS, DUPLICATE, WAITING
 
 ORG = "00000000-0000-4000-8000-00000000000a"
 OTHER_ORG = "00000000-0000-4000-8000-00000000000b"
@@ -342,3 +344,48 @@ def test_an_owner_gone_by_compaction_is_taken_from_elsewhere() -> None:
         {},
         {},
     )
+
+
+def erasure(member: int, code: str = CODE) -> dict[str, Any]:
+    """Return the Erasure of a member."""
+    pair = hashlib.blake2b(code.encode() + UUID(uuid(member)).bytes, digest_size=16).hexdigest()
+    said = {"erasure_id": uuid(1), "status": "erased", "erased_pair": str(UUID(pair)), "erased_at": at(0)}
+    return {"referral_code": code, **said}
+
+
+def test_what_comes_after_an_erasure_counts_nowhere() -> None:
+    """The pair stands still, other members go on; no dead letter is expected of the rest, whatever it says."""
+    expected = fold(
+        registrations=(
+            registration(1, "confirmed", 1),
+            erasure(1),
+            registration(1, "withdrawn", 9),
+            registration(1, "confirmed", 9, org_id=OTHER_ORG),
+            registration(2, "pending_signup", 2),
+            erasure(1),
+        )
+    )
+    tally = expected.tallies[CODE]
+    assert (tally.pending, tally.confirmed, expected.dead_letters, expected.differences) == (1, 1, 0, [])
+    assert tally.last_event_at is not None
+    assert tally.last_event_at.minute == 2
+    assert expected.sources["registrations.v1"].dispositions == {APPLIED: 3, DUPLICATE: 3}
+
+
+@pytest.mark.parametrize("erased", [True, False])
+def test_a_dead_letter_without_the_id_is_right_only_where_its_member_was_erased(*, erased: bool) -> None:
+    """Its bytes are not the record's; that they may be, an erasure in the same partition says, wherever it stands."""
+    values = registration(1, "confirmed", 1), erasure(1 if erased else 2)
+    first = records("registrations.v1", *values)[0]
+    said = DeadLetter("WaitedTooLong", 1, digest(None, b"with the pseudonym"), erased=True)
+    expected = fold(registrations=values, dead_letters={first.place: [said]})
+    assert [each.found for each in expected.differences] == ([] if erased else ["other bytes"])
+
+
+def test_an_erasure_that_an_older_worker_did_not_know_erases_nothing_yet() -> None:
+    """It is a dead letter, and is sent again after the upgrade."""
+    values = registration(1, "confirmed", 1), erasure(1), registration(1, "withdrawn", 9), erasure(1)
+    unknown = records("registrations.v1", *values)[1]
+    expected = fold(registrations=values, dead_letters={unknown.place: [letter(unknown, "BadEvent")]})
+    assert expected.tallies[CODE].confirmed == 0
+    assert (expected.dead_letters, expected.differences) == (1, [])

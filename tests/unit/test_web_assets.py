@@ -7,12 +7,15 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from edges.web.answers import Picture
 from edges.web.assets import FOLDER, Assets
+from models.badges import PICTURES
 
-PAGES = ("dashboard", "docs", "mentor", "missing", "welcome")
+PAGES = ("badges", "dashboard", "docs", "mentor", "missing", "welcome")
 VENDOR = FOLDER / "vendor"
 VENDORED = (VENDOR, Path(__file__).resolve().parents[1] / "browser" / "vendor")
 OURS = [path for path in FOLDER.rglob("*.js") if VENDOR not in path.parents]
@@ -139,3 +142,13 @@ def test_version_changes_with_any_file(tmp_path: Path) -> None:
     assert after.version != before.version
     (tmp_path / "a.js").rename(tmp_path / "b.js")
     assert Assets(tmp_path).version != after.version
+
+
+def test_pictures_are_those_of_the_pages() -> None:
+    """Of the answers, of the icons, and of the form that offers them."""
+    assert get_args(Picture) == PICTURES
+    icons = (FOLDER / "icons.svg").read_text(encoding="utf-8")
+    form = (FOLDER / "badges/maker.js").read_text(encoding="utf-8")
+    for name in PICTURES:
+        assert f'<symbol id="{name}"' in icons
+        assert f'  {name}: text("picture.{name}"),' in form

@@ -7,14 +7,15 @@ signed in, and his code may be on its way.
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 from litestar import Request, Response, get
 from litestar.params import FromPath, QueryParameter
 
+from edges.open_badges.issuer import issuer_of
 from edges.web.answers import AttributionCounts, Awards, FieldError, MentorProfile, Milestones, Standing
 from edges.web.caching import FOR_A_MINUTE, UNCHANGED, kept
-from edges.web.counts import attribution_counts, awards_of, milestones_of, profile, standing
+from edges.web.counts import Held, attribution_counts, awards_of, milestones_of, profile, standing
 from edges.web.identity import BEARER, coordinators_of_org, mentor_or_coordinator
 from edges.web.links import share_url
 from edges.web.problems import Problem, bad_fields, problem_answers
@@ -23,7 +24,6 @@ from models.events import clean_channel
 from models.identifiers import canonical_uuid, is_uuid
 
 AnyRequest = Request[Any, Any, Any]
-Found = TypeVar("Found")
 
 _MENTOR: Final = "/v1/orgs/{org_id:str}/mentors/{mentor_id:str}"
 _NIL: Final = "00000000-0000-0000-0000-000000000000"
@@ -100,7 +100,8 @@ async def milestones(
 ) -> Response[Milestones]:
     """Answer with the thresholds he has reached, the lowest first."""
     found = await milestones_of(services.database, canonical_uuid(org_id), _checked(mentor_id))
-    return kept(request, Milestones(milestones=_known_or_none(request, found)))
+    _require_known(request, is_known=found is not None)
+    return kept(request, Milestones(milestones=found or []))
 
 
 @get(f"{_MENTOR}/awards", summary="The badges that a mentor holds", **_ROUTE)
@@ -108,8 +109,12 @@ async def awards(
     request: AnyRequest, services: Opened, org_id: FromPath[str], mentor_id: FromPath[str]
 ) -> Response[Awards]:
     """Answer with his badges, the lowest first."""
-    found = await awards_of(services.database, canonical_uuid(org_id), _checked(mentor_id))
-    return kept(request, Awards(awards=_known_or_none(request, found)))
+    org_id = canonical_uuid(org_id)
+    found = await awards_of(services.database, org_id, _checked(mentor_id))
+    _require_known(request, is_known=found is not None)
+    held = found or Held([], can_be_signed=False)
+    is_issuer = held.can_be_signed and issuer_of(services.settings.public_url, org_id) is not None
+    return kept(request, Awards(awards=held.awards, can_be_taken_along=is_issuer))
 
 
 def _checked(mentor_id: str) -> str:
@@ -126,11 +131,6 @@ def _require_known(request: AnyRequest, *, is_known: bool) -> None:
 
 def _unknown() -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, "the organisation has no such mentor")
-
-
-def _known_or_none(request: AnyRequest, found: list[Found] | None) -> list[Found]:
-    _require_known(request, is_known=found is not None)
-    return found or []
 
 
 HANDLERS: Final = [counts, mentor, mentor_standing, milestones, awards]

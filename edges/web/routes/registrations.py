@@ -1,6 +1,7 @@
 """`POST /v1/orgs/{org_id}/registrations`: the webhook of whoever knows of registrations.
 
-What is answered 202 is in the registrations topic, acknowledged by the brokers. A webhook sent again changes nothing:
+What is answered 202 is in the registrations topic, acknowledged by the brokers; but of a member who was erased nothing
+is kept (`edges/web/erased.py`). A webhook sent again changes nothing:
 it has the same attribution id and the same time, and counted is the pair of code and member.
 
 The checks, in this order: nothing compressed (415), not too large (413), signed (401; also for an organisation that

@@ -6,10 +6,12 @@ a topic the order of the records is kept, because rule 2 (what was reached) and 
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 from tests.factories import Event
 
@@ -38,7 +40,7 @@ def expect(codes: list[Event], clicks: list[Event], registrations: list[Event], 
         claim = issued["org_id"].lower(), issued["mentor_id"].lower()
         expected.refused += owners.setdefault(normal(issued["referral_code"]), claim) != claim
     of_code: dict[str, tuple[list[Event], list[Event]]] = defaultdict(lambda: ([], []))
-    for which, events in enumerate((clicks, registrations)):
+    for which, events in enumerate((clicks, until_erased(registrations))):
         for event in events:
             code = normal(event["referral_code"])
             if code not in owners:
@@ -52,6 +54,20 @@ def expect(codes: list[Event], clicks: list[Event], registrations: list[Event], 
         for at, confirmed, attribution in crossings(registered, thresholds):
             expected.milestones.add((*owners[code], at, confirmed, attribution))
     return expected
+
+
+def until_erased(registrations: list[Event]) -> list[Event]:
+    """Return the events of members who were not erased before: what comes later of these is as if it never came."""
+    erased: set[str] = set()
+    counting: list[Event] = []
+    for event in registrations:
+        if event["status"] == "erased":
+            erased.add(event["erased_pair"])
+            continue
+        pair = normal(event["referral_code"]).encode() + UUID(event["new_member_id"]).bytes
+        if str(UUID(hashlib.blake2b(pair, digest_size=16).hexdigest())) not in erased:
+            counting.append(event)
+    return counting
 
 
 def normal(typed: str) -> str:

@@ -7,6 +7,7 @@ import itertools
 import json
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,10 +15,10 @@ from hypothesis import strategies as st
 from models.attribution import Rules
 from models.outgoing import RECORDS
 from streams.engine.batch import SourceRecord
-from tests.factories import REGISTRATIONS_TOPIC, by_channel, make_batch, make_record
+from tests.factories import REGISTRATIONS_TOPIC, by_channel, make_batch, make_erasure, make_record, uuid
 from tests.unit.models.rules import expect
 from tests.unit.models.stream import Stream, everything, headers_of, outcome
-from tests.unit.models.traffic import Traffic, corrupt_records, interleaved, traffic
+from tests.unit.models.traffic import CODES, Traffic, corrupt_records, erasing_traffic, interleaved, traffic
 
 RULES = Rules(thresholds=(1, 2, 3))
 PARTITIONS = 3
@@ -38,7 +39,7 @@ def refused(stream: Stream) -> int:
 
 
 @bounded
-@given(traffic, st.data())
+@given(erasing_traffic, st.data())
 def test_the_outcome_is_what_the_contract_says(happened: Traffic, data: st.DataObject) -> None:
     """Counts, milestones, dead letters and what waits agree with the rules written a second time."""
     stream = Stream(RULES)
@@ -66,7 +67,7 @@ def _times_read(counts: dict[str, Any]) -> dict[str, Any]:
 
 
 @bounded
-@given(traffic, st.data())
+@given(erasing_traffic, st.data())
 def test_no_interleaving_of_the_topics_matters(happened: Traffic, data: st.DataObject) -> None:
     """Codes first or last or between: the same counts, the same set of milestones (rule 3)."""
     topics = happened.records()
@@ -79,7 +80,7 @@ def test_no_interleaving_of_the_topics_matters(happened: Traffic, data: st.DataO
 
 
 @bounded
-@given(traffic, st.lists(corrupt_records, max_size=4), st.data())
+@given(erasing_traffic, st.lists(corrupt_records, max_size=4), st.data())
 def test_no_split_into_batches_matters(happened: Traffic, corrupt: list[SourceRecord], data: st.DataObject) -> None:
     """The fast gear and the slow one agree, corrupt records between the others or not."""
     mixed = data.draw(interleaved([*happened.records(), corrupt]))
@@ -95,7 +96,7 @@ def test_no_split_into_batches_matters(happened: Traffic, corrupt: list[SourceRe
 
 
 @bounded
-@given(traffic, st.lists(corrupt_records, max_size=4), st.data())
+@given(erasing_traffic, st.lists(corrupt_records, max_size=4), st.data())
 def test_no_cut_into_folds_matters(happened: Traffic, corrupt: list[SourceRecord], data: st.DataObject) -> None:
     """Changes taken after each record, after all of them, or anywhere between: the same rows, the same records sent."""
     mixed = data.draw(interleaved([*happened.records(), corrupt]))
@@ -157,7 +158,7 @@ def _is_counted(stream: Stream, record: SourceRecord) -> bool:
 
 
 @bounded
-@given(traffic, st.lists(corrupt_records, max_size=2), st.data())
+@given(erasing_traffic, st.lists(corrupt_records, max_size=2), st.data())
 def test_folding_changes_none_of_its_inputs(
     happened: Traffic, corrupt: list[SourceRecord], data: st.DataObject
 ) -> None:
@@ -208,7 +209,7 @@ def test_wherever_a_record_was_put_it_counts_once(happened: Traffic, data: st.Da
 
 
 @bounded
-@given(traffic, st.data())
+@given(erasing_traffic, st.data())
 def test_waiting_rows_add_up(happened: Traffic, data: st.DataObject) -> None:
     """At any time the totals row is what waits, and after a last expiry it is zero and alone."""
     stream = Stream(Rules(waiting_age_ms=3, waiting_records_max=5))
@@ -224,6 +225,29 @@ def test_waiting_rows_add_up(happened: Traffic, data: st.DataObject) -> None:
 
     assert stream.waiting_keys() == set()
     assert (stream.waiting_total().records, stream.waiting_total().bytes) == (0, 0)
+
+
+@bounded
+@given(erasing_traffic, st.data())
+def test_after_an_erasure_nothing_that_is_kept_or_sent_names_the_member(happened: Traffic, data: st.DataObject) -> None:
+    """Rows, counts, dead letters of what waited: and none of it changes when his events come once more."""
+    stream = Stream(Rules(thresholds=(1, 2, 3), waiting_age_ms=0))
+    mixed = data.draw(interleaved(happened.records()))
+    stream.take_runs(mixed)
+    stream.outgoing.clear()  # what was sent before is in topics, and goes as these are kept
+    member = data.draw(st.integers(1, 4))
+    stream.take_each([make_record(make_erasure(member, code), partition=0) for code in CODES])
+    before = copy.deepcopy((stream.rows, stream.published, stream.outgoing))
+
+    again = [event for event in happened.registrations if event.get("new_member_id") == uuid(member)]
+    stream.take_each([make_record(event, partition=0) for event in again])
+    assert (stream.rows, stream.published, stream.outgoing) == before
+    stream.now_ms += 1
+    stream.expire()
+
+    kept = repr((stream.rows, stream.published, stream.outgoing)).lower()
+    assert uuid(member) not in kept
+    assert repr(UUID(uuid(member)).bytes)[2:-1].lower() not in kept
 
 
 @bounded

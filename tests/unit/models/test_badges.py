@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from models.badges import (
@@ -15,6 +17,8 @@ from models.badges import (
     decide_all,
     decode_milestone,
     missing_definitions,
+    never_announced,
+    read_badge_name,
 )
 from models.errors import BadEvent
 from models.events import MilestoneReached, encode_event
@@ -127,3 +131,32 @@ def test_unusable_values_are_refused(value: bytes | None) -> None:
     """What is not a milestone is a BadEvent that names the kind of event."""
     with pytest.raises(BadEvent, match="MilestoneReached"):
         decode_milestone(value)
+
+
+def test_a_badge_that_is_off_is_passed_over() -> None:
+    """Nothing is decided about it; where there is no other, the organisation has none to earn."""
+    on, off = definition(1), replace(definition(1), is_off=True)
+    found = decide(milestone(1), organisations=[ORG], definitions=[on, off], held=())
+    assert [decision.badge_id for decision in found] == [on.badge_id]
+    (alone,) = decide(milestone(1), organisations=[ORG], definitions=[off], held=())
+    assert (alone.badge_id, alone.reason) == (None, Reason.NO_DEFINITIONS)
+    assert never_announced([replace(definition(3), is_off=True)], [1, 5]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "fault"),
+    [
+        ("  Lag  spiller ", "Lag spiller", ""),
+        ("x" * 60, "x" * 60, ""),
+        ("x" * 61, "", "longer than 60"),
+        ("   ", "", "empty"),
+        ("a\u202eb", "", "direction"),
+        ("a\nb", "", "control"),
+    ],
+)
+def test_a_badges_name_is_a_line_of_text(text: str, kept: str, fault: str) -> None:
+    """As a mentor's name, and shorter."""
+    name = read_badge_name(text)
+    assert name.text == kept
+    assert fault in name.fault
+    assert bool(fault) is bool(name.fault)

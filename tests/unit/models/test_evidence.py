@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from models.events import Click, Registration
+from models.events import Click, Erasure, Registration
 from models.evidence import Counted, Evidence
 from models.outgoing import MOVED_FROM
 from streams.engine.batch import SourceRecord
@@ -19,6 +19,7 @@ from tests.factories import (
     REGISTRATIONS_TOPIC,
     Event,
     make_click,
+    make_erasure,
     make_registration,
     uuid,
 )
@@ -35,7 +36,7 @@ def take(found: Evidence, *events: Event, headers: Headers | None = None, first:
     """Let events come one after the other, from an offset on."""
     for offset, event in enumerate(events, first):
         is_click = "click_id" in event
-        kind: Any = Click if is_click else Registration
+        kind: Any = Click if is_click else Erasure if event["status"] == "erased" else Registration
         topic = CLICKS_TOPIC if is_click else REGISTRATIONS_TOPIC
         record = SourceRecord(topic, 0, offset, -1, None, b"", headers or [])
         found.take(record, msgspec.convert(event, kind))
@@ -85,3 +86,16 @@ def test_clicks_until_an_instant_are_by_their_own_times() -> None:
     times = ["2026-11-20T10:02:00Z", "2026-11-20T10:00:00Z", "2026-11-20T10:01:00+00:00"]
     take(found, *(make_click(occurred_at=time) for time in times))
     assert offsets(found.clicks_until(datetime(2026, 11, 20, 10, 1, tzinfo=UTC))) == [1, 2]
+
+
+def test_an_erased_member_is_named_no_more_and_his_later_events_count_nowhere() -> None:
+    """The evidence of a milestone stays, with its coordinates."""
+    first, second = make_registration(1), make_registration(2)
+    found = evidence(second["attribution_id"])
+    take(found, first, make_erasure(1), make_registration(1, "withdrawn", minute=5), second, make_erasure(2))
+    found.forget_erased()
+    (crossing,) = found.crossings.values()
+    assert (crossing.record.offset, offsets(crossing.confirmed)) == (3, [0, 3])
+    assert [each.member_id for each in (crossing.record, *crossing.confirmed)] == [None] * 3
+    assert found.members() == {"pending": 0, "confirmed": 2, "withdrawn": 0}
+    assert found.registrations == 2

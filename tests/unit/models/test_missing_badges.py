@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,3 +50,9 @@ def test_the_reason_and_the_remedy(known: Standing, reason: Missing, says: str) 
     found = why_not(BADGE, known)
     assert found.reason is reason
     assert says in found.text
+
+
+def test_one_that_is_off_is_awarded_to_nobody() -> None:
+    """Whatever he has reached, and whatever was decided while it was on."""
+    for known in (standing(), standing(confirmed=7), standing(recorded={5: (5, "decided")})):
+        assert why_not(replace(BADGE, is_off=True), known).reason is Missing.SWITCHED_OFF

@@ -18,6 +18,7 @@ from tests.factories import (
     by_channel,
     make_click,
     make_code_issued,
+    make_erasure,
     make_record,
     make_registration,
     uuid,
@@ -75,6 +76,9 @@ registrations = st.builds(
 )
 
 
+erasures = st.builds(make_erasure, st.integers(1, 4), st.sampled_from((*CODES, CODES[0], CODES[0])))
+
+
 @dataclass(frozen=True)
 class Traffic:
     """Events of the three topics, each in the order of its topic."""
@@ -97,6 +101,14 @@ traffic = st.builds(
     st.lists(clicks, max_size=6),
     st.lists(registrations, max_size=14),
 )
+
+erasing_traffic = st.builds(
+    Traffic,
+    st.lists(codes_issued, min_size=1, max_size=5),
+    st.lists(clicks, max_size=6),
+    st.lists(registrations | registrations | erasures, max_size=14),
+)
+"""Traffic with members who are erased: when, among the events of their code, decides."""
 
 corrupt_records = st.builds(
     lambda value, topic: make_record(value, topic=topic, partition=0),

@@ -1,21 +1,24 @@
-/** The badges that a mentor holds, and how far the next one is. */
+/** The badges that a mentor holds, how far the next one is, and each to take along as a file that proves it. */
 
+import { ApiError } from "../shared/api.js";
 import { badgeName } from "../shared/badge-names.js";
-import { element, fill, icon } from "../shared/dom.js";
+import { announce, element, fill, icon, isolated } from "../shared/dom.js";
 import { dateAndTime, day } from "../shared/format.js";
+import { save } from "../shared/saving.js";
 import { parts, text } from "../shared/text.js";
 
 /**
  * @typedef {import("../shared/answers.js").Award} Award
  * @typedef {import("../shared/answers.js").Milestone} Milestone
  * @typedef {import("../shared/answers.js").Mentor} Mentor
+ * @typedef {((award: Award) => Promise<Blob>) | null} TakeAlong  null: there are no credentials here
  */
 
 /**
  * @param {HTMLElement} body
- * @param {{nextBadge: Mentor["nextBadge"], awards: Award[], milestones: Milestone[]}} given
+ * @param {{nextBadge: Mentor["nextBadge"], awards: Award[], milestones: Milestone[], takeAlong: TakeAlong}} given
  */
-export function showBadges(body, { nextBadge, awards, milestones }) {
+export function showBadges(body, { nextBadge, awards, milestones, takeAlong }) {
   fill(
     body,
     nextBadge === null
@@ -26,7 +29,8 @@ export function showBadges(body, { nextBadge, awards, milestones }) {
         )
       : next(nextBadge),
     awards.length === 0 && element("p", { class: "nothing" }, text("badges.none")),
-    awards.length > 0 && element("ul", { class: "held", "aria-label": text("badges.held") }, awards.map(held)),
+    awards.length > 0 && element("ul", { class: "held", "aria-label": text("badges.held") }, awards.map((award) => held(award, takeAlong))),
+    awards.length > 0 && takeAlong !== null && element("p", { class: "quiet" }, text("badges.take-along-text")),
     milestones.length > 0 && [
       element("h3", {}, text("badges.milestones")),
       element(
@@ -48,12 +52,17 @@ export function showBadges(body, { nextBadge, awards, milestones }) {
 }
 
 /** @param {NonNullable<Mentor["nextBadge"]>} badge */
-function next({ name, threshold, remaining }) {
+function next({ name, picture, threshold, remaining }) {
   const done = Math.max(0, threshold - remaining);
   return element(
     "div",
     { class: "next" },
-    element("p", {}, parts("badges.next", { name: element("strong", {}, badgeName(name)) })),
+    element(
+      "p",
+      { class: "coming" },
+      icon(picture),
+      element("span", {}, parts("badges.next", { name: element("strong", {}, isolated(badgeName(name))) })),
+    ),
     element("progress", {
       max: threshold,
       value: done,
@@ -63,16 +72,45 @@ function next({ name, threshold, remaining }) {
   );
 }
 
-/** @param {Award} award */
-const held = ({ badgeName: name, awardedAt }) =>
-  element(
+/** @param {Award} award @param {TakeAlong} takeAlong */
+function held(award, takeAlong) {
+  const { badgeName: name, picture, awardedAt } = award;
+  return element(
     "li",
     {},
-    element("span", { class: "medal" }, icon("medal")),
-    element("span", { class: "strong" }, badgeName(name)),
+    element("span", { class: "medal" }, icon(picture)),
+    element("span", { class: "strong" }, isolated(badgeName(name))),
     element(
       "time",
       { class: "quiet", datetime: awardedAt, title: dateAndTime(awardedAt) },
       day(awardedAt),
     ),
+    takeAlong !== null && takingAlong(award, takeAlong),
   );
+}
+
+/** @param {Award} award @param {NonNullable<TakeAlong>} takeAlong */
+function takingAlong(award, takeAlong) {
+  const named = badgeName(award.badgeName);
+  const button = /** @type {HTMLButtonElement} */ (
+    element(
+      "button",
+      { type: "button", class: "button", "aria-label": text("badges.take-along-of", { name: named }) },
+      icon("download"),
+      text("badges.take-along"),
+    )
+  );
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      save(await takeAlong(award), `badge-${award.badgeId}.json`);
+      announce(text("badges.taken-along", { name: named }));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      announce(text("export.failed-why", { why: error.message }));
+    } finally {
+      button.disabled = false;
+    }
+  });
+  return button;
+}

@@ -124,12 +124,14 @@ class MentorPage {
  * @param {string} mentor
  */
 async function loadBadges(api, mentor) {
-  const [{ nextBadge }, { awards }, { milestones }] = await Promise.all([
+  const [{ nextBadge }, { awards, canBeTakenAlong }, { milestones }] = await Promise.all([
     api.get(mentor),
     api.get(`${mentor}/awards`),
     api.get(`${mentor}/milestones`),
   ]);
-  return { nextBadge, awards, milestones };
+  /** @param {import("../shared/answers.js").Award} award */
+  const takeAlong = ({ badgeId }) => api.file(`${mentor}/awards/${badgeId}/credential`);
+  return { nextBadge, awards, milestones, takeAlong: canBeTakenAlong ? takeAlong : null };
 }
 
 function showNobody() {

@@ -58,6 +58,7 @@
  * @property {string} mentorId
  * @property {string} badgeId
  * @property {string} badgeName
+ * @property {string} picture  the name of an icon
  * @property {number} confirmedCount
  * @property {string} awardedAt
  *
@@ -146,9 +147,30 @@
  * @property {string | null} referralCode
  * @property {string | null} shareUrl
  * @property {string | null} linkDisabledAt Since when the link leads nowhere; null: it works.
- * @property {{name: string, threshold: number, remaining: number} | null} nextBadge
+ * @property {{name: string, picture: string, threshold: number, remaining: number} | null} nextBadge
  * @property {string | null} displayName  null: known by his pseudonym alone
  * @property {string | null} group
+ *
+ * @typedef {object} Badge
+ * @property {string} badgeId
+ * @property {string} badgeName
+ * @property {string} picture  the name of an icon
+ * @property {boolean} isOwn
+ * @property {number} threshold
+ * @property {number | null} comesAt  null: no milestone brings it
+ * @property {string | null} offSince
+ * @property {string | null} madeBy
+ * @property {string | null} madeAt
+ * @property {string | null} backFilledAt
+ * @property {number} backFilled
+ *
+ * @typedef {{badges: Badge[], thresholds: number[]}} Badges
+ *
+ * @typedef {object} BadgePreview
+ * @property {number} threshold
+ * @property {number} due
+ * @property {number} held
+ * @property {{mentorId: string, displayName: string | null, confirmedAttributions: number}[]} mentors  the first of those due
  *
  * @typedef {object} Counts
  * @property {number} totalClicks

@@ -62,6 +62,18 @@ export class Api {
   }
 
   /**
+   * Ask for something to be as it is said.
+   *
+   * @param {string} path
+   * @param {object} body
+   * @returns {Promise<any>}
+   */
+  async put(path, body) {
+    const headers = { "content-type": "application/json" };
+    return (await ask(this.organisation + path, { method: "PUT", headers, body: JSON.stringify(body) })).json();
+  }
+
+  /**
    * Ask for something to be taken back.
    *
    * @param {string} path
