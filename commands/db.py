@@ -1,4 +1,4 @@
-"""`referrals db ...`: brings the database to the newest schema, and lets components and analysts into it."""
+"""`referrals db`: the newest schema, and analysts who are let in; `roles` is in a module of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Migrate the database, give each component a login of its own, and let analysts into it."""
+    """Migrate the database, give each component a login of its own, and let analysts in."""
 
 
 command.add_command(db_roles.command, "roles")

@@ -35,7 +35,7 @@ COMMANDS = {
     "parts": "Run Kafka and Postgres alone.",
     "topics": "Create Kafka's topics.",
     "acls": "Give each component the least that it needs on a secured Kafka.",
-    "db": "Migrate the database, and let analysts into it.",
+    "db": "Migrate the database, give each component a login of its own, and let analysts in.",
     "stream": "Run the stream app: counts and milestones.",
     "badges": "Run the badge consumer: milestones to awards.",
     "counts": "Run the projection of codes and counts into Postgres.",

@@ -187,7 +187,7 @@ class Settings(BaseSettings):
         "starttls", description="How the way to it is secured; none: on this machine, or where it is asked for."
     )
     smtp_username: str | None = Field(None, description="What this installation signs in there with, if it must.")
-    smtp_password: SecretStr | None = None
+    smtp_password: SecretStr | None = Field(None, description="And by which password.")
     smtp_ca_location: Path | None = Field(
         None, description="File with the certificates of its authority (PEM); default: those of the system."
     )

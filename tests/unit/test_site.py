@@ -29,7 +29,7 @@ READ: Final[dict[str, Callable[[str], object]]] = {
     "json": json.loads,
     "yaml": lambda text: list(yaml.safe_load_all(text)),
 }
-SHOWN: Final = {"sql", "java"}
+SHOWN: Final = {"ini", "java", "sql"}
 """Languages of blocks: those that tests/integration/test_site_snippets.py runs, those that are read here, and those for
 which there is no program, so that they always say why they are not run."""
 FIRST: Final = "docs/index.html"
