@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-MONITORING_PORTS: Final = (9464, 9465, 9466)
+MONITORING_PORTS: Final = (9464, 9465, 9466, 9467)
 """Of stream, badges and counts, unless told otherwise; `process.monitoring.PORTS`."""
 WEB_PORT: Final = 8080
 """Of web, unless told otherwise."""
