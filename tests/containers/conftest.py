@@ -19,6 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(ROOT / "tests/containers"):
             item.add_marker(pytest.mark.containers)
+            item.add_marker(pytest.mark.timeout(900))  # of the first one are the stand-ins, the build and the start
             if reason is not None:
                 item.add_marker(pytest.mark.skip(reason=reason))
 

@@ -35,8 +35,10 @@ def load(stack: Stack, seed: int) -> Iterator[None]:
     """Send traffic during the body."""
     traffic = Traffic(events(None, stack.settings, seed=seed, mentors=300), stack.settings, events_per_s=EVENTS_PER_S)
     traffic.start()
-    yield
-    traffic.end()
+    try:
+        yield
+    finally:
+        traffic.end()
 
 
 def test_every_container_is_healthy(stack: Stack) -> None:
