@@ -97,7 +97,12 @@ async def test_a_mentor_nobody_knows(web: Web, settings: Settings) -> None:
     assert (await web.get(COUNTS, headers=himself)).json()["totalClicks"] == 0
     profile = (await web.get(f"{MENTORS}/{MENTOR}", headers=himself)).json()
     assert (profile["referralCode"], profile["shareUrl"]) == (None, None)
-    assert profile["nextBadge"] == {"name": SEEDED_DEFINITIONS[0].name, "threshold": 1, "remaining": 1}
+    assert profile["nextBadge"] == {
+        "name": SEEDED_DEFINITIONS[0].name,
+        "picture": "medal",
+        "threshold": 1,
+        "remaining": 1,
+    }
     assert (await web.get(f"{MENTORS}/{MENTOR}/milestones", headers=himself)).json() == {"milestones": []}
     assert (await web.get(f"{MENTORS}/{MENTOR}/awards", headers=himself)).json() == {"awards": []}
 
@@ -163,15 +168,20 @@ async def test_a_mentors_link_and_next_badge(web: Web, settings: Settings) -> No
     assert first["nextBadge"]["threshold"] == 1
     put_counts(settings, 10, 3, 2)
     put_award(settings, 1)
-    assert (await profile())["nextBadge"] == {"name": SEEDED_DEFINITIONS[1].name, "threshold": 5, "remaining": 3}
+    assert (await profile())["nextBadge"] == {
+        "name": SEEDED_DEFINITIONS[1].name,
+        "picture": "medal",
+        "threshold": 5,
+        "remaining": 3,
+    }
     execute(settings, "INSERT INTO milestone_thresholds (threshold) VALUES (3), (4)", [])
     define = "INSERT INTO badge_definitions (badge_id, org_id, type, threshold, name) VALUES (%s, %s, %s, %s, %s)"
     execute(settings, define, [new_id(), OTHER_ORG, "recruitment", 3, "Theirs"])
     execute(settings, define, [new_id(), ORG, "baking", 3, "Of another kind"])
     execute(settings, define, [new_id(), ORG, "recruitment", 4, "Ours"])
-    assert (await profile())["nextBadge"] == {"name": "Ours", "threshold": 4, "remaining": 2}
+    assert (await profile())["nextBadge"] == {"name": "Ours", "picture": "medal", "threshold": 4, "remaining": 2}
     put_counts(settings, 10, 3, 0)  # two withdrawn: a badge that is held is not earned again
-    assert (await profile())["nextBadge"] == {"name": "Ours", "threshold": 4, "remaining": 4}
+    assert (await profile())["nextBadge"] == {"name": "Ours", "picture": "medal", "threshold": 4, "remaining": 4}
     put_counts(settings, 10, 3, 25)
     assert (await profile())["nextBadge"] is None
 
@@ -186,7 +196,7 @@ async def test_no_badge_is_promised_that_no_milestone_brings(web: Web, settings:
     execute(settings, "DELETE FROM milestone_thresholds WHERE threshold IN (3, 30)", [])
     execute(settings, "DELETE FROM badge_definitions WHERE org_id IS NULL", [])
     put_counts(settings, 10, 3, 2)
-    badge = {"name": "Late", "threshold": 5, "remaining": 3}
+    badge = {"name": "Late", "picture": "medal", "threshold": 5, "remaining": 3}
     assert (await web.get(f"{MENTORS}/{MENTOR}")).json()["nextBadge"] == badge
     put_counts(settings, 10, 3, 5)
     assert (await web.get(f"{MENTORS}/{MENTOR}")).json()["nextBadge"] is None
@@ -222,6 +232,7 @@ async def test_milestones_and_awards_of_a_mentor(web: Web, settings: Settings) -
                 "mentorId": MENTOR,
                 "badgeId": definition.badge_id,
                 "badgeName": definition.name,
+                "picture": "medal",
                 "confirmedCount": definition.threshold,
                 "awardedAt": instant,
             }

@@ -339,6 +339,7 @@ async def test_activity(web: Web, settings: Settings) -> None:
         "mentorId": MENTOR,
         "badgeId": SEEDED_DEFINITIONS[2].badge_id,
         "badgeName": SEEDED_DEFINITIONS[2].name,
+        "picture": "medal",
         "confirmedCount": 10,
         "awardedAt": "2026-11-20T14:30:00Z",
     }
