@@ -1,4 +1,4 @@
-"""`referrals export counts` and `export history`: what was counted, as CSV or as JSON lines."""
+"""`referrals export counts` and `export history`: what was counted, as CSV, JSON lines or Parquet."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 from uuid import UUID
 
 import rich_click as click
 from rich.console import Console
 
+from commands.export_parquet import require_duckdb, write_parquet
 from commands.progress import progress_on
 from models.spreadsheets import as_text
 from process.lines import json_line
@@ -28,8 +29,8 @@ def command() -> None:
     """Export what was counted."""
 
 
-_FORMAT = click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True,
-                       help="jsonl: a line of JSON for each row.")  # fmt: skip
+_FORMAT = click.option("--format", "form", type=click.Choice(["csv", "jsonl", "parquet"]), default="csv",
+                       show_default=True, help="jsonl: a line of JSON for each row. parquet: by --output.")  # fmt: skip
 _ORG = click.option("--org", type=click.UUID, metavar="ORG", help="Of this organisation only.")
 _OUTPUT = click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
                        help="Into this file, which appears when it is whole; default: standard output.")  # fmt: skip
@@ -49,9 +50,9 @@ def counts_(*, form: str, org: UUID | None, output: Path | None) -> None:
     from operations.tables import tables  # noqa: PLC0415  the same
 
     settings = find_settings()
-    with tables(settings.database_url) as database, _file(output) as file:
-        rows = _shown(counts(database, None if org is None else str(org)))
-        written = _write_csv(file, FIELDS, rows) if form == "csv" else _write_lines(file, rows)
+    _check(form, output)
+    with tables(settings.database_url) as database:
+        written = _write(form, output, FIELDS, _shown(counts(database, None if org is None else str(org))))
     if output is not None:
         click.echo(f"{output}: {written:,} rows")
 
@@ -83,16 +84,36 @@ def history_(
     from operations.tables import tables  # noqa: PLC0415  the same
 
     settings = find_settings()
+    _check(form, output)
+    asked = Asked(days, quarter, first, last)
     try:
-        with tables(settings.database_url) as database, _file(output) as file:
-            rows = _shown(
-                history(database, Asked(days, quarter, first, last), None if org is None else str(org)), "rows"
-            )
-            written = _write_csv(file, HISTORY_FIELDS, rows) if form == "csv" else _write_lines(file, rows)
+        with tables(settings.database_url) as database:
+            rows = _shown(history(database, asked, None if org is None else str(org)), "rows")
+            written = _write(form, output, HISTORY_FIELDS, rows)
     except BadPeriod as fault:
         raise click.UsageError(f"--{fault.field} {fault.message}") from None
     if output is not None:
         click.echo(f"{output}: {written:,} rows")
+
+
+def _check(form: str, output: Path | None) -> None:
+    """Raise before anything is read where the form cannot be written."""
+    if form != "parquet":
+        return
+    if output is None:
+        raise click.UsageError("--format parquet needs --output FILE: such a file is written from its end")
+    require_duckdb()
+
+
+def _write(form: str, output: Path | None, fields: tuple[str, ...], rows: Iterable[Row]) -> int:
+    """Write the rows as they are wanted; return how many."""
+    if output is None:
+        return _WRITERS[form](sys.stdout, fields, rows)
+    with _unfinished(output) as unfinished:
+        if form == "parquet":
+            return write_parquet(unfinished, fields, rows)
+        with unfinished.open("x", encoding="utf-8", newline="") as file:
+            return _WRITERS[form](file, fields, rows)
 
 
 def _write_csv(file: TextIO, fields: tuple[str, ...], rows: Iterable[Row]) -> int:
@@ -106,12 +127,15 @@ def _write_csv(file: TextIO, fields: tuple[str, ...], rows: Iterable[Row]) -> in
     return count
 
 
-def _write_lines(file: TextIO, rows: Iterable[Row]) -> int:
+def _write_lines(file: TextIO, _fields: tuple[str, ...], rows: Iterable[Row]) -> int:
     count = 0
     for row in rows:
         file.write(json_line(row) + "\n")
         count += 1
     return count
+
+
+_WRITERS: Final = {"csv": _write_csv, "jsonl": _write_lines}
 
 
 def _cell(value: Any) -> Any:  # noqa: ANN401  whatever a column holds
@@ -135,15 +159,11 @@ def _shown(rows: Iterable[Row], called: str = "mentors") -> Iterator[Row]:
 
 
 @contextmanager
-def _file(output: Path | None) -> Iterator[TextIO]:
-    """Give what is written to; a file gets its name when it is whole, and is not there where it failed."""
-    if output is None:
-        yield sys.stdout
-        return
+def _unfinished(output: Path) -> Iterator[Path]:
+    """Give where to write; the file gets its name when it is whole, and is not there where it failed."""
     unfinished = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        with unfinished.open("x", encoding="utf-8", newline="") as file:
-            yield file
+        yield unfinished
         unfinished.replace(output)
     except OSError as error:
         raise click.ClickException(f"{output}: {error.strerror}") from None

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, LiteralString, NamedTuple
 
+import duckdb
 import psycopg
 import pytest
 from confluent_kafka import Producer
@@ -269,7 +270,7 @@ def test_other_thresholds_are_previewed(programme: Programme) -> None:
 
 
 def test_counts_are_exported(programme: Programme, tmp_path: Path) -> None:
-    """The same in both forms; a file appears whole; an organisation's has no other's."""
+    """The same in each form; a file appears whole; an organisation's has no other's."""
     lines = programme.run("export", "counts", "--format", "jsonl").stdout.splitlines()
     rows = {row["mentor_id"]: row for row in map(json.loads, lines)}
     assert set(rows) == {ANNA, BERT, LATE}
@@ -289,6 +290,18 @@ def test_counts_are_exported(programme: Programme, tmp_path: Path) -> None:
     }
     assert json.loads(cells["by_channel"]) == rows[ANNA]["by_channel"]
     assert list(tmp_path.iterdir()) == [file]
+
+    typed = tmp_path / "counts.parquet"
+    assert programme.run("export", "counts", "--format", "parquet").returncode == 2  # not on standard output
+    done = programme.run("export", "counts", "--format", "parquet", "--output", str(typed))
+    assert done.stdout == f"{typed}: 3 rows\n"
+    with duckdb.connect() as connection:
+        asked = "SELECT mentor_id::text, by_channel, milestones FROM read_parquet(?)"
+        found = connection.execute(asked, [str(typed)]).fetchall()
+    assert {mentor: (channels, reached) for mentor, channels, reached in found} == {
+        mentor: (row["by_channel"], row["milestones"]) for mentor, row in rows.items()
+    }
+    assert set(tmp_path.iterdir()) == {file, typed}
 
 
 def test_a_back_fill_is_right_by_the_oracle(programme: Programme) -> None:
