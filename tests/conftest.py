@@ -36,6 +36,16 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what takes minutes on both cores, unless it is asked for."""
+    if os.environ.get("REFERRALS_TEST_LONG") == "1":
+        return
+    reason = pytest.mark.skip(reason="takes minutes: REFERRALS_TEST_LONG=1 asks for it")
+    for item in items:
+        if item.get_closest_marker("long") is not None:
+            item.add_marker(reason)
+
+
 @pytest.fixture(scope="session", name="parts")
 def running_parts() -> Iterator[parts.Parts]:
     """Give a Kafka and a Postgres; local ones, or containers with REFERRALS_TEST_PARTS=docker."""

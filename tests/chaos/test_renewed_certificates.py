@@ -22,7 +22,7 @@ from tests.own_kafka import own_kafka
 from tests.own_postgres import own_postgres
 from tests.secured_kafka import Certificate, SecuredKafka, certify
 
-pytestmark = [pytest.mark.chaos, pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.chaos, pytest.mark.integration, pytest.mark.timeout(300)]
 
 STARTED: Final = {"stream": "partitions_ready", "web": "web_listens"}
 AT_WORK: Final = ("stream", "badges", "counts", "web")

@@ -20,7 +20,7 @@ from tests.least_rights import Users
 from tests.own_postgres import own_postgres
 from tests.secured_cluster import BROKERS, Cluster, secured_cluster
 
-pytestmark = [pytest.mark.chaos, pytest.mark.integration, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.long, pytest.mark.chaos, pytest.mark.integration, pytest.mark.timeout(420)]
 
 AWAY_S: Final = 15.0
 SUM: Final = "SELECT coalesce(sum(total_clicks + confirmed_attributions), 0)::bigint FROM mentor_counts"

@@ -17,7 +17,7 @@ from proof.verify.oracle import Oracle
 from tests.component import Component
 from tests.crew import CATCH_UP_S, READY, Crew, Traffic, differences, events, wait_until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.long, pytest.mark.integration]
 
 SESSION_TIMEOUT_S: Final = 12
 NAMES: Final = ("stream-0", "stream-1")

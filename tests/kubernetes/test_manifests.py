@@ -24,7 +24,7 @@ LONG_RUNNING: Final = {"stream", "badges", "counts", "web"}
 ONCE: Final = {"topics", "migrations"}
 SECRETS: Final = {"database_url", "web_database_url", "secret_keys", "jwt_secret", "sasl_username", "sasl_password"}
 
-pytestmark = pytest.mark.timeout(600)  # the first run compiles
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]  # the first run compiles
 
 
 @pytest.fixture(scope="module")
