@@ -16,7 +16,8 @@ from edges.registry.back_filling import preview_badge
 from edges.registry.badges import THRESHOLD_MAX, Badge, list_badges
 from edges.registry.errors import BadBadge, BadgeStands, NoSuchBadge, RegistryError
 from edges.web.answers import BadgeListed, BadgePreview, BadgesListed, FieldError, MentorDue, Picture
-from edges.web.problems import Problem, bad_fields, field_error
+from edges.web.bodies import decoded
+from edges.web.problems import Problem, bad_fields
 from models.badges import NAME_LENGTH_MAX, PICTURES
 from models.events import in_utc
 
@@ -41,12 +42,7 @@ _decode: Final = msgspec.json.Decoder(PostedBadge).decode
 
 def read_badge(body: bytes, badge_id: UUID) -> Badge:
     """Return the badge that a body says; raise Problem, 422, where it is not as described."""
-    try:
-        posted = _decode(body)
-    except msgspec.ValidationError as fault:
-        raise bad_fields(field_error(fault)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "the body is no JSON") from None
+    posted = decoded(body, _decode)
     return Badge(
         badge_id=badge_id,
         name=posted.name,

@@ -6,17 +6,20 @@ Litestar can do both; for the route that machines post to all day its ways cost 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import msgspec
 from litestar.response.base import ASGIResponse
 
-from edges.web.problems import Problem
+from edges.web.problems import Problem, bad_fields, field_error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from litestar import Request
     from litestar.types import Receive, Scope, Send
+
+Posted = TypeVar("Posted")
 
 BODY_BYTES_MAX: Final = 32 * 1024
 """No route takes a larger body."""
@@ -36,6 +39,16 @@ async def read_plain_body(request: Request[Any, Any, Any]) -> bytes:
         if not {part.strip() for part in encodings.lower().split(b",")} <= _NO_ENCODING:
             raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body as it is, without Content-Encoding")
     return await _read(request, headers)
+
+
+def decoded(body: bytes, decode: Callable[[bytes], Posted]) -> Posted:
+    """Return what a body says, by msgspec's decoder; raise Problem, 422, where it is not as described."""
+    try:
+        return decode(body)
+    except msgspec.ValidationError as fault:
+        raise bad_fields(field_error(fault)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "the body is no JSON") from None
 
 
 async def _read(request: Request[Any, Any, Any], headers: Mapping[bytes, bytes]) -> bytes:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from edges.web.problems import Problem, bad_fields, field_error
+from edges.web.bodies import decoded
 
 
 class PostedMailWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,9 +24,4 @@ _decode: Final = msgspec.json.Decoder(PostedMailWish).decode
 
 def read_wish(body: bytes) -> PostedMailWish:
     """Return what was posted; raise Problem, 422, where it is not as described."""
-    try:
-        return _decode(body)
-    except msgspec.ValidationError as fault:
-        raise bad_fields(field_error(fault)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "the body is no JSON") from None
+    return decoded(body, _decode)

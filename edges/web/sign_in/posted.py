@@ -8,7 +8,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from edges.web.problems import Problem, bad_fields, field_error
+from edges.web.bodies import decoded
+from edges.web.problems import Problem
 
 
 class PostedSignIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,12 +34,7 @@ _decode_address: Final = msgspec.json.Decoder(PostedMailAddress).decode
 
 def read_sign_in(body: bytes) -> PostedSignIn:
     """Return what was posted; raise Problem, 422, where it is not as described."""
-    try:
-        posted = _decode(body)
-    except msgspec.ValidationError as fault:
-        raise bad_fields(field_error(fault)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "the body is no JSON") from None
+    posted = decoded(body, _decode)
     if (posted.link is None) == (posted.token is None):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "give `link` or `token`, one of them")
     return posted
@@ -46,9 +42,4 @@ def read_sign_in(body: bytes) -> PostedSignIn:
 
 def read_mail_address(body: bytes) -> PostedMailAddress:
     """Return where a link is wanted; raise Problem, 422, where it is not as described."""
-    try:
-        return _decode_address(body)
-    except msgspec.ValidationError as fault:
-        raise bad_fields(field_error(fault)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "the body is no JSON") from None
+    return decoded(body, _decode_address)
