@@ -140,7 +140,7 @@ def test_an_instance_that_stands_still_holds_nobody_up(
     repository: PostgresBadgeRepository, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What one instance has written and not committed before it froze is another's to write after a while."""
-    monkeypatch.setattr("sinks.postgres._SILENCE_MS", 1_000)
+    monkeypatch.setattr("sinks.postgres.SILENCE_S", 1.0)
     with pytest.raises(StoreUnavailable), repository.transaction() as frozen:  # noqa: PT012 - the transaction is what ends
         assert len(frozen.record([milestone(1)])) == 1
         with closing(PostgresBadgeRepository(database_url)) as another, another.transaction() as work:
