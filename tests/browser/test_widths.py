@@ -63,6 +63,14 @@ LANGUAGE_OF: Final[dict[int, Language]] = {NARROW: "en", WIDE: "nb"}
 LOCALES: Final[dict[Language, str]] = {"en": "en-GB", "nb": "nb-NO"}
 
 
+IN_NARROW: Final = ("a phone", "just wide enough for columns", "a desk at 200 %")
+"""Screens that are tried with narrow letters too: what fits with wide ones does, unless it parts otherwise."""
+IN_FONTS: Final = [
+    *(pytest.param(screen, WIDE, id=f"{screen}-wide") for screen in SCREENS),
+    *(pytest.param(screen, NARROW, id=f"{screen}-narrow") for screen in IN_NARROW),
+]
+
+
 def screen_of(name: str, advance: int = NARROW) -> dict[str, object]:
     """Return the browser's settings for a screen and a font; zooming makes the page's pixels larger and fewer."""
     pixels, zoom = SCREENS[name]
@@ -110,8 +118,7 @@ def crowded(scene: OrganisationScene) -> OrganisationScene:
     return scene
 
 
-@pytest.mark.parametrize("advance", [NARROW, WIDE], ids=["narrow", "wide"])
-@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize(("screen", "advance"), IN_FONTS)
 async def test_the_dashboard_fits(visit: Visit, crowded: OrganisationScene, screen: str, advance: int) -> None:
     """With charts and with tables, signed in and signed out."""
     async with visit("/dashboard", org_id=crowded.org_id, **screen_of(screen, advance)) as page:
@@ -162,8 +169,7 @@ async def open_tables(page: Page, language: Language) -> None:
     await expect(page.locator("#range")).to_be_visible()
 
 
-@pytest.mark.parametrize("advance", [NARROW, WIDE], ids=["narrow", "wide"])
-@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize(("screen", "advance"), IN_FONTS)
 async def test_an_empty_organisation_fits(visit: Visit, scene: OrganisationScene, screen: str, advance: int) -> None:
     """The first steps have commands with long ids in them."""
     async with visit("/dashboard", org_id=scene.org_id, **screen_of(screen, advance)) as page:
@@ -173,8 +179,7 @@ async def test_an_empty_organisation_fits(visit: Visit, scene: OrganisationScene
         await assert_fits(page)
 
 
-@pytest.mark.parametrize("advance", [NARROW, WIDE], ids=["narrow", "wide"])
-@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize(("screen", "advance"), IN_FONTS)
 async def test_a_mentors_page_fits(visit: Visit, crowded: OrganisationScene, screen: str, advance: int) -> None:
     """The link, its QR code, counts and badges; and the page where links without a landing page lead."""
     mentor_id = next(iter(crowded.codes))
