@@ -156,17 +156,8 @@ async def milestones_of(database: Database, org_id: str, mentor_id: str) -> list
     return milestones if rows else None
 
 
-class Held(NamedTuple):
-    """A mentor's badges."""
-
-    awards: list[Award]
-    """By threshold."""
-    can_be_signed: bool
-    """Whether his organisation has a key for credentials; nothing is said of it where he holds none."""
-
-
-async def awards_of(database: Database, org_id: str, mentor_id: str) -> Held | None:
-    """Return a mentor's badges; None where he is not known."""
+async def awards_of(database: Database, org_id: str, mentor_id: str) -> list[Award] | None:
+    """Return a mentor's badges by threshold; None where he is not known."""
     rows = await database.rows(org_id, statement("awards_of_mentor"), {"org_id": org_id, "mentor_id": mentor_id})
     awards = [
         Award(
@@ -177,7 +168,7 @@ async def awards_of(database: Database, org_id: str, mentor_id: str) -> Held | N
             confirmed_count=confirmed,
             awarded_at=in_utc(awarded_at),
         )
-        for badge_id, name, picture, confirmed, awarded_at, _ in rows
+        for badge_id, name, picture, confirmed, awarded_at in rows
         if badge_id is not None
     ]
-    return Held(awards, can_be_signed=rows[0][5]) if rows else None
+    return awards if rows else None

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import ast
 import inspect
-from textwrap import dedent
+import sys
+from functools import cache
 
 
 def field_descriptions(kind: type) -> dict[str, str]:
     """Return field -> the docstring below it, in one line, for those that have one; none where there is no source."""
-    try:
-        source = inspect.getsource(kind)
-    except OSError:
+    definition = _classes(kind.__module__).get(kind.__name__)
+    if definition is None:
         return {}
-    (definition,) = ast.parse(dedent(source)).body
-    if not isinstance(definition, ast.ClassDef):
-        raise TypeError(f"{kind} is not a class")
     found = {}
     for field, below in zip(definition.body, definition.body[1:], strict=False):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr):
@@ -23,3 +20,13 @@ def field_descriptions(kind: type) -> dict[str, str]:
             if isinstance(text, str):
                 found[field.target.id] = inspect.cleandoc(text).replace("\n", " ")
     return found
+
+
+@cache
+def _classes(module: str) -> dict[str, ast.ClassDef]:
+    """Return the classes of a module by name. It is read once for all of them, not once for each."""
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
+    except OSError:
+        return {}
+    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}

@@ -126,17 +126,8 @@ WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s
 ORDER BY milestone_threshold;
 
 -- name: awards_of_mentor --
--- No row: the mentor is not known. One with nothing: he holds none. With each, whether his organisation can sign credentials.
-SELECT
-    badge_id,
-    coalesce(name, ''),
-    coalesce(picture, 'medal'),
-    confirmed_count,
-    awarded_at,
-    EXISTS (
-        SELECT FROM organisation_secrets AS secret
-        WHERE secret.org_id = %(org_id)s AND secret.purpose = 'credential' AND secret.expires_at IS NULL
-    )
+-- No row: the mentor is not known. One with nothing: he holds none.
+SELECT badge_id, coalesce(name, ''), coalesce(picture, 'medal'), confirmed_count, awarded_at
 FROM mentors
 LEFT JOIN badge_awards USING (org_id, mentor_id)
 LEFT JOIN badge_definitions USING (badge_id)

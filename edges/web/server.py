@@ -102,18 +102,28 @@ async def serve(settings: Settings, on_listening: Callable[[str], None], *, list
         server = WebServer(services, listening)
         loop = asyncio.get_running_loop()
         is_asked = False
+        handed_on: int | None = None
+
+        def hand_on() -> None:
+            nonlocal handed_on
+            if not is_asked:
+                handed_on = server.copy_listening()
+                server.stop()
 
         def renewed() -> None:
-            loop.call_soon_threadsafe(server.stop)
+            loop.call_soon_threadsafe(hand_on)
 
         renewal = Renewal(settings, renewed)
         renewal.start()
 
         def stop() -> None:
-            nonlocal is_asked
+            nonlocal is_asked, handed_on
             is_asked = True
             renewal.stop()
             server.stop()
+            if handed_on is not None:  # else connections would be taken that nobody answers
+                os.close(handed_on)
+                handed_on = None
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
@@ -126,12 +136,8 @@ async def serve(settings: Settings, on_listening: Callable[[str], None], *, list
         gc.collect()
         gc.freeze()  # what is there stays; walking it takes the collector 50 ms, and every request would wait so long
         gc.set_threshold(*GC_THRESHOLDS)
-        handed_on = server.copy_listening()
         await server.run_until_stopped()
-        if renewal.has_come and not is_asked:
-            return handed_on
-        os.close(handed_on)
-        return None
+        return handed_on
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -23,6 +23,7 @@ from edges.web.lists import Kind, Order
 from edges.web.organisation import Place
 from edges.web.queries import statement, statements
 from local.parts import Parts
+from models.badges import FIRST_RECRUIT
 from models.names import KEYS_MAX
 from models.periods import read_period
 from process.settings import Settings, load_settings
@@ -85,6 +86,7 @@ STATEMENTS = {
     "mentors_found": KEYS_MAX * PAGE,
     "milestones_of_mentor": 4,
     "awards_of_mentor": 4,
+    "award_to_take_along": 4,
     "summary": 40,
     "leaderboard": PAGE,
     "leaderboard_after": PAGE,
@@ -113,6 +115,7 @@ STATEMENTS = {
 FOUND: dict[str, dict[str, Any]] = {
     "mentors_close": {"within": 2, "missing": 1, "confirmed": 3},
     "just_reached": {"recorded_at": datetime.now(UTC) - timedelta(days=200), "threshold": 1},
+    "award_to_take_along": {"badge_id": FIRST_RECRUIT},
     "thank": {"threshold": 1},
     "unthank": {"threshold": 1},
     "mentors_found": {

@@ -15,17 +15,20 @@ from litestar.params import FromPath, QueryParameter
 from edges.open_badges.issuer import issuer_of
 from edges.web.answers import AttributionCounts, Awards, FieldError, MentorProfile, Milestones, Standing
 from edges.web.caching import FOR_A_MINUTE, UNCHANGED, kept
-from edges.web.counts import Held, attribution_counts, awards_of, milestones_of, profile, standing
+from edges.web.counts import attribution_counts, awards_of, milestones_of, profile, standing
 from edges.web.identity import BEARER, coordinators_of_org, mentor_or_coordinator
 from edges.web.links import share_url
 from edges.web.problems import Problem, bad_fields, problem_answers
-from edges.web.services import Opened
+from edges.web.services import Opened, Services
 from models.events import clean_channel
 from models.identifiers import canonical_uuid, is_uuid
 
 AnyRequest = Request[Any, Any, Any]
 
 _MENTOR: Final = "/v1/orgs/{org_id:str}/mentors/{mentor_id:str}"
+_HAS_KEY: Final = """
+SELECT FROM organisation_secrets WHERE org_id = %s AND purpose = 'credential' AND expires_at IS NULL
+"""
 _NIL: Final = "00000000-0000-0000-0000-000000000000"
 _ROUTE: Final[dict[str, Any]] = {
     "guards": [mentor_or_coordinator],
@@ -112,9 +115,15 @@ async def awards(
     org_id = canonical_uuid(org_id)
     found = await awards_of(services.database, org_id, _checked(mentor_id))
     _require_known(request, is_known=found is not None)
-    held = found or Held([], can_be_signed=False)
-    is_issuer = held.can_be_signed and issuer_of(services.settings.public_url, org_id) is not None
-    return kept(request, Awards(awards=held.awards, can_be_taken_along=is_issuer))
+    is_issuer = bool(found) and await _is_issuer(services, org_id)
+    return kept(request, Awards(awards=found or [], can_be_taken_along=is_issuer))
+
+
+async def _is_issuer(services: Services, org_id: str) -> bool:
+    """Tell whether credentials of the organisation can be had here: it has a key, and an address to verify them by."""
+    if issuer_of(services.settings.public_url, org_id) is None:
+        return False
+    return bool(await services.database.rows(org_id, _HAS_KEY, [org_id]))
 
 
 def _checked(mentor_id: str) -> str:
