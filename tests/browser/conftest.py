@@ -64,8 +64,8 @@ async def web(
     mail = {"smtp_host": "127.0.0.1", "mail_from": SENDER}  # so that pages offer it
     with pytest.MonkeyPatch.context() as patch:
         # Badges are taken along where people come by https; a browser would want a certificate, so that is only said.
-        for route in (counts, open_badges):
-            patch.setattr(route, "issuer_of", lambda _, org_id: issuer_of("https://refer.example", org_id))
+        for route in (counts, open_badges):  # of servers that say nothing else: it lasts as long as this process
+            patch.setattr(route, "issuer_of", lambda url, org_id: issuer_of(url or "https://refer.example", org_id))
         async with running_web(settings, **mail) as web:
             yield web
 
