@@ -61,7 +61,7 @@ registrations = st.builds(
         member,
         status,
         referral_code=code,
-        attribution_id=uuid(number),
+        attribution_id=uuid(1_000_000 + number),  # no member of the traffic has it
         occurred_at=time,
         org_id=org_id,
         **device,
