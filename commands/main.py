@@ -55,7 +55,7 @@ COMMANDS = {
     "explain": "Explain a mentor's badges, back to the registrations and clicks.",
     "erase-member": "Erase a member: his id goes, the counts stay.",
     "thresholds": "Look at what other thresholds would award, before they are set.",
-    "export": "Write every mentor's counts as CSV or JSON lines.",
+    "export": "Write what was counted as CSV, JSON lines or Parquet.",
     "verify": "Recompute everything from the source topics and compare.",
     "schemas": "Write OpenAPI, AsyncAPI and JSON Schemas from the types.",
     "bench": "Measure throughput, latency, memory, recovery and the HTTP side.",

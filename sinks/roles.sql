@@ -3,8 +3,8 @@
 --   referrals_app    the HTTP side: reads the rows of the organisation that its transaction has set, and no others;
 --                    issues codes there, and makes badges
 --   referrals_sinks  the badge consumer and the projection: all organisations
---   referrals_mail   `referrals mail`: one organisation at a time; learns which mails are due. To say what happened it reads
---                    as referrals_app, so its user needs both
+--   referrals_mail   `referrals mail`: one organisation at a time; learns which mails are due. What happened it reads as
+--                    referrals_app, by the login of `web` or by its own, which needs both then
 --   referrals_reconciliation  `referrals reconcile`: one organisation at a time; learns whose members are to be asked for
 --   referrals_analyst  people who ask the tables themselves: read what the contract has of the organisations that
 --                      `referrals db grant-analyst` gave their login; no names, no secrets, and they write nothing

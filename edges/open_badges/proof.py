@@ -10,8 +10,6 @@ import threading
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from pyld import jsonld
-
 from edges.open_badges.contexts import load_document
 from edges.open_badges.issuer import key_id
 from edges.open_badges.keys import multibase
@@ -47,6 +45,8 @@ def written(at: datetime) -> str:
 
 def _digest(document: dict[str, Any]) -> bytes:
     """Return SHA-256 of the canonical N-Quads of a document."""
+    from pyld import jsonld  # noqa: PLC0415  50 ms, which no start of a server need wait for
+
     options = {"algorithm": "URDNA2015", "format": "application/n-quads", "documentLoader": load_document}
     with _ONE_AT_A_TIME:
         canonical = jsonld.normalize(document, options)

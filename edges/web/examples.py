@@ -6,6 +6,7 @@ those of CONTRACT.md's examples.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -108,25 +109,33 @@ BY_MEDIA_TYPE: Final = {
 """Of what is not JSON."""
 
 _ISSUER: Final = f"did:web:refer.example.org:orgs:{ORG}"
-_KEY: Final = SigningKey(bytes(SEED_BYTES))
-_AWARDED_AT: Final = datetime(2026, 11, 20, 10, 30, tzinfo=UTC)
-_HELD: Final = Held(
-    org_id=ORG,
-    mentor_id=MENTOR,
-    badge_id=BY_NAME["badgeId"],
-    badge_name=BY_NAME["badgeName"],
-    criteria=text("en", "open-badge.criteria", n=1),
-    awarded_at=_AWARDED_AT,
-    organisation=BY_NAME["name"],
-    holder=BY_NAME["displayName"],
-)
 
-BY_OPERATION: Final[dict[str, Any]] = {
-    "credential": sign(credential_of(_HELD, issuer=_ISSUER, language="en"), _KEY, issuer=_ISSUER, at=_AWARDED_AT),
-    "history_csv": f"{','.join(HISTORY_HEADER)}\r\n2026-11-20,whatsapp,10,4,2,0\r\n",
-    "issuer_document": did_document(_ISSUER, [_KEY]),
+
+def _credential() -> dict[str, Any]:
+    at = datetime(2026, 11, 20, 10, 30, tzinfo=UTC)
+    held = Held(
+        org_id=ORG,
+        mentor_id=MENTOR,
+        badge_id=BY_NAME["badgeId"],
+        badge_name=BY_NAME["badgeName"],
+        criteria=text("en", "open-badge.criteria", n=1),
+        awarded_at=at,
+        organisation=BY_NAME["name"],
+        holder=BY_NAME["displayName"],
+    )
+    return sign(credential_of(held, issuer=_ISSUER, language="en"), _key(), issuer=_ISSUER, at=at)
+
+
+def _key() -> SigningKey:
+    return SigningKey(bytes(SEED_BYTES))
+
+
+BY_OPERATION: Final[dict[str, Callable[[], Any]]] = {
+    "credential": _credential,
+    "history_csv": lambda: f"{','.join(HISTORY_HEADER)}\r\n2026-11-20,whatsapp,10,4,2,0\r\n",
+    "issuer_document": lambda: did_document(_ISSUER, [_key()]),
 }
-"""Of those that answer with something else than others of their kind."""
+"""Of those that answer with something else than others of their kind; made when somebody asks for the description."""
 
 _BY_SCHEMA: Final[dict[str, Schema]] = {
     "BadgeDecision": {"reason": "awarded"},

@@ -208,7 +208,8 @@ def _add_examples(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     bodies = [body for status, body in operation["responses"].items() if status.startswith("2")]
     for body in (operation.get("requestBody", {}), *bodies):
         for kind, part in body.get("content", {}).items():
-            written = BY_OPERATION.get(operation["operationId"]) or BY_MEDIA_TYPE.get(kind)
+            make = BY_OPERATION.get(operation["operationId"])
+            written = BY_MEDIA_TYPE.get(kind) if make is None else make()
             part["example"] = written or example_of(part["schema"], schemas)
     for header in operation["responses"].get("302", {}).get("headers", {}).values():
         header["example"] = f"https://alder.example.org/join?ref={CODE}&c=whatsapp"

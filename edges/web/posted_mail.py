@@ -7,7 +7,10 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from edges.web.answers import FieldError
 from edges.web.bodies import decoded
+from edges.web.problems import bad_fields
+from process.mail_addresses import BadAddress, read_address
 
 
 class PostedMailWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,3 +28,11 @@ _decode: Final = msgspec.json.Decoder(PostedMailWish).decode
 def read_wish(body: bytes) -> PostedMailWish:
     """Return what was posted; raise Problem, 422, where it is not as described."""
     return decoded(body, _decode)
+
+
+def posted_address(text: str) -> str:
+    """Return a posted address as it is kept; raise Problem, 422, where no mail can be sent to it."""
+    try:
+        return read_address(text)
+    except BadAddress as fault:
+        raise bad_fields(FieldError(field="address", message=f"cannot be written to: {fault}")) from None

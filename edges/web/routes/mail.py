@@ -9,7 +9,7 @@ from litestar import Request, Response, delete, get, post, put
 from litestar.params import FromPath
 
 from edges.languages.choice import COOKIE, read_choice
-from edges.web.answers import FieldError, MailWish
+from edges.web.answers import MailWish
 from edges.web.bodies import read_body, read_plain_body
 from edges.web.database import DatabaseUnavailable
 from edges.web.identity import BEARER, Identity, person_of_org
@@ -27,13 +27,12 @@ from edges.web.mail_subscriptions import (
     topic_of,
     unsubscribe,
 )
-from edges.web.posted_mail import read_wish
-from edges.web.problems import Problem, bad_fields, problem_answers
+from edges.web.posted_mail import posted_address, read_wish
+from edges.web.problems import Problem, problem_answers
 from edges.web.routes.pages import keep_choice, page_language, send_in
 from edges.web.services import Opened, Services
 from edges.web.sign_in.credentials import Credential, read_credential
 from models.events import in_utc
-from process.mail_addresses import BadAddress, read_address
 
 AnyRequest = Request[Any, Any, Any]
 SignedInRequest = Request[Identity, Any, Any]
@@ -60,10 +59,7 @@ async def wish_mail(request: SignedInRequest, services: Opened, org_id: FromPath
     if services.settings.smtp_host is None:
         raise Problem(HTTPStatus.CONFLICT, "this installation sends no mail; REFERRALS_SMTP_HOST names its mail server")
     wish = read_wish(await read_plain_body(request))
-    try:
-        address = read_address(wish.address)
-    except BadAddress as fault:
-        raise bad_fields(FieldError(field="address", message=f"cannot be written to: {fault}")) from None
+    address = posted_address(wish.address)
     try:
         await subscribe(services.database, request.user, address, wish.language)
     except TooOften:

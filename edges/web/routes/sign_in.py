@@ -18,7 +18,7 @@ from litestar.background_tasks import BackgroundTask
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.response import Redirect
 
-from edges.web.answers import Asked, FieldError, SignedIn, SignInWays
+from edges.web.answers import Asked, SignedIn, SignInWays
 from edges.web.bodies import read_plain_body
 from edges.web.database import DatabaseUnavailable
 from edges.web.identity import (
@@ -31,7 +31,8 @@ from edges.web.identity import (
     signed_in,
     unauthorised,
 )
-from edges.web.problems import Problem, bad_fields, problem_answers
+from edges.web.posted_mail import posted_address
+from edges.web.problems import Problem, problem_answers
 from edges.web.services import Opened, Services
 from edges.web.sign_in.claims import ROLES_OF_PEOPLE, NotKnownHere
 from edges.web.sign_in.cookies import FLOW, SESSION, forget_cookie, read_cookie, set_cookie
@@ -39,7 +40,6 @@ from edges.web.sign_in.credentials import read_credential
 from edges.web.sign_in.flow import LASTS_S, new_flow, read_flow
 from edges.web.sign_in.posted import PostedSignIn, read_mail_address, read_sign_in
 from edges.web.sign_in.provider import CALLBACK, Declined, NotVouchedFor, ProviderAway
-from process.mail_addresses import BadAddress, read_address
 
 if TYPE_CHECKING:
     from litestar.datastructures import Cookie
@@ -90,10 +90,7 @@ async def mail_sign_in(request: AnyRequest, services: Opened) -> Response[Asked]
     if not services.settings.mail_sign_in:
         raise Problem(HTTPStatus.CONFLICT, "nobody signs in by mail here; REFERRALS_MAIL_SIGN_IN allows it")
     posted = read_mail_address(await read_plain_body(request))
-    try:
-        address = read_address(posted.address)
-    except BadAddress as fault:
-        raise bad_fields(FieldError(field="address", message=f"cannot be written to: {fault}")) from None
+    address = posted_address(posted.address)
     return Response(
         Asked(address=address), headers=NOT_KEPT, background=BackgroundTask(_ask_for_link, services, address)
     )
