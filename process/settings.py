@@ -69,7 +69,9 @@ def _default_data_dir() -> Path:
 class Settings(BaseSettings):
     """The settings of one installation; equal for all components that work together."""
 
-    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
+    )
 
     bootstrap_servers: str = Field("127.0.0.1:9092", description="Kafka's addresses: host:port, separated by commas.")
     database_ca_location: Path | None = Field(
@@ -220,6 +222,18 @@ class Settings(BaseSettings):
         "0 3 * * *",
         description="When the leader reconciles, as crontab says, in UTC: */10 * * * * every ten minutes; off: never. "
         "Organisations with an interval of their own (reconcile configure --every) have theirs.",
+    )
+
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None,
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="Where traces are sent, by OTLP over HTTP: http://collector:4318; default: nowhere. "
+        "docs/operate says what they show.",
+    )
+    otel_exporter_otlp_traces_endpoint: str | None = Field(
+        None,
+        validation_alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        description="The same as the whole address, where it is not /v1/traces at the other.",
     )
 
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else json.")
@@ -375,6 +389,17 @@ class Settings(BaseSettings):
                 raise ValueError(message)
         return value
 
+    @field_validator("otel_exporter_otlp_endpoint", "otel_exporter_otlp_traces_endpoint")
+    @classmethod
+    def _check_collector(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                web_address(value)
+            except ValueError as fault:
+                message = f"is no address of a collector ({fault}); give for example http://127.0.0.1:4318"
+                raise ValueError(message) from None  # without the value: it may hold a password
+        return value
+
     @field_validator("bootstrap_servers")
     @classmethod
     def _check_addresses(cls, value: str) -> str:
@@ -467,7 +492,7 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401  each is checked ag
 
 def misspelt(names: Iterable[str]) -> list[str]:
     """Return a line for each variable that looks like a setting and is none, with the nearest that is one."""
-    known = {f"{ENVIRONMENT_PREFIX}{field.upper()}" for field in Settings.model_fields}
+    known = {variable_of(field) for field in Settings.model_fields}
     lines = []
     for name in sorted(names):
         if name.startswith(ENVIRONMENT_PREFIX) and name not in known | OTHER_VARIABLES:
@@ -482,9 +507,21 @@ def explain(fault: Any) -> str:  # noqa: ANN401  pydantic's ErrorDetails
     message = str(fault["msg"]).removeprefix("Value error, ")
     if not fault["loc"]:
         return message
-    name = str(fault["loc"][0])
-    hint = Settings.model_fields[name].description if name in Settings.model_fields else None
-    return f"{ENVIRONMENT_PREFIX}{name.upper()}: {message}" + (f" ({hint})" if hint else "")
+    name = field_of(str(fault["loc"][0]))
+    if name not in Settings.model_fields:
+        return f"{ENVIRONMENT_PREFIX}{name.upper()}: {message}"
+    return f"{variable_of(name)}: {message} ({Settings.model_fields[name].description})"
+
+
+def variable_of(field: str) -> str:
+    """Return the variable that gives a setting: ours, or the one that a standard has for it."""
+    alias = Settings.model_fields[field].validation_alias
+    return alias if isinstance(alias, str) else f"{ENVIRONMENT_PREFIX}{field.upper()}"
+
+
+def field_of(variable: str) -> str:
+    """Return the setting that a variable gives."""
+    return variable.removeprefix(ENVIRONMENT_PREFIX).lower()
 
 
 def _host_and_port(address: str) -> tuple[str, int | None]:
