@@ -91,7 +91,8 @@ class OtlpTracer:
     def close(self) -> None:
         """Send what has ended, or give up after two seconds; and send nothing more."""
         self.flush()
-        self._exporter.shutdown()  # first, or the threads would go on trying, and the other wait for them
+        # It comes first: the threads would go on trying, and the other one wait for them.
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]
         self._provider.shutdown()
 
 
