@@ -118,3 +118,13 @@ def test_a_byte_order_mark_before_the_first_line() -> None:
     """Editors on Windows write it."""
     text = b'\xef\xbb\xbf{"topic": "clicks", "value": %b}' % GOOD.encode()
     assert checked_line(text, NOW) == parse_line(text) == Line(CLICKS, b"ANNA0000", GOOD.encode())
+
+
+def test_a_line_may_belong_to_a_trace() -> None:
+    """Its record then has the header; one that has not W3C's form is refused, for a file can be put right."""
+    traceparent = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    text = b'{"topic": "clicks", "traceparent": "%b", "value": %b}' % (traceparent, GOOD.encode())
+    assert checked_line(text, NOW) == parse_line(text) == Line(CLICKS, b"ANNA0000", GOOD.encode(), traceparent)
+    with pytest.raises(BadLine, match="traceparent has not W3C's form"):
+        parse_line(text.replace(b"-01", b"-1"))
+    assert parse_line(text.replace(b'"%b"' % traceparent, b"null")).traceparent is None
