@@ -1,7 +1,7 @@
 # The components of Referral Streams, without the Kafka and Postgres that `referrals up` would start: those are services.
 # Less than 200 MB, base and all; what is left out and how it is measured: docs/containers.md. Any builder will do.
 FROM python:3.11-slim AS build
-# 1: with what sends traces to a collector, 9 MB more (docs/operate/README.md).
+# 1: with what sends traces to a collector, 7 MB more (docs/operate/README.md).
 ARG TRACES=0
 RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends binutils
 COPY requirements/components.txt requirements/traces.txt /tmp/
