@@ -78,7 +78,8 @@ def imported(docker_engine: docker.DockerClient, image: Image) -> list[str]:
         "    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + '.'):\n"
         "        if not module.name.endswith('__main__') and module.name not in left_out:\n"
         "            importlib.import_module(module.name)\n"
-        "print(*sorted(each.name for each in pathlib.Path('/app').iterdir()), 'without OpenTelemetry' * len(left_out))\n"
+        "print(*sorted(each.name for each in pathlib.Path('/app').iterdir()))\n"
+        "left_out and print('without OpenTelemetry')\n"
     )
     return run(docker_engine, image, "-P", "-c", script, entrypoint=["python"]).split()
 
