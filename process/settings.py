@@ -69,9 +69,7 @@ def _default_data_dir() -> Path:
 class Settings(BaseSettings):
     """The settings of one installation; equal for all components that work together."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
-    )
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     bootstrap_servers: str = Field("127.0.0.1:9092", description="Kafka's addresses: host:port, separated by commas.")
     database_ca_location: Path | None = Field(
@@ -483,7 +481,7 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401  each is checked ag
     Raises SettingsError, with one line for each fault.
     """
     try:
-        return Settings(**given)
+        return Settings(**{given_as(field): value for field, value in given.items()})
     except ValidationError as error:
         raise SettingsError("\n".join(explain(fault) for fault in error.errors(include_input=False))) from None
     except UnreadableSetting as error:
@@ -513,10 +511,16 @@ def explain(fault: Any) -> str:  # noqa: ANN401  pydantic's ErrorDetails
     return f"{variable_of(name)}: {message} ({Settings.model_fields[name].description})"
 
 
+def given_as(field: str) -> str:
+    """Return what pydantic calls a setting where it is given: its own name, or a standard's variable."""
+    alias = Settings.model_fields[field].validation_alias if field in Settings.model_fields else None
+    return alias if isinstance(alias, str) else field
+
+
 def variable_of(field: str) -> str:
     """Return the variable that gives a setting: ours, or the one that a standard has for it."""
-    alias = Settings.model_fields[field].validation_alias
-    return alias if isinstance(alias, str) else f"{ENVIRONMENT_PREFIX}{field.upper()}"
+    name = given_as(field)
+    return name if name != field else f"{ENVIRONMENT_PREFIX}{field.upper()}"
 
 
 def field_of(variable: str) -> str:

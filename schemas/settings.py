@@ -15,7 +15,7 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen
 from pydantic import SecretStr, ValidationError
 from pydantic_core import PydanticUndefined
 
-from process.settings import DAY_S, ENVIRONMENT_PREFIX, Settings, explain, field_of, variable_of
+from process.settings import DAY_S, ENVIRONMENT_PREFIX, Settings, explain, field_of, given_as, variable_of
 from process.version import VERSION
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _complaint(name: str) -> str:
     """Return a value that a setting refuses, and its line; or that it takes any."""
     for wrong in _WRONG:
         try:
-            _GivenAlone.model_validate({name: wrong})
+            _GivenAlone.model_validate({given_as(name): wrong})
         except ValidationError as error:
             faults = error.errors(include_input=False)
             lines = [explain(fault) for fault in faults]

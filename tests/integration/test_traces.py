@@ -29,6 +29,7 @@ pytestmark = pytest.mark.integration
 
 GIVEN = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 NOT_SAMPLED = "00-5bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
+OF_A_SCREEN = "00-7bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 OF_A_FILE = "00-6bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 WEBHOOK = "POST /v1/orgs/{org_id}/registrations"
 
@@ -54,15 +55,17 @@ async def test_one_trace_from_the_webhook_to_the_award(
                 members.append(await confirm(client, sender, codes[1], GIVEN))
                 members.append(await confirm(client, sender, codes[2], NOT_SAMPLED))
                 members.append(publish(settings, tmp_path / "lines", codes[3], OF_A_FILE))
-                collector.wait_for(10)
+                members.append(await sign_up(client, sender, codes[0], OF_A_SCREEN))
+                collector.wait_for(12)
                 refused = await client.post(sender.path, content=b"{}", headers={TRACEPARENT: GIVEN})
                 assert refused.status_code == 401
-        spans = collector.wait_for(10)
-    assert len(spans) == 10  # of who did not sample and who was not let in there is none
+        spans = collector.wait_for(12)
+    assert len(spans) == 12  # of who did not sample and who was not let in there is none
     registrations, milestones = (topic.full_name(settings.topic_prefix) for topic in (REGISTRATIONS, MILESTONES))
     way = [WEBHOOK, f"send {registrations}", f"process {registrations}", f"process {milestones}"]
     assert chain(begun_here, "") == way
-    for given, steps in ((GIVEN, way), (OF_A_FILE, way[2:])):
+    of_a_screen = ["POST /v1/orgs/{org_id}/signups", way[1]]  # where nobody is confirmed no threshold is crossed
+    for given, steps in ((GIVEN, way), (OF_A_FILE, way[2:]), (OF_A_SCREEN, of_a_screen)):
         assert chain([span for span in spans if span.trace_id == given[3:35]], given[36:52]) == steps
     assert [(span.service, span.kind) for span in begun_here] == [
         ("referrals-web", "server"),
@@ -113,6 +116,16 @@ async def confirm(client: httpx.AsyncClient, sender: Sender, code: str, tracepar
     body = json.dumps(posted(referral_code=code, new_member_id=member, attribution_id=str(uuid4()))).encode()
     headers = sender.sign(body, webhook_id=str(uuid4())) | ({} if traceparent is None else {TRACEPARENT: traceparent})
     assert (await client.post(sender.path, content=body, headers=headers)).status_code == 202
+    return member
+
+
+async def sign_up(client: httpx.AsyncClient, sender: Sender, code: str, traceparent: str) -> str:
+    """Post a new member who is coming, as the onboarding screen does, and return him."""
+    member = str(uuid4())
+    headers = bearer("onboarding", org_id=sender.org_id) | {TRACEPARENT: traceparent}
+    body = {"referralCode": code, "newMemberId": member}
+    answer = await client.post(f"/v1/orgs/{sender.org_id}/signups", json=body, headers=headers)
+    assert answer.status_code == 202, answer.text
     return member
 
 

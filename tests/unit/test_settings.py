@@ -79,6 +79,8 @@ def test_a_standard_s_variable_keeps_its_name(monkeypatch: pytest.MonkeyPatch) -
     settings = load_settings()
     assert settings.otel_exporter_otlp_endpoint == "http://collector:4318"
     assert as_environment(settings) == {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
+    monkeypatch.setenv("REFERRALS_OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://collector:4318")
+    assert load_settings().otel_exporter_otlp_traces_endpoint is None
     assert misspelt(["OTEL_EXPORTER_OTLP_ENDPOINT", "REFERRALS_WEB_PORT"]) == []
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")
     with pytest.raises(SettingsError, match=r"^OTEL_EXPORTER_OTLP_ENDPOINT: is no address of a collector \("):
