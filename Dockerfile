@@ -1,12 +1,14 @@
 # The components of Referral Streams, without the Kafka and Postgres that `referrals up` would start: those are services.
 # Less than 200 MB, base and all; what is left out and how it is measured: docs/containers.md. Any builder will do.
 FROM python:3.11-slim AS build
+# 1: with what sends traces to a collector, 7 MB more (docs/operate/README.md).
+ARG TRACES=0
 RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends binutils
-COPY requirements/components.txt /tmp/components.txt
+COPY requirements/components.txt requirements/traces.txt /tmp/
 # pip stays outside. Wheels bring debugging symbols (34 MB), and sample names of every country, of which one is imported.
 RUN python3 -m venv /pip && python3 -m venv --without-pip /venv && \
     /pip/bin/pip --python /venv/bin/python install --no-cache-dir --no-compile --require-hashes --only-binary :all: \
-        --requirement /tmp/components.txt && \
+        --requirement /tmp/components.txt $(test "$TRACES" = 0 || echo --requirement /tmp/traces.txt) && \
     find /venv -name '*.so*' -type f -exec strip --strip-debug {} + && \
     find /venv/lib/python3.11/site-packages/faker/providers -mindepth 2 -maxdepth 2 -type d ! -name 'en_US' ! -name '__pycache__' \
         -exec rm -r {} + && \

@@ -23,6 +23,7 @@ from process.running import find_settings
 
 if TYPE_CHECKING:
     from process.renewal import Renewal
+    from process.tracing import Tracer
 
 EXIT_FAILED: Final = 1
 EXIT_SETTINGS: Final = 2
@@ -71,6 +72,7 @@ def command() -> None:
     from commands.daily import reconcile_due, reconcile_in_process  # noqa: PLC0415
     from process.monitoring import start_monitoring  # noqa: PLC0415
     from process.renewal import Renewal  # noqa: PLC0415  the same
+    from process.tracing import open_tracer  # noqa: PLC0415
     from streams.app import create_app  # noqa: PLC0415
     from streams.engine.errors import CannotWork, NotCoPartitioned  # noqa: PLC0415
     from streams.engine.health import EngineHealth  # noqa: PLC0415
@@ -82,11 +84,13 @@ def command() -> None:
         await reconcile_due(settings.database_url)
 
     is_told = settings.is_given("database_url")
+    tracer = open_tracer("stream", settings)
     app = create_app(
         settings,
         on_leave=start.leave,
         daily=reconcile_in_process if is_told else None,
         minutely=minutely if is_told else None,
+        tracer=tracer,
     )
     start_monitoring(
         "stream", settings, health=EngineHealth(app), collectors=[EngineMetrics(app, afresh.restarts()), app.metrics]
@@ -105,7 +109,7 @@ def command() -> None:
         app, loglevel=settings.log_level, loop=loop, quiet=True, redirect_stdouts=False, override_logging=False
     )
     worker.spinner = None  # it writes its terminal codes wherever standard output goes, between lines of JSON too
-    start.work(worker, Renewal(settings, stop))
+    start.work(worker, Renewal(settings, stop), tracer)
 
 
 class Start:
@@ -117,7 +121,7 @@ class Start:
         self._began_s = time.monotonic()
         self.stopping = afresh.Stopping()
 
-    def work(self, worker: Any, renewal: Renewal) -> None:  # noqa: ANN401 - Faust has no types for it
+    def work(self, worker: Any, renewal: Renewal, tracer: Tracer | None) -> None:  # noqa: ANN401 - Faust has no types
         """Let the worker work until it stops; then end, or start afresh where it did not stop for somebody."""
         from process.renewal import REASON  # noqa: PLC0415  `--help` needs none of it
 
@@ -125,6 +129,8 @@ class Start:
         try:
             worker.execute_from_commandline()
         except SystemExit as stopped:
+            if tracer is not None:
+                tracer.close()
             if renewal.has_come and not stopped.code:  # what is done is committed, and the group was told
                 self.stopping.start_afresh(failed=0, reason=REASON)
             if not stopped.code or self.stopping.by is not None:

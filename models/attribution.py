@@ -39,6 +39,8 @@ class Rules:
     waiting_records_max: int = 100_000
     """Records of codes not issued yet, for each partition."""
     waiting_age_ms: int = 30 * 86_400_000
+    traces: bool = False
+    """Whether a milestone is a step of its own in the trace of the registration that crossed, for somebody to show."""
 
 
 class Attribution:

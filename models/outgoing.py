@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from models.events import EVENT_BYTES_MAX
 from models.topics import SOURCE_MESSAGE_BYTES_MAX
+from models.traces import Step
 
 if TYPE_CHECKING:
     from models.errors import BadInput
@@ -44,6 +45,8 @@ class Outgoing(Struct, frozen=True, gc=False):
     headers: Headers
     timestamp_ms: int = 0
     """Milliseconds since 1970; 0: the time of producing."""
+    step: Step | None = None
+    """The step of a trace that it is, for who shows it when it is sent; not part of the record."""
 
 
 TRUNCATED: Final = "referrals.truncated"

@@ -11,6 +11,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from models.changes import MEMBERS, MENTORS, MOVES, WAITING, Changes
 from models.click_columns import ClickColumns
 from models.codes import normalise_code
@@ -37,11 +39,11 @@ from models.moves import Arrivals, origin_of
 from models.outgoing import MOVED_FROM, dead_letter, moved
 from models.partitioning import partition_of
 from models.records import StoredRecord
-from models.traces import TRACEPARENT, traceparent_of
+from models.traces import TRACEPARENT, is_sampled, step_to, traceparent_of
 from models.waiting import WaitingRoom
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from models.attribution import Attribution
     from models.outgoing import Outgoing
@@ -165,13 +167,19 @@ class Work:
                 if not self._count_registration(mentor, registration):
                     self._note(batch.topic, Disposition.UNCHANGED)
                 if len(self._outgoing) > sent:  # seldom, and then the record is made whole
-                    self._trace(sent, batch.record(index).headers)
+                    self._trace(sent, batch.record(index))
 
-    def _trace(self, since: int, headers: Sequence[tuple[str, bytes | None]]) -> None:
+    def _trace(self, since: int, record: Record | StoredRecord) -> None:
         """Let what was sent since then belong to the trace of the record that caused it."""
-        if (traceparent := traceparent_of(headers)) is not None:
-            for record in self._outgoing[since:]:
-                record.headers.append((TRACEPARENT, traceparent))
+        if (traceparent := traceparent_of(record.headers)) is None:
+            return
+        is_shown = self._fold.rules.traces and is_sampled(traceparent)
+        for index in range(since, len(self._outgoing)):
+            sent = self._outgoing[index]
+            if is_shown:
+                step = step_to(sent.value or b"", record, traceparent, at_ms=self._now_ms)
+                sent = self._outgoing[index] = replace(sent, step=step)
+            sent.headers.append((TRACEPARENT, traceparent if sent.step is None else sent.step.traceparent))
 
     def _note(self, topic: str, disposition: Disposition) -> None:
         """Count a record of the batch that is not simply counted."""
@@ -283,7 +291,8 @@ class Work:
             sent = len(self._outgoing)
             was_erased = isinstance(record, StoredRecord) and record.is_erased
             is_new = self._count_registration(mentor, event, was_erased=was_erased)
-            self._trace(sent, record.headers)
+            if len(self._outgoing) > sent:
+                self._trace(sent, record)
             return is_new
         metadata = event.device_metadata
         place = place_of_channel(mentor, None if metadata is None else metadata.share_channel)

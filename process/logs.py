@@ -29,8 +29,8 @@ _SHARED: tuple[Processor, ...] = (
 )
 
 
-LIBRARIES = ("aiokafka", "faust", "mode", "psycopg.pool", "streams.")
-"""Loggers that tell each step of a start, and each of ten attempts a second while a broker is away.
+LIBRARIES = ("aiokafka", "faust", "mode", "opentelemetry", "psycopg.pool", "streams.")
+"""Loggers that tell each step of a start, and each of ten attempts a second while a broker or a collector is away.
 
 Faust's services log under the module of their class, those of our engine among them.
 """

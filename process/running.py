@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Struct
 
-from process.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+from process.settings import Settings, field_of, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,9 +61,7 @@ def find_settings(**given: Any) -> Settings:  # noqa: ANN401  each is checked ag
     settings = load_settings(**given)
     if any(settings.is_given(field) for field in ADDRESSES):
         return settings
-    found = {
-        name.removeprefix(ENVIRONMENT_PREFIX).lower(): value for name, value in _environment(settings.data_dir).items()
-    }
+    found = {field_of(name): value for name, value in _environment(settings.data_dir).items()}
     theirs = {field: value for field, value in found.items() if not settings.is_given(field)}
     return load_settings(**theirs, **given) if theirs else settings
 

@@ -222,6 +222,18 @@ class Settings(BaseSettings):
         "Organisations with an interval of their own (reconcile configure --every) have theirs.",
     )
 
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None,
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="Where traces are sent, by OTLP over HTTP: http://collector:4318; default: nowhere. "
+        "docs/operate says what they show.",
+    )
+    otel_exporter_otlp_traces_endpoint: str | None = Field(
+        None,
+        validation_alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        description="The same as the whole address, where it is not /v1/traces at the other.",
+    )
+
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else json.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
 
@@ -375,6 +387,17 @@ class Settings(BaseSettings):
                 raise ValueError(message)
         return value
 
+    @field_validator("otel_exporter_otlp_endpoint", "otel_exporter_otlp_traces_endpoint")
+    @classmethod
+    def _check_collector(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                web_address(value)
+            except ValueError as fault:
+                message = f"is no address of a collector ({fault}); give for example http://127.0.0.1:4318"
+                raise ValueError(message) from None  # without the value: it may hold a password
+        return value
+
     @field_validator("bootstrap_servers")
     @classmethod
     def _check_addresses(cls, value: str) -> str:
@@ -458,7 +481,7 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401  each is checked ag
     Raises SettingsError, with one line for each fault.
     """
     try:
-        return Settings(**given)
+        return Settings(**{given_as(field): value for field, value in given.items()})
     except ValidationError as error:
         raise SettingsError("\n".join(explain(fault) for fault in error.errors(include_input=False))) from None
     except UnreadableSetting as error:
@@ -467,7 +490,7 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401  each is checked ag
 
 def misspelt(names: Iterable[str]) -> list[str]:
     """Return a line for each variable that looks like a setting and is none, with the nearest that is one."""
-    known = {f"{ENVIRONMENT_PREFIX}{field.upper()}" for field in Settings.model_fields}
+    known = {variable_of(field) for field in Settings.model_fields}
     lines = []
     for name in sorted(names):
         if name.startswith(ENVIRONMENT_PREFIX) and name not in known | OTHER_VARIABLES:
@@ -482,9 +505,27 @@ def explain(fault: Any) -> str:  # noqa: ANN401  pydantic's ErrorDetails
     message = str(fault["msg"]).removeprefix("Value error, ")
     if not fault["loc"]:
         return message
-    name = str(fault["loc"][0])
-    hint = Settings.model_fields[name].description if name in Settings.model_fields else None
-    return f"{ENVIRONMENT_PREFIX}{name.upper()}: {message}" + (f" ({hint})" if hint else "")
+    name = field_of(str(fault["loc"][0]))
+    if name not in Settings.model_fields:
+        return f"{ENVIRONMENT_PREFIX}{name.upper()}: {message}"
+    return f"{variable_of(name)}: {message} ({Settings.model_fields[name].description})"
+
+
+def given_as(field: str) -> str:
+    """Return what pydantic calls a setting where it is given: its own name, or a standard's variable."""
+    alias = Settings.model_fields[field].validation_alias if field in Settings.model_fields else None
+    return alias if isinstance(alias, str) else field
+
+
+def variable_of(field: str) -> str:
+    """Return the variable that gives a setting: ours, or the one that a standard has for it."""
+    name = given_as(field)
+    return name if name != field else f"{ENVIRONMENT_PREFIX}{field.upper()}"
+
+
+def field_of(variable: str) -> str:
+    """Return the setting that a variable gives."""
+    return variable.removeprefix(ENVIRONMENT_PREFIX).lower()
 
 
 def _host_and_port(address: str) -> tuple[str, int | None]:

@@ -9,12 +9,15 @@ layer of the image: its files are listed in OF_PYTHON, for compileall's `-i`.
 from __future__ import annotations
 
 import compileall
-import importlib
+import importlib.util
 import pkgutil
 import sys
 import sysconfig
 from pathlib import Path
 from py_compile import PycInvalidationMode
+
+EXTRAS = {"process.otlp": "opentelemetry"}
+"""Modules of the program that are imported only where somebody wants them, and what they need."""
 
 
 def main(of_python: Path, packages: list[str]) -> int:
@@ -22,7 +25,7 @@ def main(of_python: Path, packages: list[str]) -> int:
     for package in packages:
         found = importlib.import_module(package)
         for module in pkgutil.walk_packages(found.__path__, f"{package}."):
-            if not module.name.endswith(".__main__"):
+            if not module.name.endswith(".__main__") and _is_wanted(module.name):
                 importlib.import_module(module.name)
     files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())} - {__file__}
     sources = {file for file in files if file.endswith(".py")}
@@ -34,6 +37,11 @@ def main(of_python: Path, packages: list[str]) -> int:
     compiled = sum(bool(compileall.compile_file(file, quiet=1, force=True, invalidation_mode=mode)) for file in ours)
     sys.stdout.write(f"compiled {compiled} of {len(ours)} modules; {len(pythons)} are Python's own\n")
     return 0 if compiled == len(ours) else 1
+
+
+def _is_wanted(module: str) -> bool:
+    """Tell whether a module belongs to the image: one that stands on an extra does where that was asked for."""
+    return module not in EXTRAS or importlib.util.find_spec(EXTRAS[module]) is not None
 
 
 if __name__ == "__main__":

@@ -9,7 +9,14 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 FOLDER = Path(__file__).resolve().parent
-LOCKS = {"uv": ["uv"], "components": ["components"], "app": ["components", "app"], "docs": ["docs"], "dev": ["dev"]}
+LOCKS = {
+    "uv": ["uv"],
+    "components": ["components"],
+    "app": ["components", "traces", "app"],
+    "traces": ["traces"],
+    "docs": ["docs"],
+    "dev": ["dev"],
+}
 """Each lock, and the `.in` files that it is made of."""
 
 _PINNED = re.compile(

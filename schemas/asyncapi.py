@@ -24,6 +24,7 @@ from models.topics import (
     TOPICS,
     Topic,
 )
+from models.traces import TRACEPARENT
 from process.settings import Settings
 from process.version import VERSION
 from schemas import specimens
@@ -82,10 +83,14 @@ _HEADER: Final[dict[str, str]] = {
     ERASED: "There where the record waited for its code when its member was erased: a pseudonym stands in his place.",
     AGAIN: "There where it is sent once more, because the state was rebuilt: it says nothing new.",
     STANDS: "There where the stream app wrote the issue again, because it stands and something came after it.",
+    TRACEPARENT: "There where it belongs to a trace, in W3C's form.",
     MOVED_FROM: "Where the stream app moved it to its code's partition: `topic/partition/offset` of where it was read.",
 }
-_SOMETIMES: Final = {DEAD_LETTERS.name: (RECORDS, TRUNCATED, ERASED, AGAIN)} | {
-    topic.name: (MOVED_FROM, TRUNCATED, AGAIN, *((STANDS,) if topic is CODES else ())) for topic in SOURCES
+_SOMETIMES: Final = {
+    MILESTONES.name: (TRACEPARENT,),
+    DEAD_LETTERS.name: (RECORDS, TRUNCATED, ERASED, AGAIN, TRACEPARENT),
+} | {
+    topic.name: (MOVED_FROM, TRUNCATED, AGAIN, TRACEPARENT, *((STANDS,) if topic is CODES else ())) for topic in SOURCES
 }
 
 _ACTIVITY: Final[dict[str, tuple[tuple[Topic, ...], tuple[Topic, ...]]]] = {

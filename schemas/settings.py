@@ -15,7 +15,7 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen
 from pydantic import SecretStr, ValidationError
 from pydantic_core import PydanticUndefined
 
-from process.settings import DAY_S, ENVIRONMENT_PREFIX, Settings, explain
+from process.settings import DAY_S, ENVIRONMENT_PREFIX, Settings, explain, field_of, given_as, variable_of
 from process.version import VERSION
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ _GROUPS: Final = {
     "smtp_host": "Mail",
     "monitoring_host": "Monitoring",
     "reconcile_at": "Reconciliation",
+    "otel_exporter_otlp_endpoint": "Traces",
     "log_format": "Logs",
     "security_protocol": "Kafka, secured",
 }
@@ -88,7 +89,7 @@ def _entries() -> Iterator[str]:
     for name, field in Settings.model_fields.items():
         if name in _GROUPS:
             yield f"## {_GROUPS[name]}\n"
-        yield f"### {ENVIRONMENT_PREFIX}{name.upper()}\n"
+        yield f"### {variable_of(name)}\n"
         yield f"{(field.description or '').replace('*', chr(92) + '*')}\n"  # no emphasis
         unit = _unit(name)
         yield f"- {_kind(field)}{f', in {unit}' if unit else ''}; {_default(field, unit)}"
@@ -152,13 +153,17 @@ def _complaint(name: str) -> str:
     """Return a value that a setting refuses, and its line; or that it takes any."""
     for wrong in _WRONG:
         try:
-            _GivenAlone.model_validate({name: wrong})
+            _GivenAlone.model_validate({given_as(name): wrong})
         except ValidationError as error:
             faults = error.errors(include_input=False)
             lines = [explain(fault) for fault in faults]
-            of_itself = [line for fault, line in zip(faults, lines, strict=True) if fault["loc"][:1] == (name,)]
+            of_itself = [line for fault, line in zip(faults, lines, strict=True) if _is_of(name, fault)]
             of_several = [line for fault, line in zip(faults, lines, strict=True) if not fault["loc"]]
             if of_itself or of_several:
                 said = (of_itself or of_several)[0].removesuffix(f" ({Settings.model_fields[name].description})")
                 return f"`{wrong}` is refused: `{said.replace('`', chr(39))}`"
     return "takes any text; that it is right is seen where it is used"
+
+
+def _is_of(name: str, fault: Any) -> bool:  # noqa: ANN401  pydantic's ErrorDetails
+    return bool(fault["loc"]) and field_of(str(fault["loc"][0])) == name

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from sinks.badge_repository import Award, BadgeRepository, MilestoneKey
     from sinks.positions import Place, Positions, Start
+    from sinks.tracing import AwardSpans
 
 CLAIM_MAX: Final = 5_000
 """Milestones decided again in one transaction; new ones are read between two such."""
@@ -62,10 +63,20 @@ class BadgeAwarder:
 
     name = "badges"
 
-    def __init__(self, repository: BadgeRepository, *, thresholds: Sequence[int] = ()) -> None:
-        """Make it; `thresholds` are the counts at which milestones are announced, none: not known."""
+    def __init__(
+        self, repository: BadgeRepository, *, thresholds: Sequence[int] = (), spans: AwardSpans | None = None
+    ) -> None:
+        """Make it.
+
+        Args:
+            repository: what is known and kept.
+            thresholds: the counts at which milestones are announced, none: not known.
+            spans: shows decisions in their traces; None: nobody does.
+
+        """
         self._repository = repository
         self._thresholds = thresholds
+        self._spans = spans
         self._claim_now = True
         self._next_claim = 0.0
         self.decided: Counter[Reason] = Counter()
@@ -119,6 +130,8 @@ class BadgeAwarder:
         milestones: list[MilestoneReached] = []
         read: dict[MilestoneKey, Record] = {}
         letters: list[DeadLetter] = []
+        if self._spans is not None:
+            self._spans.begin()
         is_debugging = logging.getLogger(LOG).isEnabledFor(logging.DEBUG)  # structlog takes 8 us to find out
         for record in records:
             try:
@@ -198,6 +211,8 @@ class BadgeAwarder:
     def close(self) -> None:
         """Close the repository's connections."""
         self._repository.close()
+        if self._spans is not None:
+            self._spans.flush()
 
     def _tell(
         self, decisions: Sequence[Decision], awarded: Collection[Award], read: Mapping[MilestoneKey, Record]
@@ -218,9 +233,11 @@ class BadgeAwarder:
                     badges.append(decision.badge_id)
                 self.decided[reason] += 1
                 reasons[reason.value] += 1
+            record = read.get(key)
+            if self._spans is not None and record is not None:
+                self._spans.decided(decision.milestone, record, reasons, badges)
             if not is_said:
                 continue
-            record = read.get(key)
             trace_id = None if record is None else trace_id_of(record.headers)
             said = {
                 "event_type": decision.milestone.event_type,

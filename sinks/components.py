@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS
+from process.tracing import open_tracer
 from sinks.badge_awarder import BadgeAwarder
 from sinks.counts_projection import CountsProjection
 from sinks.dead_letters import DeadLetterTopic
@@ -15,6 +16,7 @@ from sinks.postgres_badges import PostgresBadgeRepository
 from sinks.postgres_counts import PostgresCountsRepository
 from sinks.postgres_history import PostgresHistory
 from sinks.sink_task import Sink, SinkTask
+from sinks.tracing import AwardSpans
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
@@ -26,7 +28,10 @@ if TYPE_CHECKING:
 def badge_consumer(settings: Settings) -> SinkTask:
     """Return the badge consumer: milestones to awards. Consumer group: topic prefix and `badges`."""
     repository = PostgresBadgeRepository(settings.database_url, consumer=_group(settings, BadgeAwarder.name))
-    return _task(settings, BadgeAwarder(repository, thresholds=settings.thresholds), MILESTONES)
+    group = _group(settings, BadgeAwarder.name)
+    tracer = open_tracer(BadgeAwarder.name, settings)
+    spans = None if tracer is None else AwardSpans(tracer, group=group)
+    return _task(settings, BadgeAwarder(repository, thresholds=settings.thresholds, spans=spans), MILESTONES)
 
 
 def counts_projection(settings: Settings) -> SinkTask:

@@ -22,16 +22,19 @@ from models.topics import CODES, DEAD_LETTERS, SOURCES, TOPICS
 from process import logs
 from process.fault_points import fault_point
 from process.settings import Settings
+from process.tracing import open_tracer
 from streams.beginning import Beginnings
 from streams.engine.app import EngineApp
 from streams.engine.options import EngineOptions, leave_process
 from streams.metrics import AttributionMetrics
 from streams.names import check_name
+from streams.tracing import MilestoneSpans
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from models.changes import Changes
+    from process.tracing import Tracer
     from streams.engine.batch import Rows
 
 LOG_CRITICAL: Final = "2"
@@ -54,6 +57,7 @@ def create_app(
     on_leave: Callable[[Exception], None] = leave_process,
     daily: Callable[[], Awaitable[None]] | None = None,
     minutely: Callable[[], Awaitable[None]] | None = None,
+    tracer: Tracer | None = None,
 ) -> StreamApp:
     """Return the stream app under these settings.
 
@@ -62,6 +66,7 @@ def create_app(
         on_leave: what this worker does when it must not go on; see `EngineOptions.on_leave`.
         daily: what one of the workers does at `reconcile_at`; it must raise nothing, and ends when it is cancelled.
         minutely: what one of them does each minute, unless `reconcile_at` is off; the same.
+        tracer: shows how registrations become milestones; None: nobody does.
 
     """
     attribution = Attribution(
@@ -70,6 +75,7 @@ def create_app(
             thresholds=settings.thresholds,
             waiting_records_max=settings.waiting_records_max,
             waiting_age_ms=int(settings.waiting_age_s * 1000),
+            traces=tracer is not None,
         ),
         partitions=settings.partitions,
     )
@@ -79,6 +85,8 @@ def create_app(
         publish=attribution.publish,
         set_aside=attribution.set_aside,
     )
+    if tracer is not None:
+        options = replace(options, on_sent=MilestoneSpans(tracer, group=settings.app_id))
     app = StreamApp.create(
         options, session_timeout_s=settings.session_timeout_s, group_instance_id=settings.group_instance_id
     )
@@ -132,6 +140,6 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute
     if name == "app":
         settings = Settings()
         logs.configure(settings)
-        app = globals()["app"] = create_app(settings)
+        app = globals()["app"] = create_app(settings, tracer=open_tracer("stream", settings))
         return app
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,7 @@
     python -P -m tests.canaries json|text
 
 Each canary is planted in one path, where errors of ours and of libraries quote it. The log goes to standard error,
-what would be scraped to standard output.
+what would be scraped and what a collector of traces gets to standard output.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, Final, cast
 from uuid import UUID
@@ -23,12 +24,17 @@ import psycopg
 import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 
+from edges.web.metrics import WEBHOOK as ROUTE
+from edges.web.problems import Problem
+from edges.web.tracing import produce, request_span
 from models.attribution import Attribution, Rules
 from models.badges import Decision
 from models.changes import TABLES
 from models.topics import REGISTRATIONS
+from models.traces import TRACEPARENT
 from process import logs
 from process.settings import Settings, load_settings
+from process.tracing import open_tracer
 from sinks import sink_task
 from sinks.badge_awarder import BadgeAwarder
 from sinks.badge_repository import Award, BadgeTransaction, MemoryBadgeRepository
@@ -36,13 +42,17 @@ from sinks.dead_letters import MemoryDeadLetters
 from sinks.errors import StoreUnavailable
 from sinks.metrics import SinkMetrics
 from sinks.milestone_source import MemoryMilestoneSource
+from sinks.records import Record
 from sinks.sink_task import SinkTask
+from sinks.tracing import AwardSpans
 from streams.engine.batch import RecordBatch, Rows
 from streams.engine.engine import Engine
 from streams.engine.partition import SourcePartition
-from tests.factories import make_batch, make_record
+from streams.tracing import MilestoneSpans
+from tests.factories import make_batch, make_code_issued, make_record, make_registration
 from tests.folding import Changed, begins
 from tests.milestones import MENTOR, ORG, milestone
+from tests.otlp_receiver import otlp_receiver
 from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, make_found, make_options
 
 MEMBERS: Final = {
@@ -51,7 +61,7 @@ MEMBERS: Final = {
         (
             *("work_failed", "batch_failed", "worker_leaves", "record_without_place", "unprocessable"),
             *("sink.record_failed", "sink.tend_failed", "sink.store_unavailable", "chained", "library"),
-            *("bad_event", "bytes", "without_hyphens"),
+            *("bad_event", "bytes", "without_hyphens", "traced", "traced.request", "traced.record"),
         )
     )
 }
@@ -66,8 +76,9 @@ PASSWORDS: Final = {
 TOKEN: Final = "eyJhbGciOiJIUzI1NiJ9.eyJjYW5hcnkiOiJ0b2tlbiJ9.c2lnbmF0dXJlLWNhbmFyeQ"  # noqa: S105 - the same
 WEBHOOK: Final = "whsec_Y2FuYXJ5LW9mLWEtd2ViaG9vaw=="
 BEARER: Final = "canary-opaque-token-of-a-provider"
+COLLECTOR: Final = "canary-token-of-the-collector"
 CANARIES: Final = frozenset(
-    {*MEMBERS.values(), JWT_SECRET, KEY, *PASSWORDS.values(), "canary/web", TOKEN, WEBHOOK, BEARER}
+    {*MEMBERS.values(), JWT_SECRET, KEY, *PASSWORDS.values(), "canary/web", TOKEN, WEBHOOK, BEARER, COLLECTOR}
     | {member.replace("-", "") for member in MEMBERS.values()}
 )
 
@@ -197,6 +208,43 @@ def fail_elsewhere() -> None:
     log.error("secret_unreadable", reason=f"{WEBHOOK} by key {KEY} of 1:{KEY}", jwt={"secret": JWT_SECRET})
 
 
+class Refusing:
+    """A producer to which nothing can be given."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def produce(self, *_: object, **__: object) -> None:
+        """Fail."""
+        raise self._error
+
+
+async def trace(collector_url: str) -> None:
+    """Show everything that is shown, well and failing: requests, records on their way, milestones, awards."""
+    os.environ.update({"NO_PROXY": "127.0.0.1", "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer {COLLECTOR}"})
+    tracer = open_tracer("web", load_settings(otel_exporter_otlp_endpoint=collector_url))
+    assert tracer is not None
+    with suppress(KeyError), request_span(tracer, ROUTE, None, started_ns=1) as traceparent:
+        refusing = cast("Any", Refusing(KeyError(MEMBERS["traced.request"], TOKEN)))
+        await produce(refusing, "t", b"k", b"v", tracer=tracer, traceparent=traceparent)
+    with suppress(Problem), request_span(tracer, ROUTE, TOKEN.encode(), started_ns=1):
+        raise Problem(422, f"cannot be used: {MEMBERS['traced.record']}")
+    headers = [(TRACEPARENT, b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
+    attribution = Attribution(Rules(traces=True), partitions=1)
+    rows: Any = {table: {} for table in TABLES}
+    work = attribution.begin(rows, 0)
+    work.fold(make_batch(make_record(make_code_issued(org_id=ORG, mentor_id=MENTOR), partition=0)), now_ms=1)
+    event = make_registration(new_member_id=MEMBERS["traced"])
+    work.fold(make_batch(make_record(event, partition=0, headers=headers)), now_ms=1)
+    changes = work.changes()
+    MilestoneSpans(tracer, group="g")(cast("Any", changes.outgoing))
+    (sent,) = [sent for sent in changes.outgoing if sent.topic == attribution.milestones]
+    awarder = BadgeAwarder(Failing(ArithmeticError("none"), 5), spans=AwardSpans(tracer, group="g"))
+    awarder.put([Record(topic="m", partition=0, offset=1, key=sent.key, value=sent.value, headers=(*sent.headers,))])
+    tracer.begin("x", "server", parent=None).end(error=KeyError.__name__)
+    tracer.close()
+
+
 def _fail_twice() -> None:
     known: dict[str, str] = {}
     try:
@@ -211,6 +259,11 @@ def main(log_format: str) -> None:
     logs.configure(settings(log_format))
     sink_task.RETRY_DELAY_FIRST_S = 0.01  # type: ignore[misc]
     asyncio.run(fail_in_the_engine())
+    with otlp_receiver() as collector:
+        asyncio.run(trace(collector.url))
+        assert collector.wait_for(6)
+        sys.stdout.writelines(f"{span}\n" for span in collector.spans)
+        sys.stdout.writelines(f"{body!r}\n" for body in collector.bodies)
     tasks = [
         fail_in_a_sink(ValueError(f"cannot keep {MEMBERS['sink.record_failed']}")),
         fail_in_a_sink(

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import IO, Final
 
 from edges.publishing.lines import BadLine, Refused, checked_line, parse_line
-from edges.publishing.producer import SourceProducer
+from edges.publishing.producer import Headers, SourceProducer
+from models.traces import TRACEPARENT
 from process.settings import Settings
 
 READ_BYTES: Final = 1 << 20
@@ -91,7 +92,7 @@ class FilePublisher:
                 number += 1
                 place = f"{name}:{number}"
                 try:
-                    topic, key, value = parse_line(text) if unchecked else checked_line(text, now)
+                    topic, key, value, traceparent = parse_line(text) if unchecked else checked_line(text, now)
                 except BadLine as fault:
                     if not text.strip():
                         continue
@@ -103,7 +104,8 @@ class FilePublisher:
                     if self._strict:
                         raise Strict(place) from None
                     continue
-                send(prefix + topic.name, key, value, place=place)
+                headers: Headers | None = None if traceparent is None else [(TRACEPARENT, traceparent)]
+                send(prefix + topic.name, key, value, place=place, headers=headers)
                 published.sent[topic.name] += 1
             published.read_bytes += sum(map(len, lines))
             self._tell()

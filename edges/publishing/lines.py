@@ -1,5 +1,7 @@
 """JSON lines `{"topic": "clicks" | "registrations" | "codes", "value": {...}}`, as `referrals publish` reads them.
 
+A line may have W3C's `traceparent` beside them, which its record then has as a header.
+
 The value's bytes pass through untouched where they are right. What is certain and written otherwise is repaired, and
 what the stream app would make a dead letter of for itself alone is refused: `decode_event` is its own reading of a
 value. What depends on other records (rule 4, a code taken) it decides.
@@ -21,6 +23,7 @@ from models.events import AHEAD_MAX, Click, CodeIssued, Registration, decode_eve
 from models.received import BadField, may_say_twice, quoted, read_object, repaired
 from models.tolerance import EARLIEST
 from models.topics import CLICKS, CODES, REGISTRATIONS, Topic
+from models.traces import is_traceparent
 
 TOPIC_OF: Final = {"clicks": CLICKS, "registrations": REGISTRATIONS, "codes": CODES}
 EVENT_OF: Final[dict[Topic, type[CodeIssued | Click | Registration]]] = {
@@ -51,11 +54,14 @@ class Line(NamedTuple):
     key: bytes | None
     """The normalised code; None where the value names none that is usable."""
     value: bytes
+    traceparent: bytes | None = None
+    """The trace that the record belongs to, where the line says so."""
 
 
 class _Envelope(Struct, gc=False):
     topic: Literal["clicks", "registrations", "codes"]
     value: Raw
+    traceparent: str | None = None
 
 
 class _Keyed(Struct, gc=False):
@@ -74,12 +80,12 @@ _decode_keyed: Final = json.Decoder(_Keyed).decode
 
 def parse_line(text: bytes) -> Line:
     """Return the record that a line describes, its value untouched, or raise BadLine."""
-    topic, value, code = _parse(text)
+    topic, value, code, traceparent = _parse(text)
     key = key_of(code) if isinstance(code, str) else None
     if key is None and topic.compacted:
         msg = f"no usable referral_code to key by, and {topic.name}, being compacted, takes no record without a key"
         raise BadLine(msg)
-    return Line(topic, key, value)
+    return Line(topic, key, value, traceparent)
 
 
 def checked_line(text: bytes, now: datetime) -> Line:
@@ -90,8 +96,9 @@ def checked_line(text: bytes, now: datetime) -> Line:
         BadLine: it is no line.
 
     """
-    topic, value, _ = _parse(text)
-    return checked_value(topic, value, now)
+    topic, value, _, traceparent = _parse(text)
+    line = checked_value(topic, value, now)
+    return line if traceparent is None else line._replace(traceparent=traceparent)
 
 
 def checked_value(topic: Topic, value: bytes, now: datetime) -> Line:
@@ -109,21 +116,34 @@ def checked_value(topic: Topic, value: bytes, now: datetime) -> Line:
     return Line(topic, key_of(event.referral_code), value)
 
 
-def _parse(text: bytes) -> tuple[Topic, bytes, Any]:
-    """Return a line's topic, value and code; raise BadLine."""
+def _parse(text: bytes) -> tuple[Topic, bytes, Any, bytes | None]:
+    """Return a line's topic, value, code and trace; raise BadLine."""
     try:
         envelope = _decode_envelope(text.removeprefix(BOM_UTF8))
         value = bytes(envelope.value)
         if not value.startswith(b"{"):
             msg = "value must be a JSON object"
             raise BadLine(msg)
-        return TOPIC_OF[envelope.topic], value, _decode_keyed(value).referral_code
+        traceparent = None if envelope.traceparent is None else _traceparent(envelope.traceparent)
+        return TOPIC_OF[envelope.topic], value, _decode_keyed(value).referral_code, traceparent
     except msgspec.ValidationError as fault:
         msg = f'{fault}; a line is {{"topic": "clicks" | "registrations" | "codes", "value": {{...}}}}'
         raise BadLine(msg) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         msg = f"not JSON: {fault}"
         raise BadLine(msg) from None
+
+
+def _traceparent(given: str) -> bytes:
+    """Return what a line says of its trace; raise BadLine where that has not W3C's form."""
+    traceparent = given.encode()
+    if not is_traceparent(traceparent):
+        msg = (
+            "traceparent has not W3C's form, 00-<32 digits>-<16 digits>-<2 digits>, hexadecimal and small; leave it "
+            "out where there is no trace"
+        )
+        raise BadLine(msg)
+    return traceparent
 
 
 def _certain(kind: type[_Event], value: bytes) -> tuple[bytes, _Event]:

@@ -32,6 +32,7 @@ CONFIG: Final[dict[str, str | int | float | bool]] = {
     "log_level": 2,  # critical, as syslog counts; what it tries again is nobody's concern, what fails is reported
 }
 
+Headers = list[tuple[str, str | bytes | None]]
 OnFailure = Callable[[str, str], None]
 """Told the place a record came from, and why it is not acknowledged."""
 
@@ -59,7 +60,16 @@ class SourceProducer:
             raise TopicMissing(msg)
         return {name: len(standing[name].partitions) for name in self._names.values()}
 
-    def send(self, topic: str, key: bytes | None, value: bytes | None, *, place: str, partition: int = -1) -> None:
+    def send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        *,
+        place: str,
+        partition: int = -1,
+        headers: Headers | None = None,
+    ) -> None:
         """Hand a record over; wait while the queue is full.
 
         `topic` is the full name; `place` names the record in a failure report; -1 lets the key choose the partition.
@@ -69,7 +79,10 @@ class SourceProducer:
         on_delivery = partial(self._delivered, place)
         while True:
             try:
-                self._producer.produce(topic, value, key, partition, on_delivery)
+                if headers is None:
+                    self._producer.produce(topic, value, key, partition, on_delivery)
+                else:
+                    self._producer.produce(topic, value, key, partition, on_delivery, headers=headers)
             except BufferError:
                 self._producer.poll(QUEUE_WAIT_S)
             except KafkaException as error:

@@ -18,6 +18,7 @@ from msgspec import Struct
 from edges.web.answers import Accepted, FieldError, camel
 from edges.web.bodies import JsonAnswer
 from edges.web.problems import bad_fields, field_error
+from edges.web.tracing import produce
 from models.channels import listed_channel
 from models.codes import CANONICAL_CODE
 from models.events import AHEAD_MAX, DeviceMetadata, Instant, Registration, Status, encode_event, is_too_much
@@ -25,7 +26,7 @@ from models.identifiers import canonical_uuid
 from models.received import BadField, may_say_twice, quoted, read_object, repaired
 from models.tolerance import EARLIEST
 from models.topics import REGISTRATIONS
-from models.traces import TRACEPARENT, is_traceparent
+from models.traces import is_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -175,11 +176,13 @@ async def publish(services: Services, registration: Registration, *, traceparent
     )
     if await services.erased.is_erased(registration):
         return answer
-    await services.producer.produce(
+    await produce(
+        services.producer,
         REGISTRATIONS.full_name(services.settings.topic_prefix),
         registration.referral_code.encode(),
         encode_event(registration),
-        headers=[(TRACEPARENT, traceparent)] if is_traceparent(traceparent) else None,
+        tracer=services.tracer,
+        traceparent=traceparent if is_traceparent(traceparent) else None,
     )
     return answer
 

@@ -98,6 +98,15 @@ def problem_handlers() -> ExceptionHandlersMap:
     }
 
 
+def status_of(error: Exception) -> HTTPStatus:
+    """Return the status with which an error is answered."""
+    if isinstance(error, Problem | HTTPException):
+        return HTTPStatus(error.status if isinstance(error, Problem) else error.status_code)
+    if isinstance(error, BrokerUnavailable | DatabaseUnavailable | SettingsError):
+        return HTTPStatus.SERVICE_UNAVAILABLE
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def _render(problem: Problem) -> Response[bytes]:
     details = ProblemDetails(
         title=HTTPStatus(problem.status).phrase,

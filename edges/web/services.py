@@ -41,6 +41,7 @@ from edges.web.sign_in.provider import OpenIdProvider, open_provider
 from edges.web.sign_in.sessions import Sessions
 from edges.web.webhooks import WebhookSecrets
 from process.settings import Settings
+from process.tracing import Tracer, open_tracer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -48,6 +49,8 @@ class Services:
     """The HTTP side's parts; one of each for a process."""
 
     settings: Settings
+    tracer: Tracer | None
+    """Shows what is posted in its trace; None: nobody does."""
     metrics: Metrics
     access_log: AccessLog
     tokens: TokenVerifier
@@ -101,6 +104,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         metrics.registry.register(filtered)
         figures = InstallationFigures(database, settings.reconcile_at)
         metrics.registry.register(figures)
+        tracer = open_tracer("web", settings)
+        if tracer is not None:
+            opened.push_async_callback(asyncio.to_thread, tracer.close)
         stopping = asyncio.Event()
         feed = await opened.enter_async_context(Feed(at_postgres.database_url, partial(summary, database), stopping))
         pipeline = await opened.enter_async_context(Pipeline(settings, metrics.registry))
@@ -109,6 +115,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             opened.push_async_callback(provider.close)
         yield Services(
             settings=settings,
+            tracer=tracer,
             access_log=access_log,
             metrics=metrics,
             clicks=clicks,

@@ -21,7 +21,7 @@ from local.installation.monitoring import choose_ports
 from local.installation.web import LOGIN, WEB, choose_port, url_of, web_url
 from local.parts.databases import with_user
 from local.parts.supervisor import Supervisor
-from process.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+from process.settings import Settings, field_of, load_settings, variable_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -171,14 +171,14 @@ def _live_url(settings: Settings, component: str, port: int | None) -> str | Non
 def as_environment(settings: Settings) -> dict[str, str]:
     """Return the settings that were given as the variables that give them."""
     return {
-        f"{ENVIRONMENT_PREFIX}{name.upper()}": _as_text(value)
+        variable_of(name): _as_text(value)
         for name in sorted(settings.model_fields_set)
         if (value := getattr(settings, name)) is not None
     }
 
 
 def _is_secret(variable: str) -> bool:
-    field = Settings.model_fields[variable.removeprefix(ENVIRONMENT_PREFIX).lower()]
+    field = Settings.model_fields[field_of(variable)]
     return SecretStr in get_args(field.annotation)
 
 

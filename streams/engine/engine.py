@@ -367,6 +367,8 @@ class Engine:
                 )
                 took_s = time.monotonic() - started
                 self.counters.commit(epoch, took_s)
+                if epoch.outgoing:
+                    self.options.on_sent(epoch.outgoing)
                 partition.note_committed()
                 self._room.set()
                 await self._rest(partition, took_s)

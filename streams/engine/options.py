@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 from streams.engine.clients import Clients, LibrdkafkaClients
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from streams.engine.batch import Changes, Rows, SourceRecord, Work
+    from streams.engine.batch import Changes, OutgoingRecord, Rows, SourceRecord, Work
     from streams.engine.cluster import Cluster
 
 EXIT_LEFT: Final = 75
@@ -58,6 +58,11 @@ def nothing_to_publish(rows: Mapping[bytes, bytes]) -> Mapping[str, dict[bytes, 
 def no_objection(cluster: Cluster) -> None:
     """Let the application work under its name."""
     del cluster
+
+
+def tell_nobody(sent: Sequence[OutgoingRecord]) -> None:
+    """Let nobody know."""
+    del sent
 
 
 def no_fault(point: str) -> None:
@@ -149,6 +154,8 @@ class EngineOptions:
     """Gives the rows that go when a source topic was made anew, and somebody accepts that: `forget(rows, topic)`."""
     decide_with: str = "the application's own command"
     """What a person runs to decide about a partition's state, for the line that says that it is refused."""
+    on_sent: Callable[[Sequence[OutgoingRecord]], None] = tell_nobody
+    """Called on the event loop with what was sent, each in order, when it is committed; it must raise nothing."""
     on_leave: Callable[[Exception], None] = leave_process
     """Called when this worker must not go on; it does not return to the work."""
     fault_point: Callable[[str], None] = no_fault

@@ -8,8 +8,10 @@ from docker.errors import ContainerError
 from docker.models.images import Image
 
 from commands.main import COMMANDS
+from tests.containers.engine import ROOT
 
 BYTES_MAX = 200_000_000
+FOLDERS = ["commands", "edges", "models", "operations", "process", "proof", "sinks", "streams"]
 OF_CHECKOUTS = {"demo", "test", "up", "parts", "schemas", "bench"}
 
 
@@ -57,15 +59,29 @@ def test_it_has_only_commands_that_work_in_it(docker_engine: docker.DockerClient
 
 def test_everything_in_it_loads(docker_engine: docker.DockerClient, image: Image) -> None:
     """No module needs what only a checkout has: each is imported, and nothing of tests or benchmarks is there."""
+    assert imported(docker_engine, image) == [*FOLDERS, "without", "OpenTelemetry"]
+
+
+def test_with_what_sends_traces(docker_engine: docker.DockerClient) -> None:
+    """Where that is asked for: it is there, and still small."""
+    traced, _ = docker_engine.images.build(path=str(ROOT), buildargs={"TRACES": "1"}, network_mode="host", rm=True)
+    test_it_is_small(traced)
+    assert imported(docker_engine, traced) == FOLDERS
+
+
+def imported(docker_engine: docker.DockerClient, image: Image) -> list[str]:
+    """Import every module of an image, and return its folders; and the words, where it has not what sends traces."""
     script = (
-        "import importlib, pkgutil, pathlib\n"
+        "import importlib.util, pkgutil, pathlib\n"
+        "left_out = set() if importlib.util.find_spec('opentelemetry') else {'process.otlp'}\n"
         "for package in sorted(each.name for each in pathlib.Path('/app').iterdir()):\n"
         "    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + '.'):\n"
-        "        module.name.endswith('__main__') or importlib.import_module(module.name)\n"
+        "        if not module.name.endswith('__main__') and module.name not in left_out:\n"
+        "            importlib.import_module(module.name)\n"
         "print(*sorted(each.name for each in pathlib.Path('/app').iterdir()))\n"
+        "left_out and print('without OpenTelemetry')\n"
     )
-    folders = run(docker_engine, image, "-P", "-c", script, entrypoint=["python"]).split()
-    assert folders == ["commands", "edges", "models", "operations", "process", "proof", "sinks", "streams"]
+    return run(docker_engine, image, "-P", "-c", script, entrypoint=["python"]).split()
 
 
 def test_it_has_a_health_check_of_its_own(docker_engine: docker.DockerClient, image: Image) -> None:

@@ -98,6 +98,18 @@ def skipped_partition() -> None:
 
 
 @_bug
+def told_before_it_is_committed() -> None:
+    """Of what is sent somebody is told who then may not find it."""
+
+    def commit(self: TransactionalProducer, epoch: Epoch, group: Any) -> None:
+        self._options.on_sent(epoch.outgoing)
+        original(self, epoch, group)
+        epoch.outgoing = []  # not once more
+
+    original = _replace(TransactionalProducer, "commit", commit)
+
+
+@_bug
 def random_milestone_id() -> None:
     """A milestone sent again is another one to whoever reads it."""
     _replace(milestones, "milestone_id", lambda *_: str(UUID(int=VIRTUAL.loop.random.getrandbits(128))))

@@ -136,7 +136,7 @@ class Schedule:
         if loop.unasked:
             raise loop.unasked[0]
         if self.is_conclusive:
-            look(self.kafka, self.shared.options, self.attribution, self.sources, self.outcome)
+            look(self.kafka, self.shared.options, self.attribution, self.sources, self.outcome, self.shared.told)
 
     # -- what happens ------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from models.attribution import Attribution
 from models.changes import MENTORS
 from models.mentors import decode_mentor, mentor_key
+from streams.engine.batch import OutgoingRecord
 from streams.engine.options import EngineOptions
 from tests.simulation import oracle
 from tests.simulation.acts import Outcome, Sources
@@ -18,8 +19,15 @@ class WrongResult(AssertionError):
     """Something came out that must not, or something did not come."""
 
 
-def look(kafka: Kafka, options: EngineOptions, attribution: Attribution, sources: Sources, outcome: Outcome) -> None:
-    """Compare what a schedule has come to with a plain fold over its sources.
+def look(
+    kafka: Kafka,
+    options: EngineOptions,
+    attribution: Attribution,
+    sources: Sources,
+    outcome: Outcome,
+    told: Sequence[OutgoingRecord],
+) -> None:
+    """Compare what a schedule has come to, and what was told of as sent, with a plain fold over its sources.
 
     Raises:
         WrongResult: they differ.
@@ -31,6 +39,9 @@ def look(kafka: Kafka, options: EngineOptions, attribution: Attribution, sources
         _compare_rows(oracle.changelog_rows(kafka, options, number), each, outcome, number)
     _compare_counts(found, expected)
     _compare_sent(found, expected, outcome)
+    milestones = Counter(record.value or b"" for record in told if record.topic == attribution.milestones)
+    if milestones - found.milestones:  # one that is killed tells of less
+        raise WrongResult(f"told of as sent, and was not, or not so often: {milestones - found.milestones}")
 
 
 def _compare_rows(kept: oracle.Rows, expected: oracle.Expected, outcome: Outcome, number: int) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 from faust.types import TP
 from mode.services import ServiceTask
 
-from streams.engine.batch import RecordBatch
+from streams.engine.batch import OutgoingRecord, RecordBatch
 from streams.engine.engine import Engine
 from streams.engine.options import EngineOptions
 from streams.engine.recovery import ChangelogRecovery
@@ -44,6 +44,8 @@ class Cluster:
         """Partitions that their last owner has refused."""
         self.left: list[Exception] = []
         """Why workers left."""
+        self.told: list[OutgoingRecord] = []
+        """What workers have told of as sent."""
         self.loses_fetches = 0
         """So many fetches are lost between their position and the agent."""
         self.begin: Any = None
@@ -217,6 +219,7 @@ class Worker:
             shared.options,
             clients=clients,
             on_leave=self._leave,
+            on_sent=shared.told.extend,
             fault_point=partial(loop.pass_by, loop.current),
             begin=lambda numbers: shared.begin(self.engine.options, numbers),
         )

@@ -1,4 +1,4 @@
-"""No secret, no token and no member's id is in a log or a metric, whatever goes wrong with one in hand."""
+"""No secret, no token and no member's id is in a log, a metric or a trace, whatever goes wrong with one in hand."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ def test_none_is_logged_or_shown(log_format: str) -> None:
     assert "KeyError at " in ran.stderr  # what it was, and where
     assert "<id>" in ran.stderr
     assert 'referrals_dead_letters_total{reason="BadEvent"} 1.0' in ran.stdout
+    assert "referrals.badges.awarded" in ran.stdout  # spans came, those of failures among them
+    assert "'error.type': 'KeyError'" in ran.stdout
 
 
 def test_what_is_no_secret_stays() -> None:

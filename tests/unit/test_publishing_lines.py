@@ -17,7 +17,7 @@ def test_the_values_bytes_pass_untouched() -> None:
 
     line = parse_line(b'{"value":  ' + value + b' , "topic": "clicks"}\n')
 
-    assert line == (CLICKS, b"ANNA0000", value)
+    assert line == Line(CLICKS, b"ANNA0000", value)
 
 
 @pytest.mark.parametrize("code", ["7", '"short"', "null", '["ANNA0000"]'])
@@ -70,7 +70,7 @@ def checked(value: str) -> Line:
 
 def test_a_good_event_passes() -> None:
     """Also a day ahead, and not a second more."""
-    assert checked(GOOD) == (CLICKS, b"ANNA0000", GOOD.encode())
+    assert checked(GOOD) == Line(CLICKS, b"ANNA0000", GOOD.encode())
     checked(GOOD.replace("20T10:30:00", "21T12:00:00"))
     with pytest.raises(Refused, match="occurred_at is more than a day ahead"):
         checked(GOOD.replace("20T10:30:00", "21T12:00:01"))
@@ -117,4 +117,14 @@ def test_what_is_certain_is_repaired(old: str, new: str) -> None:
 def test_a_byte_order_mark_before_the_first_line() -> None:
     """Editors on Windows write it."""
     text = b'\xef\xbb\xbf{"topic": "clicks", "value": %b}' % GOOD.encode()
-    assert checked_line(text, NOW) == parse_line(text) == (CLICKS, b"ANNA0000", GOOD.encode())
+    assert checked_line(text, NOW) == parse_line(text) == Line(CLICKS, b"ANNA0000", GOOD.encode())
+
+
+def test_a_line_may_belong_to_a_trace() -> None:
+    """Its record then has the header; one that has not W3C's form is refused, for a file can be put right."""
+    traceparent = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    text = b'{"topic": "clicks", "traceparent": "%b", "value": %b}' % (traceparent, GOOD.encode())
+    assert checked_line(text, NOW) == parse_line(text) == Line(CLICKS, b"ANNA0000", GOOD.encode(), traceparent)
+    with pytest.raises(BadLine, match="traceparent has not W3C's form"):
+        parse_line(text.replace(b"-01", b"-1"))
+    assert parse_line(text.replace(b'"%b"' % traceparent, b"null")).traceparent is None

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from edges.publishing.lines import Line
 from edges.publishing.replaying import BEFORE, READY, REFUSED, Judge
 from models.dead_letters import Letter, letter_of
 from models.erasures import pseudonym
@@ -52,7 +53,7 @@ def test_it_is_sent_to_its_topic_keyed_by_its_code() -> None:
     judge = Judge(PREFIX, {})
     verdict = judge.judge(letter(make_click("anna-ooooo1")), NOW)
     assert verdict.kind == READY
-    assert verdict.line == (CLICKS, CODE.encode(), json.dumps(make_click("anna-ooooo1")).encode())
+    assert verdict.line == Line(CLICKS, CODE.encode(), json.dumps(make_click("anna-ooooo1")).encode())
     assert judge.judge(letter(make_click("anna-ooooo1")), NOW).kind == BEFORE
     assert judge.judge(letter(make_click("anna-ooooo1"), offset=1), NOW).kind == READY
 
@@ -107,13 +108,13 @@ def test_an_erasure_that_an_older_worker_did_not_know_is_sent_again() -> None:
     """Under its code, so that it comes among the events of its pair."""
     erasure = make_erasure(1)
     verdict = Judge(PREFIX, {}).judge(letter(erasure, BadEvent("x"), topic=REGISTRATIONS_TOPIC), NOW)
-    assert verdict.line == (REGISTRATIONS, CODE.encode(), json.dumps(erasure).encode())
+    assert verdict.line == Line(REGISTRATIONS, CODE.encode(), json.dumps(erasure).encode())
 
 
 def test_unchecked_sends_it_as_it_stands() -> None:
     """Under its code where it names one, else under the key that it had."""
     judge = Judge(PREFIX, {}, unchecked=True)
-    assert judge.judge(letter(b"{", BadEvent("x")), NOW).line == (CLICKS, b"as it came", b"{")
+    assert judge.judge(letter(b"{", BadEvent("x")), NOW).line == Line(CLICKS, b"as it came", b"{")
     taken = judge.judge(letter(make_code_issued("anna-ooooo1"), CodeTaken("x"), CODES_TOPIC), NOW)
     assert taken.line is not None
     assert taken.line[:2] == (CODES, CODE.encode())

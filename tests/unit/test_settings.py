@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from process.settings import Settings, SettingsError, load_settings
+from local.installation.starting import as_environment
+from process.settings import Settings, SettingsError, load_settings, misspelt, variable_of
 
 
 @pytest.fixture(autouse=True)
 def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for field in Settings.model_fields:
-        monkeypatch.delenv(f"REFERRALS_{field.upper()}", raising=False)
+        monkeypatch.delenv(variable_of(field), raising=False)
 
 
 def test_thresholds_default_to_the_contract() -> None:
@@ -70,6 +71,20 @@ def test_channels_are_read_as_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(load_settings().channels) == 15
     monkeypatch.setenv("REFERRALS_CHANNELS", "church, door_to-door ,")
     assert load_settings().channels == ("church", "door_to-door")
+
+
+def test_a_standard_s_variable_keeps_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenTelemetry's is read, handed to components, and named where it is wrong."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")
+    settings = load_settings()
+    assert settings.otel_exporter_otlp_endpoint == "http://collector:4318"
+    assert as_environment(settings) == {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
+    monkeypatch.setenv("REFERRALS_OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://collector:4318")
+    assert load_settings().otel_exporter_otlp_traces_endpoint is None
+    assert misspelt(["OTEL_EXPORTER_OTLP_ENDPOINT", "REFERRALS_WEB_PORT"]) == []
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")
+    with pytest.raises(SettingsError, match=r"^OTEL_EXPORTER_OTLP_ENDPOINT: is no address of a collector \("):
+        load_settings()
 
 
 def test_an_empty_variable_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:

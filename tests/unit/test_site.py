@@ -18,7 +18,7 @@ import rich_click as click
 import yaml
 
 from commands.main import COMMANDS
-from process.settings import Settings
+from process.settings import Settings, variable_of
 from process.version import VERSION
 from schemas.settings import settings_page
 from tests.snippets import ROOT, in_text, indented, pages, snippets
@@ -124,7 +124,7 @@ def test_a_dead_link_is_an_error(tmp_path: Path) -> None:
 def test_every_setting_has_its_entry() -> None:
     """With a description; what a bad value says is what `load_settings` says."""
     page = settings_page()
-    assert re.findall(r"^### REFERRALS_(\w+)$", page, re.MULTILINE) == [name.upper() for name in Settings.model_fields]
+    assert re.findall(r"^### (\w+)$", page, re.MULTILINE) == [variable_of(name) for name in Settings.model_fields]
     assert all(field.description for field in Settings.model_fields.values())
     assert "`REFERRALS_PARTITIONS: Input should be a valid integer" in page
 

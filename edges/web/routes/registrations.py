@@ -21,10 +21,12 @@ from litestar.params import FromPath
 
 from edges.web.answers import Accepted
 from edges.web.bodies import JsonAnswer, read_plain_body
+from edges.web.metrics import WEBHOOK
 from edges.web.posted import REGISTRATION, Posted, publish, read_posted, to_registration
 from edges.web.problems import Problem, problem_answers
-from edges.web.services import services_of
-from edges.web.webhooks import BadSignature, signed_headers, verify
+from edges.web.services import Services, services_of
+from edges.web.tracing import request_span
+from edges.web.webhooks import BadSignature, SignedHeaders, signed_headers, verify
 from models.identifiers import canonical_uuid, derived_uuid, is_uuid
 from process.fault_points import fault_point
 
@@ -46,6 +48,7 @@ async def take_registration(request: Request[Any, Any, Any], org_id: FromPath[st
     sends it again. Parameters in the address are left alone.
     """
     services = services_of(request)
+    started_ns = time.time_ns()
     body = await read_plain_body(request)
     org_id = canonical_uuid(org_id)
     try:
@@ -53,6 +56,16 @@ async def take_registration(request: Request[Any, Any, Any], org_id: FromPath[st
         verify(signed, body, await services.webhook_secrets.good(org_id), now_s=time.time())
     except BadSignature as fault:
         raise Problem(HTTPStatus.UNAUTHORIZED, str(fault)) from None
+    if services.tracer is None:
+        return await _take(services, org_id, signed, body, signed.traceparent)
+    with request_span(services.tracer, WEBHOOK, signed.traceparent, started_ns=started_ns) as traceparent:
+        return await _take(services, org_id, signed, body, traceparent)
+
+
+async def _take(
+    services: Services, org_id: str, signed: SignedHeaders, body: bytes, traceparent: bytes | None
+) -> JsonAnswer:
+    """Publish what a webhook that is signed says, as part of a trace."""
     posted = read_posted(REGISTRATION, body, org_id, now=datetime.now(UTC))
     event_id = "" if posted.attribution_id and posted.occurred_at else _event_id(org_id, signed.id)
     registration = to_registration(
@@ -64,7 +77,7 @@ async def take_registration(request: Request[Any, Any, Any], org_id: FromPath[st
         channels=services.settings.channels,
     )
     fault_point("ingest.verified")
-    answer = await publish(services, registration, traceparent=signed.traceparent)
+    answer = await publish(services, registration, traceparent=traceparent)
     fault_point("ingest.acknowledged")
     return answer
 

@@ -21,9 +21,13 @@ from edges.web.bodies import JsonAnswer, read_plain_body
 from edges.web.identity import BEARER, onboarding_of_org
 from edges.web.posted import SIGNUP, publish, read_posted, to_registration
 from edges.web.problems import problem_answers
-from edges.web.services import Opened
+from edges.web.services import Opened, Services
+from edges.web.tracing import request_span
 from models.identifiers import canonical_uuid, derived_uuid
 from models.traces import TRACEPARENT
+
+SIGNUPS: Final = "/v1/orgs/{org_id}/signups"
+"""The route."""
 
 
 @post(
@@ -43,8 +47,19 @@ async def take_signup(request: Request[Any, Any, Any], services: Opened, org_id:
 
     It takes a token of the role `onboarding`. Posting it again changes nothing, before a confirmation and after one.
     """
+    started_ns = time.time_ns()
     body = await read_plain_body(request)
     org_id = canonical_uuid(org_id)
+    given = request.headers.get(TRACEPARENT)
+    traceparent = given.encode() if given else None
+    if services.tracer is None:
+        return await _take(services, org_id, body, traceparent)
+    with request_span(services.tracer, SIGNUPS, traceparent, started_ns=started_ns) as own:
+        return await _take(services, org_id, body, own)
+
+
+async def _take(services: Services, org_id: str, body: bytes, traceparent: bytes | None) -> JsonAnswer:
+    """Publish what a screen posts, as part of a trace."""
     posted = read_posted(SIGNUP, body, org_id, now=datetime.now(UTC))
     event_id = derived_uuid(f"{org_id}:{posted.referral_code}:{posted.new_member_id}:pending_signup")
     registration = to_registration(
@@ -54,8 +69,7 @@ async def take_signup(request: Request[Any, Any, Any], services: Opened, org_id:
         occurred_at=posted.occurred_at or await services.first_attempts.sent_at(org_id, event_id, time.time()),
         channels=services.settings.channels,
     )
-    traceparent = request.headers.get(TRACEPARENT)
-    return await publish(services, registration, traceparent=traceparent.encode() if traceparent else None)
+    return await publish(services, registration, traceparent=traceparent)
 
 
 HANDLERS: Final = [take_signup]
