@@ -134,7 +134,7 @@ export class Help {
 
   #begin() {
     this.#pages.begin();
-    void this.load();
+    void this.#panel.loadAnother();
   }
 
   /**
