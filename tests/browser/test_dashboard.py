@@ -374,6 +374,30 @@ async def test_a_module_that_fails_says_so(
         await expect(failure).to_be_hidden()
 
 
+async def test_what_is_sent_too_early_is_sent_when_there_is_somebody_to_take_it(
+    visit: Visit, scene: OrganisationScene, web: Web
+) -> None:
+    """A name typed while the page is still coming is looked for then, and stands in no address."""
+    arrived = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await arrived.wait()
+        await route.continue_()
+
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=5)
+    async with visit("/welcome", org_id=scene.org_id, role=None) as page:
+        await page.route("**/shared/format.js", hold)
+        token = make_token(org_id=scene.org_id)
+        await page.goto(f"{web.base_url}/dashboard#token={token}", wait_until="commit")
+        await page.get_by_label("Name, code or id").fill(scene.codes[mentor_id])
+        await page.keyboard.press("Enter")
+        await asyncio.sleep(0.3)  # in which the browser would go to what the form says
+        assert "mentor" not in page.url
+        arrived.set()
+        await expect(page.locator("#whose")).to_contain_text(mentor_id)
+
+
 async def test_names_of_others_are_text(visit: Visit, scene: OrganisationScene) -> None:
     """Whatever an organisation or a mentor is called, in whatever direction, and whatever channel a link names."""
     markup = "<img src=x onerror=document.title=1>"
@@ -450,6 +474,7 @@ async def test_mentors_are_copied_opened_and_exported(visit: Visit, scene: Organ
         await expect(page.get_by_role("heading", level=1)).to_contain_text("Mentor")
         await expect(page.locator('[data-figure="clicks"]')).to_have_text("9")
         await page.get_by_role("link", name="All mentors").click()
+        await page.wait_for_url("**/dashboard")  # the mentor's page has a figure of that name too
         await expect(figure(page, "clicks")).to_have_text("9")
         shown = f"{mentor_id[:4]}…{mentor_id[-4:]}"
         for text in (mentor_id.upper(), scene.codes[mentor_id].lower(), shown):
