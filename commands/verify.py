@@ -123,7 +123,8 @@ def print_report(report: Report, console: Console, *, limit: int | None) -> None
     if report.is_clean:
         verdict = "[bold green]clean[/]" + (", as far as can be proven" if report.beyond_proof else "")
     elif report.differences:
-        verdict = f"[bold red]{len(report.differences):,} differences[/]"
+        differences = len(report.differences)
+        verdict = f"[bold red]{differences:,} difference{'s' * (differences != 1)}[/]"
     else:
         verdict = "[bold red]not processed to the end[/]"
     console.print(f"{verdict}: {report.records:,} source records in {report.seconds:.1f} s ({rate:,.0f}/s)")

@@ -4,27 +4,19 @@
 it can answer, the other waits. Then ours gets half of what it has just answered at most, at random times, for the
 percentiles. Of everything the median of the rounds is told.
 
-The organisation's figures are asked for one at a time and compared with the round trip of `SELECT 1` over the same kind
-of pool, in this process: the statement alone, and the whole answer over HTTP.
+What an organisation is asked about, and how long that takes, is in `web_figures.py`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from statistics import median, quantiles
-from typing import Any, Final
+from typing import Final
 
-import uvloop
-
-from edges.web.database import Database
-from edges.web.queries import statement
 from local.parts import Parts
 from operations.topics import create_topics
-from process.settings import Settings
+from proof.bench.web_figures import Figure, measure_figures
 from proof.bench.web_scene import Scene, make_scene
 from proof.bench.web_servers import BARE, OURS, Server, generator_alone, running, web_settings
 from sinks.migrate import migrate
@@ -40,13 +32,6 @@ ORDINARY: Final = 0.5
 ORDINARY_CONNECTIONS: Final = 256
 WARM_S: Final = 1.0
 ALONE_S: Final = 2.0
-SELECT_1: Final = "SELECT 1"
-QUERIES: Final = 300
-"""How often each statement is run in a round."""
-FIGURE_S: Final = 1.0
-"""How long each figure is asked for over HTTP in a round."""
-DAYS_SHOWN: Final = 30
-ENTRIES_SHOWN: Final = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,23 +80,6 @@ class Comparison:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figure:
-    """One of an organisation's figures; in each round SELECT 1, its statement, and the whole answer over HTTP."""
-
-    name: str
-    rounds: Sequence[tuple[float, float, float]]
-    """Seconds, each the median of many, one at a time."""
-
-    def seconds(self, which: int) -> float:
-        """Return the median of the rounds of one of the three."""
-        return median(one[which] for one in self.rounds)
-
-    def multiple(self, which: int) -> float:
-        """Return how many SELECT 1 one of the three takes: the median of the rounds."""
-        return median(one[which] / one[0] for one in self.rounds)
-
-
-@dataclass(frozen=True, kw_only=True)
 class WebFigures:
     """What was measured."""
 
@@ -143,8 +111,8 @@ def measure_web(
             announce(f"web: {route}, {rounds} rounds")
             asking = _Asking(route, scene, seconds=seconds, connections=connections)
             comparisons.append(asking.compare(ours, bare, rounds=rounds))
-        announce(f"web: an organisation's figures, {rounds} rounds")
-        figures = _measure_figures(scene, ours, settings, rounds=rounds)
+        announce(f"web: an organisation's figures and lists, {rounds} rounds")
+        figures = measure_figures(scene, ours, settings, rounds=rounds)
     return WebFigures(generator_per_s=alone.per_s, comparisons=comparisons, figures=figures)
 
 
@@ -185,37 +153,3 @@ class _Asking:
             per_s=per_s,
         )
         return Ordinary(per_s=per_s, percentiles_s=quantiles(found.latencies_s, n=100))
-
-
-def _measure_figures(scene: Scene, ours: Server, settings: Settings, *, rounds: int) -> Sequence[Figure]:
-    """Measure summary, leaderboard and daily series."""
-    today = datetime.now(UTC).date()
-    values: dict[str, dict[str, Any]] = {
-        "summary": {},
-        "leaderboard": {"limit": ENTRIES_SHOWN + 1},
-        "daily": {"first": today - timedelta(days=DAYS_SHOWN - 1), "last": today},
-    }
-    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in values}
-    for _ in range(rounds):
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            statements_s = runner.run(_time_statements(scene.org_id, settings, values))
-        for name, times in found.items():
-            address = f"/v1/orgs/{scene.org_id}/{name}"
-            answers, _ = ours.ask([scene.get(address)], expected=200, seconds=FIGURE_S, connections=1)
-            times.append((statements_s[SELECT_1], statements_s[name], median(answers.latencies_s)))
-    return [Figure(name=name, rounds=times) for name, times in found.items()]
-
-
-async def _time_statements(org_id: str, settings: Settings, values: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """Return the median of each statement's times, and of SELECT 1's, all run in turn."""
-    times: dict[str, list[float]] = {name: [] for name in (SELECT_1, *values)}
-    async with Database(settings) as database:
-        for _ in range(QUERIES):
-            for name, taken_s in times.items():
-                started_s = time.perf_counter()
-                if name == SELECT_1:
-                    await database.rows(None, SELECT_1)
-                else:
-                    await database.rows(org_id, statement(name), {"org_id": org_id, **values[name]})
-                taken_s.append(time.perf_counter() - started_s)
-    return {name: median(taken_s) for name, taken_s in times.items()}

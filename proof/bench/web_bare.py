@@ -1,6 +1,6 @@
 """What the HTTP side is compared with: bare Litestar routes that do the one thing that cannot be left out, and no more.
 
-    python -m bench.web_bare        serves at REFERRALS_WEB_PORT, as `referrals web` does
+    python -m proof.bench.web_bare        serves at REFERRALS_WEB_PORT, as `referrals web` does
 
 Webhook: awaits the same produce of the body. Share link: Litestar's redirect. Counts: the same statement over the same
 pool. The same uvicorn settings and event loop, one process; without checks, tokens, metrics, headers and log.

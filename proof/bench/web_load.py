@@ -1,7 +1,7 @@
 """The load generator: HTTP/1.1 over kept connections, by raw sockets and epoll, in a process of its own.
 
-    python -m bench.web_load        reads an order from standard input, prints what was found
-    python -m bench.web_load --echo answers every request at once, with nothing: what the generator reaches by itself
+    python -m proof.bench.web_load          reads an order from standard input, prints what was found
+    python -m proof.bench.web_load --echo   answers every request at once, with nothing: what the generator reaches
 
 A request is bytes made before, an answer is its status and its length; so it takes a tenth of the CPU that a server on
 asyncio takes to answer. Two kinds of load:

@@ -61,7 +61,7 @@ def _show_latency(console: Console, one: Comparison) -> bool:
 def _show_figures(console: Console, found: WebFigures) -> bool:
     table = _table(
         f"An organisation of 100,000 mentors; SELECT 1 takes {1_000 * found.figures[0].seconds(0):.2f} ms",
-        *("statement, ms", "x SELECT 1", "answer over HTTP, ms", "x SELECT 1", "required"),
+        *("read, ms", "x SELECT 1", "answer over HTTP, ms", "x SELECT 1", "required"),
     )
     reached = True
     for one in found.figures:

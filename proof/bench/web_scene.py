@@ -128,26 +128,57 @@ _STATEMENTS: Final = (
     b"""INSERT INTO mentors (org_id, mentor_id)
         SELECT %(org_id)s, pg_temp.mentor(number) FROM generate_series(1, %(mentors)s::int) AS number""",
     b"""INSERT INTO referral_codes
-        SELECT pg_temp.code(number), %(org_id)s, pg_temp.mentor(number), now()
+        SELECT pg_temp.code(number), %(org_id)s, pg_temp.mentor(number), now() - %(days)s::int * interval '1 day'
         FROM generate_series(1, %(mentors)s::int) AS number""",
-    # A tenth has no activity; the others have three channels, and were counted last on one of the days.
+    b"""INSERT INTO mentor_names (org_id, mentor_id, display_name, group_name)
+        SELECT %(org_id)s, pg_temp.mentor(number), 'Kari ' || number, 'Oslo'
+        FROM generate_series(1, %(mentors)s::int) AS number""",
+    b"""INSERT INTO mentor_name_keys (org_id, name_key, mentor_id)
+        SELECT org_id, lower(display_name), mentor_id FROM mentor_names""",
+    # A tenth has no activity, another clicks alone; the others have three channels, and were counted last on one of the
+    # days.
     b"""INSERT INTO mentor_counts (
             org_id, mentor_id, referral_code, total_clicks, pending_attributions, confirmed_attributions,
             conversion_rate, by_channel, milestones, last_event_at, counted_at, topic_partition, topic_offset
         )
         SELECT
-            %(org_id)s, pg_temp.mentor(number), pg_temp.code(number), clicks, 1, confirmed, confirmed::float / clicks,
+            %(org_id)s, pg_temp.mentor(number), pg_temp.code(number), clicks, pending, confirmed,
+            confirmed::float / clicks,
             jsonb_build_object(
-                'whatsapp', jsonb_build_object('clicks', clicks - 2, 'pending', 1, 'confirmed', confirmed),
+                'whatsapp', jsonb_build_object('clicks', clicks - 2, 'pending', pending, 'confirmed', confirmed),
                 'sms', '{"clicks": 1, "pending": 0, "confirmed": 0}'::jsonb,
                 'email', '{"clicks": 1, "pending": 0, "confirmed": 0}'::jsonb
             ),
             '{1}', now(), now() - number %% %(days)s::int * interval '1 day', number %% 12, number
         FROM (
-            SELECT number, 10 + number %% 90 AS clicks, number * 79 %% 30 AS confirmed
+            SELECT
+                number,
+                10 + number %% 90 AS clicks,
+                CASE WHEN number %% 10 = 1 THEN 0 ELSE 1 END AS pending,
+                CASE WHEN number %% 10 = 1 THEN 0 ELSE number * 79 %% 30 END AS confirmed
             FROM generate_series(1, %(mentors)s::int) AS number
             WHERE number <= %(asked_for)s::int OR number %% 10 <> 0
         ) AS mentor""",
+    # One in 20 had one more before: he holds the badge that he would else be close to.
+    b"""INSERT INTO milestones (
+            org_id, mentor_id, milestone_threshold, milestone_id, confirmed_count, attribution_id, reached_at, state,
+            recorded_at, thanked_at
+        )
+        SELECT
+            org_id, mentor_id, threshold, gen_random_uuid(), threshold, gen_random_uuid(), counted_at, 'decided',
+            counted_at, CASE WHEN topic_offset %% 3 <> 0 THEN now() END
+        FROM mentor_counts
+        INNER JOIN unnest(ARRAY[1, 5, 10, 25]) AS threshold
+            ON confirmed_attributions >= threshold - (topic_offset %% 20 = 0)::int
+        WHERE confirmed_attributions > 0""",
+    b"""INSERT INTO badge_awards (org_id, mentor_id, badge_id, milestone_id, confirmed_count)
+        SELECT milestones.org_id, mentor_id, badge_id, milestone_id, confirmed_count
+        FROM milestones
+        INNER JOIN badge_definitions ON threshold = milestone_threshold AND badge_definitions.org_id IS NULL""",
     b"""INSERT INTO filtered_clicks (org_id, day, reason, clicks)
         SELECT %(org_id)s, current_date - number, 'preview', 100 FROM generate_series(0, 365) AS number""",
+    b"""INSERT INTO history_channels SELECT %(org_id)s, unnest(ARRAY['whatsapp', 'sms', 'email', 'qr', 'unknown'])""",
+    b"""INSERT INTO organisation_quarter_hours
+        SELECT org_id, date_bin('15 minutes', now() - day * interval '1 day', '2000-01-01Z'), channel, 900, 90, 50, 3
+        FROM history_channels, generate_series(0, 400) AS day""",
 )

@@ -16,6 +16,9 @@ UNITS: Final = 1000
 NARROW: Final = 380
 """Units that a character of the narrow font takes; Arial Narrow's digits take 456."""
 
+MEDIUM: Final = 560
+"""Units that a character of the font between takes; DejaVu Sans, wide as texts go, takes 555 for one of these pages."""
+
 WIDE: Final = 720
 """Units that a character of the wide font takes; the digits of Verdana Bold, the widest of common ones, take 711."""
 

@@ -218,6 +218,14 @@ async def test_what_is_focused_stays_focused(visit: Visit, scene: OrganisationSc
         await expect(link).to_be_focused()
 
 
+async def test_without_a_script_the_page_says_that_it_needs_one(visit: Visit, scene: OrganisationScene) -> None:
+    """And nothing seems to be on its way."""
+    for path in ("/dashboard", "/me", "/badges", "/sign-in"):
+        async with visit(path, org_id=scene.org_id, role=None, java_script_enabled=False) as page:
+            await expect(page.locator("noscript p")).to_contain_text("JavaScript")
+            await expect(page.locator("main, #connection, .bones").locator("visible=true")).to_have_count(0)
+
+
 async def test_one_sees_ones_own_organisation_alone(visit: Visit, scene: OrganisationScene) -> None:
     """Neither its figures nor its mentors are another's to see, whatever address he types."""
     scene.call("Secret society")
@@ -366,6 +374,30 @@ async def test_a_module_that_fails_says_so(
         await expect(failure).to_be_hidden()
 
 
+async def test_what_is_sent_too_early_is_sent_when_there_is_somebody_to_take_it(
+    visit: Visit, scene: OrganisationScene, web: Web
+) -> None:
+    """A name typed while the page is still coming is looked for then, and stands in no address."""
+    arrived = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await arrived.wait()
+        await route.continue_()
+
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=5)
+    async with visit("/welcome", org_id=scene.org_id, role=None) as page:
+        await page.route("**/shared/format.js", hold)
+        token = make_token(org_id=scene.org_id)
+        await page.goto(f"{web.base_url}/dashboard#token={token}", wait_until="commit")
+        await page.get_by_label("Name, code or id").fill(scene.codes[mentor_id])
+        await page.keyboard.press("Enter")
+        await asyncio.sleep(0.3)  # in which the browser would go to what the form says
+        assert "mentor" not in page.url
+        arrived.set()
+        await expect(page.locator("#whose")).to_contain_text(mentor_id)
+
+
 async def test_names_of_others_are_text(visit: Visit, scene: OrganisationScene) -> None:
     """Whatever an organisation or a mentor is called, in whatever direction, and whatever channel a link names."""
     markup = "<img src=x onerror=document.title=1>"
@@ -380,7 +412,7 @@ async def test_names_of_others_are_text(visit: Visit, scene: OrganisationScene) 
         await expect(page.get_by_role("heading", level=1)).to_have_text(markup)
         await expect(page.locator("#channels th").filter(has_text="<b>sms</b>")).to_be_visible()
         await expect(page.locator("main img, main b")).to_have_count(0)
-        await page.get_by_label("Name, code or mentor id").fill("<IMG SRC")
+        await page.get_by_label("Name, code or id").fill("<IMG SRC")
         await page.keyboard.press("Enter")
         await expect(page.locator("#title bdi")).to_have_text([f"אנה {markup}", "<b>Nord</b>"])
         await expect(page.locator("main img[src=x], main b")).to_have_count(0)
@@ -408,12 +440,17 @@ async def test_whom_to_thank_and_who_needs_help(visit: Visit, scene: Organisatio
         await expect(page.locator("#help tbody tr")).to_contain_text([scene.codes[clicked]])
         await page.locator("#help-bound").select_option("10")
         await expect(page.locator("#help .nothing")).to_be_visible()
+        await page.get_by_label("Pending for long").check()  # nobody again, and it says who is not there
+        await expect(page.locator("#help .nothing")).to_have_text("No registration has been pending for so long.")
         await page.get_by_label("Close to a badge").check()
         await expect(page.locator("#help tbody tr")).to_contain_text(["1 to go: Five recruits"])
         await page.locator("#help").get_by_role("link", name="Kari Nordmann").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Kari Nordmann Nord")
         await expect(page.locator("#standing .facts dd").first).to_have_text("1 of 2")
-        await expect(page.get_by_role("list", name="Why each badge")).to_contain_text("First recruit")
+        await expect(page.get_by_role("list", name="Why each badge").get_by_role("listitem")).to_contain_text(
+            ["First recruit", "Five recruits", "Ten recruits", "Twenty-five recruits"]
+        )
+        await expect(page.get_by_role("rowheader", name="WhatsApp")).to_be_visible()
         await expect(page.get_by_role("list", name="What happened")).to_contain_text("Thanked for 1 confirmed")
 
 
@@ -437,15 +474,16 @@ async def test_mentors_are_copied_opened_and_exported(visit: Visit, scene: Organ
         await expect(page.get_by_role("heading", level=1)).to_contain_text("Mentor")
         await expect(page.locator('[data-figure="clicks"]')).to_have_text("9")
         await page.get_by_role("link", name="All mentors").click()
+        await page.wait_for_url("**/dashboard")  # the mentor's page has a figure of that name too
         await expect(figure(page, "clicks")).to_have_text("9")
         shown = f"{mentor_id[:4]}…{mentor_id[-4:]}"
         for text in (mentor_id.upper(), scene.codes[mentor_id].lower(), shown):
             await page.goto("/dashboard")
-            await page.get_by_label("Name, code or mentor id").fill(text)
+            await page.get_by_label("Name, code or id").fill(text)
             await page.keyboard.press("Enter")
             await expect(page.locator("#whose")).to_contain_text(mentor_id)
         await page.goto("/dashboard")
-        await page.get_by_label("Name, code or mentor id").fill("7KQ2M9XW4T")
+        await page.get_by_label("Name, code or id").fill("7KQ2M9XW4T")
         await page.keyboard.press("Enter")
         await expect(page.locator("#found")).to_have_text("No mentor here has this name, code or id.")
         await expect(page.locator("#announcer")).to_have_text("No mentor here has this name, code or id.")

@@ -25,6 +25,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.asyncio(
 UNAUTHORISED = ("status of 401",)
 """What Chromium itself says of an answer that a test wants."""
 
+TABS_TO_EXPORT = 6
+"""Past the skip link and what stands in the bar."""
+
 
 def figure(page: Page, name: str) -> Locator:
     """Find one of the sums."""
@@ -110,6 +113,24 @@ async def test_a_link_signs_in_by_its_button(visit: Visit, scene: OrganisationSc
         await page.goto(link)
         await go.click()
         await expect(page.get_by_role("alert").first).to_contain_text("already used, or its time is over")
+
+
+async def test_from_the_link_to_the_export_by_keyboard_alone(visit: Visit, scene: OrganisationScene, web: Web) -> None:
+    """Enter signs in; the export is a few Tabs away, and gives a file."""
+    scene.count(scene.issue(), clicks=7)
+    link = await link_for(web, scene)
+    async with visit("/welcome", org_id=scene.org_id, role=None) as page:
+        await page.goto(link)
+        await expect(page.get_by_role("button", name="Sign in")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(figure(page, "clicks")).to_have_text("7")
+        export = page.get_by_role("button", name="Export CSV")
+        for _ in range(TABS_TO_EXPORT):
+            await page.keyboard.press("Tab")
+        await expect(export).to_be_focused()
+        async with page.expect_download() as started:
+            await page.keyboard.press("Enter")
+        assert (await started.value).suggested_filename.startswith("referrals-")
 
 
 async def test_a_link_of_somebody_else_asks_first(visit: Visit, scene: OrganisationScene) -> None:

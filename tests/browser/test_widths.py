@@ -7,9 +7,9 @@ from typing import Final
 import pytest
 from playwright.async_api import Page, expect
 
-from edges.languages.catalogue import Language, text
+from edges.languages.catalogue import LANGUAGES, Language, text
 from tests.browser.conftest import Visit
-from tests.browser.fonts import NARROW, WIDE, use_font
+from tests.browser.fonts import MEDIUM, NARROW, WIDE, use_font
 from tests.organisation_scene import OrganisationScene
 from tests.web import make_token
 
@@ -47,9 +47,42 @@ TOO_WIDE: Final = """() => {
     if (room > 0 && node.scrollWidth > room + 1)
       faults.push(`${says(node)} has ${node.scrollWidth} in ${room}`);
   }
+  for (const button of document.querySelectorAll(".mentor > .button")) {
+    const [line, beside] = [button.getBoundingClientRect(), button.previousElementSibling?.getBoundingClientRect()];
+    if (beside?.height && line.left < beside.right - 0.5) faults.push(`${says(button)} stands below its name`);
+  }
   return [...new Set(faults)];
 }"""
-"""What sticks out of the screen, its panel or its own box; only what is meant for it may hold more than it shows."""
+"""What sticks out of the screen, its panel or its own box; only what is meant for it may hold more than it shows.
+
+A button of a name stands beside it, not on a line of its own."""
+
+DRAWN: Final = """() => {
+  const { fillText } = CanvasRenderingContext2D.prototype;
+  window.drawn = [];
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...rest) {
+    const width = this.measureText(text).width, { e, f } = this.getTransform();
+    const left = e + x - (this.textAlign === "center" ? width / 2 : this.textAlign === "right" ? width : 0);
+    window.drawn.push({ text, left, right: left + width, top: f + y });
+    return fillText.call(this, text, x, y, ...rest);
+  };
+}"""
+"""Notes what charts write, and where."""
+
+COLLIDING: Final = """() => {
+  const lowest = Math.max(...window.drawn.map(({ top }) => top));
+  const days = window.drawn.filter(({ top }) => top === lowest).sort((one, other) => one.left - other.left);
+  return days.slice(1).filter(({ left }, place) => left < days[place].right).map(({ text }) => text);
+}"""
+"""The days below the chart that stand on the one before."""
+
+ASKED_WIDTH: Final = """() => [...document.querySelectorAll("input[placeholder]")].map((field) => {
+  const style = getComputedStyle(field), pen = document.createElement("canvas").getContext("2d");
+  pen.font = getComputedStyle(field, "::placeholder").font;
+  const room = field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  return [field.placeholder, pen.measureText(field.placeholder).width - room];
+}).filter(([, over]) => over > 0.5)"""
+"""What fields ask for and do not show whole, and how much of it is missing."""
 
 
 SMALLEST_LETTERS: Final = """() => Math.min(...[...document.querySelectorAll("body *")]
@@ -157,6 +190,32 @@ async def test_the_size_of_letters_is_the_readers(visit: Visit, crowded: Organis
         await expect(page.locator("#daily canvas")).to_have_count(2)
         await open_tables(page, "en")
         await assert_fits(page)
+
+
+async def test_the_days_below_the_chart_are_read_when_the_screen_is_turned(
+    visit: Visit, crowded: OrganisationScene
+) -> None:
+    """As many are named as there is room for now, not when the page was opened."""
+    async with visit("/welcome", org_id=crowded.org_id, role=None, **screen_of("a desk", WIDE)) as page:
+        await page.add_init_script(f"({DRAWN})()")
+        await page.goto(f"/dashboard#token={make_token(org_id=crowded.org_id)}")
+        await expect(page.locator("#daily canvas")).to_have_count(2)
+        for width in (320, 768, 390):
+            await page.evaluate("window.drawn = []")
+            await page.set_viewport_size({"width": width, "height": 900})
+            await page.wait_for_function("window.drawn.length > 0")
+            await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            assert await page.evaluate(COLLIDING) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_what_a_field_asks_for_is_read(visit: Visit, crowded: OrganisationScene, language: Language) -> None:
+    """In letters that are as wide as the wider of common ones, nothing of it is cut off."""
+    setting = screen_of("a desk") | {"locale": LOCALES[language]}
+    async with visit("/dashboard", org_id=crowded.org_id, **setting) as page:
+        await expect(page.locator("#leaderboard tbody tr").first).to_be_visible()
+        await use_font(page, MEDIUM)
+        assert await page.evaluate(ASKED_WIDTH) == []
 
 
 async def open_tables(page: Page, language: Language) -> None:

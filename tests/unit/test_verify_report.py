@@ -8,13 +8,13 @@ import pytest
 from rich.console import Console
 
 from commands.verify import print_report
-from proof.verify.report import COUNTS, Difference, Report, SourceTable
+from proof.verify.report import CHECKS, COUNTS, DISPOSITIONS, TABLE_CHECKS, Difference, Report, SourceTable
 
 
-def printed(report: Report, *, limit: int | None = 1) -> str:
+def printed(report: Report, *, limit: int | None = 1, width: int = 200) -> str:
     """Return what is printed for a report."""
     out = StringIO()
-    print_report(report, Console(file=out, width=200), limit=limit)
+    print_report(report, Console(file=out, width=width), limit=limit)
     return out.getvalue()
 
 
@@ -46,3 +46,17 @@ def test_a_clean_report_says_so() -> None:
 
     assert "clean: 0 source records" in text
     assert "--no-database" in text
+
+
+def test_no_word_is_cut_on_a_narrow_terminal() -> None:
+    """At 80 columns each name stands whole, beside counts of years."""
+    topics = ("codes.v1", "clicks.v1", "registrations.v1")
+    report = Report(sources={topic: SourceTable(records=98_765_432_109) for topic in topics})
+    report.compared.update(dict.fromkeys((*CHECKS, *TABLE_CHECKS), 98_765_432_109))
+    report.differences.append(Difference(COUNTS, "mentor 1", "1", "2"))
+
+    text = printed(report, width=80)
+
+    assert max(map(len, text.splitlines())) <= 80
+    for name in (*topics, *CHECKS, *TABLE_CHECKS, *DISPOSITIONS, "removed by", "98,765,432,109", "1 difference:"):
+        assert name in text

@@ -1,5 +1,6 @@
 /** Where clicks and members come from in the period, and how that went on: lines for the eye, and the same as a table. */
 
+import { channelName } from "../shared/channel-names.js";
 import { element, fill } from "../shared/dom.js";
 import { days, number, shortDay } from "../shared/format.js";
 import { table } from "../shared/table.js";
@@ -9,16 +10,6 @@ import { text } from "../shared/text.js";
  * @typedef {import("../shared/answers.js").History} History
  * @typedef {import("../shared/answers.js").Channel} Channel
  */
-
-/** @type {Record<string, string>} */
-const NAMES = {
-  whatsapp: text("channel.whatsapp"),
-  sms: text("channel.sms"),
-  email: text("channel.email"),
-  qr: text("channel.qr"),
-  unknown: text("channel.unknown"),
-  other: text("channel.other"),
-};
 
 const SHOWN = 6;
 const DAY_MS = 86_400_000;
@@ -75,7 +66,7 @@ const button = (words, onclick) => element("button", { type: "button", class: "b
 function inAll(channels) {
   const rows = channels.map(({ channel, before, parts, ...now }) => ({
     cells: [
-      [element("span", { class: "channel" }, NAMES[channel] ?? channel), line(parts)],
+      [element("span", { class: "channel" }, channelName(channel)), line(parts)],
       beside(now.clicks, before.clicks),
       beside(now.registered, before.registered),
       beside(now.confirmed, before.confirmed),
@@ -95,7 +86,7 @@ function overTime({ period, partDays, channels }) {
       .filter(({ parts }) => Object.values(parts[place]).some((count) => count !== 0))
       .map(({ channel, parts }) => ({
         cells: [
-          [element("span", { class: "channel" }, NAMES[channel] ?? channel), element("span", { class: "before" }, called(place))],
+          [element("span", { class: "channel" }, channelName(channel)), element("span", { class: "before" }, called(place))],
           number(parts[place].clicks),
           number(parts[place].registered),
           number(parts[place].confirmed),

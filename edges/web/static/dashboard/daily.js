@@ -175,7 +175,7 @@ export class DailyChart {
           stroke: () => colour("--muted"),
           grid: { show: false },
           ticks: { show: false },
-          splits: () => this.#labelled(width),
+          splits: (/** @type {any} */ plot) => this.#labelled(plot.width), // it may be turned, or made narrower
           values: (/** @type {any} */ _, /** @type {number[]} */ splits) =>
             splits.map((split) => shortDay(this.#days[split].day)),
         },

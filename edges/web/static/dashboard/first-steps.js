@@ -47,6 +47,10 @@ export function showFirstSteps(summary) {
   );
 }
 
+/** A command whose options are not parted at their hyphens. @param {string} command */
+const options = (command) =>
+  command.split(/(--\w+)/).map((part) => (part.startsWith("--") ? element("span", { class: "option" }, part) : part));
+
 /**
  * @param {string} title
  * @param {boolean} isDone
@@ -59,6 +63,6 @@ function step(title, isDone, explanation, command) {
     { class: isDone ? "done" : null },
     element("h3", {}, title, isDone && element("span", { class: "tag" }, text("first.done"))),
     element("p", { class: "quiet" }, explanation),
-    command && element("div", { class: "command" }, element("code", {}, command), copyButton(command, text("copy.command"))),
+    command && element("div", { class: "command" }, element("code", {}, options(command)), copyButton(command, text("copy.command"))),
   );
 }

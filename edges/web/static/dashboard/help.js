@@ -91,11 +91,9 @@ export class Help {
     });
     const asked = new URLSearchParams(location.search).get("list"); // what a mail's link names
     for (const choice of document.querySelectorAll('input[name="help"]')) {
-      const name = /** @type {HTMLInputElement} */ (choice).value;
-      if (name === asked) {
-        this.#name = name;
-        /** @type {HTMLInputElement} */ (choice).checked = true;
-      }
+      const input = /** @type {HTMLInputElement} */ (choice);
+      if (input.value === asked) input.checked = true;
+      if (input.checked) this.#name = input.value; // somebody was quick, or the browser remembers what he chose
       choice.addEventListener("change", () => {
         this.#name = /** @type {HTMLInputElement} */ (choice).value;
         this.#offer();
@@ -134,7 +132,7 @@ export class Help {
 
   #begin() {
     this.#pages.begin();
-    void this.load();
+    void this.#panel.loadAnother();
   }
 
   /**

@@ -20,17 +20,21 @@ export function mentorName(mentorId, code, name, group) {
     "span",
     { class: "mentor" },
     element(
-      "a",
-      {
-        href: mentorPage(mentorId),
-        title: mentorId,
-        class: name ? "called" : "id",
-        "aria-label": name ? null : pseudonym(mentorId, code),
-      },
-      name ? isolated(name) : (code ?? shortId(mentorId)),
+      "span",
+      { class: "who" },
+      element(
+        "a",
+        {
+          href: mentorPage(mentorId),
+          title: mentorId,
+          class: name ? "called" : "id",
+          "aria-label": name ? null : pseudonym(mentorId, code),
+        },
+        name ? isolated(name) : (code ?? shortId(mentorId)),
+      ),
+      group && element("span", { class: "quiet" }, isolated(group)),
+      beside && element("span", { class: "id quiet beside", title: mentorId, "aria-hidden": "true" }, beside),
     ),
-    group && element("span", { class: "quiet" }, isolated(group)),
-    beside && element("span", { class: "id quiet beside", title: mentorId, "aria-hidden": "true" }, beside),
     copyButton(mentorId, text("copy.mentor-id-of", { id: shortId(mentorId) })),
   );
 }

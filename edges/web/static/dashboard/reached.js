@@ -54,7 +54,7 @@ export class Reached {
   /** Show another part of the list, in which nothing is new because it was not shown before. */
   #show() {
     this.#seen = null;
-    return this.load();
+    return this.panel.loadAnother();
   }
 
   /**

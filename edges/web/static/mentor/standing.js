@@ -1,6 +1,7 @@
 /** Where a mentor stands, for his coordinator: rank, members by state, channels, why each badge, and what happened. */
 
 import { badgeName } from "../shared/badge-names.js";
+import { channelName } from "../shared/channel-names.js";
 import { element, fill } from "../shared/dom.js";
 import { dateAndTime, day, longDay, number, shortDay } from "../shared/format.js";
 import { table } from "../shared/table.js";
@@ -62,13 +63,13 @@ export function showStanding(body, standing) {
           { head: text("counts.confirmed"), kind: "strong" },
         ],
         channels.map(({ channel, clicks, pending, confirmed }) => ({
-          cells: [element("bdi", {}, channel), number(clicks), number(pending), number(confirmed)],
+          cells: [element("bdi", {}, channelName(channel)), number(clicks), number(pending), number(confirmed)],
         })),
       ),
     ],
     decisions.length > 0 && [
       element("h3", {}, text("standing.why")),
-      element("ul", { class: "reached", "aria-label": text("standing.why") }, decisions.map(decided)),
+      element("ul", { class: "reached", "aria-label": text("standing.why") }, decisive(decisions).map(decided)),
     ],
     element("h3", {}, text("standing.history")),
     element("ul", { class: "reached", "aria-label": text("standing.history") }, history.map(happened)),
@@ -80,6 +81,21 @@ export function showStanding(body, standing) {
  * @param {string} said
  */
 const fact = (name, said) => element("div", {}, element("dt", {}, name), element("dd", {}, said));
+
+/**
+ * What decided about each badge: the milestone that brought it, else the latest one. A milestone without a badge stands for itself.
+ *
+ * @param {Decision[]} decisions by milestone, the lowest first
+ */
+function decisive(decisions) {
+  /** @type {Map<string, Decision>} */
+  const found = new Map();
+  for (const decision of decisions) {
+    const badge = decision.badgeName ?? `milestone ${decision.threshold}`;
+    if (found.get(badge)?.reason !== "awarded") found.set(badge, decision);
+  }
+  return [...found.values()];
+}
 
 /** @param {Decision} decision */
 const decided = ({ threshold, badgeName: name, reason, confirmedCount, reachedAt, decidedAt }) =>

@@ -66,8 +66,8 @@ export function timeOrDate(when) {
   return (then.toDateString() === new Date().toDateString() ? clock : moment).format(then);
 }
 
-/** @param {string} day YYYY-MM-DD */
-export const shortDay = (day) => dayAndMonth.format(new Date(day));
+/** A day and its month, which no line parts. @param {string} day YYYY-MM-DD */
+export const shortDay = (day) => dayAndMonth.format(new Date(day)).replaceAll(" ", "\u00a0");
 
 /** @param {string} day YYYY-MM-DD */
 export const longDay = (day) => wholeDay.format(new Date(day));

@@ -1,5 +1,6 @@
-// Until the page's modules have opened it: takes a token, or a link's secret, out of the address at once, and says so where
-// they do not come, fail, or take too long. So this is no module: it must not fail with them.
+// Until the page's modules have opened it: takes a token, or a link's secret, out of the address at once, keeps what is
+// sent before there is anybody to take it, and says so where they do not come, fail, or take too long. So this is no
+// module: it must not fail with them.
 (() => {
   const PATIENCE_MS = 20_000;
 
@@ -60,9 +61,18 @@
     true, // what does not load tells nobody above it
   );
 
+  /** A form that was sent too early: sent now, the browser would load the page anew, with what was typed in its address. */
+  let early = /** @type {HTMLFormElement | null} */ (null);
+  addEventListener("submit", (event) => {
+    if (isOpened || event.defaultPrevented) return;
+    event.preventDefault();
+    early = /** @type {HTMLFormElement} */ (event.target);
+  });
+
   addEventListener("opened", () => {
     isOpened = true;
     clearTimeout(timer);
+    if (early?.isConnected) early.requestSubmit();
     if (!isSaid) return;
     delete document.body.dataset.state;
     document.querySelector("#failure")?.setAttribute("hidden", "");

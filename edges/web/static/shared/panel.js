@@ -9,6 +9,8 @@ export class Panel {
   #isShown = false;
   /** What is shown, as text: the answer, or what went wrong. */
   #shown = "";
+  /** Counts up when another question is asked. */
+  #question = 0;
 
   /**
    * @param {string} selector where it is
@@ -33,6 +35,13 @@ export class Panel {
     return this.#isShown;
   }
 
+  /** Load what is another question now: an answer that says the same is shown anew, one to the question before is not shown. */
+  loadAnother() {
+    this.#shown = "";
+    this.#question++;
+    return this.load();
+  }
+
   /**
    * Load and show; return what went wrong, null where nothing did. What stands there already stays where that fails: it
    * is old, not wrong.
@@ -40,12 +49,14 @@ export class Panel {
    * @returns {Promise<ApiError | null>}
    */
   async load() {
+    const question = this.#question;
     try {
-      this.show(await this.#load());
+      const answer = await this.#load();
+      if (question === this.#question) this.show(answer);
       return null;
     } catch (error) {
       const isAnswer = error instanceof ApiError;
-      if (isAnswer && (this.#settle(error) || this.#isShown)) return error;
+      if (isAnswer && (this.#settle(error) || this.#isShown || question !== this.#question)) return error;
       this.root.removeAttribute("aria-busy");
       this.#isShown = false;
       const message = isAnswer ? error.message : text("failure.panel");
