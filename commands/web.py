@@ -28,6 +28,7 @@ def command() -> None:
 
     settings = with_keys(load_settings())
     configure(settings)
+    settings.kafka_client_config()  # who we are there is said before anything listens
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         handed_on = runner.run(serve(settings, click.echo, listening=afresh.listening()))
     if handed_on is not None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from models.records import Record
 
+_DAY_MS: Final = 86_400_000
 WAITING_BYTES_PER_RECORD: Final = 1_024
 """The bound in bytes is this times the bound in records: four times an ordinary record with its overhead."""
 
@@ -93,7 +94,7 @@ class WaitingRoom:
         if total.records >= self._records_max or size > self._records_max * WAITING_BYTES_PER_RECORD:
             raise WaitingFull(
                 f"code {code} is not issued yet and {total.records:,} records of such codes wait already "
-                "(setting waiting_records_max); replay this record once the code is issued"
+                "(REFERRALS_WAITING_RECORDS_MAX); replay this record once the code is issued"
             )
         queue = self._queue(code) or Queue(0, 0)
         self.changed[_record_key(code, queue.next)] = stored
@@ -142,8 +143,13 @@ class WaitingRoom:
                 first += 1
                 left -= 1
                 self.changed[code.encode()] = _encode(Queue(first, queue.next)) if first < queue.next else None
-                days = age_ms / 86_400_000
-                yield record, WaitedTooLong(f"code {code} was not issued within {days:g} days (setting waiting_age_s)")
+                yield (
+                    record,
+                    WaitedTooLong(
+                        f"code {code} was not issued within {_in_words(age_ms)} (REFERRALS_WAITING_AGE_S); "
+                        "replay this record once the code is issued"
+                    ),
+                )
             if not left:
                 return
 
@@ -182,3 +188,9 @@ def waiting_records(rows: Mapping[bytes, bytes]) -> int:
 
 def _record_key(code: str, number: int) -> bytes:
     return code.encode() + b"/" + number.to_bytes(4)
+
+
+def _in_words(age_ms: int) -> str:
+    """Return a bound as somebody would say it who has set it: `30 days`, `20 s`."""
+    days, rest = divmod(age_ms, _DAY_MS)
+    return f"{age_ms / 1000:,g} s" if rest else f"{days} day{'s' if days > 1 else ''}"

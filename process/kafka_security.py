@@ -32,8 +32,6 @@ def security_faults(settings: Settings) -> Iterator[str]:
     if protocol.startswith("SASL"):
         if mechanism is None:
             yield f"{under} needs {_name('sasl_mechanism')}: {', '.join(_NEEDED)}"
-        elif missing := [_name(field) for field in _NEEDED[mechanism] if getattr(settings, field) is None]:
-            yield f"{_name('sasl_mechanism')}={mechanism} needs {' and '.join(missing)}"
     elif mechanism is not None:
         yield f"{_name('sasl_mechanism')} has no effect with {under}: set it to SASL_SSL"
     given = [field for field in _FILES if getattr(settings, field) is not None]
@@ -44,6 +42,18 @@ def security_faults(settings: Settings) -> Iterator[str]:
             yield f"{_name(field)}: there is no file {getattr(settings, field)}"
     if (settings.ssl_certificate_location is None) != (settings.ssl_key_location is None):
         yield f"{_name('ssl_certificate_location')} and {_name('ssl_key_location')} go together: give both, or none"
+
+
+def nobody(settings: Settings) -> str | None:
+    """Return what is missing to be somebody to Kafka; None where nothing is.
+
+    Apart from the other faults: who asks no Kafka (`mail`, `db migrate`) has the settings that all have, and no user.
+    """
+    mechanism = settings.sasl_mechanism
+    if mechanism is None:
+        return None
+    missing = [_name(field) for field in _NEEDED[mechanism] if getattr(settings, field) is None]
+    return f"{_name('sasl_mechanism')}={mechanism} needs {' and '.join(missing)}" if missing else None
 
 
 def client_security(settings: Settings) -> dict[str, str]:

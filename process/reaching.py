@@ -27,9 +27,9 @@ PATIENCE_S: Final = 30.0
 """How long a command that ends waits for a Kafka that is there and slow."""
 
 _FAULT: Final = re.compile(
-    r"([^\s/]+)/\S+: (?:Connect to \S+ failed: |Failed to resolve '[^']*': )?(.*?)(?: \(after .*)?"
+    r"(?:\w+://)?([^\s/]+)/\S+: (?:Connect to \S+ failed: |Failed to resolve '[^']*': )?(.*?)(?: \(after .*)?"
 )
-"""What librdkafka says of one address."""
+"""What librdkafka says of one address; but for plaintext the protocol stands before it."""
 _VAIN: Final = ("Connection refused", "Name or service not known", "nodename nor servname", "No address associated")
 """Where nobody listens, or the name is none: waiting changes nothing that somebody does not see to."""
 
@@ -63,16 +63,17 @@ class Look:
 
     @property
     def is_vain(self) -> bool:
-        """Whether nobody listens at any of the addresses."""
-        return bool(self._faults) and all(fault.startswith(_VAIN) for fault in self._faults.values())
+        """Whether nobody listens at any of the addresses: of each that is known."""
+        return all(self._faults.get(address, "").startswith(_VAIN) for address in self._addresses)
+
+    @property
+    def _addresses(self) -> list[str]:
+        return [address.strip() for address in self._settings.bootstrap_servers.split(",")]
 
     def __str__(self) -> str:
         """Say what was tried, from which setting, what came of it, and what to do."""
         settings = self._settings
-        tried = ", ".join(
-            f"{address.strip()} ({self._faults.get(address.strip(), 'no answer')})"
-            for address in settings.bootstrap_servers.split(",")
-        )
+        tried = ", ".join(f"{address} ({self._faults.get(address, 'no answer')})" for address in self._addresses)
         if not settings.is_given("bootstrap_servers"):
             return (
                 f"Kafka does not answer at {tried}, which is tried because REFERRALS_BOOTSTRAP_SERVERS is not set: "
@@ -113,7 +114,11 @@ def require_kafka(settings: Settings, say: Callable[[str], None], *, waits: bool
 
 
 def warn_without_kafka(settings: Settings) -> None:
-    """Log soon where Kafka does not answer, for a component that waits for it; returns at once."""
+    """Log soon where Kafka does not answer, for a component that waits for it; returns at once.
+
+    Raises SettingsError where nothing says who we are there.
+    """
+    settings.kafka_client_config()
 
     def look_once() -> None:
         look = Look(settings)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from process.settings import Settings
 
 INSTEAD: Final = "<secret>"
+PROGRAM: Final = "referrals"
+"""What the program is called in each remedy that a line has."""
 LENGTH_MIN: Final = 8
 """A shorter one is a word, and would be taken out of lines that have nothing to do with it."""
 
@@ -42,8 +44,13 @@ class Scrubber:
 
 
 def secrets_of(settings: Settings) -> set[str]:
-    """Return the secrets that settings hold: each key alone, and passwords of addresses as they are written there."""
+    """Return the secrets that settings hold: each key alone, and passwords of addresses as they are written there.
+
+    One that is a name too (`referrals`, of a database on somebody's own machine) is none: taken out, every topic and
+    every remedy that a line names would go with it. In an address it is still taken out, as any password is.
+    """
     found: set[str] = set()
+    names = [PROGRAM, settings.topic_prefix, settings.app_id]
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         if isinstance(value, SecretStr):
@@ -51,11 +58,13 @@ def secrets_of(settings: Settings) -> set[str]:
             found |= {secret, *(part.partition(":")[2] for part in secret.split(","))}
         elif isinstance(value, str) and "://" in value:
             try:
-                password = urlsplit(value).password or ""
+                address = urlsplit(value)
+                password = address.password or ""
             except ValueError:
                 continue
             found |= {password, unquote(password)}
-    return {each for each in found if len(each) >= LENGTH_MIN}
+            names += [address.username or "", address.hostname or "", address.path]
+    return {each for each in found if len(each) >= LENGTH_MIN and not any(each in name for name in names)}
 
 
 def without_ids(text: str) -> str:

@@ -18,7 +18,7 @@ from pydantic_settings import SettingsError as UnreadableSetting
 
 from process.addresses import is_loopback, web_address
 from process.database_address import verified
-from process.kafka_security import client_security, security_faults
+from process.kafka_security import client_security, nobody, security_faults
 from process.pairs import read_pairs
 
 if TYPE_CHECKING:
@@ -471,7 +471,12 @@ class Settings(BaseSettings):
         return field in self.model_fields_set
 
     def kafka_client_config(self) -> dict[str, str]:
-        """Return what every librdkafka client (producer, consumer, admin) of ours is configured with first."""
+        """Return what every librdkafka client (producer, consumer, admin) of ours is configured with first.
+
+        Raises SettingsError where Kafka asks who we are, and nothing says so.
+        """
+        if (missing := nobody(self)) is not None:
+            raise SettingsError(missing)
         return {"bootstrap.servers": self.bootstrap_servers, **client_security(self)}
 
 

@@ -40,7 +40,7 @@ def image(docker_engine: docker.DockerClient) -> Image:
     return built
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(docker_engine: docker.DockerClient, image: Image) -> Iterator[Stack]:  # noqa: ARG001  compose runs it
     """Give docker-compose.yml's installation, with everything but what only shows it in a browser."""
     compose = find_compose()

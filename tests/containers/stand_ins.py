@@ -26,6 +26,8 @@ from tests.containers.engine import WORK
 
 PYTHON_IMAGE: Final = "python:3.11-slim"
 PROMETHEUS_IMAGE: Final = "prom/prometheus:v3.7.3"
+POSTGRES_WITH_TLS: Final = "postgres-with-tls"
+"""For who sets POSTGRES_IMAGE: the other stand-in knows no TLS."""
 
 _LABEL: Final = "recipes"
 _RECIPES: Final = Path(__file__).with_name("stand_ins")
@@ -105,7 +107,19 @@ def _make_prometheus(client: docker.DockerClient) -> None:
     _build(client, PROMETHEUS_IMAGE, "prometheus", {"prometheus": place / "usr/bin/prometheus"})
 
 
-def _build(client: docker.DockerClient, name: str, recipe: str, files: dict[str, Path]) -> None:
+def make_postgres_with_tls(client: docker.DockerClient) -> None:
+    """Make it of Debian's packages, if the engine does not have it yet; takes a minute or two."""
+    try:
+        is_right = client.images.get(POSTGRES_WITH_TLS).labels.get(_LABEL) == _recipes()
+    except ImageNotFound:
+        is_right = False
+    if not is_right:
+        _build(client, POSTGRES_WITH_TLS, "postgres_with_tls", {}, network="host")
+
+
+def _build(
+    client: docker.DockerClient, name: str, recipe: str, files: dict[str, Path], *, network: str = "none"
+) -> None:
     """Build an image of a folder of `stand_ins/` and what is put beside it."""
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as tar:
@@ -114,7 +128,7 @@ def _build(client: docker.DockerClient, name: str, recipe: str, files: dict[str,
             tar.add(file, arcname=place)
     context.seek(0)
     labels = {_LABEL: _recipes()}
-    client.images.build(fileobj=context, custom_context=True, tag=name, rm=True, network_mode="none", labels=labels)
+    client.images.build(fileobj=context, custom_context=True, tag=name, rm=True, network_mode=network, labels=labels)
 
 
 def _folder_of(package: str) -> Path:

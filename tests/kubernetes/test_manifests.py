@@ -22,6 +22,8 @@ SOURCE: Final = Path(__file__).with_name("rendering")
 OVERLAYS: Final = ("development", "production")
 LONG_RUNNING: Final = {"stream", "badges", "counts", "web"}
 ONCE: Final = {"topics", "migrations"}
+MAIL: Final = "components: [../../components/mail]\n"
+"""What docs/kubernetes.md says that an overlay takes mail in by."""
 SECRETS: Final = {"database_url", "web_database_url", "secret_keys", "jwt_secret", "sasl_username", "sasl_password"}
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]  # the first run compiles
@@ -46,10 +48,19 @@ def render(renderer: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([renderer, folder], check=False, capture_output=True, text=True)
 
 
-@pytest.fixture(scope="module", params=OVERLAYS)
-def objects(renderer: Path, request: pytest.FixtureRequest) -> list[dict[str, Any]]:
-    """Give an overlay's objects."""
-    done = render(renderer, DEPLOY / "overlays" / request.param)
+@pytest.fixture(scope="module", params=[(overlay, mail) for overlay in OVERLAYS for mail in (False, True)], ids=str)
+def objects(
+    renderer: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> list[dict[str, Any]]:
+    """Give an overlay's objects, without mail and with it."""
+    overlay, with_mail = request.param
+    folder = DEPLOY
+    if with_mail:
+        folder = tmp_path_factory.mktemp("mail") / "kubernetes"
+        shutil.copytree(DEPLOY, folder)
+        with (folder / "overlays" / overlay / "kustomization.yaml").open("a") as file:
+            file.write(MAIL)
+    done = render(renderer, folder / "overlays" / overlay)
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout))
 
@@ -63,6 +74,11 @@ def pods(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the pods' templates, by the workload's name."""
     found = of(objects, "StatefulSet", "Deployment", "Job")
     return {name: each["spec"]["template"] for name, each in found.items()}
+
+
+def long_running(objects: list[dict[str, Any]]) -> set[str]:
+    """Return what runs until it is stopped; mail only where it was taken in."""
+    return LONG_RUNNING | pods(objects).keys() & {"mail"}
 
 
 def selected(selector: dict[str, Any], labels: dict[str, str]) -> bool:
@@ -103,7 +119,7 @@ def test_a_mistake_is_found(renderer: Path, tmp_path: Path, file: str, old: str,
 def test_everything_that_runs_is_there_and_confined(objects: list[dict[str, Any]]) -> None:
     """Each component and what is before it: not root, read-only, bounded, without a token of the cluster's."""
     templates = pods(objects)
-    assert templates.keys() == LONG_RUNNING | ONCE
+    assert templates.keys() == long_running(objects) | ONCE
     for template in templates.values():
         pod = template["spec"]
         (container,) = pod["containers"]
@@ -121,7 +137,7 @@ def test_everything_that_runs_is_there_and_confined(objects: list[dict[str, Any]
 
 def test_components_are_asked_how_they_are(objects: list[dict[str, Any]]) -> None:
     """At the port where each answers: live is what starts it afresh, ready is what an update waits for."""
-    for name in LONG_RUNNING:
+    for name in long_running(objects):
         (container,) = pods(objects)[name]["spec"]["containers"]
         ports = {each["name"]: each["containerPort"] for each in container["ports"]}
         given = environment(objects, container)
@@ -141,8 +157,12 @@ def test_settings_are_settings(objects: list[dict[str, Any]]) -> None:
         assert fields.keys() <= Settings.model_fields.keys()
         assert not fields.keys() & SECRETS
         if fields.get("security_protocol") == "SASL_SSL":
-            fields |= {"sasl_username": name, "sasl_password": "-", "ssl_ca_location": __file__}
-        load_settings(**fields)
+            fields |= {"ssl_ca_location": __file__}
+            if name not in {"migrations", "mail"}:  # who asks no Kafka has no user there
+                fields |= {"sasl_username": name, "sasl_password": "-"}
+        settings = load_settings(**fields)
+        if name not in {"migrations", "mail"}:
+            settings.kafka_client_config()
     assert not of(objects, "Secret")
 
 
@@ -167,10 +187,12 @@ def test_what_selects_pods_selects_some(objects: list[dict[str, Any]]) -> None:
         ports = {each["name"] for each in templates[component]["spec"]["containers"][0]["ports"]}
         assert {each["targetPort"] for each in service["spec"]["ports"]} <= ports, name
     budgets = of(objects, "PodDisruptionBudget")
-    assert {name: meant(each["spec"]["selector"]) for name, each in budgets.items()} == {n: {n} for n in LONG_RUNNING}
+    assert {name: meant(each["spec"]["selector"]) for name, each in budgets.items()} == {
+        n: {n} for n in long_running(objects)
+    }
     for policy in of(objects, "NetworkPolicy").values():
         assert meant(policy["spec"]["podSelector"])
-    for name in LONG_RUNNING:
+    for name in long_running(objects):
         for spread in templates[name]["spec"]["topologySpreadConstraints"]:
             assert meant(spread["labelSelector"]) == {name}
 
@@ -197,3 +219,15 @@ def test_production_proves_who_it_is(renderer: Path) -> None:
         (volume,) = (each["name"] for each in container["volumeMounts"] if each["mountPath"] == folder)
         assert volume in {each["name"] for each in template["spec"]["volumes"]}
         assert "secretRef" in container["envFrom"][1]
+
+
+def test_mail_is_taken_in_as_the_page_says(objects: list[dict[str, Any]]) -> None:
+    """By one line of an overlay; it reaches a mail server, and has what Postgres lets it do in a secret of its own."""
+    assert MAIL.strip() in (ROOT / "docs/kubernetes.md").read_text(encoding="utf-8")
+    if "mail" not in pods(objects):
+        assert "mail-to-its-server" not in of(objects, "NetworkPolicy")
+        return
+    (container,) = pods(objects)["mail"]["spec"]["containers"]
+    assert container["envFrom"][1] == {"secretRef": {"name": "mail"}}
+    (egress,) = of(objects, "NetworkPolicy")["mail-to-its-server"]["spec"]["egress"]
+    assert {each["port"] for each in egress["ports"]} == {587, 465, 25}

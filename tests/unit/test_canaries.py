@@ -49,3 +49,13 @@ def test_what_is_no_secret_stays() -> None:
     assert scrub(line) == line
     assert scrub(f'{{"a":"{JWT_SECRET}","b":"{TOKEN}"}}') == f'{{"a":"{INSTEAD}","b":"{INSTEAD}"}}'
     assert without_ids(f"row {MEMBERS['chained']} of partition 12") == "row <id> of partition 12"
+
+
+def test_a_password_that_is_a_name_leaves_lines_readable() -> None:
+    """That of docker-compose.yml's own database is the program's name: topics and remedies are told all the same."""
+    scrub = Scrubber(load_settings(database_url="postgresql://referrals:referrals@postgres:5432/referrals"))
+    line = '{"remedy":"`referrals db roles apply`","topic":"referrals.milestones.v1","group":"referral-streams"}'
+    assert scrub(line) == line
+    assert scrub("postgresql://referrals:referrals@postgres:5432/x") == f"postgresql://{INSTEAD}@postgres:5432/x"
+    scrub = Scrubber(load_settings(database_url="postgresql://referrals:8char-pw@postgres:5432/referrals"))
+    assert scrub("password is 8char-pw") == f"password is {INSTEAD}"

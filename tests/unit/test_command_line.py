@@ -22,6 +22,9 @@ from process.version import VERSION
 ROOT = Path(__file__).resolve().parents[2]
 
 
+TLS = {"REFERRALS_SECURITY_PROTOCOL": "SSL"}
+
+
 def run(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run the program in a process of its own."""
     return subprocess.run(
@@ -118,8 +121,41 @@ def test_without_kafka_a_command_says_what_it_tried(tmp_path: Path) -> None:
             assert f"Kafka does not answer at {address} (Connection refused)" in result.stderr
             assert "REFERRALS_BOOTSTRAP_SERVERS says" in result.stderr
             assert "waiting" not in result.stderr
+            by_tls = run(*arguments, env={"REFERRALS_BOOTSTRAP_SERVERS": address, **TLS})
+            assert f"Kafka does not answer at {address} (Connection refused)" in by_tls.stderr
     settings = load_settings(data_dir=tmp_path)
     assert "REFERRALS_BOOTSTRAP_SERVERS is not set: start one with `referrals up`" in str(Look(settings))
+
+
+@pytest.mark.parametrize("protocol", ["PLAINTEXT", "SSL"])
+def test_one_broker_that_is_away_is_not_all_of_them(protocol: str) -> None:
+    """Whose name is none, as a dead container's: the others, which are only slow, are waited for."""
+    with socket.socket() as slow:
+        slow.bind(("127.0.0.1", 0))
+        slow.listen()  # takes the connection, and says nothing
+        there = f"127.0.0.1:{slow.getsockname()[1]}"
+        look = Look(load_settings(bootstrap_servers=f"dead.invalid:9092,{there}", security_protocol=protocol))
+        assert not look.answers(1.5)
+        assert "dead.invalid:9092 (" in str(look)
+        assert "dead.invalid:9092 (no answer)" not in str(look)
+        assert not look.is_vain
+
+
+@pytest.mark.parametrize("component", ["stream", "badges", "counts", "web"])
+def test_a_component_that_is_nobody_to_kafka_says_so_at_once(component: str, tmp_path: Path) -> None:
+    """With the variables that are missing, and the exit code of a setting; who asks no Kafka goes on."""
+    secured = {
+        "REFERRALS_BOOTSTRAP_SERVERS": "kafka.invalid:9092",
+        "REFERRALS_SECURITY_PROTOCOL": "SASL_SSL",
+        "REFERRALS_SASL_MECHANISM": "SCRAM-SHA-512",
+        "REFERRALS_DATA_DIR": str(tmp_path),
+        "REFERRALS_MONITORING_PORT": "off",
+    }
+    result = run(component, env=secured)
+    assert result.returncode == EXIT_USAGE
+    assert "needs REFERRALS_SASL_USERNAME and REFERRALS_SASL_PASSWORD" in result.stderr
+    if component == "web":
+        assert run("db", "roles", "print", env=secured).returncode == 0
 
 
 def test_ctrl_c_while_it_starts_shows_no_traceback() -> None:

@@ -191,8 +191,13 @@ def test_kafka_clients_get_credentials_and_check_the_host() -> None:
 def test_what_lacks_to_be_let_in_is_named(given: dict[str, str], fault: str) -> None:
     """And so is what has no effect: somebody thinks that it has."""
     with pytest.raises(SettingsError) as error:
-        load_settings(**given)
+        load_settings(**given).kafka_client_config()
     assert fault in str(error.value)
+
+
+def test_who_asks_no_kafka_needs_no_user_there() -> None:
+    """`mail` and `db migrate` have the settings that all have in common; on Kubernetes from one ConfigMap."""
+    assert load_settings(security_protocol="SASL_SSL", sasl_mechanism="SCRAM-SHA-512").sasl_username is None
 
 
 def test_clients_show_a_certificate_or_a_token(tmp_path: Path) -> None:

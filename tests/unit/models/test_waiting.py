@@ -130,7 +130,7 @@ def test_the_number_of_waiting_records_is_bounded() -> None:
     assert stream.waiting_total().records == 2
     message = headers_of(stream.dead_letters[0])["__connect.errors.exception.message"].decode()
     assert CODE in message
-    assert "waiting_records_max" in message
+    assert "REFERRALS_WAITING_RECORDS_MAX" in message
 
 
 def test_the_bytes_of_waiting_records_are_bounded() -> None:
@@ -185,6 +185,20 @@ def test_what_waited_too_long_is_a_dead_letter() -> None:
     offsets = [headers_of(letter)["__connect.errors.offset"] for letter in stream.dead_letters]
     assert offsets == [b"1", b"2"]
     assert RECORDS not in headers_of(stream.dead_letters[0])
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "said"), [(30 * DAY_MS, "30 days"), (DAY_MS, "1 day"), (20_000, "20 s"), (DAY_MS + 500, "86,400.5 s")]
+)
+def test_a_dead_letter_says_how_long_it_waited_and_by_which_setting(age_ms: int, said: str) -> None:
+    """As it is set, with what to do: nobody works out 0.000231481 days."""
+    stream = Stream(Rules(waiting_age_ms=age_ms))
+    stream.take_each([make_record(offset=1)])
+    stream.now_ms = age_ms + 1
+    stream.expire()
+
+    message = headers_of(stream.dead_letters[0])["__connect.errors.exception.message"]
+    assert f"was not issued within {said} (REFERRALS_WAITING_AGE_S); replay".encode() in (message or b"")
 
 
 def test_the_age_is_by_the_streams_own_clock() -> None:

@@ -1,0 +1,139 @@
+"""docker-compose.secured.yml, set up line by line as docs/containers.md says: a broker dies, and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import docker
+import psycopg
+import pytest
+from docker.models.images import Image
+
+from local.parts.ports import LOOPBACK, free_ports
+from tests.containers import stand_ins
+from tests.containers.engine import ROOT
+from tests.containers.stack import COMPONENTS, address_of, find_compose
+from tests.contract import blocks
+
+_PAGE: Final = "docs/containers.md"
+_START_S: Final = 600
+_NEEDED: Final = ("docker-compose.yml", "docker-compose.secured.yml", "deploy", "docs/operate")
+_REGISTRATIONS: Final = 60
+
+
+class Operator:
+    """Somebody at a terminal, in a folder with what compose reads."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.folder, self.environment = folder, environment
+
+    def paste(self, block: str) -> str:
+        """Run lines as they stand on the page, but for what pulls images and what only shows it in a browser."""
+        block = block.replace("docker compose build\n", "")
+        started = f"up --no-build --detach --wait --wait-timeout {_START_S} {' '.join(COMPONENTS)} prometheus"
+        return self.run("bash", "-euc", block.replace("up --detach --wait", started))
+
+    def run(self, *command: str, given: str | None = None) -> str:
+        """Run a command, and return what it prints; it must end well."""
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, input=given, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{' '.join(command)}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
+        return done.stdout
+
+    def command(self, *arguments: str, given: str | None = None) -> str:
+        """Run one of our commands in a container of its own."""
+        return self.run("docker", "compose", "run", "--rm", "-T", "--no-deps", "migrations", *arguments, given=given)
+
+
+@pytest.fixture(scope="module")
+def operator(
+    docker_engine: docker.DockerClient,
+    image: Image,  # noqa: ARG001  compose runs it
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Operator]:
+    """Give somebody who has set it up."""
+    compose = find_compose()
+    if compose is None:
+        pytest.skip("neither compose nor Go, with which it could be made, is installed")
+    folder = tmp_path_factory.mktemp("operator")
+    for name in _NEEDED:
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, place)
+    tools = folder / "bin"
+    tools.mkdir()
+    # `docker compose`, however it is had
+    (tools / "docker").write_text(f'#!/bin/sh\nshift\nexec {" ".join(compose)} "$@"\n')
+    (tools / "docker").chmod(0o755)
+    names = ("KAFKA", "KAFKA_2", "KAFKA_3", "POSTGRES", "WEB", "PROMETHEUS", "GRAFANA")
+    ports = {f"{name}_PORT": str(port) for name, port in zip(names, free_ports(len(names)), strict=True)}
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("REFERRALS_")},
+        **ports,
+        "PATH": f"{tools}:{os.environ['PATH']}",
+        "COMPOSE_PROJECT_NAME": f"referrals-secured-{secrets.token_hex(3)}",
+        "DOCKER_HOST": address_of(docker_engine),
+    }
+    if "DOCKER_HOST" not in os.environ:
+        stand_ins.make_postgres_with_tls(docker_engine)
+        environment["POSTGRES_IMAGE"] = stand_ins.POSTGRES_WITH_TLS
+    somebody = Operator(folder, environment)
+    page = (ROOT / _PAGE).read_text(encoding="utf-8")
+    secrets_made = "\n".join(line for line in page.splitlines() if line.startswith('echo "REFERRALS_'))
+    set_up, _ = blocks(_PAGE, "With security on", "sh")
+    try:
+        somebody.paste(f"{secrets_made}\n{set_up}")
+        yield somebody
+    finally:
+        somebody.run("docker", "compose", "down", "--volumes", "--remove-orphans", "--timeout", "5")
+
+
+def test_a_broker_dies_under_load_and_nothing_is_lost(operator: Operator) -> None:
+    """Every component as its own user, by TLS: from an organisation to awards, while one broker of three is killed."""
+    made = json.loads(operator.command("orgs", "create", "Alder", "--landing-url", "https://example.org", "--json"))
+    mentor = str(uuid.uuid4())
+    issued = json.loads(operator.command("codes", "issue", "--org", made["org_id"], "--mentor", mentor, "--json"))
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+    def registrations(count: int) -> str:
+        value = {"referral_code": issued["referral_code"], "status": "confirmed", "occurred_at": now}
+        ids = ({"attribution_id": str(uuid.uuid4()), "new_member_id": str(uuid.uuid4())} for _ in range(count))
+        return "".join(json.dumps({"topic": "registrations", "value": value | each}) + "\n" for each in ids)
+
+    operator.command("publish", "-", given=registrations(_REGISTRATIONS))
+    operator.run("docker", "compose", "kill", "kafka-2")
+    operator.command("publish", "-", given=registrations(_REGISTRATIONS))
+    operator.command("verify")
+
+    assert f"{2 * _REGISTRATIONS} confirmed, counted" in operator.command("explain", mentor)
+    operator.run("docker", "compose", "up", "--no-build", "--detach", "--wait", "kafka-2")
+    operator.command("verify")
+
+
+def test_postgres_takes_nobody_without_tls(operator: Operator) -> None:
+    """Not its owner either, with the right password."""
+    env = dict(line.split("=", 1) for line in (operator.folder / ".env").read_text().splitlines())
+    address = f"postgresql://referrals:{env['POSTGRES_PASSWORD']}@{LOOPBACK}:{operator.environment['POSTGRES_PORT']}/referrals"
+    with pytest.raises(psycopg.OperationalError, match="no encryption"):
+        psycopg.connect(f"{address}?sslmode=disable")
+    psycopg.connect(f"{address}?sslmode=require").close()
+
+
+def test_no_component_reads_a_key(operator: Operator) -> None:
+    """The servers' are in the same volume as the authority's certificate, and each is its server's alone."""
+    found = operator.run(
+        *("docker", "compose", "exec", "-T", "web", "sh", "-c"),
+        "ls /operator 2>&1; cat /certificates/*/key.pem 2>/dev/null | wc -c; head -1 /certificates/authority.pem",
+    )
+    assert "cannot access" in found
+    assert found.splitlines()[-2:] == ["0", "-----BEGIN CERTIFICATE-----"]
