@@ -14,11 +14,12 @@ import psycopg
 import pytest
 from confluent_kafka.admin import AdminClient
 
+from local.parts.brokers import BROKERS
 from process import topics as topics_of_cluster
 from tests.crew import Traffic, events, wait_until
 from tests.least_rights import Users
 from tests.own_postgres import own_postgres
-from tests.secured_cluster import BROKERS, Cluster, secured_cluster
+from tests.secured_cluster import Cluster, secured_cluster
 
 pytestmark = [pytest.mark.long, pytest.mark.chaos, pytest.mark.integration, pytest.mark.timeout(420)]
 
