@@ -202,7 +202,10 @@ def test_a_collector_that_is_away_holds_nobody_up() -> None:
     began_s = time.monotonic()
     tracer.close()
     assert time.monotonic() - began_s < 4  # two, but on a busy machine
-    assert not [thread.name for thread in threading.enumerate() if "Otel" in thread.name or "spans" in thread.name]
+    for thread in threading.enumerate():
+        if "Otel" in thread.name or "spans" in thread.name:
+            thread.join(10)
+            assert not thread.is_alive(), thread.name
 
 
 def test_what_cannot_be_had_is_said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
