@@ -405,7 +405,7 @@ ORDER BY place {order}, page.mentor_id {order};
 
 -- name: mentors_close --
 -- Who has a few confirmed registrations fewer than the next badge needs, the nearest first: for each count from which a badge is
--- that near, a part of the leaderboard's index. Who has reached its milestone once is not close to it any more, and who has
+-- that near, a part of the leaderboard's index; in their order, so that the first that fill the page are all that is read. Who has reached its milestone once is not close to it any more, and who has
 -- nobody confirmed is not close to anything.
 SELECT
     page.mentor_id,
@@ -414,47 +414,59 @@ SELECT
     group_name,
     total_clicks,
     pending_attributions,
-    level.confirmed,
-    level.missing,
-    level.name
+    confirmed,
+    missing,
+    name
 FROM (
-    SELECT badge.comes_at, badge.name, badge.comes_at - missing AS confirmed, missing
+    SELECT mentor_id, referral_code, total_clicks, pending_attributions, level.confirmed, level.missing, level.name
     FROM (
-        SELECT comes_at, min(name) AS name, lag(comes_at, 1, 1::bigint) OVER (ORDER BY comes_at) AS badge_before
-        FROM badge_definitions
-        CROSS JOIN LATERAL milestone_for(threshold) AS comes_at
-        WHERE (org_id = %(org_id)s OR org_id IS NULL) AND type = 'recruitment' AND off_since IS NULL AND comes_at IS NOT NULL
-        GROUP BY comes_at
-    ) AS badge
-    CROSS JOIN LATERAL generate_series(1, least(%(within)s, badge.comes_at - badge.badge_before)) AS missing
-) AS level
-CROSS JOIN LATERAL (
-    SELECT mentor_id, referral_code, total_clicks, pending_attributions
-    FROM mentor_counts
-    WHERE
-        org_id = %(org_id)s
-        AND confirmed_attributions = level.confirmed
-        AND mentor_id > CASE
-            WHEN level.missing = %(missing)s AND level.confirmed = %(confirmed)s THEN %(mentor_id)s::uuid
-            ELSE '00000000-0000-0000-0000-000000000000'
-        END
-        AND NOT EXISTS (
-            SELECT FROM milestones
+        SELECT badge.comes_at, badge.name, badge.comes_at - missing AS confirmed, missing
+        FROM (
+            SELECT comes_at, min(name) AS name, lag(comes_at, 1, 1::bigint) OVER (ORDER BY comes_at) AS badge_before
+            FROM badge_definitions
+            CROSS JOIN LATERAL milestone_for(threshold) AS comes_at
             WHERE
-                milestones.org_id = %(org_id)s
-                AND milestones.mentor_id = mentor_counts.mentor_id
-                AND milestone_threshold = level.comes_at
-            OFFSET 0
-        )
-        AND NOT EXISTS (
-            SELECT FROM referral_codes
-            WHERE
-                referral_codes.org_id = %(org_id)s
-                AND referral_codes.mentor_id = mentor_counts.mentor_id
-                AND disabled_at IS NOT NULL
-            OFFSET 0
-        )
-    ORDER BY mentor_id
+                (org_id = %(org_id)s OR org_id IS NULL)
+                AND type = 'recruitment'
+                AND off_since IS NULL
+                AND comes_at IS NOT NULL
+            GROUP BY comes_at
+        ) AS badge
+        CROSS JOIN LATERAL generate_series(1, least(%(within)s, badge.comes_at - badge.badge_before)) AS missing
+        WHERE missing > %(missing)s OR (missing = %(missing)s AND badge.comes_at - missing <= %(confirmed)s)
+        ORDER BY missing, confirmed DESC
+        OFFSET 0
+    ) AS level
+    CROSS JOIN LATERAL (
+        SELECT mentor_id, referral_code, total_clicks, pending_attributions
+        FROM mentor_counts
+        WHERE
+            org_id = %(org_id)s
+            AND confirmed_attributions = level.confirmed
+            AND mentor_id > CASE
+                WHEN level.missing = %(missing)s AND level.confirmed = %(confirmed)s THEN %(mentor_id)s::uuid
+                ELSE '00000000-0000-0000-0000-000000000000'
+            END
+            AND NOT EXISTS (
+                SELECT FROM milestones
+                WHERE
+                    milestones.org_id = %(org_id)s
+                    AND milestones.mentor_id = mentor_counts.mentor_id
+                    AND milestone_threshold = level.comes_at
+                OFFSET 0
+            )
+            AND NOT EXISTS (
+                SELECT FROM referral_codes
+                WHERE
+                    referral_codes.org_id = %(org_id)s
+                    AND referral_codes.mentor_id = mentor_counts.mentor_id
+                    AND disabled_at IS NOT NULL
+                OFFSET 0
+            )
+        ORDER BY mentor_id
+        LIMIT %(limit)s
+    ) AS near
+    ORDER BY level.missing, level.confirmed DESC, mentor_id
     LIMIT %(limit)s
 ) AS page
 LEFT JOIN LATERAL (
@@ -463,11 +475,7 @@ LEFT JOIN LATERAL (
     WHERE org_id = %(org_id)s AND mentor_names.mentor_id = page.mentor_id
     OFFSET 0
 ) AS named ON true
-WHERE
-    level.missing > %(missing)s
-    OR (level.missing = %(missing)s AND level.confirmed <= %(confirmed)s)
-ORDER BY level.missing, level.confirmed DESC, page.mentor_id
-LIMIT %(limit)s;
+ORDER BY missing, confirmed DESC, page.mentor_id;
 
 -- name: just_reached --
 -- Milestones of mentors who are known, each with the badges that it brought, the latest first, after a place. {open} is empty,

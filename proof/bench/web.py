@@ -24,7 +24,7 @@ from sinks.migrate import migrate
 RATIO_REQUIRED: Final = {"webhook": 0.5, "share link": 0.6, "counts": 0.5}
 P99_MS_MAX: Final = 50.0
 SELECT_1_MAX: Final = 10.0
-"""What an organisation's figures may take, in round trips of SELECT 1."""
+"""What an organisation's figures may take for each of their statements, in round trips of SELECT 1."""
 
 EXPECTED: Final = {"webhook": 202, "share link": 302, "counts": 200}
 ORDINARY: Final = 0.5

@@ -1,7 +1,7 @@
 """What people ask about an organisation of 100,000 mentors: its figures, and its lists, first pages and far ones.
 
 Each is asked for one at a time and compared with the round trip of `SELECT 1` over the same kind of pool, in this
-process: what reads it from Postgres, as its route does, and the whole answer over HTTP.
+process: what reads it from Postgres, as its route does, and the whole answer over HTTP, with SELECT 1 before and after.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from statistics import median
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 import uvloop
@@ -44,21 +44,47 @@ NAMED: Final = "kari 5"
 Reading: TypeAlias = Callable[[Database], Awaitable[object]]
 
 
+class Timed(NamedTuple):
+    """Seconds of one round, each the median of many, one at a time: what is asked, and SELECT 1 in the same moments."""
+
+    read: float
+    beside_read: float
+    answer: float
+    beside_answer: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One of an organisation's figures; in each round SELECT 1, what reads it, and the whole answer over HTTP."""
+    """One of an organisation's figures: what reads it from Postgres, and the whole answer over HTTP."""
 
     name: str
-    rounds: Sequence[tuple[float, float, float]]
-    """Seconds, each the median of many, one at a time."""
+    statements: int
+    rounds: Sequence[Timed]
 
-    def seconds(self, which: int) -> float:
-        """Return the median of the rounds of one of the three."""
-        return median(one[which] for one in self.rounds)
+    @property
+    def read_s(self) -> float:
+        """The median of the rounds."""
+        return median(one.read for one in self.rounds)
 
-    def multiple(self, which: int) -> float:
-        """Return how many SELECT 1 one of the three takes: the median of the rounds."""
-        return median(one[which] / one[0] for one in self.rounds)
+    @property
+    def answer_s(self) -> float:
+        """The same over HTTP."""
+        return median(one.answer for one in self.rounds)
+
+    @property
+    def select_1_s(self) -> float:
+        """The same of SELECT 1."""
+        return median(one.beside_read for one in self.rounds)
+
+    @property
+    def read_multiple(self) -> float:
+        """How many SELECT 1 reading it takes: the median of the rounds."""
+        return median(one.read / one.beside_read for one in self.rounds)
+
+    @property
+    def answer_multiple(self) -> float:
+        """The same of the answer."""
+        return median(one.answer / one.beside_answer for one in self.rounds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,20 +98,24 @@ class Asked:
     """Below the organisation's address."""
     is_page: bool = True
     """Whether it lists mentors, as many as a page has."""
+    statements: int = 1
 
 
 def measure_figures(scene: Scene, ours: Server, settings: Settings, *, rounds: int) -> Sequence[Figure]:
     """Measure everything that is asked."""
     asked = [*_sums(scene.org_id), *_leaderboard(scene.org_id), *_lists(scene.org_id)]
-    found: dict[str, list[tuple[float, float, float]]] = {one.name: [] for one in asked}
-    for _ in range(rounds):
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    found: dict[str, list[Timed]] = {one.name: [] for one in asked}
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        for _ in range(rounds):
             read_s = runner.run(_time_readings(settings, asked))
-        for one in asked:
-            request = scene.get(f"/v1/orgs/{scene.org_id}/{one.path}")
-            answers, _ = ours.ask([request], expected=200, seconds=ASKED_S, connections=1)
-            found[one.name].append((read_s[SELECT_1], read_s[one.name], median(answers.latencies_s)))
-    return [Figure(name=name, rounds=times) for name, times in found.items()]
+            for one in asked:
+                request = scene.get(f"/v1/orgs/{scene.org_id}/{one.path}")
+                before_s = runner.run(_time_readings(settings, []))[SELECT_1]
+                answers, _ = ours.ask([request], expected=200, seconds=ASKED_S, connections=1)
+                after_s = runner.run(_time_readings(settings, []))[SELECT_1]
+                answer_s = median(answers.latencies_s)
+                found[one.name].append(Timed(read_s[one.name], read_s[SELECT_1], answer_s, (before_s + after_s) / 2))
+    return [Figure(name=one.name, statements=one.statements, rounds=found[one.name]) for one in asked]
 
 
 def _sums(org_id: str) -> list[Asked]:
@@ -101,7 +131,13 @@ def _sums(org_id: str) -> list[Asked]:
             path="daily",
             is_page=False,
         ),
-        Asked(name="period and the one before", read=history, path=f"history?days={DAYS_SHOWN}", is_page=False),
+        Asked(
+            name="period and the one before",
+            read=history,
+            path=f"history?days={DAYS_SHOWN}",
+            is_page=False,
+            statements=4,
+        ),
     ]
 
 

@@ -3,8 +3,8 @@
     python firefox_bridge.py /usr/bin/firefox-esr ARGUMENTS
 
 Playwright speaks BiDi with the Firefox that there is, and asks each page for a colour scheme by a command that Firefox
-153 (ESR) has not learnt. Here it is answered as done, and all else goes through as it is: pages are light, unless
-somebody chooses. When the ESR knows the command, this file can go.
+153 (ESR) has not learnt. Here it is answered as done, so pages are light unless somebody chooses. And files that a page
+makes have no id there, without which Playwright overlooks them; here they get one. All else goes through as it is.
 """
 
 from __future__ import annotations
@@ -73,8 +73,18 @@ async def _ask(message: WSMessage, firefox: ClientWebSocketResponse, playwright:
 async def _answer(firefox: ClientWebSocketResponse, playwright: web.WebSocketResponse) -> None:
     async for message in firefox:
         if message.type is WSMsgType.TEXT:
-            await playwright.send_str(message.data)
+            await playwright.send_str(named(message.data))
     await playwright.close()
+
+
+def named(event: str) -> str:
+    """Return what Firefox says; the id of a download that no navigation began is its address."""
+    if '"browsingContext.download' not in event[:100]:
+        return event
+    said = json.loads(event)
+    if said["params"].get("navigation") is None:
+        said["params"].setdefault("download", said["params"]["url"])
+    return json.dumps(said)
 
 
 if __name__ == "__main__":

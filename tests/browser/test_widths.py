@@ -76,6 +76,12 @@ COLLIDING: Final = """() => {
 }"""
 """The days below the chart that stand on the one before."""
 
+PARTED: Final = """() => [...document.querySelectorAll(".fields td:nth-child(2)")].filter((cell) => {
+  cell.style.overflowWrap = cell.style.wordBreak = "normal";
+  return cell.scrollWidth > cell.clientWidth + 1;
+}).map((cell) => cell.textContent)"""
+"""Types in the reference whose words have no room."""
+
 ASKED_WIDTH: Final = """() => [...document.querySelectorAll("input[placeholder]")].map((field) => {
   const style = getComputedStyle(field), pen = document.createElement("canvas").getContext("2d");
   pen.font = getComputedStyle(field, "::placeholder").font;
@@ -206,6 +212,14 @@ async def test_the_days_below_the_chart_are_read_when_the_screen_is_turned(
             await page.wait_for_function("window.drawn.length > 0")
             await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
             assert await page.evaluate(COLLIDING) == []
+
+
+async def test_no_type_is_parted_in_the_reference(visit: Visit, scene: OrganisationScene) -> None:
+    """Where three columns have no room, what a field means stands below its name and type."""
+    async with visit("/docs", org_id=scene.org_id, role=None, **screen_of("a phone")) as page:
+        await use_font(page, MEDIUM)
+        await assert_fits(page)
+        assert await page.evaluate(PARTED) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
