@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 from rich.console import Console
 
+from commands.reshard import reshard
 from commands.saying import say
 from process.lines import json_line
 from process.reaching import require_kafka
@@ -139,3 +140,6 @@ def _fields(state: PartitionState) -> dict[str, Any]:
         "goes_on_at": state.positions,
         "refused": state.reason,
     }
+
+
+command.add_command(reshard)

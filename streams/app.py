@@ -64,19 +64,10 @@ def create_app(
         minutely: what one of them does each minute, unless `reconcile_at` is off; the same.
 
     """
-    attribution = Attribution(
-        Rules(
-            topic_prefix=settings.topic_prefix,
-            thresholds=settings.thresholds,
-            waiting_records_max=settings.waiting_records_max,
-            waiting_age_ms=int(settings.waiting_age_s * 1000),
-        ),
-        partitions=settings.partitions,
-    )
+    attribution = _attribution(settings)
     options = replace(
         engine_options(settings, on_leave=on_leave),
         begin_work=attribution.begin,
-        publish=attribution.publish,
         set_aside=attribution.set_aside,
     )
     app = StreamApp.create(
@@ -118,6 +109,7 @@ def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] 
         record_bytes_max={DEAD_LETTERS.full_name(settings.topic_prefix): DEAD_LETTERS.message_bytes_max},
         check_name=lambda cluster: check_name(settings, options, cluster),
         begin=begin,
+        publish=_attribution(settings).publish,
         again_header=AGAIN,
         forget=lambda rows, topic: {MOVES: forgotten(rows[MOVES], topic)},
         decide_with="referrals state",
@@ -125,6 +117,16 @@ def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] 
         fault_point=fault_point,
     )
     return options
+
+
+def _attribution(settings: Settings) -> Attribution:
+    rules = Rules(
+        topic_prefix=settings.topic_prefix,
+        thresholds=settings.thresholds,
+        waiting_records_max=settings.waiting_records_max,
+        waiting_age_ms=int(settings.waiting_age_s * 1000),
+    )
+    return Attribution(rules, partitions=settings.partitions)
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute

@@ -73,6 +73,11 @@ class Cluster:
         self._is_name_checked = False
         self._said: set[str] = set()
 
+    @property
+    def partitions(self) -> int:
+        """How many partitions of each source the application counts on."""
+        return self._options.partitions
+
     def check_topics(self) -> None:
         """See that the topics stand, and the sources with the partitions that the application counts on.
 
