@@ -28,6 +28,7 @@ from models.topics import (
     DEAD_LETTERS,
     MENTOR_COUNTS,
     MILESTONES,
+    PARTITION_CHANGES,
     REGISTRATIONS,
     REPLAYS,
     SOURCES,
@@ -141,10 +142,11 @@ def rights(settings: Settings, own: OwnTopics) -> dict[Component, list[Right]]:
             group(f"{prefix}badges", READ),
         ],
         Component.COUNTS: [
-            *topics((*SOURCES, MENTOR_COUNTS), READ),
+            *topics((*SOURCES, MENTOR_COUNTS, PARTITION_CHANGES), READ),
             *topics((DEAD_LETTERS,), WRITE),
             group(f"{prefix}counts", READ),
             group(f"{prefix}history", READ),
+            group(f"{prefix}partition-changes", DESCRIBE),
         ],
         Component.WEB: [
             *topics(SOURCES, READ, WRITE),
@@ -170,10 +172,13 @@ def rights(settings: Settings, own: OwnTopics) -> dict[Component, list[Right]]:
             group(f"{prefix}erase-member", DESCRIBE),
         ],
         Component.VERIFY: [
-            *topics((*TOPICS, REPLAYS), READ),
+            *topics((*TOPICS, REPLAYS, PARTITION_CHANGES), READ),
             *topics(own.changelogs[:1], READ),
             group(app, DESCRIBE),
-            *(group(f"{prefix}{name}", DESCRIBE) for name in ("verify", "explain", "producers-check", "dead-letters")),
+            *(
+                group(f"{prefix}{name}", DESCRIBE)
+                for name in ("verify", "partition-changes", "explain", "producers-check", "dead-letters")
+            ),
         ],
         Component.TOPICS: [
             *topics((*TOPICS, *own.changelogs, own.leader), CREATE, DESCRIBE, ALTER_CONFIGS, DESCRIBE_CONFIGS),

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 LOG_CRITICAL: Final = "2"
 """librdkafka's own lines on standard error: what it tries again is nobody's concern, what fails is raised."""
 
+PARTITIONS_HINT: Final = (
+    ": set REFERRALS_PARTITIONS to what the source topics have; where `referrals state reshard` was begun and has not "
+    "come to its end, run it again"
+)
 EACH_MINUTE: Final = "* * * * *"
 EXPIRY_INTERVAL_S: Final = 60.0
 """How often records that wait for their code are looked at for their age: days, so a minute is exact enough."""
@@ -113,6 +117,7 @@ def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] 
         again_header=AGAIN,
         forget=lambda rows, topic: {MOVES: forgotten(rows[MOVES], topic)},
         decide_with="referrals state",
+        partitions_hint=PARTITIONS_HINT,
         on_leave=on_leave,
         fault_point=fault_point,
     )

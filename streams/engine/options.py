@@ -149,6 +149,8 @@ class EngineOptions:
     """Gives the rows that go when a source topic was made anew, and somebody accepts that: `forget(rows, topic)`."""
     decide_with: str = "the application's own command"
     """What a person runs to decide about a partition's state, for the line that says that it is refused."""
+    partitions_hint: str = ""
+    """What may be done where topics have another number of partitions, as the end of a sentence."""
     on_leave: Callable[[Exception], None] = leave_process
     """Called when this worker must not go on; it does not return to the work."""
     fault_point: Callable[[str], None] = no_fault
