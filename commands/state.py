@@ -83,6 +83,7 @@ def rebuild(partitions: Sequence[int], *, everything: bool, as_json: bool) -> No
     counted any more. Works beside running workers, which begin anew by themselves; `referrals verify` tells when all is
     as it must be.
     """
+    from operations.partition_changes import read_changes  # noqa: PLC0415  the same
     from streams.beginning import Beginnings  # noqa: PLC0415  the same
     from streams.engine.deciding import rebuild as rebuild_state  # noqa: PLC0415  the same
 
@@ -90,6 +91,10 @@ def rebuild(partitions: Sequence[int], *, everything: bool, as_json: bool) -> No
         raise click.UsageError("say which: --partition N, or --all")
     settings = find_settings()
     options, numbers = _asked(settings, partitions)
+    if not everything and any(change.is_done for change in read_changes(settings)):
+        raise click.UsageError(
+            "the number of partitions was changed, and a code's old records are not in its partition: --all"
+        )
     console = Console(stderr=True, highlight=False)
     with console.status("reading what was announced") if console.is_terminal else nullcontext():
         states = rebuild_state(options, numbers, begin=Beginnings(options, settings.topic_prefix))
