@@ -56,7 +56,7 @@ def reshard(*, partitions: int, unread_max: int, yes: bool, dry_run: bool, as_js
         if not yes and not outlook.is_begun:
             asked = f"{outlook.former} partitions become {outlook.partitions}, and there is no way back. Go on?"
             click.confirm(asked, abort=True, err=True)
-        resharding.run(lambda step: None if as_json else say(step))
+        resharding.run(outlook, lambda step: None if as_json else say(step))
     unread, differences = _prove(settings)
     _report(outlook, as_json=as_json, done=True, unproven=unread, differences=differences)
     if differences and not unread:

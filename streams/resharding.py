@@ -105,19 +105,18 @@ class Resharding:
             self._look_at_rows(outlook)
         return outlook
 
-    def run(self, on_step: Callable[[str], None]) -> PartitionChange:
-        """Do it, or go on with it, and return it; `on_step` is told each step before it begins.
+    def run(self, outlook: Outlook, on_step: Callable[[str], None]) -> None:
+        """Do it, or go on with it.
+
+        Args:
+            outlook: what `look` has returned; nothing is in the way.
+            on_step: told each step before it begins.
 
         Raises:
             CannotReshard: something is in the way; where nothing was begun, nothing has changed.
             StateRefused, Fenced, process.topics.NotAllowed, KafkaException: the same, from one of its steps.
 
         """
-        outlook = self.look()
-        if outlook.obstacles:
-            raise CannotReshard("\n".join(outlook.obstacles))
-        if outlook.is_over:
-            return self._changes[-1]
         change = self._under_way() or self._lay_out(outlook.former, on_step)
         on_step(f"partitions for {', '.join(self._sources)}")
         topics.grow(self._admin, self._sources, self._partitions)
@@ -134,7 +133,6 @@ class Resharding:
             is_done=True,
         )
         self._note(done)
-        return done
 
     # -- what there is -----------------------------------------------------------------------------------------
 
@@ -181,6 +179,8 @@ class Resharding:
         names = {self._options.app_id: "workers"}
         names |= {f"{self._settings.topic_prefix}{name}": "referrals counts" for name in MUST_STOP}
         listed = self._admin.list_consumer_groups(request_timeout=TIMEOUT_S).result(TIMEOUT_S)
+        if listed.errors:
+            raise CannotReshard(f"the brokers do not say which groups have members: {listed.errors[0]}")
         idle = {ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD}
         return [
             f"group {group.group_id} has members: stop {names[group.group_id]} (one that was killed is missed after "
@@ -208,13 +208,8 @@ class Resharding:
     def _layout(self, former: int) -> Layout:
         return Layout(self._options, former=former, spread=spread)
 
-    def _unread(self, standings: dict[int, Standing | None]) -> dict[str, int]:
-        at = {
-            (t, number): stand.positions.get(t, 0)
-            for number, stand in standings.items()
-            if stand
-            for t in self._sources
-        }
+    def _unread(self, standings: dict[int, Standing]) -> dict[str, int]:
+        at = {(t, number): stand.positions.get(t, 0) for number, stand in standings.items() for t in self._sources}
         logs = Cluster(self._options).logs(list(at))
         lag = Lag(self._settings)
         try:
@@ -237,16 +232,16 @@ class Resharding:
         topics.grow(self._admin, self._changelogs, self._partitions)
         self._options.fault_point("reshard.begun")
         self._refuse_who_is_at_work()
+        positions = []
         for number in range(former):
             on_step(f"rows of partition {number}")
-            layout.move(number)
+            positions.append(layout.move(number).positions)
             self._options.fault_point("reshard.moved")
-        positions = {number: stand.positions if stand else {} for number, stand in layout.standings().items()}
         change = PartitionChange(
             number=len(self._changes) + 1,
             former=former,
             partitions=self._partitions,
-            read_to={topic: [positions[number].get(topic, 0) for number in range(former)] for topic in self._sources},
+            read_to={topic: [at.get(topic, 0) for at in positions] for topic in self._sources},
         )
         self._note(change)
         self._options.fault_point("reshard.noted")

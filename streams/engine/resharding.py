@@ -57,8 +57,8 @@ class Layout:
             with Deciding(self._options, number):
                 pass
 
-    def standings(self) -> dict[int, Standing | None]:
-        """Return where the rows of each former partition stand; None: nothing is kept of it, and nothing was read.
+    def standings(self) -> dict[int, Standing]:
+        """Return where the rows of each former partition stand.
 
         Raises:
             StateRefused: somebody has to decide about one first.
@@ -66,12 +66,12 @@ class Layout:
         """
         return {number: self._stands(*self._load(number)) for number in range(self._former.partitions)}
 
-    def is_done(self, standing: Standing | None) -> bool:
+    def is_done(self, standing: Standing) -> bool:
         """Tell whether the rows that stand there are laid out as they are to be."""
-        return standing is not None and standing.partitions == self._options.partitions
+        return standing.partitions == self._options.partitions
 
-    def move(self, number: int) -> int:
-        """Lay the rows of a former partition out anew, in one transaction; return how many went elsewhere.
+    def move(self, number: int) -> Standing:
+        """Lay the rows of a former partition out anew, in one transaction, and return where they stand.
 
         Raises:
             StateRefused: somebody has to decide about it first.
@@ -82,17 +82,25 @@ class Layout:
             loaded, found = self._load(number)
             standing = self._stands(loaded, found)
             if self.is_done(standing):
-                return 0
-            epoch = self._epoch(number, loaded, found, standing)
-            producer.commit(epoch, self._cluster.group())
-        return sum(len(rows) for tables, _ in epoch.elsewhere.values() for rows in tables.values())
+                return standing
+            at = standing.epoch + 1
+            after = Standing(
+                at,
+                standing.sources,
+                dict.fromkeys(self._options.tables, at),
+                standing.before,
+                standing.since,
+                partitions=self._options.partitions,
+            )
+            producer.commit(self._epoch(number, loaded, found, after), self._cluster.group())
+        return after
 
     def _load(self, number: int) -> tuple[Loaded, Found]:
         committed, marked = self._cluster.committed([number])
         loaded = load_rows(self._options, [number])
         return loaded[number], find(self._cluster, loaded, committed, marked)[number]
 
-    def _stands(self, loaded: Loaded, found: Found) -> Standing | None:
+    def _stands(self, loaded: Loaded, found: Found) -> Standing:
         if loaded.standing is not None and self.is_done(loaded.standing):
             return loaded.standing
         positions = judge(found)
@@ -102,21 +110,18 @@ class Layout:
             if any(log.end for log in found.sources.values()):
                 reason = "nothing is kept of it, and its topics have records: let a worker begin with them"
                 raise StateRefused(found.number, reason)
-            return None
+            positions = dict.fromkeys(found.sources, 0)
         stands = {topic: Stand(at, found.sources[topic].topic_id) for topic, at in positions.items()}
         return Standing(0, stands, {})
 
-    def _epoch(self, number: int, loaded: Loaded, found: Found, standing: Standing | None) -> Epoch:
+    def _epoch(self, number: int, loaded: Loaded, found: Found, after: Standing) -> Epoch:
         """Return what changes: rows that go, rows that are otherwise, and the partitions that begin with rows of it."""
         partitions, former = self._options.partitions, self._former.partitions
         rows = self._spread(loaded.rows, number, former=former, partitions=partitions)
         stays = rows.pop(number)
-        before = standing or Standing(0, {topic: Stand(0, log.topic_id) for topic, log in found.sources.items()}, {})
         epoch = Epoch()
         epoch.rows = {table: _changed(loaded.rows[table], stays[table]) for table in self._options.tables}
-        at = before.epoch + 1
-        seals = dict.fromkeys(self._options.tables, at)
-        epoch.standing = Standing(at, before.sources, seals, before.before, before.since, partitions=partitions)
+        epoch.standing = after
         beginning = {topic: Stand(0, log.topic_id) for topic, log in found.sources.items()}
         begun = Standing(1, beginning, dict.fromkeys(self._options.tables, 1), partitions=partitions)
         epoch.elsewhere = {home: (tables, begun) for home, tables in rows.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,21 +12,23 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from local.sample.programme import SampleRecord
 from models.partitioning import partition_of
-from models.topics import CLICKS, CODES, MILESTONES, REGISTRATIONS
+from models.topics import CLICKS, CODES, MILESTONES, REGISTRATIONS, Topic
 from process.settings import Settings
 from proof.verify.oracle import Oracle
 from tests.component import environment
-from tests.crew import READY, ROOT, Crew, Traffic, differences, events
+from tests.crew import READY, ROOT, Crew, Traffic, differences, events, wait_until
 from tests.integration.test_stream_app import counts_of, published, send
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 PARTITIONS: Final = 12
 SEED: Final = 41
+SINKS: Final = ("counts", "badges")
 AT: Final = "2026-11-20T10:00:00Z"
 LATER: Final = "2026-11-21T10:00:00Z"
 
@@ -63,6 +66,8 @@ def crew(settings: Settings, tmp_path: Path) -> Iterator[Crew]:
     """Give an installation of four partitions, whose worker has begun."""
     made = Crew(settings, tmp_path)
     made.start("before")
+    for component in SINKS:
+        made.start(component, component)
     made.wait_log("before", READY)
     try:
         yield made
@@ -83,13 +88,62 @@ def let_come(records: list[SampleRecord], settings: Settings) -> None:
 
 
 def assert_exact(settings: Settings) -> None:
-    """Let the oracle find nothing wrong."""
-    report = Oracle(settings).check(wait_s=60, with_database=False)
+    """Let the oracle find nothing wrong, and the history have each click once."""
+    report = Oracle(settings).check(wait_s=60, with_database=True)
     assert report.is_clean, differences(report)
+    with psycopg.connect(settings.database_url, autocommit=True) as connection:
+
+        def is_same() -> bool:
+            counted = connection.execute("SELECT sum(total_clicks) FROM mentor_counts").fetchone()
+            happened = connection.execute("SELECT sum(clicks) FROM organisation_quarter_hours").fetchone()
+            return counted == happened
+
+        wait_until(is_same, "history and counts have other numbers of clicks")
+
+
+def places_of(settings: Settings, topic: Topic) -> set[tuple[bytes, int]]:
+    """Return the keys of a topic's records, with the partitions where they are."""
+    found: list[Any] = published(settings, topic)
+    return {(message.key(), message.partition()) for message in found}
+
+
+def assert_no_worker_starts(settings: Settings, *numbers: int) -> None:
+    """Let one try that counts on each number of partitions; it says what to do."""
+    for partitions in numbers:
+        told = settings.model_copy(update={"partitions": partitions})
+        refused = subprocess.run(
+            [sys.executable, "-P", "-m", "commands", "stream"],
+            cwd=ROOT, env=environment(told), capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert refused.returncode == 1, refused.stderr
+        assert "referrals state reshard" in refused.stderr
+
+
+def change(crew: Crew, settings: Settings, *, late: tuple[Topic, str, dict[str, Any]]) -> None:
+    """Refuse it while somebody is at work, or records are unread; then do it in three goes, the first two killed."""
+    at_work = reshard(settings, "--yes")
+    assert at_work.returncode == 1
+    assert f"group {settings.app_id} has members: stop workers" in at_work.stdout
+    assert f"group {settings.topic_prefix}history has members: stop referrals counts" in at_work.stdout
+    for name in ("before", *SINKS):
+        crew.end(name)
+    send(settings, [late])
+    left = reshard(settings, "--yes", "--json")
+    assert left.returncode == 1
+    assert json.loads(left.stdout)["unread"] == {late[0].full_name(settings.topic_prefix): 1}
+
+    killed = reshard(settings, "--yes", "--unread=1", fault="reshard.moved:2")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert_no_worker_starts(settings, settings.partitions, PARTITIONS)
+    killed = reshard(settings, "--yes", "--unread=1", fault="reshard.grown")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    done = reshard(settings, "--yes", "--unread=1")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "1 records have come meanwhile" in done.stdout
 
 
 def test_everything_goes_along(crew: Crew, settings: Settings, tmp_path: Path) -> None:
-    """4 partitions become 12 in three goes, the first two killed; refused while a worker is at work or lag is there."""
+    """4 partitions become 12, in the midst of a programme: old keys and new ones count on, and nothing counts twice."""
     former = settings.partitions
     code, member = code_that_moves(former), str(uuid4())
     waiting = next(f"WATS{n:04d}" for n in range(99) if partition_of(f"WATS{n:04d}".encode(), PARTITIONS) >= former)
@@ -99,35 +153,14 @@ def test_everything_goes_along(crew: Crew, settings: Settings, tmp_path: Path) -
     send(settings, [(CODES, code, issued), (CLICKS, code, click(code)), (CLICKS, waiting, click(waiting))])
     send(settings, [(REGISTRATIONS, code, registration(code, member, "confirmed", AT))])
     assert_exact(settings)
-
-    at_work = reshard(settings, "--yes")
-    assert at_work.returncode == 1
-    assert f"group {settings.app_id} has members: stop workers" in at_work.stdout
-    crew.end("before")
-    send(settings, [(CLICKS, code, click(code))])
-    unread = reshard(settings, "--yes", "--json")
-    assert unread.returncode == 1
-    assert json.loads(unread.stdout)["unread"] == {CLICKS.full_name(settings.topic_prefix): 1}
-
-    for fault in ("reshard.moved:2", "reshard.grown"):
-        killed = reshard(settings, "--yes", "--unread=1", fault=fault)
-        assert killed.returncode == -9, killed.stderr
-        for partitions in (former, PARTITIONS) if fault != "reshard.grown" else (former,):
-            told = settings.model_copy(update={"partitions": partitions})
-            refused = subprocess.run(
-                [sys.executable, "-P", "-m", "commands", "stream"],
-                cwd=ROOT, env=environment(told), capture_output=True, text=True, check=False, timeout=60,
-            )  # fmt: skip
-            assert refused.returncode == 1, refused.stderr
-            assert "referrals state reshard" in refused.stderr
-    done = reshard(settings, "--yes", "--unread=1")
-    assert done.returncode == 0, done.stderr + done.stdout
-    assert "1 records have come meanwhile" in done.stdout
+    change(crew, settings, late=(CLICKS, code, click(code)))
 
     new = settings.model_copy(update={"partitions": PARTITIONS})
     after = Crew(new, tmp_path)
     try:
         after.start("after")
+        for component in SINKS:
+            after.start(f"{component}-after", component)
         after.wait_log("after", READY)
         let_come(traffic(new, 3_000, 5_000), new)
         send(new, [(REGISTRATIONS, code, registration(code, member, "withdrawn", LATER))])
@@ -135,10 +168,12 @@ def test_everything_goes_along(crew: Crew, settings: Settings, tmp_path: Path) -
         send(new, [(CODES, code, other), (CODES, waiting, other | {"referral_code": waiting})])
         send(new, [(CLICKS, code, click(code))])
         assert_exact(new)
-        row = counts_of(new)[code]
+        counts = counts_of(settings)  # their topic has as many partitions as before
+        assert {(each.encode(), partition_of(each.encode(), PARTITIONS)) for each in counts} <= places_of(new, CODES)
+        row = counts[code]
         assert (row["mentor_id"], row["total_clicks"], row["confirmed_attributions"]) == (mentor, 3, 0)
-        assert counts_of(new)[waiting]["total_clicks"] == 1
-        announced = [json.loads(m.value() or b"") for m in published(new, MILESTONES)]
+        assert counts[waiting]["total_clicks"] == 1
+        announced = [json.loads(message.value() or b"") for message in published(settings, MILESTONES)]
         assert [each["milestone_threshold"] for each in announced if each["mentor_id"] == mentor] == [1]
         again = reshard(new)
         assert again.returncode == 0, again.stderr

@@ -72,7 +72,7 @@ def resharded(stream: Stream) -> Stream:
     return after
 
 
-def without_places(stream: Stream) -> list[dict[str, dict[bytes, object]]]:
+def without_places(stream: Stream) -> list[dict[str, object]]:
     """Return the rows; of what waits all but the coordinates, which stay those of the record."""
     decoded = [{key: msgpack.decode(row) for key, row in rows[WAITING].items()} for rows in stream.rows]
     kept = [{key: [row[0], *row[2:]] if len(row) > 2 else row for key, row in each.items()} for each in decoded]
