@@ -66,8 +66,12 @@ def reshard(*, partitions: int, unread_max: int, yes: bool, dry_run: bool, as_js
 def _prove(settings: Settings) -> tuple[int, list[str]]:
     """Recompute everything; return how many records workers have still to read, and what differs."""
     from proof.verify.oracle import Oracle  # noqa: PLC0415  `--help` needs no Kafka
+    from proof.verify.reading import CannotRead  # noqa: PLC0415  the same
 
-    report = Oracle(settings).check(wait_s=0, with_database=False)
+    try:
+        report = Oracle(settings).check(wait_s=0, with_database=False)
+    except CannotRead as error:
+        raise click.ClickException(f"done, and not proven: {error}; run `referrals verify`") from None
     return report.to_be_counted, [str(difference) for difference in report.differences]
 
 
