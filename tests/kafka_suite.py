@@ -111,7 +111,7 @@ class KafkaSuite:
         assert (loaded.owed, loaded.rows[TABLE]) == ([b"late", b"key"], {b"key": b"5", b"owed": b"1", b"late": b"1"})
 
     def test_rows_are_laid_out_anew(self, options: EngineOptions) -> None:
-        """What goes is gone, and there, and what is owed is published, in one transaction; once, and the owner is out."""
+        """What goes is gone and there, what is owed is published, in one transaction; once, and the owner is out."""
         receipts = f"{options.source_topics[0].removesuffix('-orders')}-receipts"
         publishing = replace(options, publish=lambda rows: {receipts: dict.fromkeys(rows, b"told")})
         owner = started(options)
