@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 from rich.console import Console
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from streams.engine.options import EngineOptions
 
 EXIT_REFUSED = 1
+
+NOT_AFTER_A_CHANGE: Final = (
+    "the number of partitions was changed: a code's old records lie where it belonged before, and counted anew from "
+    "there some would be lost. After `state reshard` rows cannot be rebuilt yet"
+)
 
 partitions_option = click.option(
     "--partition", "partitions", type=click.IntRange(min=0), multiple=True, metavar="N",
@@ -79,7 +84,7 @@ def accept(partitions: Sequence[int], *, as_json: bool) -> None:
 def rebuild(partitions: Sequence[int], *, everything: bool, as_json: bool) -> None:
     """Forget the rows, and let the workers count anew what the source topics still have.
 
-    Milestones that were announced are not announced again. What retention has removed from the source topics cannot be
+    Not after `state reshard`. Milestones that were announced are not announced again. What retention has removed from the source topics cannot be
     counted any more. Works beside running workers, which begin anew by themselves; `referrals verify` tells when all is
     as it must be.
     """
@@ -91,10 +96,8 @@ def rebuild(partitions: Sequence[int], *, everything: bool, as_json: bool) -> No
         raise click.UsageError("say which: --partition N, or --all")
     settings = find_settings()
     options, numbers = _asked(settings, partitions)
-    if not everything and any(change.is_done for change in read_changes(settings)):
-        raise click.UsageError(
-            "the number of partitions was changed, and a code's old records are not in its partition: --all"
-        )
+    if read_changes(settings):
+        raise click.ClickException(NOT_AFTER_A_CHANGE)
     console = Console(stderr=True, highlight=False)
     with console.status("reading what was announced") if console.is_terminal else nullcontext():
         states = rebuild_state(options, numbers, begin=Beginnings(options, settings.topic_prefix))

@@ -15,13 +15,10 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, json
 
-from models.moves import origin_of
 from models.partitioning import partition_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from models.records import Record
 
 
 class PartitionChange(Struct, frozen=True, kw_only=True):
@@ -67,11 +64,6 @@ class Homes:
         """How many partitions there have been, the first number first."""
         return [*(change.former for change in self._changes), self.partitions]
 
-    @property
-    def has_changed(self) -> bool:
-        """Whether there ever was another number."""
-        return bool(self._changes)
-
     def partitions_at(self, topic: str, partition: int, offset: int) -> int:
         """Return the number of partitions under which a record was read, or will be."""
         for change in self._changes:
@@ -83,19 +75,6 @@ class Homes:
     def is_at_home(self, topic: str, partition: int, offset: int, code: str) -> bool:
         """Tell whether a record lies where its code belonged when it was read; if not, a copy of it counts."""
         return partition_of(code.encode(), self.partitions_at(topic, partition, offset)) == partition
-
-    def is_repeated(self, record: Record, code: str) -> bool:
-        """Tell whether a record is a copy of one that counts where it lies, though its code belongs elsewhere since.
-
-        Such a one is moved when rows are rebuilt, and counted there instead.
-        """
-        origin = origin_of(record)
-        if origin is None:
-            return False
-        number, offset = int(origin[0].rpartition(b"/")[2]), origin[1]
-        then = self.partitions_at(record.topic, number, offset)
-        is_of_before = then != self.partitions_at(record.topic, record.partition, record.offset)
-        return is_of_before and partition_of(code.encode(), then) == number
 
     def of(self, code: str) -> list[int]:
         """Return the partitions where a code belongs and has belonged, the first one first."""

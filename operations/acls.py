@@ -130,6 +130,7 @@ def rights(settings: Settings, own: OwnTopics) -> dict[Component, list[Right]]:
             *topics(SOURCES, READ, WRITE, DESCRIBE_CONFIGS),
             *topics((MENTOR_COUNTS, MILESTONES), READ, WRITE, DESCRIBE_CONFIGS),
             *topics((DEAD_LETTERS,), WRITE, DESCRIBE_CONFIGS),
+            *topics((PARTITION_CHANGES,), READ),
             *topics(own.changelogs, READ, WRITE, DESCRIBE_CONFIGS),
             *topics((own.leader,), READ, DESCRIBE_CONFIGS),
             group(app, READ),

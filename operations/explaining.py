@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from models.badges import BadgeDefinition
     from models.events import MilestoneReached
     from models.evidence import Crossing
-    from models.partition_changes import Homes
     from operations.mentor_rows import MentorRows
     from operations.tables import Row
     from process.settings import Settings
@@ -137,7 +136,7 @@ class MentorTopics:
         for topic, kind in ((self._registrations, Registration), (self._clicks, Click)):
             for number in belongs.of(code):
                 for message in self._messages([(topic, number)], found):
-                    if belongs.is_at_home(*place_of(message), code) and not _is_copy_of_counted(message, code, belongs):
+                    if belongs.is_at_home(*place_of(message), code):
                         _take(message, kind, code, found.evidence)
         found.evidence.forget_erased()
         return found
@@ -158,10 +157,6 @@ class MentorTopics:
             if number % TOLD_EVERY == 0:
                 self._progress(number, total)
             yield message
-
-
-def _is_copy_of_counted(message: Message, code: str, belongs: Homes) -> bool:
-    return belongs.has_changed and belongs.is_repeated(record_of(message), code)
 
 
 def _take(message: Message, kind: type[Registration | Click], code: str, evidence: Evidence) -> None:

@@ -188,7 +188,7 @@ def happened(records: Sequence[Record], kinds: Mapping[str, type[Click | Registr
             if written not in codes:
                 codes[written] = _code(written)
             code = codes[written]
-            if code is None or not _counts_here(record, code, homes, is_home):
+            if code is None or not _lies_right(record, code, homes, is_home):
                 continue
             what = _what(code, event)
             if what is None:
@@ -244,19 +244,12 @@ def _code(written: str) -> str | None:
         return None
 
 
-def _counts_here(record: Record, code: str, homes: Homes, known: dict[tuple[str, int, int], bool]) -> bool:
-    """Tell whether a record counts where it lies: its code belonged there, and it is no copy of one that counted.
-
-    A record that lay right when it was counted, and is moved because rows are rebuilt under another number of
-    partitions, has counted. `known` is what this was answered before.
-    """
-    partitions = homes.partitions_at(record.topic, record.partition, record.offset)
-    asked = code, record.partition, partitions
+def _lies_right(record: Record, code: str, homes: Homes, known: dict[tuple[str, int, int], bool]) -> bool:
+    """Tell whether a code belonged where the record lies; if not, a copy comes. `known` is what was answered before."""
+    asked = code, record.partition, homes.partitions_at(record.topic, record.partition, record.offset)
     if asked not in known:
-        known[asked] = partition_of(code.encode(), partitions) == record.partition
-    if not known[asked]:
-        return False
-    return not (homes.has_changed and homes.is_repeated(record, code))
+        known[asked] = partition_of(code.encode(), asked[2]) == record.partition
+    return known[asked]
 
 
 def _names_organisation(org_id: str | None) -> bool:

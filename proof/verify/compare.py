@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -212,16 +212,11 @@ def thresholds_never_emitted(
 
 
 def compare_moved(
-    moved: Mapping[Place, Moved],
-    copies: Mapping[str, Sequence[Copy]],
-    removed: Removed,
-    *,
-    is_former: Callable[[str, int, int], bool] = lambda _topic, _partition, _offset: False,
+    moved: Mapping[Place, Moved], copies: Mapping[str, Sequence[Copy]], removed: Removed
 ) -> list[Difference]:
     """Compare the records in wrong partitions with the copies in the right ones: each has one, and nothing else has.
 
-    Those that say themselves that they are moved once more count only where there is no other. A record that was
-    counted under a former number of partitions is moved when a state that was rebuilt comes to it.
+    Those that say themselves that they are moved once more count only where there is no other.
     """
     differences: list[Difference] = []
 
@@ -238,8 +233,7 @@ def compare_moved(
             differ(at(place), f"{len(first)} copies", wanted)
         for copy in found:
             topic, partition, _ = copy.place
-            homes = {record.home, *record.later} if copy.again else {record.home}
-            if topic != place[0] or partition not in homes or copy.key != record.code.encode():
+            if (topic, partition, copy.key) != (place[0], record.home, record.code.encode()):
                 differences.append(
                     Difference(report.MOVED, at(place), f"{at(copy.place)} with key {copy.key!r}", wanted)
                 )
@@ -247,28 +241,13 @@ def compare_moved(
                 differences.append(
                     Difference(report.MOVED, at(place), f"another value at {at(copy.place)}", "its value")
                 )
-    differences += _compare_unclaimed(unclaimed, removed, is_former)
-    return differences
-
-
-def _compare_unclaimed(
-    copies: Mapping[str, Sequence[Copy]], removed: Removed, is_former: Callable[[str, int, int], bool]
-) -> list[Difference]:
-    """Compare copies of records that are not in a wrong partition: such a record is gone, or was in one since."""
-    differences: list[Difference] = []
-
-    def differ(subject: str, found: str, wanted: str) -> None:
-        differences.append(Difference(report.MOVED, subject, found, wanted))
-
-    for origin, found in copies.items():
+    for origin, found in unclaimed.items():
         places = ", ".join(at(copy.place) for copy in found)
         gone = place_of(origin)
         if gone is not None and removed.has(gone):
             removed.explains(report.MOVED, COPIES_OF_GONE, gone[:2])
             if sum(not copy.again for copy in found) > 1:
                 differ(f"copies of {origin}", places, "one copy")
-            continue
-        if gone is not None and is_former(*gone) and all(copy.again for copy in found):
             continue
         differ(f"copies of {origin}", places, "no copy: that record was not to be moved")
     return differences

@@ -45,7 +45,6 @@ from proof.verify.records import (
     Record,
     Tally,
     digest,
-    place_of,
 )
 from proof.verify.removed import Removed
 from proof.verify.report import APPLIED, DEAD_LETTER, DUPLICATE, IS_MOVED, WAITS, Difference, SourceTable, at
@@ -70,8 +69,6 @@ class Moved(NamedTuple):
     code: str
     digest: bytes
     """Of the value alone: the copy has another key."""
-    later: tuple[int, ...] = ()
-    """Where the code belongs since, after changes of the number of partitions."""
 
 
 class Copy(NamedTuple):
@@ -272,29 +269,22 @@ class PartitionFold:
         partitions = self._layouts.partitions_at(*record.place)
         home = self._home(event.code, partitions)
         if home != record.partition:
-            later = tuple(self._home(event.code, number) for number in self._layouts.numbers if number > partitions)
-            self._expected.moved[record.place] = Moved(home, event.code, digest(None, record.value), later)
+            self._expected.moved[record.place] = Moved(home, event.code, digest(None, record.value))
             self._dispose(record, IS_MOVED)
             return None
-        if record.moved_from is not None and not self._arrives(record, record.moved_from, event.code, partitions):
+        if record.moved_from is not None and not self._arrives(record, record.moved_from, partitions):
             self._dispose(record, DUPLICATE)
             return None
         return event
 
-    def _arrives(self, record: Record, origin: str, code: str, partitions: int) -> bool:
+    def _arrives(self, record: Record, origin: str, partitions: int) -> bool:
         """Tell whether a copy is the first of its origin; of each partition copies come in the order of offsets.
 
-        A record that lay right when it was counted has none that counts: it was moved because a state was rebuilt under
-        another number of partitions. What came to a partition is known to those that were made of it.
+        What came to a partition is known to those that were made of it.
         """
         place, _, offset = origin.rpartition("/")
         if not offset.isdecimal():
             return True
-        moved_from = place_of(origin)
-        if moved_from is not None:
-            number = self._layouts.partitions_at(*moved_from)
-            if number != partitions and self._home(code, number) == moved_from[1]:
-                return False
         for number in reversed(self._layouts.numbers):
             last = self._arrived.get((number, record.partition % number, place)) if number <= partitions else None
             if last is not None:

@@ -54,10 +54,6 @@ class Layouts:
                 return change.former
         return self.numbers[-1]
 
-    def is_former(self, topic: str, partition: int, offset: int) -> bool:
-        """Tell whether a record was counted under a number of partitions that is not today's."""
-        return self.partitions_at(topic, partition, offset) != self.numbers[-1]
-
     def parts(self, topic: str, number: int, spans: Spans) -> Iterator[Part]:
         """Yield what there is of a class's partitions of a topic, in the order in which it was counted."""
         begun: dict[int, int] = {}

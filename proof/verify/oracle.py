@@ -348,8 +348,7 @@ class Oracle:
     def _check_rest(self) -> None:
         """Compare what spans partitions, and what is left over: outputs that nothing asks for."""
         report_ = self._report
-        is_former = self._layouts.is_former
-        report_.differences += compare_moved(self._moved, self._copies, self._removed, is_former=is_former)
+        report_.differences += compare_moved(self._moved, self._copies, self._removed)
         report_.compared[report.MOVED] += len(self._moved)
         report_.differences += compare_unexpected(self._outputs.dead_letters, self._removed)
         for owner, row in self._outputs.rows.items():

@@ -8,7 +8,6 @@ from typing import Any, Final
 import pytest
 
 from proof.verify.checkpoint import Checkpoint, checked, together
-from proof.verify.compare import compare_moved
 from proof.verify.fold import Expectation, PartitionFold
 from proof.verify.layouts import Change, Layouts, changes_in
 from proof.verify.partitioning import home_of
@@ -51,10 +50,9 @@ def fold(*clicks: Record, layouts: Layouts = LAYOUTS) -> Expectation:
         ([record("clicks.v1", 0, 2), record("clicks.v1", 2, 0)], 2, 0),
         ([record("clicks.v1", 0, 3)], 0, 1),
         ([record("clicks.v1", 0, 3), record("clicks.v1", 2, 0, "clicks.v1/0/3")], 1, 1),
-        ([record("clicks.v1", 0, 2), record("clicks.v1", 2, 0, "clicks.v1/0/2", again=True)], 1, 0),
         ([record("clicks.v1", 0, 1, "clicks.v1/1/0"), record("clicks.v1", 2, 0, "clicks.v1/1/0", again=True)], 1, 0),
     ],
-    ids=["before", "before and after", "late", "late and moved", "moved by a rebuild", "moved before, and again"],
+    ids=["before", "before and after", "late", "late and moved", "moved before, and again"],
 )
 def test_each_record_counts_once(clicks: list[Record], counted: int, moved: int) -> None:
     """Before the change where it lay; what came later in the former place is moved, and its copy counts."""
@@ -65,14 +63,6 @@ def test_each_record_counts_once(clicks: list[Record], counted: int, moved: int)
 def test_without_the_change_it_would_lie_wrong() -> None:
     """The same record under four partitions all along is one in a wrong partition."""
     assert ("clicks.v1", 0, 2) in fold(record("clicks.v1", 0, 2), layouts=Layouts((), PARTITIONS)).moved
-
-
-def test_a_copy_that_a_rebuild_made_is_none_too_many() -> None:
-    """Of a record that came before the change, and says itself that it is sent again."""
-    rebuilt = fold(record("clicks.v1", 0, 2), record("clicks.v1", 2, 0, "clicks.v1/0/2", again=True))
-    sent_once = fold(record("clicks.v1", 0, 2), record("clicks.v1", 2, 0, "clicks.v1/0/2"))
-    for found, differences in ((rebuilt, 0), (sent_once, 1)):
-        assert len(compare_moved(found.moved, found.copies, Removed({}), is_former=LAYOUTS.is_former)) == differences
 
 
 def test_records_come_in_the_order_in_which_they_were_counted() -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from models.outgoing import MOVED_FROM
 from models.partition_changes import Homes, PartitionChange, encode_change, latest_changes
 from models.partitioning import partition_of
-from tests.factories import CLICKS_TOPIC, CODE, make_record
+from tests.factories import CLICKS_TOPIC, CODE
 
 FIRST = PartitionChange(number=1, former=2, partitions=4, read_to={CLICKS_TOPIC: [10, 0]}, is_done=True)
 SECOND = PartitionChange(number=2, former=4, partitions=8, read_to={CLICKS_TOPIC: [15, 0, 3, 0]}, is_done=True)
@@ -28,23 +27,6 @@ def test_where_a_code_belonged() -> None:
     key = CODE.encode()
     assert HOMES.of(CODE) == list(dict.fromkeys(partition_of(key, number) for number in (2, 4, 8)))
     assert Homes((), 8).of(CODE) == [partition_of(key, 8)]
-
-
-def test_a_copy_of_what_counts_where_it_lies() -> None:
-    """Only one whose origin lay right when it was counted, under another number than the copy."""
-    former, later = partition_of(CODE.encode(), 2), partition_of(CODE.encode(), 8)
-    read_to = [10, 10]
-    homes = Homes([PartitionChange(number=1, former=2, partitions=8, read_to={CLICKS_TOPIC: read_to}, is_done=True)], 8)
-
-    def is_repeated(origin_partition: int, offset: int, *, headers: bool = True) -> bool:
-        origin = f"{CLICKS_TOPIC}/{origin_partition}/{offset}".encode()
-        marks = [(MOVED_FROM, origin)] if headers else []
-        return homes.is_repeated(make_record(partition=later, offset=20, headers=marks), CODE)
-
-    assert is_repeated(former, 9)
-    assert not is_repeated(former, 10)  # came later, from a producer that did not know: its copy counts
-    assert not is_repeated(1 - former, 9)  # never lay right
-    assert not is_repeated(former, 9, headers=False)
 
 
 def test_of_a_change_the_last_record_stands() -> None:
