@@ -84,9 +84,9 @@ def accept(partitions: Sequence[int], *, as_json: bool) -> None:
 def rebuild(partitions: Sequence[int], *, everything: bool, as_json: bool) -> None:
     """Forget the rows, and let the workers count anew what the source topics still have.
 
-    Not after `state reshard`. Milestones that were announced are not announced again. What retention has removed from the source topics cannot be
+    Milestones that were announced are not announced again. What retention has removed from the source topics cannot be
     counted any more. Works beside running workers, which begin anew by themselves; `referrals verify` tells when all is
-    as it must be.
+    as it must be. After `state reshard` it refuses.
     """
     from operations.partition_changes import read_changes  # noqa: PLC0415  the same
     from streams.beginning import Beginnings  # noqa: PLC0415  the same
