@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 from rich.console import Console
 
+from commands.reshard import reshard
 from commands.saying import say
 from process.lines import json_line
 from process.reaching import require_kafka
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from streams.engine.options import EngineOptions
 
 EXIT_REFUSED = 1
+
+NOT_AFTER_A_CHANGE: Final = (
+    "the number of partitions was changed: a code's old records lie where it belonged before, and counted anew from "
+    "there some would be lost. After `state reshard` rows cannot be rebuilt yet"
+)
 
 partitions_option = click.option(
     "--partition", "partitions", type=click.IntRange(min=0), multiple=True, metavar="N",
@@ -80,8 +86,9 @@ def rebuild(partitions: Sequence[int], *, everything: bool, as_json: bool) -> No
 
     Milestones that were announced are not announced again. What retention has removed from the source topics cannot be
     counted any more. Works beside running workers, which begin anew by themselves; `referrals verify` tells when all is
-    as it must be.
+    as it must be. After `state reshard` it refuses.
     """
+    from operations.partition_changes import read_changes  # noqa: PLC0415  the same
     from streams.beginning import Beginnings  # noqa: PLC0415  the same
     from streams.engine.deciding import rebuild as rebuild_state  # noqa: PLC0415  the same
 
@@ -89,6 +96,8 @@ def rebuild(partitions: Sequence[int], *, everything: bool, as_json: bool) -> No
         raise click.UsageError("say which: --partition N, or --all")
     settings = find_settings()
     options, numbers = _asked(settings, partitions)
+    if read_changes(settings):
+        raise click.ClickException(NOT_AFTER_A_CHANGE)
     console = Console(stderr=True, highlight=False)
     with console.status("reading what was announced") if console.is_terminal else nullcontext():
         states = rebuild_state(options, numbers, begin=Beginnings(options, settings.topic_prefix))
@@ -139,3 +148,6 @@ def _fields(state: PartitionState) -> dict[str, Any]:
         "goes_on_at": state.positions,
         "refused": state.reason,
     }
+
+
+command.add_command(reshard)

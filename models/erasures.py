@@ -38,6 +38,8 @@ NOT_COUNTED: Final = 3
 
 PSEUDONYM_BYTES: Final = 16
 _SEPARATOR: Final = b"/"
+_CODE_KEY_BYTES_MAX: Final = 13
+"""A code and `/`: the keys of pairs are longer."""
 _HAS_ERASED: Final = b"\1"
 
 
@@ -66,6 +68,12 @@ def erasure_of(code: str, member_id: str, *, at: datetime) -> Erasure:
 def erased_key(code: str, pair: bytes) -> bytes:
     """Return the key of an erased pair's row; no pair that was not erased can have it."""
     return _code_key(code) + pair
+
+
+def marker_of(rows: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return the row that says that a partition has erased pairs, of a table that has every other; else nothing."""
+    is_any = any(len(key) <= _CODE_KEY_BYTES_MAX for key in rows)
+    return {_SEPARATOR: _HAS_ERASED} if is_any else {}
 
 
 def code_of_row(key: bytes) -> str | None:

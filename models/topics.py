@@ -89,6 +89,10 @@ DEAD_LETTERS: Final = Topic(
 REPLAYS: Final = Topic(name="dead-letter-replays.v1", compacted=True)
 """Which dead letters were sent again: the program's own, and no part of the contract. Made by the first replay."""
 
+PARTITION_CHANGES: Final = Topic(name="partition-changes.v1", compacted=True)
+"""How many partitions the source topics had, and up to which records: the program's own, and no part of the contract.
+Made by the first change (models/partition_changes.py)."""
+
 SOURCES: Final = (CODES, CLICKS, REGISTRATIONS)
 """Joined by referral code: the same number of partitions, the same partitioner (murmur2)."""
 

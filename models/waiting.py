@@ -31,7 +31,7 @@ WAITING_BYTES_PER_RECORD: Final = 1_024
 ROW_OVERHEAD_BYTES: Final = 200
 """Two keys, two byte objects and their entries in the table, for each record."""
 
-_TOTAL: Final = b""
+TOTAL_KEY: Final = b""
 
 
 class Queue(Struct, frozen=True, gc=False, array_like=True):
@@ -100,7 +100,7 @@ class WaitingRoom:
         self.changed[_record_key(code, queue.next)] = stored
         self.bytes_changed += len(stored) + ROW_OVERHEAD_BYTES
         self.changed[code.encode()] = _encode(Queue(queue.first, queue.next + 1))
-        self.changed[_TOTAL] = _encode(Total(total.records + 1, size))
+        self.changed[TOTAL_KEY] = _encode(Total(total.records + 1, size))
 
     def take(self, code: str) -> Iterator[StoredRecord]:
         """Yield the code's records in the order they came and remove them."""
@@ -124,7 +124,7 @@ class WaitingRoom:
             self.changed[key] = stored
             self.bytes_changed += len(stored) + ROW_OVERHEAD_BYTES
             total = self._total()
-            self.changed[_TOTAL] = _encode(Total(total.records, total.bytes - before + len(stored)))
+            self.changed[TOTAL_KEY] = _encode(Total(total.records, total.bytes - before + len(stored)))
             replaced += 1
         return replaced
 
@@ -172,18 +172,24 @@ class WaitingRoom:
         size = len(self._get(key) or b"")
         self.changed[key] = None
         total = self._total()
-        self.changed[_TOTAL] = _encode(Total(total.records - 1, total.bytes - size - ROW_OVERHEAD_BYTES))
+        self.changed[TOTAL_KEY] = _encode(Total(total.records - 1, total.bytes - size - ROW_OVERHEAD_BYTES))
         return record
 
     def _total(self) -> Total:
-        row = self._get(_TOTAL)
+        row = self._get(TOTAL_KEY)
         return Total(0, 0) if row is None else _decode_total(row)
 
 
 def waiting_records(rows: Mapping[bytes, bytes]) -> int:
     """Return how many records wait, by the rows of a partition's table."""
-    row = rows.get(_TOTAL)
+    row = rows.get(TOTAL_KEY)
     return 0 if row is None else _decode_total(row).records
+
+
+def total_of(rows: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return the row that says how much waits, of a table that has every other row; nothing where nothing waits."""
+    sizes = [len(row) + ROW_OVERHEAD_BYTES for key, row in rows.items() if b"/" in key]
+    return {TOTAL_KEY: _encode(Total(len(sizes), sum(sizes)))} if sizes else {}
 
 
 def _record_key(code: str, number: int) -> bytes:

@@ -28,6 +28,7 @@ from models.topics import (
     DEAD_LETTERS,
     MENTOR_COUNTS,
     MILESTONES,
+    PARTITION_CHANGES,
     REGISTRATIONS,
     REPLAYS,
     SOURCES,
@@ -129,6 +130,7 @@ def rights(settings: Settings, own: OwnTopics) -> dict[Component, list[Right]]:
             *topics(SOURCES, READ, WRITE, DESCRIBE_CONFIGS),
             *topics((MENTOR_COUNTS, MILESTONES), READ, WRITE, DESCRIBE_CONFIGS),
             *topics((DEAD_LETTERS,), WRITE, DESCRIBE_CONFIGS),
+            *topics((PARTITION_CHANGES,), READ),
             *topics(own.changelogs, READ, WRITE, DESCRIBE_CONFIGS),
             *topics((own.leader,), READ, DESCRIBE_CONFIGS),
             group(app, READ),
@@ -141,10 +143,11 @@ def rights(settings: Settings, own: OwnTopics) -> dict[Component, list[Right]]:
             group(f"{prefix}badges", READ),
         ],
         Component.COUNTS: [
-            *topics((*SOURCES, MENTOR_COUNTS), READ),
+            *topics((*SOURCES, MENTOR_COUNTS, PARTITION_CHANGES), READ),
             *topics((DEAD_LETTERS,), WRITE),
             group(f"{prefix}counts", READ),
             group(f"{prefix}history", READ),
+            group(f"{prefix}partition-changes", DESCRIBE),
         ],
         Component.WEB: [
             *topics(SOURCES, READ, WRITE),
@@ -170,10 +173,13 @@ def rights(settings: Settings, own: OwnTopics) -> dict[Component, list[Right]]:
             group(f"{prefix}erase-member", DESCRIBE),
         ],
         Component.VERIFY: [
-            *topics((*TOPICS, REPLAYS), READ),
+            *topics((*TOPICS, REPLAYS, PARTITION_CHANGES), READ),
             *topics(own.changelogs[:1], READ),
             group(app, DESCRIBE),
-            *(group(f"{prefix}{name}", DESCRIBE) for name in ("verify", "explain", "producers-check", "dead-letters")),
+            *(
+                group(f"{prefix}{name}", DESCRIBE)
+                for name in ("verify", "partition-changes", "explain", "producers-check", "dead-letters")
+            ),
         ],
         Component.TOPICS: [
             *topics((*TOPICS, *own.changelogs, own.leader), CREATE, DESCRIBE, ALTER_CONFIGS, DESCRIBE_CONFIGS),

@@ -20,6 +20,7 @@ from models.evidence import Evidence
 from models.missing_badges import Standing, WhyNot, why_not
 from models.partitioning import partition_of
 from models.topics import CLICKS, MILESTONES, REGISTRATIONS
+from operations.partition_changes import homes
 from operations.reading import Place, TopicReader, content, place_of, record_of
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class MentorTopics:
 
     def __init__(self, settings: Settings, *, progress: Callable[[int, int], None] = lambda _done, _of: None) -> None:
         """Make it without connecting; `progress` is told offsets that are read, and how many there are."""
+        self._settings = settings
         self._reader = TopicReader(settings, name="explain")
         self._milestones, self._registrations, self._clicks = (
             topic.full_name(settings.topic_prefix) for topic in (MILESTONES, REGISTRATIONS, CLICKS)
@@ -130,10 +132,12 @@ class MentorTopics:
         wanted = {row["attribution_id"] for row in rows.milestones}
         wanted |= {milestone.attribution_id for _, milestone in found.milestones.values()}
         found.evidence = Evidence(rows.org_id, code, wanted=frozenset(wanted))
+        belongs = homes(self._settings, partitions[self._registrations], reader=self._reader)
         for topic, kind in ((self._registrations, Registration), (self._clicks, Click)):
-            place = (topic, partition_of(code.encode(), partitions[topic]))
-            for message in self._messages([place], found):
-                _take(message, kind, code, found.evidence)
+            for number in belongs.of(code):
+                for message in self._messages([(topic, number)], found):
+                    if belongs.is_at_home(*place_of(message), code):
+                        _take(message, kind, code, found.evidence)
         found.evidence.forget_erased()
         return found
 

@@ -18,6 +18,7 @@ from models.events import AHEAD_MAX, Click, CodeIssued, Registration, decode_eve
 from models.outgoing import MOVED_FROM
 from models.partitioning import partition_of
 from models.topics import CLICKS, CODES, REGISTRATIONS, SOURCES, UNLIMITED_MS, Topic
+from operations.partition_changes import homes
 from operations.reading import TopicReader, content, place_of, time_of_record
 from process.headers import headers_of
 
@@ -148,6 +149,7 @@ class ProducersCheck:
 
     def __init__(self, settings: Settings) -> None:
         self._names = {topic.full_name(settings.topic_prefix): topic for topic in SOURCES}
+        self._settings = settings
         self._reader = TopicReader(settings, name="producers-check")
 
     def close(self) -> None:
@@ -165,6 +167,7 @@ class ProducersCheck:
         now = datetime.now(UTC)
         named: dict[str, list[tuple[Finding, bool]]] = {}
         partitions = self._reader.partitions(self._names)
+        belongs = homes(self._settings, partitions[next(iter(self._names))], reader=self._reader)
         asked = self._places(topics, partitions)
         for message in self._reader.read(self._reader.spans(asked, last=last, since=since)):
             if OWN_HEADERS.intersection(header[0] for header in headers_of(message)):
@@ -173,7 +176,7 @@ class ProducersCheck:
             sent = _sent(self._names[place.topic], message)
             if sent.topic is REGISTRATIONS and is_erasure(sent.value):
                 continue
-            faults, code = faults_of(sent, partitions[place.topic], now)
+            faults, code = faults_of(sent, belongs.partitions_at(*place), now)
             checked.records += 1
             checked.wrong += bool(faults)
             for kind, reason in faults:

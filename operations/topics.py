@@ -1,7 +1,9 @@
 """Create the contract's topics on a cluster, or find that they stand already as they must.
 
 What decides where a key lives (partitions) and what is lost (the clean-up policy) is never changed on a topic that
-stands: a difference is an error that names the remedy, and a person decides. What only bounds for how long older
+stands: a difference is an error that names the remedy, and a person decides. Topics that the program writes may have
+any number of partitions: nothing is joined with them, and their order by key would break if any were added. What only
+bounds for how long older
 versions stay is set, unless somebody has set it otherwise.
 """
 
@@ -85,12 +87,12 @@ def wanted_topic(topic: Topic, settings: Settings) -> cluster.WantedTopic:
 def _faults(found: cluster.StandingTopic, wanted: cluster.WantedTopic, topic: Topic) -> list[str]:
     """Return a line for each thing in which the topic differs from what it must be."""
     faults = cluster.faults(found, batch_bytes=topic.message_bytes_max)
-    if found.partitions != wanted.partitions:
-        why = " (and the two other source topics)" if topic in SOURCES else ""
+    if topic in SOURCES and found.partitions != wanted.partitions:
         faults.append(
             f"{found.name}: found {found.partitions} partitions, wanted {wanted.partitions}; set REFERRALS_PARTITIONS="
-            f"{found.partitions} if the topic is right, else delete the topic{why} and create it again: keys would "
-            "move to other partitions if partitions were added"
+            f"{found.partitions} if the topic is right, or let `referrals state reshard --partitions "
+            f"{wanted.partitions}` change all three with what was counted: added by hand, keys would move to other "
+            "partitions"
         )
     policy = wanted.config[cluster.POLICY]
     if found.config and found.config[cluster.POLICY] != policy:

@@ -89,7 +89,12 @@ class Settings(BaseSettings):
     topic_prefix: str = Field(
         DEFAULT_PREFIX, description="First part of every topic's name; one for each installation."
     )
-    partitions: int = Field(12, ge=1, le=1000, description="Partitions of the topics that `topics create` makes.")
+    partitions: int = Field(
+        12,
+        ge=1,
+        le=1000,
+        description="Partitions of the source topics; `topics create` makes them, `state reshard` adds some.",
+    )
     replication_factor: int = Field(1, ge=1, le=10, description="Replicas of the topics that `topics create` makes.")
 
     thresholds: Annotated[tuple[int, ...], NoDecode] = Field(

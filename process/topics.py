@@ -21,7 +21,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are no
     ConfigEntry,
     ConfigResource,
     ConfigSource,
+    NewPartitions,
     NewTopic,
+    PartitionMetadata,
     ResourceType,
 )
 
@@ -136,6 +138,34 @@ def make(admin: AdminClient, wanted: Collection[WantedTopic]) -> set[str]:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise
     return made
+
+
+def grow(admin: AdminClient, names: Collection[str], partitions: int) -> None:
+    """Let topics have so many partitions, and return when all is seen; those that have as many are left alone.
+
+    Raises NotAllowed where this user may not, and KafkaException where the cluster refuses otherwise.
+    """
+    found = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+    wanted = [NewPartitions(name, partitions) for name in names if len(found[name].partitions) < partitions]
+    answers = admin.create_partitions(wanted, operation_timeout=REQUEST_TIMEOUT_S) if wanted else {}
+    for name, answer in answers.items():
+        try:
+            answer.result()
+        except KafkaException as error:
+            if error.args[0].code() in _REFUSED:
+                raise NotAllowed(f"topic {name}: this user may not add partitions to it") from error
+
+            raise
+    begun_s = time.monotonic()
+    while not all(_has(found[name].partitions, partitions) for name in names):
+        if time.monotonic() > begun_s + SEEN_S_MAX:
+            raise NotAllowed(f"the partitions that were added to {', '.join(names)} are not seen")
+        time.sleep(LOOK_AGAIN_S)
+        found = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+
+
+def _has(found: Mapping[int, PartitionMetadata], partitions: int) -> bool:
+    return len(found) >= partitions and all(each.leader >= 0 for each in found.values())
 
 
 def mend(admin: AdminClient, topic: StandingTopic, wanted: WantedTopic) -> list[str]:

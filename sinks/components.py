@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from models.partition_changes import Homes
 from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS
+from operations.partition_changes import read_changes
+from operations.reading import CannotRead
 from process.tracing import open_tracer
 from sinks.badge_awarder import BadgeAwarder
 from sinks.counts_projection import CountsProjection
 from sinks.dead_letters import DeadLetterTopic
+from sinks.errors import StoreUnavailable
 from sinks.history import History
 from sinks.kafka_source import KafkaSource
 from sinks.metrics import DecisionMetrics, SinkMetrics
@@ -67,9 +71,20 @@ def history(settings: Settings) -> SinkTask:
         store,
         clicks_topic=CLICKS.full_name(settings.topic_prefix),
         registrations_topic=REGISTRATIONS.full_name(settings.topic_prefix),
-        partitions=settings.partitions,
+        homes=lambda partitions: _homes(settings, partitions),
     )
     return _task(settings, sink, CLICKS, REGISTRATIONS)
+
+
+def _homes(settings: Settings, partitions: int) -> Homes:
+    """Return where codes belong and belonged; raise StoreUnavailable, to be tried again, while that is not settled."""
+    try:
+        changes = read_changes(settings)
+    except CannotRead as error:
+        raise StoreUnavailable(str(error)) from error
+    if changes and not changes[-1].is_done:
+        raise StoreUnavailable("the number of partitions is being changed: run `referrals state reshard` to its end")
+    return Homes(changes, partitions)
 
 
 def _group(settings: Settings, name: str) -> str:

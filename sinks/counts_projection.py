@@ -59,8 +59,9 @@ class CountsProjection:
         Args:
             repository: where codes and counts are kept.
             codes_topic: full name of the topic whose records are codes; records of any other are counts.
-            partitions: of the codes topic. A code in a partition where it does not belong is left alone: the stream
-                app moves it, and only then its turn among the others of the same code is decided.
+            partitions: of the codes topic, until it is known how many it has. A code in a partition where it does not
+                belong is left alone: the stream app moves it, and only then its turn among the others of the same code
+                is decided.
 
         """
         self._repository = repository
@@ -79,10 +80,12 @@ class CountsProjection:
             log.warning("counts.schema_is_newer", reason=beyond)
 
     def begin(self, starts: Mapping[Place, Start]) -> None:
-        """Note where partitions begin, and how many there are: that decides which of two is a mentor's."""
+        """Note where partitions begin, and how many there are: that decides where a code or a mentor belongs."""
         self._repository.positions.begin(starts)
+        ours = [start.partitions for (topic, _), start in starts.items() if topic == self._codes_topic]
+        self._partitions = max(ours, default=self._partitions)
         found = [start.partitions for (topic, _), start in starts.items() if topic != self._codes_topic]
-        self._counts_partitions = max([*found, self._counts_partitions])
+        self._counts_partitions = max(found, default=self._counts_partitions)
 
     def put(self, records: Sequence[Record], reached: Mapping[Place, int] = NOWHERE) -> list[DeadLetter]:
         """Project a batch in one transaction, move the positions along, and return the records that cannot be used.

@@ -38,11 +38,12 @@ from models.events import (
 )
 from models.identifiers import canonical_uuid, is_uuid
 from models.members import microseconds
+from models.partition_changes import Homes
 from models.partitioning import partition_of
 from sinks.positions import NOWHERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sinks.positions import Place, Positions, Start
     from sinks.postgres_history import PostgresHistory
@@ -108,19 +109,23 @@ class History:
 
     name = "history"
 
-    def __init__(self, store: PostgresHistory, *, clicks_topic: str, registrations_topic: str, partitions: int) -> None:
+    def __init__(
+        self, store: PostgresHistory, *, clicks_topic: str, registrations_topic: str, homes: Callable[[int], Homes]
+    ) -> None:
         """Make it without connecting.
 
         Args:
             store: where it keeps what happened.
             clicks_topic: full name of the clicks topic.
             registrations_topic: full name of the registrations topic.
-            partitions: how many each of the two has; what lies where its code does not belong comes again elsewhere.
+            homes: says where codes belong and belonged, under so many partitions now: what lies where its code did not
+                belong comes again elsewhere. Asked when partitions are claimed; raises StoreUnavailable.
 
         """
         self._store = store
         self._kinds: dict[str, type[Click | Registration]] = {clicks_topic: Click, registrations_topic: Registration}
-        self._partitions = partitions
+        self._homes_of = homes
+        self._homes = Homes((), 0)
         self._next: dict[Place, int] = {}
         self._next_tend = 0.0
 
@@ -135,7 +140,10 @@ class History:
             log.warning("history.schema_is_newer", reason=beyond)
 
     def begin(self, starts: Mapping[Place, Start]) -> None:
-        """Note where partitions begin that were claimed."""
+        """Note where partitions begin that were claimed, and where codes belong."""
+        partitions = max((start.partitions for start in starts.values()), default=0)
+        if partitions > self._homes.partitions:
+            self._homes = self._homes_of(partitions)
         self._store.positions.begin(starts)
         self._next |= {place: start.next for place, start in starts.items()}
 
@@ -149,7 +157,7 @@ class History:
         """
         fresh = [r for r in records if r.offset >= self._next.get((r.topic, r.partition), 0)]
         moved = {(record.topic, record.partition): record.offset + 1 for record in fresh} | dict(reached)
-        self._store.keep(happened(fresh, self._kinds, self._partitions), moved)
+        self._store.keep(happened(fresh, self._kinds, self._homes), moved)
         self._next |= moved
         return []
 
@@ -168,20 +176,21 @@ class History:
         self._store.close()
 
 
-def happened(records: Sequence[Record], kinds: Mapping[str, type[Click | Registration]], partitions: int) -> Happened:
+def happened(records: Sequence[Record], kinds: Mapping[str, type[Click | Registration]], homes: Homes) -> Happened:
     """Return what records say, without those that count nowhere."""
     found = Happened()
-    belongs: dict[str, tuple[str, int] | None] = {}  # a code as it is written: as it is kept, and its partition
+    codes: dict[str, str | None] = {}  # as it is written: as it is kept
+    is_home: dict[tuple[str, int, int], bool] = {}
     for topic, kind in kinds.items():
         those = [record for record in records if record.topic == topic]
         for record, event in _decoded(kind, those):
             written = event.referral_code
-            if written not in belongs:
-                belongs[written] = _belongs(written, partitions)
-            place = belongs[written]
-            if place is None or place[1] != record.partition:
+            if written not in codes:
+                codes[written] = _code(written)
+            code = codes[written]
+            if code is None or not _lies_right(record, code, homes, is_home):
                 continue
-            what = _what(place[0], event)
+            what = _what(code, event)
             if what is None:
                 continue
             if isinstance(what, Clicked):
@@ -190,7 +199,7 @@ def happened(records: Sequence[Record], kinds: Mapping[str, type[Click | Registr
                 found.registrations.append(what)
             occurred_at = event.erased_at if isinstance(event, Erasure) else event.occurred_at
             at = (record.topic, record.partition), record.offset, what, microseconds(occurred_at)
-            found.places.setdefault(place[0], []).append(at)
+            found.places.setdefault(code, []).append(at)
     return found
 
 
@@ -227,13 +236,20 @@ def _decoded(
             yield record, decode_event(kind, record.value) if kind is Click else decode_registration(record.value)
 
 
-def _belongs(written: str, partitions: int) -> tuple[str, int] | None:
-    """Return a code as it is kept, and the partition where it belongs; None: it can be no code."""
+def _code(written: str) -> str | None:
+    """Return a code as it is kept; None: it can be no code."""
     try:
-        code = normalise_code(written)
+        return normalise_code(written)
     except BadInput:
         return None
-    return code, partition_of(code.encode(), partitions)
+
+
+def _lies_right(record: Record, code: str, homes: Homes, known: dict[tuple[str, int, int], bool]) -> bool:
+    """Tell whether a code belonged where the record lies; if not, a copy comes. `known` is what was answered before."""
+    asked = code, record.partition, homes.partitions_at(record.topic, record.partition, record.offset)
+    if asked not in known:
+        known[asked] = partition_of(code.encode(), asked[2]) == record.partition
+    return known[asked]
 
 
 def _names_organisation(org_id: str | None) -> bool:

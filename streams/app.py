@@ -40,6 +40,10 @@ if TYPE_CHECKING:
 LOG_CRITICAL: Final = "2"
 """librdkafka's own lines on standard error: what it tries again is nobody's concern, what fails is raised."""
 
+PARTITIONS_HINT: Final = (
+    ": set REFERRALS_PARTITIONS to what the source topics have; where `referrals state reshard` was begun and has not "
+    "come to its end, run it again"
+)
 EACH_MINUTE: Final = "* * * * *"
 EXPIRY_INTERVAL_S: Final = 60.0
 """How often records that wait for their code are looked at for their age: days, so a minute is exact enough."""
@@ -69,20 +73,10 @@ def create_app(
         tracer: shows how registrations become milestones; None: nobody does.
 
     """
-    attribution = Attribution(
-        Rules(
-            topic_prefix=settings.topic_prefix,
-            thresholds=settings.thresholds,
-            waiting_records_max=settings.waiting_records_max,
-            waiting_age_ms=int(settings.waiting_age_s * 1000),
-            traces=tracer is not None,
-        ),
-        partitions=settings.partitions,
-    )
+    attribution = _attribution(settings, traces=tracer is not None)
     options = replace(
         engine_options(settings, on_leave=on_leave),
         begin_work=attribution.begin,
-        publish=attribution.publish,
         set_aside=attribution.set_aside,
     )
     if tracer is not None:
@@ -126,13 +120,26 @@ def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] 
         record_bytes_max={DEAD_LETTERS.full_name(settings.topic_prefix): DEAD_LETTERS.message_bytes_max},
         check_name=lambda cluster: check_name(settings, options, cluster),
         begin=begin,
+        publish=_attribution(settings).publish,
         again_header=AGAIN,
         forget=lambda rows, topic: {MOVES: forgotten(rows[MOVES], topic)},
         decide_with="referrals state",
+        partitions_hint=PARTITIONS_HINT,
         on_leave=on_leave,
         fault_point=fault_point,
     )
     return options
+
+
+def _attribution(settings: Settings, *, traces: bool = False) -> Attribution:
+    rules = Rules(
+        topic_prefix=settings.topic_prefix,
+        thresholds=settings.thresholds,
+        waiting_records_max=settings.waiting_records_max,
+        waiting_age_ms=int(settings.waiting_age_s * 1000),
+        traces=traces,
+    )
+    return Attribution(rules, partitions=settings.partitions)
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute

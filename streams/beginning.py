@@ -20,9 +20,10 @@ from models.identifiers import canonical_uuid
 from models.issues import STANDS
 from models.mentors import begun_anew, decode_mentor, encode_mentor, mentor_key
 from models.partitioning import partition_of
-from models.topics import CODES, MENTOR_COUNTS, MILESTONES
+from models.topics import CODES, MENTOR_COUNTS, MILESTONES, PARTITION_CHANGES
 from process.headers import headers_of
 from streams.engine.changelog import read_topics
+from streams.engine.errors import CannotWork
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -41,6 +42,7 @@ class Beginnings:
 
     def __init__(self, options: EngineOptions, topic_prefix: str) -> None:
         self._options = options
+        self._topic_prefix = topic_prefix
         self._milestones = MILESTONES.full_name(topic_prefix)
         self._counts = MENTOR_COUNTS.full_name(topic_prefix)
         self._codes = CODES.full_name(topic_prefix)
@@ -50,7 +52,14 @@ class Beginnings:
         self._standing: dict[str, MentorCounts] = {}
 
     def __call__(self, partitions: Collection[int]) -> Mapping[int, Rows]:
-        """Return the rows of these partitions; blocks while it reads the three topics."""
+        """Return the rows of these partitions; blocks while it reads the three topics.
+
+        Raises:
+            CannotWork: the number of partitions was changed since their records came.
+
+        """
+        if partitions:
+            self._check_changes(partitions)
         for message in read_topics(self._options, (self._milestones, self._counts, self._codes), self._read_to):
             self._take(message)
         owners = {counts.referral_code: counts for counts in self._latest.values()} | self._standing
@@ -63,6 +72,15 @@ class Beginnings:
                 announced = {*known.milestones, *self._announced.get(key, ())}
                 rows[number][MENTORS][code.encode()] = encode_mentor(begun_anew(mentor, announced))
         return rows
+
+    def _check_changes(self, partitions: Collection[int]) -> None:
+        """See that a code's records all lie where it belongs: a partition that was laid out anew never begins."""
+        changes = PARTITION_CHANGES.full_name(self._topic_prefix)
+        if any(True for _ in read_topics(self._options, (changes,), {})):
+            raise CannotWork(
+                f"nothing is kept of partitions {sorted(partitions)}, and the number of partitions was changed since "
+                "their records came: counted anew some would be lost. Bring the changelogs back"
+            )
 
     def _take(self, message: Message) -> None:
         # A client without deserialisers gives bytes, though its types allow more.

@@ -6,6 +6,7 @@ Each test is one promise that the protocol rests on (DESIGN.md, "The commit prot
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, cast
 from uuid import uuid4
 
@@ -23,6 +24,7 @@ from streams.engine.epoch import Epoch
 from streams.engine.errors import BadTopic, Fenced
 from streams.engine.options import EngineOptions
 from streams.engine.producer import TransactionalProducer
+from streams.engine.resharding import Layout
 from streams.engine.standing import Stand, Standing
 
 TIMEOUT_S = 30.0
@@ -107,6 +109,33 @@ class KafkaSuite:
 
         loaded = load_rows(options, [0])[0]
         assert (loaded.owed, loaded.rows[TABLE]) == ([b"late", b"key"], {b"key": b"5", b"owed": b"1", b"late": b"1"})
+
+    def test_rows_are_laid_out_anew(self, options: EngineOptions) -> None:
+        """What goes is gone and there, what is owed is published, in one transaction; once, and the owner is out."""
+        receipts = f"{options.source_topics[0].removesuffix('-orders')}-receipts"
+        publishing = replace(options, publish=lambda rows: {receipts: dict.fromkeys(rows, b"told")})
+        owner = started(options)
+        commit(options, owner, row=b"1", at=0, more={b"goes": b"2"}, owes=True)
+
+        def spread(rows: Rows, number: int, *, former: int, partitions: int) -> dict[int, Rows]:
+            assert (number, former, partitions) == (0, 1, PARTITIONS)
+            kept = dict(rows[TABLE])
+            return {1: {TABLE: {b"goes": kept.pop(b"goes")}}, 0: {TABLE: kept}}
+
+        layout = Layout(publishing, former=1, spread=spread)
+        assert [layout.is_done(each) for each in layout.standings().values()] == [False]
+        after = layout.move(0)
+        loaded = load_rows(options, [0, 1])
+        assert [loaded[number].rows[TABLE] for number in (0, 1)] == [{b"key": b"1"}, {b"goes": b"2"}]
+        assert [each.standing and each.standing.partitions for each in loaded.values()] == [PARTITIONS, PARTITIONS]
+        assert [each.seals for each in loaded.values()] == [{TABLE: 2}, {TABLE: 1}]
+        told = [message.value() for _, message in read_to_end(options, [(receipts, 0), (receipts, 1)])]
+        assert told == [b"told", b"told"]
+
+        assert (layout.move(0), load_rows(options, [0])[0].end) == (after, loaded[0].end)
+        with pytest.raises(Fenced):
+            commit(options, owner, row=b"3", at=0)
+        owner.close()
 
     def test_partitions_are_apart(self, options: EngineOptions) -> None:
         """A changelog's partition is that of its source."""

@@ -67,7 +67,8 @@ class Offsets:
         self._settings = settings
         self._groups: dict[str, Consumer] = {}
         self._lag: Lag | None = None
-        self._dead_letters = DeadLetterCount(settings)
+        self._partitions = Partitions(settings)
+        self._dead_letters = DeadLetterCount(settings, self._partitions)
 
     def look(self) -> Progress:
         """Return how far everything is; raise KafkaException where Kafka does not say."""
@@ -114,7 +115,28 @@ class Offsets:
         return _ends_of(self._groups["stream"], places, end)
 
     def _places(self, topic: Topic) -> list[Place]:
-        return _places(topic, self._settings)
+        return self._partitions.places(topic, self._groups["stream"])
+
+
+class Partitions:
+    """How many partitions topics have: the sources as the settings say, the others as they were made.
+
+    That stays as it is, so it is asked once.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._known: dict[str, int] = dict.fromkeys((topic.name for topic in SOURCES), settings.partitions)
+
+    def places(self, topic: Topic, consumer: Consumer) -> list[Place]:
+        """Return all partitions of a topic; raise KafkaException where Kafka does not say."""
+        name = topic.full_name(self._settings.topic_prefix)
+        count = self._known.get(topic.name)
+        if count is None:
+            count = len(consumer.list_topics(name, REQUEST_TIMEOUT_S).topics[name].partitions)
+            if count:
+                self._known[topic.name] = count
+        return [(name, number) for number in range(count)]
 
 
 class DeadLetterCount:
@@ -124,8 +146,9 @@ class DeadLetterCount:
     What has not been read yet is counted by its offsets.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, partitions: Partitions) -> None:
         self._settings = settings
+        self._partitions = partitions
         self._consumer: Consumer | None = None
         self._next: dict[Place, int] = {}
         self._read = 0
@@ -159,14 +182,10 @@ class DeadLetterCount:
             f"{self._settings.topic_prefix}lag",
             {"enable.partition.eof": True, "queued.max.messages.kbytes": 4096, "fetch.wait.max.ms": 20},
         )
-        self._next = self._next or _ends_of(consumer, _places(DEAD_LETTERS, self._settings), EARLIEST)
+        self._next = self._next or _ends_of(consumer, self._partitions.places(DEAD_LETTERS, consumer), EARLIEST)
         consumer.assign([TopicPartition(*place, offset) for place, offset in self._next.items()])
         self._consumer = consumer
         return consumer
-
-
-def _places(topic: Topic, settings: Settings) -> list[Place]:
-    return [(topic.full_name(settings.topic_prefix), number) for number in range(settings.partitions)]
 
 
 def _ends_of(consumer: Consumer, places: Iterable[Place], end: int) -> dict[Place, int]:

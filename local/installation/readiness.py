@@ -98,7 +98,13 @@ class _Groups:
             return False
         given_out = sum(len(member.assignment.topic_partitions) for member in group.members)
         is_new = former.isdisjoint(member.member_id for member in group.members)
-        return is_new and given_out >= len(component.reads) * self._settings.partitions
+        return is_new and given_out >= self._partitions_of(component)
+
+    def _partitions_of(self, component: Component) -> int:
+        """Return how many partitions the topics have that it reads."""
+        found = self._admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+        names = [topic.full_name(self._settings.topic_prefix) for topic in component.reads]
+        return sum(len(found[name].partitions) for name in names)
 
     def find(self, component: Component) -> ConsumerGroupDescription | None:
         """Return the group of a component; None where it is not there yet, or its coordinator is not."""

@@ -6,6 +6,7 @@ normalisation of codes, each written as plainly as it can be. Where it and the p
     records.py       what is read: source records, dead letters, milestones, rows
     events.py        the contract's events: what is usable, and what is not
     partitioning.py  where a code belongs
+    layouts.py       which records came under which number of partitions
     pairs.py         rule 1: the state of one registration
     removed.py       what retention and compaction have removed, and what that may explain
     compaction.py    whose a code is, where compaction has removed its first issue

@@ -66,6 +66,21 @@ class Checkpoint(msgspec.Struct):
         )
 
 
+def together(befores: Mapping[int, Before]) -> Before:
+    """Return what is known of a class of partitions, by what is known of each."""
+    if len(befores) == 1:
+        return next(iter(befores.values()))
+    offsets = {number: before.offset for number, before in befores.items()}
+    return Before(
+        max(offsets.values()),
+        {code: clicks for before in befores.values() for code, clicks in before.clicks.items()},
+        {code: at for before in befores.values() for code, at in before.last_event_at.items()},
+        frozenset().union(*(before.waiting for before in befores.values())),
+        sum(before.unproven for before in befores.values()),
+        offsets,
+    )
+
+
 def checked(
     tallies: Iterable[Tally], span: Span, since: int, waiting: Iterable[str], unproven: int
 ) -> CheckedPartition:

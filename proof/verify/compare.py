@@ -269,7 +269,9 @@ def compare_letters_of_gone(dead_letters: DeadLetters, places: Iterable[Place], 
     for place in places:
         letters = dead_letters.pop(place)
         removed.explains(report.DEAD_LETTERS, LETTERS_OF_GONE, place[:2])
-        removed.left_out[place[:2]] += sum(each.records for each in letters if each.error == OTHER_ORGANISATION)
+        removed.left_out[removed.pool(place[:2])] += sum(
+            each.records for each in letters if each.error == OTHER_ORGANISATION
+        )
         told = sum(not letter.again for letter in letters)
         if told > 1:
             differences.append(Difference(report.DEAD_LETTERS, at(place), f"{told} dead letters", "one at most"))

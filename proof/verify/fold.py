@@ -1,5 +1,7 @@
 """Rules 1 to 7 of the contract over one partition of the three source topics: records in, expectation out.
 
+(Where the number of partitions has changed, over one class of partitions; see layouts.py.)
+
 The topics are taken one after the other, codes first: what must come out does not depend on how they interleave, so
 the oracle need not know. Inside a topic the order of offsets is kept, because it decides who owns a code that two
 claim, and how many registrations were ever confirmed at a time.
@@ -10,7 +12,7 @@ the topics, and what an earlier check has counted of it.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,9 +32,20 @@ from proof.verify.events import (
     pair_of,
     registered,
 )
+from proof.verify.layouts import Layouts
 from proof.verify.pairs import Pair
 from proof.verify.partitioning import home_of
-from proof.verify.records import NOTHING_BEFORE, Before, ChannelTally, DeadLetter, Owner, Place, Record, Tally, digest
+from proof.verify.records import (
+    NOTHING_BEFORE,
+    Before,
+    ChannelTally,
+    DeadLetter,
+    Owner,
+    Place,
+    Record,
+    Tally,
+    digest,
+)
 from proof.verify.removed import Removed
 from proof.verify.report import APPLIED, DEAD_LETTER, DUPLICATE, IS_MOVED, WAITS, Difference, SourceTable, at
 
@@ -100,27 +113,31 @@ class PartitionFold:
         waiting_records_max: int | None = None,
         removed: Removed | None = None,
         before: Before = NOTHING_BEFORE,
+        layouts: Layouts | None = None,
     ) -> None:
         """Prepare the fold.
 
         Args:
-            partition: the one whose records are given.
+            partition: the one whose records are given, or the class of partitions.
             partitions: how many the source topics have.
             dead_letters: all that are made of records of this partition; what was expected is taken out.
             owners_elsewhere: owners of codes whose first issue compaction has removed.
             waiting_records_max: how many records of unknown codes may wait; None: not checked.
             removed: what is gone from the topics; None: nothing.
             before: what an earlier check has counted of it.
+            layouts: how many they have had; None: always as many.
 
         """
+        self._layouts = layouts or Layouts((), partitions)
         self._removed = Removed({}) if removed is None else removed
         self._before = before
         self._partition = partition
         self._partitions = partitions
         self._dead_letters = dead_letters
         self._waiting_records_max = waiting_records_max
-        self._homes: dict[str, int] = {}
-        self._arrived: dict[str, int] = {}
+        self._homes: dict[tuple[str, int], int] = {}
+        self._arrived: dict[tuple[int, int, str], int] = {}
+        """The last copy that came to a partition from another, by the number of partitions there were."""
         self._pairs: dict[tuple[str, str], Pair] = {}
         self._erased: dict[str, set[str]] = defaultdict(set)
         """By code: the pairs whose members were erased."""
@@ -128,7 +145,8 @@ class PartitionFold:
         """Of which a dead letter says that it does not name the member any more, because he was erased."""
         self._left_out: dict[str, list[Record]] = defaultdict(list)
         self._waiting_codes: set[str] = set()
-        self._waiting = 0
+        self._waiting: Counter[int] = Counter()
+        """By the partition where they wait now."""
         self._could_wait = 0
         self._found_full = 0
         self._expected = Expectation()
@@ -162,7 +180,7 @@ class PartitionFold:
                 continue
             if record.again and self._removed.records(record.topic, self._partition):
                 self._removed.note_uncertain(record.topic, self._partition)  # the first copy may have been counted
-            elif record.offset >= self._before.offset or not tally.has_known_clicks:
+            elif record.offset >= self._before.up_to(record.partition) or not tally.has_known_clicks:
                 tally.clicks += 1
                 _channel(tally, event.channel).clicks += 1
                 _note_time(tally, event.at)
@@ -227,8 +245,9 @@ class PartitionFold:
     def _check_waiting(self, limit: int) -> None:
         """Check that no more waits than may, and that nothing was refused while there was room in any case."""
         subject = f"partition {self._partition}"
-        if self._waiting > limit:
-            self._differ(report.WAITING, subject, f"{self._waiting:,} waiting", f"at most {limit:,}")
+        for partition, waiting in self._waiting.items():
+            if waiting > limit:
+                self._differ(report.WAITING, f"partition {partition}", f"{waiting:,} waiting", f"at most {limit:,}")
         gone = sum(self._removed.records(topic, self._partition) for topic in (CLICKS.name, REGISTRATIONS.name))
         if self._found_full and self._could_wait + gone < limit:
             found = f"{self._found_full:,} refused as {WAITING_FULL} though only {self._could_wait:,} others came"
@@ -247,22 +266,32 @@ class PartitionFold:
         except Unusable as verdict:
             self._expect_dead_letter(record, verdict.classes)
             return None
-        home = self._home(event.code)
-        if home != self._partition:
+        partitions = self._layouts.partitions_at(*record.place)
+        home = self._home(event.code, partitions)
+        if home != record.partition:
             self._expected.moved[record.place] = Moved(home, event.code, digest(None, record.value))
             self._dispose(record, IS_MOVED)
             return None
-        if record.moved_from is not None and not self._arrives(record.moved_from):
+        if record.moved_from is not None and not self._arrives(record, record.moved_from, partitions):
             self._dispose(record, DUPLICATE)
             return None
         return event
 
-    def _arrives(self, origin: str) -> bool:
-        """Tell whether a copy is the first of its origin; of each partition copies come in the order of offsets."""
+    def _arrives(self, record: Record, origin: str, partitions: int) -> bool:
+        """Tell whether a copy is the first of its origin; of each partition copies come in the order of offsets.
+
+        What came to a partition is known to those that were made of it.
+        """
         place, _, offset = origin.rpartition("/")
-        if not offset.isdecimal() or int(offset) <= self._arrived.get(place, -1):
-            return not offset.isdecimal()
-        self._arrived[place] = int(offset)
+        if not offset.isdecimal():
+            return True
+        for number in reversed(self._layouts.numbers):
+            last = self._arrived.get((number, record.partition % number, place)) if number <= partitions else None
+            if last is not None:
+                if int(offset) <= last:
+                    return False
+                break
+        self._arrived[partitions, record.partition, place] = int(offset)
         return True
 
     def _counting(self, record: Record, event: Clicked | Registered) -> Tally | None:
@@ -276,7 +305,7 @@ class PartitionFold:
             return None
         tally = self._expected.tallies.get(event.code)
         if tally is None:
-            self._waiting += 1
+            self._waiting[self._home(event.code, self._partitions)] += 1
             self._waiting_codes.add(event.code)
             self._dispose(record, WAITS)
             return None
@@ -335,7 +364,7 @@ class PartitionFold:
 
     def _is_told_elsewhere(self, records: list[Record], missing: int) -> bool:
         """Tell whether a dead letter of a record that is gone may stand for these, or theirs is gone."""
-        places = {(record.topic, self._partition) for record in records}
+        places = {self._removed.pool((record.topic, self._partition)) for record in records}
         for place in places:
             if self._removed.left_out[place] >= missing:
                 self._removed.left_out[place] -= missing
@@ -354,12 +383,12 @@ class PartitionFold:
 
     # Small things -----------------------------------------------------------------------------------------------------
 
-    def _home(self, code: str) -> int:
-        home = self._homes.get(code)
+    def _home(self, code: str, partitions: int) -> int:
+        home = self._homes.get((code, partitions))
         if home is None:
-            home = home_of(code, self._partitions)
+            home = home_of(code, partitions)
             if len(self._homes) < CODES_REMEMBERED:
-                self._homes[code] = home
+                self._homes[code, partitions] = home
         return home
 
     def _dispose(self, record: Record, disposition: str) -> None:

@@ -29,6 +29,7 @@ from proof.verify.compare import (
 )
 from proof.verify.fold import Copy, Expectation, Moved, PartitionFold
 from proof.verify.gather import OUTPUTS, Outputs, gather
+from proof.verify.layouts import Layouts, changes_in
 from proof.verify.partial import gone_milestone, listed, settle
 from proof.verify.partitioning import home_of
 from proof.verify.postgres import (
@@ -87,6 +88,7 @@ class Oracle:
         self._partitions: dict[str, int] = {}
         self._spans: Spans = {}
         self._removed = Removed({})
+        self._layouts = Layouts((), 1)
         self._standings: dict[int, Standing] = {}
         self._clicks_id = ""
         self._checkpoint: Checkpoint | None = None
@@ -114,6 +116,8 @@ class Oracle:
         try:
             self._partitions = self._reader.partitions((*SOURCES, *OUTPUTS))
             self._check_partitions()
+            changes = changes_in(self._reader.partition_changes(), self._settings.topic_prefix)
+            self._layouts = Layouts(changes, self._partitions[CODES.name])
             self._standings = self._reader.standings()
             self._catch_up(deadline_s)
             started_s = time.monotonic()
@@ -121,8 +125,8 @@ class Oracle:
             self._outputs = gather(self._reader, self._spans, self._partitions, prefix=self._settings.topic_prefix)
             self._report.differences += self._outputs.differences
             self._report.notes += self._outputs.notes
-            for partition in range(self._partitions[CODES.name]):
-                self._check_partition(partition)
+            for number in range(self._layouts.classes):
+                self._check_class(number)
         finally:
             self._reader.close()
         self._check_rest()
@@ -171,7 +175,8 @@ class Oracle:
         since = {
             (topic, number): at for number, standing in self._standings.items() for topic, at in standing.since.items()
         }
-        self._removed = Removed.of(self._spans, since)
+        classes = self._layouts.classes if len(self._layouts.numbers) > 1 else 0
+        self._removed = Removed.of(self._spans, since, classes)
         for topic in (*SOURCES, *OUTPUTS):
             self._report.removed[topic] = sum(at for (name, _), at in self._removed.first.items() if name == topic)
         if self._checkpoint_file is not None:
@@ -203,9 +208,14 @@ class Oracle:
             return True
         return any(batch for batch in self._reader.read(rest))
 
-    def _records(self, topic: str, partition: int, table: SourceTable) -> Iterator[Record]:
-        """Yield one partition of a source topic, and keep its conservation table and the progress up to date."""
-        span = self._spans[topic, partition]
+    def _records(self, topic: str, number: int) -> Iterator[Record]:
+        """Yield what a class of partitions has of a source topic, in the order in which it was counted."""
+        table = self._report.sources.setdefault(topic, SourceTable())
+        for partition, span in self._layouts.parts(topic, number, self._spans):
+            yield from self._records_of(topic, partition, span, table)
+
+    def _records_of(self, topic: str, partition: int, span: Span, table: SourceTable) -> Iterator[Record]:
+        """Yield a span of a source topic, and keep its conservation table and the progress up to date."""
         committed = self._committed.get((topic, partition), 0)
         table.offsets += span.end - span.first
         position = span.first
@@ -214,6 +224,7 @@ class Oracle:
                 record = record_of(message, topic, partition, self._settings.topic_prefix)
                 position = record.offset
                 table.unprocessed += position >= committed
+                table.to_be_counted += position >= committed and not record.stands
                 yield record
             self._on_progress(self._done + position - span.first, self._all_offsets())
         self._done += span.end - span.first
@@ -221,59 +232,71 @@ class Oracle:
     def _all_offsets(self) -> int:
         return sum(span.end - span.first for (topic, _), span in self._spans.items() if topic in SOURCES)
 
-    # One partition ----------------------------------------------------------------------------------------------------
+    # One partition, or a class of them -----------------------------------------------------------------------------
 
-    def _check_partition(self, partition: int) -> None:
-        """Fold one partition of the sources, and compare the counts and milestones of the codes that belong there."""
-        tables = {topic: self._report.sources.setdefault(topic, SourceTable()) for topic in SOURCES}
+    def _check_class(self, number: int) -> None:
+        """Fold a class of partitions, and compare the counts and milestones of the codes that belong there."""
+        for topic in SOURCES:
+            self._report.sources.setdefault(topic, SourceTable())
         letters = self._outputs.dead_letters
-        codes = list(self._records(CODES.name, partition, tables[CODES.name]))
-        span = self._spans[CODES.name, partition]
-        self._removed.note_compacted((CODES.name, partition), [record.offset for record in codes], span.end)
+        codes = list(self._records(CODES.name, number))
+        members = self._layouts.members(number)
+        for partition in members:
+            offsets = [record.offset for record in codes if record.partition == partition]
+            self._removed.note_compacted((CODES.name, partition), offsets, self._spans[CODES.name, partition].end)
         self._report.differences += compare_letters_of_gone(
-            letters, [place for place in letters if place[1] == partition and self._removed.has(place)], self._removed
+            letters, [place for place in letters if place[1] in members and self._removed.has(place)], self._removed
         )
-        owners = owners_compacted_away(partition, codes, letters, self._owners_in_counts(partition), self._removed)
-        self._removed.explains(report.COUNTS, ISSUES_GONE, (CODES.name, partition), len(owners.claimed))
-        before = self._before(partition)
+        owners = owners_compacted_away(number, codes, letters, self._owners_in_counts(number), self._removed)
+        self._removed.explains(report.COUNTS, ISSUES_GONE, (CODES.name, number), len(owners.claimed))
+        before = self._before(number)
         fold = PartitionFold(
-            partition,
+            number,
             partitions=self._partitions[CODES.name],
             dead_letters=letters,
             owners_elsewhere=owners.claimed | owners.stated,
             waiting_records_max=self._settings.waiting_records_max,
             removed=self._removed,
             before=before,
+            layouts=self._layouts,
         )
         fold.codes(codes)
-        fold.registrations(self._records(REGISTRATIONS.name, partition, tables[REGISTRATIONS.name]))
-        fold.clicks(self._records(CLICKS.name, partition, tables[CLICKS.name]))
+        fold.registrations(self._records(REGISTRATIONS.name, number))
+        fold.clicks(self._records(CLICKS.name, number))
         expected = fold.finish()
         self._take(expected)
-        clicks = CLICKS.name, partition
-        self._checked[partition] = checkpoint.checked(
-            expected.tallies.values(),
-            self._spans[clicks],
-            self._since(partition),
-            expected.waiting,
-            before.unproven + self._removed.explained(CLICKS_GONE, clicks),
-        )
+        unproven = before.unproven + self._removed.explained(CLICKS_GONE, (CLICKS.name, number))
+        for partition in members:  # the first stands for all
+            is_first = partition == number
+            self._checked[partition] = checkpoint.checked(
+                expected.tallies.values() if is_first else (),
+                self._spans[CLICKS.name, partition],
+                self._since(partition),
+                expected.waiting if is_first else (),
+                unproven if is_first else 0,
+            )
 
-    def _before(self, partition: int) -> Before:
+    def _before(self, number: int) -> Before:
         """Return what an earlier check has found right, where it is needed: records are gone."""
-        if self._checkpoint is None or not self._removed.records(CLICKS.name, partition):
+        if self._checkpoint is None or not self._removed.records(CLICKS.name, number):
             return NOTHING_BEFORE
-        span = self._spans[CLICKS.name, partition]
-        before = self._checkpoint.before(partition, self._clicks_id, span, self._since(partition))
+        befores = {}
+        for partition in self._layouts.members(number):
+            span = self._spans[CLICKS.name, partition]
+            befores[partition] = self._checkpoint.before(partition, self._clicks_id, span, self._since(partition))
+            is_new = str(partition) not in self._checkpoint.partitions and not span.first
+            if befores[partition] is NOTHING_BEFORE and not is_new:
+                return NOTHING_BEFORE
+        before = checkpoint.together(befores)
         self._removed.beyond[CLICKS_UNPROVEN] += before.unproven
         return before
 
-    def _owners_in_counts(self, partition: int) -> dict[str, Owner]:
-        partitions = self._partitions[CODES.name]
+    def _owners_in_counts(self, number: int) -> dict[str, Owner]:
+        partitions = self._layouts.classes
         return {
             code: owner
             for owner, row in self._outputs.rows.items()
-            if isinstance(code := row.get("referral_code"), str) and home_of(code, partitions) == partition
+            if isinstance(code := row.get("referral_code"), str) and home_of(code, partitions) == number
         }
 
     def _take(self, expected: Expectation) -> None:

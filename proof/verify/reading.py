@@ -18,6 +18,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec, TopicMetadata  # type: ignore[attr-defined]  # not in its __all__
 
+from models.topics import PARTITION_CHANGES
 from process.settings import Settings
 
 REQUEST_TIMEOUT_S = 30.0
@@ -125,6 +126,19 @@ class Reader:
                     if key == STANDING_KEY and value:
                         standings[message.partition() or 0] = _standing(value, self._prefix)
         return standings
+
+    def partition_changes(self) -> list[bytes]:
+        """Return what the topic of the changes of the number of partitions holds; nothing where there was none."""
+        topic = PARTITION_CHANGES.name
+        if self._prefix + topic not in self._standing:
+            return []
+        self._consumer.list_topics(self._prefix + topic, timeout=REQUEST_TIMEOUT_S)
+        place = TopicPartition(self._prefix + topic, 0)
+        first = self._offsets([place], OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+        end = self._offsets([place], OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        read = self.read({at: Span(first[at], end[at]) for at in end})
+        values: list[Any] = [message.value() for batch in read for message in batch]
+        return values
 
     def close(self) -> None:
         """Let the connections go."""

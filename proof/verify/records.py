@@ -157,6 +157,12 @@ class Before(NamedTuple):
     """Codes of which activity waited; of these it is not known what counted later."""
     unproven: int = 0
     """How many of the clicks were gone already, and taken as they were published."""
+    offsets: Mapping[int, int] | None = None
+    """Of each partition of a class the same as `offset`; None: there is one partition."""
+
+    def up_to(self, partition: int) -> int:
+        """Return the offset of the first click of a partition that is not among them."""
+        return self.offset if self.offsets is None else self.offsets.get(partition, 0)
 
 
 NOTHING_BEFORE = Before(0, {}, {}, frozenset())

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from models.topics import DEAD_LETTERS
+from models.topics import CLICKS, CODES, DEAD_LETTERS, REGISTRATIONS
 from proof.verify import report
 from proof.verify.partitioning import home_of
 from proof.verify.reading import Spans
@@ -23,6 +23,9 @@ from proof.verify.report import Difference
 
 Partition = tuple[str, int]
 """Topic and number."""
+
+POOLED = frozenset({CODES.name, CLICKS.name, REGISTRATIONS.name})
+"""Topics whose records count by code, wherever it belonged."""
 
 ANYWHERE = -1
 """In place of a partition: in any of the topic's."""
@@ -64,15 +67,28 @@ class Removed:
     """How many records of a source partition dead letters of records that are gone say to have been left out."""
     partitions: Counter[str] = field(default_factory=Counter)
     """Of each topic."""
+    classes: int = 0
+    """Classes of partitions of the source topics, of which records count together (layouts.py); 0: each by itself."""
     _uncertain: Counter[Partition] = field(default_factory=Counter)
     _claims: dict[tuple[str, Partition], Claim] = field(default_factory=dict)
     _gaps: dict[Partition, list[tuple[int, int]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, spans: Spans, since: Mapping[Partition, int]) -> Removed:
+    def of(cls, spans: Spans, since: Mapping[Partition, int], classes: int = 0) -> Removed:
         """Return what is gone before the spans."""
         first = {place: span.first for place, span in spans.items() if span.first}
-        return cls(first, since, partitions=Counter(topic for topic, _ in spans))
+        return cls(first, since, partitions=Counter(topic for topic, _ in spans), classes=classes)
+
+    def pool(self, partition: Partition) -> Partition:
+        """Return the partition that stands for all those of which the records count together with this one's."""
+        topic, number = partition
+        is_one = not self.classes or topic not in POOLED or number == ANYWHERE
+        return partition if is_one else (topic, number % self.classes)
+
+    def _pooled(self, topic: str, partition: int) -> Iterable[Partition]:
+        if self.pool((topic, partition)) == (topic, partition) and not (self.classes and topic in POOLED):
+            return [(topic, partition)]
+        return [(topic, each) for each in range(partition % self.classes, self.partitions[topic], self.classes)]
 
     def note_compacted(self, partition: Partition, offsets: Iterable[int], end: int) -> None:
         """Note the offsets of a compacted partition at which there is no record any more."""
@@ -86,19 +102,21 @@ class Removed:
 
     def records(self, topic: str, partition: int) -> int:
         """Return how many records are gone from a partition at most: transaction markers had offsets too."""
-        gaps = self._gaps.get((topic, partition))
-        if gaps is not None:
-            return sum(end - begin for begin, end in gaps)
-        return self.first.get((topic, partition), 0)
+        return sum(self._gone(place) for place in self._pooled(topic, partition))
+
+    def _gone(self, place: Partition) -> int:
+        gaps = self._gaps.get(place)
+        return self.first.get(place, 0) if gaps is None else sum(end - begin for begin, end in gaps)
 
     def counted(self, topic: str, partition: int) -> int:
         """Return how many records the counts may hold that are gone, or of which that cannot be told."""
-        place = topic, partition
-        return max(0, self.first.get(place, 0) - self.since.get(place, 0)) + self._uncertain[place]
+        places = self._pooled(topic, partition)
+        gone = sum(max(0, self.first.get(place, 0) - self.since.get(place, 0)) for place in places)
+        return gone + self._uncertain[self.pool((topic, partition))]
 
     def note_uncertain(self, topic: str, partition: int) -> None:
         """Note a copy that was moved once more, after the first one that is there no more, if ever it was."""
-        self._uncertain[topic, partition] += 1
+        self._uncertain[self.pool((topic, partition))] += 1
 
     def ever_counted(self, topic: str, partition: int) -> int:
         """Return how many records that are gone may have counted, in the rows of today or in others before them."""
@@ -144,13 +162,13 @@ class Removed:
         if count and not limit:
             return False
         self.beyond[what] += count
-        claim = self._claims.setdefault((what, partition), Claim(check, limit))
+        claim = self._claims.setdefault((what, self.pool(partition)), Claim(check, limit))
         claim.things += count
         return True
 
     def explained(self, what: str, partition: Partition) -> int:
         """Return how many things of a kind were explained in a partition."""
-        claim = self._claims.get((what, partition))
+        claim = self._claims.get((what, self.pool(partition)))
         return 0 if claim is None else claim.things
 
     def excesses(self) -> list[Difference]:

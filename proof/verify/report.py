@@ -54,6 +54,8 @@ class SourceTable:
     dispositions: Counter[str] = field(default_factory=Counter)
     unprocessed: int = 0
     """Records at or after the offset that the stream app has committed."""
+    to_be_counted: int = 0
+    """Of those the ones that are not issues written once more, which say nothing new."""
 
     @property
     def gaps(self) -> int:
@@ -84,6 +86,11 @@ class Report:
     def unprocessed(self) -> int:
         """Return how many source records the stream app has not processed."""
         return sum(table.unprocessed for table in self.sources.values())
+
+    @property
+    def to_be_counted(self) -> int:
+        """Return how many of these may change something."""
+        return sum(table.to_be_counted for table in self.sources.values())
 
     @property
     def records(self) -> int:

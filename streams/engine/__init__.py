@@ -34,4 +34,5 @@ points, how records come in and how changes go out. Read in this order:
     health.py       whether a worker lives, and is up to date
     app.py          the Faust app that uses them
     deciding.py     what a person does about a partition's state: look, accept, rebuild
+    resharding.py   rows laid out for another number of partitions
 """

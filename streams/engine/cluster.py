@@ -73,6 +73,11 @@ class Cluster:
         self._is_name_checked = False
         self._said: set[str] = set()
 
+    @property
+    def partitions(self) -> int:
+        """How many partitions of each source the application counts on."""
+        return self._options.partitions
+
     def check_topics(self) -> None:
         """See that the topics stand, and the sources with the partitions that the application counts on.
 
@@ -90,7 +95,8 @@ class Cluster:
                 has = (
                     f"has {partitions} partitions" if partitions else "does not exist or this user may not DESCRIBE it"
                 )
-                raise NotCoPartitioned(f"topic {topic} {has}, expected {self._options.partitions} partitions")
+                hint = self._options.partitions_hint
+                raise NotCoPartitioned(f"topic {topic} {has}, expected {self._options.partitions} partitions{hint}")
         for topic in self._options.output_topics:
             if topic not in found:
                 raise BadTopic(f"topic {topic} has not been created, or this user may not see it: {MAKE}")
@@ -185,7 +191,7 @@ class Cluster:
             if topic.partitions != self._options.partitions:
                 faults.append(
                     f"changelog {topic.name} has {topic.partitions} partitions, expected {self._options.partitions}: "
-                    "rows are looked for in the partition of their source"
+                    f"rows are looked for in the partition of their source{self._options.partitions_hint}"
                 )
             policy = topic.config.get(topics.POLICY, COMPACT)
             if policy != COMPACT:

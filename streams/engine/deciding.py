@@ -74,7 +74,8 @@ def accept(options: EngineOptions, numbers: Collection[int]) -> Iterator[Partiti
         seals = found.seals | dict.fromkeys(forgotten, epoch)
         before = found.standing.before if found.standing else {}
         owes = found.standing is not None and found.standing.owes
-        standing = Standing(epoch, stands, seals, _still_before(found, before, stands), _since(found), owes)
+        laid_out = found.standing.partitions if found.standing else options.partitions
+        standing = Standing(epoch, stands, seals, _still_before(found, before, stands), _since(found), owes, laid_out)
         return _Decision(standing, forgotten, rows)
 
     return _decide(options, numbers, accepted)
@@ -99,7 +100,8 @@ def rebuild(
         seals = dict.fromkeys(options.tables, epoch)
         before = _still_before(found, _read(found), stands)
         since = {topic: log.first for topic, log in found.sources.items()}
-        return _Decision(Standing(epoch, stands, seals, before, since), written, began)
+        standing = Standing(epoch, stands, seals, before, since, partitions=options.partitions)
+        return _Decision(standing, written, began)
 
     begin([])
     return _decide(options, numbers, begun_anew)
@@ -123,7 +125,7 @@ def _decide(
     for number in numbers:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with _Fenced(options, number) as producer:
+                with Deciding(options, number) as producer:
                     ((rows, found),) = _load(options, cluster, [number])
                     decided = decision(rows, found)
                     _commit(producer, cluster, decided)
@@ -136,7 +138,7 @@ def _decide(
                 break
 
 
-class _Fenced:
+class Deciding:
     """The producer of a partition, whose owner is fenced, for the body."""
 
     def __init__(self, options: EngineOptions, number: int) -> None:

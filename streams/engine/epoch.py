@@ -20,7 +20,7 @@ class Epoch:
     changed many times is written once.
     """
 
-    __slots__ = ("bytes", "counted", "is_whole", "latest", "outgoing", "positions", "rows", "standing")
+    __slots__ = ("bytes", "counted", "elsewhere", "is_whole", "latest", "outgoing", "positions", "rows", "standing")
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[bytes, bytes | None]] = {}
@@ -30,6 +30,8 @@ class Epoch:
         """Source topic -> offset of the next record to be read, where the group's offsets are to follow."""
         self.standing: Standing | None = None
         """Where the rows stand after it; given when it is detached, if they or the positions have changed."""
+        self.elsewhere: dict[int, tuple[dict[str, dict[bytes, bytes]], Standing]] = {}
+        """Of other partitions that begin with it: their rows, and where these stand."""
         self.is_whole = True
         """Whether it publishes all that the rows say."""
         self.counted: dict[tuple[str, ...], int] = {}

@@ -156,6 +156,8 @@ class EngineOptions:
     """What a person runs to decide about a partition's state, for the line that says that it is refused."""
     on_sent: Callable[[Sequence[OutgoingRecord]], None] = tell_nobody
     """Called on the event loop with what was sent, each in order, when it is committed; it must raise nothing."""
+    partitions_hint: str = ""
+    """What may be done where topics have another number of partitions, as the end of a sentence."""
     on_leave: Callable[[Exception], None] = leave_process
     """Called when this worker must not go on; it does not return to the work."""
     fault_point: Callable[[str], None] = no_fault

@@ -327,4 +327,5 @@ class SourcePartition:
             before=dict(self.before),
             since=dict(self.since),
             owes=bool(self.epoch.latest),
+            partitions=self._options.partitions,
         )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from streams.engine.epoch import Epoch
     from streams.engine.options import EngineOptions
+    from streams.engine.standing import Standing
 
 START_TIMEOUT_S: Final = 60.0
 """Longest wait for the transaction coordinator: a broker that restarts needs a few seconds."""
@@ -114,20 +115,29 @@ class TransactionalProducer:
     def _produce(self, epoch: Epoch) -> None:
         send = self._send
         self._topics = {*map(self._options.changelog, epoch.rows), *epoch.latest}
+        self._topics |= {self._options.changelog(table) for rows, _ in epoch.elsewhere.values() for table in rows}
         self._topics |= {self._options.standing_changelog} | {record.topic for record in epoch.outgoing}
-        for table, rows in epoch.rows.items():
-            changelog = self._options.changelog(table)
-            self._send_all(changelog, rows, self._partition)
-            if epoch.standing is not None:
-                send(changelog, seal_of(epoch.standing.epoch), SEAL_KEY, self._partition)
-        if epoch.standing is not None:
-            send(self._options.standing_changelog, encode_standing(epoch.standing), STANDING_KEY, self._partition)
+        self._produce_rows(epoch.rows, epoch.standing, self._partition)
+        for number, (rows, standing) in epoch.elsewhere.items():
+            self._produce_rows(rows, standing, number)
         for topic, values in epoch.latest.items():
             self._send_all(topic, values)
         if epoch.latest and epoch.is_whole:
             send(self._options.standing_changelog, b"", PUBLISHED_KEY, self._partition)
         for record in epoch.outgoing:
             send(record.topic, record.value, record.key, timestamp=record.timestamp_ms, headers=record.headers)
+
+    def _produce_rows(
+        self, tables: Mapping[str, Mapping[bytes, bytes | None]], standing: Standing | None, number: int
+    ) -> None:
+        """Produce a partition's rows, the seals of their tables, and where they stand."""
+        for table, rows in tables.items():
+            changelog = self._options.changelog(table)
+            self._send_all(changelog, rows, number)
+            if standing is not None:
+                self._send(changelog, seal_of(standing.epoch), SEAL_KEY, number)
+        if standing is not None:
+            self._send(self._options.standing_changelog, encode_standing(standing), STANDING_KEY, number)
 
     def _send_all(self, topic: str, values: Mapping[bytes, bytes | None], partition: int = BY_KEY) -> None:
         """Produce values by key: a bare loop, because most of what an epoch writes goes through it."""

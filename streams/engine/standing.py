@@ -64,6 +64,8 @@ class Standing(Struct, frozen=True):
     of a topic that was made anew or cut short since. Whoever checks the rows must know what they cannot hold."""
     owes: bool = False
     """Whether rows behind the last `PUBLISHED_KEY` of the first table's changelog are still to be published."""
+    partitions: int = 0
+    """How many partitions of each source the rows are laid out for; 0: an earlier version did not say."""
 
     @property
     def positions(self) -> dict[str, int]:
@@ -96,6 +98,8 @@ class Found(Struct, frozen=True, kw_only=True):
     """Whether they were committed by somebody who wrote standings."""
     kept_elsewhere: bool = False
     """Whether any changelog has records, in whichever partition."""
+    partitions: int = 0
+    """How many partitions of each source its owner counts on; 0: any."""
     was_emptied: bool = False
     """Whether records were deleted from a changelog of this partition, other than by compaction."""
 
@@ -128,6 +132,7 @@ def judge(found: Found) -> dict[str, int]:
     """
     if found.standing is not None:
         _check_topics(found, found.standing)
+        _check_partitions(found, found.standing)
         _check_seals(found, found.standing)
         stands: Mapping[str, Stand] = found.standing.sources
     elif found.seals:
@@ -150,6 +155,15 @@ def _check_topics(found: Found, standing: Standing) -> None:
             found.number,
             f"its rows are those of other topics ({', '.join(sorted(standing.sources))}): another application works "
             "under the same name; give each a name of its own",
+        )
+
+
+def _check_partitions(found: Found, standing: Standing) -> None:
+    if standing.partitions and found.partitions and standing.partitions != found.partitions:
+        raise StateRefused(
+            found.number,
+            f"its rows are laid out for {standing.partitions} partitions, and not for {found.partitions}: keys would "
+            "be looked for where they are not",
         )
 
 

@@ -139,6 +139,7 @@ def find(
             sources=sources[number],
             has_marked_offsets=number in marked,
             kept_elsewhere=any(each.end for each in changelogs.values()),
+            partitions=cluster.partitions,
             was_emptied=any(each.first for (_, place), each in changelogs.items() if place == number),
         )
         for number, each in loaded.items()

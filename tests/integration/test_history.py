@@ -16,6 +16,7 @@ import pytest
 
 from models.erasures import erasure_of
 from models.events import Click, DeviceMetadata, Erasure, Registration, Status, encode_event
+from models.partition_changes import Homes
 from sinks.history import History
 from sinks.positions import Finding, Start
 from sinks.postgres_history import CHANNELS_MAX, PostgresHistory
@@ -36,7 +37,10 @@ NOON: Final = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 def opened(url: str) -> History:
     """Return the sink alone, as the role that it needs and no more; it begins where the database says."""
     sink = History(
-        PostgresHistory(url + AS_SINKS), clicks_topic="clicks", registrations_topic="registrations", partitions=1
+        PostgresHistory(url + AS_SINKS),
+        clicks_topic="clicks",
+        registrations_topic="registrations",
+        homes=lambda partitions: Homes((), partitions),
     )
     positions = sink.positions.claim([CLICKS, REGISTRATIONS])
     sink.begin(

@@ -101,8 +101,10 @@ def test_an_epoch_says_where_the_rows_stand_after_it(partition: SourcePartition)
     second = partition.detach()
 
     stands = {TOPIC: Stand(12, "same"), OTHER_TOPIC: Stand(0, "same")}
-    assert first.standing == Standing(8, stands, {"stock": 7, "totals": 8})
-    assert second.standing == Standing(9, stands | {OTHER_TOPIC: Stand(5, "same")}, {"stock": 9, "totals": 8})
+    assert first.standing == Standing(8, stands, {"stock": 7, "totals": 8}, partitions=4)
+    assert second.standing == Standing(
+        9, stands | {OTHER_TOPIC: Stand(5, "same")}, {"stock": 9, "totals": 8}, partitions=4
+    )
     assert partition.detach().standing is None  # nothing was read or changed
 
 

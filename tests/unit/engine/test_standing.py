@@ -79,6 +79,19 @@ def test_rows_of_other_topics_are_another_applications() -> None:
     assert judge(replace(found, standing=renamed)) == {TOPIC: 10, OTHER_TOPIC: 0}
 
 
+@pytest.mark.parametrize(("laid_out", "refused"), [(0, False), (4, False), (12, True)])
+def test_rows_laid_out_for_another_number_of_partitions(laid_out: int, *, refused: bool) -> None:
+    """Who counts on another number would look for keys where they are not; an earlier version said no number."""
+    found = make_found(10, committed=10)
+    assert found.standing is not None
+    found = replace(found, standing=replace(found.standing, partitions=laid_out), partitions=4)
+    if not refused:
+        assert judge(found)[TOPIC] == 10
+        return
+    with pytest.raises(StateRefused, match="laid out for 12 partitions, and not for 4"):
+        judge(found)
+
+
 def test_each_topic_has_a_position_of_its_own() -> None:
     """One has lost its beginning before anything was read of it, the other has not."""
     assert judge(make_found(first=7)) == {TOPIC: 7, OTHER_TOPIC: 0}
