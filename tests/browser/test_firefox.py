@@ -47,7 +47,7 @@ async def test_a_coordinators_way(visit_in_firefox: Visit, scene: OrganisationSc
         await (await started.value).save_as(tmp_path / "export.csv")
         rows = list(csv.reader((tmp_path / "export.csv").read_text().splitlines()))
         assert any(mentor_id in row for row in rows)
-        await asyncio.to_thread(scene.count, mentor_id, 31, 0, 4)
+        await asyncio.to_thread(lambda: scene.count(mentor_id, clicks=31, confirmed=4, sms=7))
         await expect(figure(page, "clicks")).to_have_text("31")
         await page.get_by_label("90 days").check()
         await expect(figure(page, "clicks")).to_have_text("51")
