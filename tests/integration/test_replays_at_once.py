@@ -76,7 +76,9 @@ def sent(settings: Settings) -> Counter[bytes]:
         if message.error():
             ended += 1
         else:
-            found[dict(message.headers() or [])["referrals.replayed"]] += 1
+            letter = dict(message.headers() or [])["referrals.replayed"]
+            assert isinstance(letter, bytes)
+            found[letter] += 1
     consumer.close()
     return found
 
@@ -90,6 +92,7 @@ def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_second_replay_ends_the_first(settings: Settings) -> None:
     """The second knows what the first has sent, and sends the rest; the first says that there is another."""
     fill(settings)
+    others: list[int] = []
     with pytest.raises(CannotReplay, match="another replay has begun meanwhile, and this one has ended: 1 were"):
         replay(settings, after_first=lambda: others.append(replay(settings)))
     assert others == [LETTERS - 1]
