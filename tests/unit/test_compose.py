@@ -22,11 +22,11 @@ class _Reader(yaml.SafeLoader):
     """Knows compose's tags."""
 
 
-def _read_sequence(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> list[Any]:
+def _list(loader: _Reader, node: yaml.SequenceNode) -> list[Any]:
     return list(loader.construct_sequence(node))
 
 
-_Reader.add_constructor("!override", _read_sequence)
+_Reader.add_constructor("!override", _list)
 _Reader.add_constructor("!reset", lambda _loader, _node: None)
 
 

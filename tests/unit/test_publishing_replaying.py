@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from edges.publishing.lines import Line
-from edges.publishing.replaying import BEFORE, READY, REFUSED, Judge
+from edges.publishing.replaying import BEFORE, READY, REFUSED, CannotReplay, Judge, Replay
 from models.dead_letters import Letter, letter_of
 from models.erasures import pseudonym
 from models.errors import BadEvent, BadInput, CodeTaken, OtherOrganisation, WaitedTooLong
 from models.outgoing import ERASED, TRUNCATED, TRUNCATED_TO, dead_letter
 from models.topics import CLICKS, CODES, REGISTRATIONS
 from operations.dead_letters import Replayed
+from process.settings import load_settings
 from streams.engine.batch import SourceRecord
 from tests.factories import (
     CLICKS_TOPIC,
@@ -118,3 +120,26 @@ def test_unchecked_sends_it_as_it_stands() -> None:
     taken = judge.judge(letter(make_code_issued("anna-ooooo1"), CodeTaken("x"), CODES_TOPIC), NOW)
     assert taken.line is not None
     assert taken.line[:2] == (CODES, CODE.encode())
+
+
+class Fenced:
+    """A producer that another one has ended: librdkafka says so at the end of the transaction, and not to `produce`."""
+
+    def begin_transaction(self) -> None:
+        """Begin, as it knows nothing yet."""
+
+    def produce(self, *_: object, **__: object) -> None:
+        """Refuse."""
+        raise KafkaException(KafkaError(KafkaError._FATAL))  # noqa: SLF001  librdkafka's own name
+
+    def abort_transaction(self, _timeout_s: float) -> None:
+        """Say why."""
+        raise KafkaException(KafkaError(KafkaError._FENCED))  # noqa: SLF001  librdkafka's own name
+
+
+def test_a_replay_that_another_has_ended_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where `produce` is the first to notice, which knows only that the error is fatal."""
+    sender = Replay(load_settings())
+    monkeypatch.setattr(sender, "_producer", Fenced())
+    with pytest.raises(CannotReplay, match="another replay has begun meanwhile"):
+        sender.send([Judge(PREFIX, {}).judge(letter(make_click()), NOW)])
