@@ -68,6 +68,33 @@ class Award(TypedDict):
     awardedAt: str
 
 
+class AwardEvidence(TypedDict):
+    """What an award came of, as far as the tables keep it; `referrals explain` reads the topics too."""
+
+    badgeId: str
+    badgeName: str
+    threshold: int
+    """Confirmed registrations at which the badge is earned."""
+    confirmedCount: int
+    """The count of the milestone that earned it; of a back-fill before that was announced, what was confirmed then."""
+    awardedAt: str
+    isBackFilled: bool
+    """Somebody had it awarded to those who had reached it before."""
+    milestone: MilestoneEvidence | None
+    """Null: none was announced, and it was back-filled by what was confirmed."""
+    referralCode: str | None
+    """Null: none is known."""
+    topic: str
+    """Full name of the topic in which the registrations stand."""
+    registrations: list[RegistrationCounted]
+    """Those confirmed until the milestone was reached, or where there is none until the award was made; by when it
+    happened, the latest first, 100 at most."""
+    hasMore: bool
+    """There are older ones."""
+    totalClicks: int
+    """Of his link, until now: which of them came before is not kept."""
+
+
 class Awards(TypedDict):
     """A mentor's badges, the lowest threshold first."""
 
@@ -439,6 +466,17 @@ class Milestone(TypedDict):
     """When we heard of it."""
 
 
+class MilestoneEvidence(TypedDict):
+    """The milestone that brought an award."""
+
+    milestoneId: str
+    threshold: int
+    reachedAt: str
+    """When the registration occurred that reached it."""
+    recordedAt: str
+    """When we heard of it."""
+
+
 class Milestones(TypedDict):
     """A mentor's milestones, the lowest threshold first."""
 
@@ -615,6 +653,23 @@ class ReferralCode(TypedDict):
     """The link to share."""
     disabledAt: str | None
     """Since when the link leads nowhere: the mentor has left, or it was misused. Null: it works."""
+
+
+class RegistrationCounted(TypedDict):
+    """A member who was confirmed; nothing says who."""
+
+    registeredAt: str
+    """When he was pending or confirmed first."""
+    confirmedAt: str
+    """When he was confirmed first."""
+    withdrawnAt: str | None
+    """When he withdrew since; null: he has not."""
+    channel: str
+    partition: int | None
+    """Where the record that confirmed him stands in the registrations topic; null: it was read before this was kept."""
+    offset: int | None
+    crossed: bool
+    """It is the registration by which the milestone was reached."""
 
 
 class RowLeft(TypedDict):
@@ -1156,6 +1211,18 @@ class Client:
         """
         path = f"/v1/orgs/{_part(org_id)}/mentors/{_part(mentor_id)}/awards/{_part(badge_id)}/credential"
         return self._ask("GET", path)
+
+    def evidence(self, org_id: str, mentor_id: str, badge_id: str) -> AwardEvidence:
+        """What an award came of.
+
+        Answer with the milestone, the registration that crossed and where it stands, and those before it.
+
+        No member's id. The tables do not keep which clicks came before; `referrals explain` reads them from the
+        topic.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/mentors/{_part(mentor_id)}/awards/{_part(badge_id)}/evidence"
+        answer: AwardEvidence = self._json("GET", path)
+        return answer
 
     def milestones(self, org_id: str, mentor_id: str) -> Milestones:
         """A mentor's milestones.

@@ -283,33 +283,55 @@ ON CONFLICT (org_id, begins_at, channel) DO UPDATE
 SET clicks = known.clicks + excluded.clicks;
 
 -- name: merge_pairs --
--- The earliest and the latest of what was known and what has come; a pair that learns nothing is left as it is.
+-- The earliest and the latest of what was known and what has come; a pair that learns nothing is left as it is. Where the first
+-- confirmation stands is not known of one that was kept without it (migration 0041): a later one is another.
 INSERT INTO registration_pairs AS known (
-    org_id, pair, referral_code, channel, pending_at, confirmed_at, confirmed_last_at, withdrawn_at
+    org_id, pair, referral_code, channel, pending_at, confirmed_at, confirmed_last_at, withdrawn_at, confirmed_partition,
+    confirmed_offset, confirmed_by
 )
 SELECT
     org_id, pair, referral_code, channel,
     'epoch'::timestamptz + pending_us * interval '1 microsecond',
     'epoch'::timestamptz + confirmed_us * interval '1 microsecond',
     'epoch'::timestamptz + confirmed_last_us * interval '1 microsecond',
-    'epoch'::timestamptz + withdrawn_us * interval '1 microsecond'
+    'epoch'::timestamptz + withdrawn_us * interval '1 microsecond',
+    confirmed_partition,
+    confirmed_offset,
+    confirmed_by
 FROM unnest(
     %(org_ids)s::uuid[], %(pairs)s::uuid[], %(codes)s::text[], %(channels)s::text[], %(pending)s::bigint[],
-    %(confirmed)s::bigint[], %(confirmed_last)s::bigint[], %(withdrawn)s::bigint[]
-) AS batch (org_id, pair, referral_code, channel, pending_us, confirmed_us, confirmed_last_us, withdrawn_us)
+    %(confirmed)s::bigint[], %(confirmed_last)s::bigint[], %(withdrawn)s::bigint[], %(confirmed_partition)s::integer[],
+    %(confirmed_offset)s::bigint[], %(confirmed_by)s::uuid[]
+) AS batch (
+    org_id, pair, referral_code, channel, pending_us, confirmed_us, confirmed_last_us, withdrawn_us, confirmed_partition,
+    confirmed_offset, confirmed_by
+)
 ON CONFLICT (org_id, pair) DO UPDATE
 SET
     pending_at = least(known.pending_at, excluded.pending_at),
     confirmed_at = least(known.confirmed_at, excluded.confirmed_at),
     confirmed_last_at = greatest(known.confirmed_last_at, excluded.confirmed_last_at),
-    withdrawn_at = greatest(known.withdrawn_at, excluded.withdrawn_at)
+    withdrawn_at = greatest(known.withdrawn_at, excluded.withdrawn_at),
+    (confirmed_partition, confirmed_offset, confirmed_by) = (
+        SELECT first.confirmed_partition, first.confirmed_offset, first.confirmed_by
+        FROM (
+            SELECT known.confirmed_partition, known.confirmed_offset, known.confirmed_by
+            WHERE known.confirmed_at IS NOT NULL AND (excluded.confirmed_offset < known.confirmed_offset) IS NOT TRUE
+            UNION ALL
+            SELECT excluded.confirmed_partition, excluded.confirmed_offset, excluded.confirmed_by
+            LIMIT 1
+        ) AS first
+    )
 WHERE
     known.erased_at IS NULL
-    AND (known.pending_at, known.confirmed_at, known.confirmed_last_at, known.withdrawn_at) IS DISTINCT FROM (
-        least(known.pending_at, excluded.pending_at),
-        least(known.confirmed_at, excluded.confirmed_at),
-        greatest(known.confirmed_last_at, excluded.confirmed_last_at),
-        greatest(known.withdrawn_at, excluded.withdrawn_at)
+    AND (
+        (known.pending_at, known.confirmed_at, known.confirmed_last_at, known.withdrawn_at) IS DISTINCT FROM (
+            least(known.pending_at, excluded.pending_at),
+            least(known.confirmed_at, excluded.confirmed_at),
+            greatest(known.confirmed_last_at, excluded.confirmed_last_at),
+            greatest(known.withdrawn_at, excluded.withdrawn_at)
+        )
+        OR excluded.confirmed_offset < known.confirmed_offset
     );
 
 -- name: erase_pairs --
@@ -324,12 +346,13 @@ WHERE known.erased_at IS NULL;
 
 -- name: keep_waiting --
 INSERT INTO history_waiting (
-    org_id, topic, topic_partition, topic_offset, referral_code, pair, status, occurred_us, channel
+    org_id, topic, topic_partition, topic_offset, referral_code, pair, status, occurred_us, channel, attribution
 )
 SELECT *
 FROM unnest(
     %(org_ids)s::uuid[], %(topics)s::text[], %(partitions)s::integer[], %(offsets)s::bigint[], %(codes)s::text[],
-    %(pairs)s::uuid[], %(statuses)s::text[], %(times)s::bigint[], %(channels)s::text[]
+    %(pairs)s::uuid[], %(statuses)s::text[], %(times)s::bigint[], %(channels)s::text[],
+    %(attributions)s::uuid[]
 ) AS batch
 WHERE (SELECT count(*) FROM history_waiting) < %(most)s
 ON CONFLICT DO NOTHING;
@@ -343,7 +366,9 @@ WITH taken AS (
     )
     RETURNING *
 )
-SELECT topic, topic_partition, topic_offset, referral_code, org_id::text, pair::text, status, occurred_us, channel
+SELECT
+    topic, topic_partition, topic_offset, referral_code, org_id::text, pair::text, status, occurred_us, channel,
+    attribution::text
 FROM taken
 ORDER BY topic, topic_partition, topic_offset;
 

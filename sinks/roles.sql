@@ -39,7 +39,10 @@ BEGIN
         GRANT UPDATE (thanked_at) ON milestones TO referrals_app;
         GRANT SELECT ON organisation_history, organisation_history_totals, organisation_confirmation_times,
             history_channels TO referrals_app;
-        GRANT SELECT (org_id, pair, erased_at) ON registration_pairs TO referrals_app;
+        GRANT SELECT (
+            org_id, pair, erased_at, referral_code, channel, pending_at, confirmed_at, confirmed_last_at, withdrawn_at,
+            confirmed_partition, confirmed_offset, confirmed_by
+        ) ON registration_pairs TO referrals_app;
         GRANT SELECT, INSERT, UPDATE ON filtered_clicks TO referrals_app;
         GRANT SELECT, INSERT, UPDATE, DELETE ON first_attempts TO referrals_app;
         GRANT SELECT, INSERT, DELETE ON sessions TO referrals_app;

@@ -223,6 +223,7 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
     ("GET", f"{_MENTOR}/awards/{{badge_id}}/credential"): OF_A_MENTOR,
     ("GET", "/orgs/{org_id}/did.json"): ISSUER_KEYS,
     ("GET", f"{_MENTOR}/standing"): BY_A_COORDINATOR,
+    ("GET", f"{_MENTOR}/awards/{{badge_id}}/evidence"): BY_A_COORDINATOR,
     ("POST", f"{_MENTOR}/milestones/{{threshold}}/thanks"): BY_A_COORDINATOR,
     ("DELETE", f"{_MENTOR}/milestones/{{threshold}}/thanks"): BY_A_COORDINATOR,
     ("POST", f"{_MENTOR}/referral-code"): ISSUING,

@@ -145,6 +145,58 @@ FROM badge_awards
 JOIN badge_definitions USING (badge_id)
 WHERE badge_awards.org_id = %(org_id)s AND mentor_id = %(mentor_id)s AND badge_id = %(badge_id)s;
 
+-- name: award_explained --
+-- An award, the milestone that brought it where one is recorded, and the mentor's code and clicks.
+SELECT
+    badge_definitions.name,
+    badge_definitions.threshold,
+    award.confirmed_count,
+    award.awarded_at,
+    award.back_filled,
+    milestone.milestone_threshold,
+    milestone.milestone_id,
+    milestone.attribution_id,
+    greatest(least(milestone.reached_at, '9999-12-30Z'), '0001-01-02Z'),
+    milestone.recorded_at,
+    code.referral_code,
+    coalesce(mentor_counts.total_clicks, 0)
+FROM badge_awards AS award
+INNER JOIN badge_definitions USING (badge_id)
+LEFT JOIN LATERAL (
+    SELECT milestone_threshold, milestone_id, attribution_id, reached_at, recorded_at
+    FROM milestones
+    WHERE
+        milestones.org_id = %(org_id)s
+        AND milestones.mentor_id = %(mentor_id)s
+        AND milestones.milestone_id = award.milestone_id
+    OFFSET 0
+) AS milestone ON true
+LEFT JOIN LATERAL (
+    SELECT referral_code
+    FROM referral_codes
+    WHERE referral_codes.org_id = %(org_id)s AND referral_codes.mentor_id = %(mentor_id)s
+    OFFSET 0
+) AS code ON true
+LEFT JOIN mentor_counts ON mentor_counts.org_id = %(org_id)s AND mentor_counts.mentor_id = %(mentor_id)s
+WHERE award.org_id = %(org_id)s AND award.mentor_id = %(mentor_id)s AND award.badge_id = %(badge_id)s;
+
+-- name: confirmed_until --
+-- Members of a code who were confirmed until then, the latest first: of each when, and where the registration stands.
+SELECT
+    greatest(least(least(pending_at, confirmed_at), '9999-12-30Z'), '0001-01-02Z'),
+    greatest(least(confirmed_at, '9999-12-30Z'), '0001-01-02Z'),
+    CASE
+        WHEN withdrawn_at >= confirmed_last_at THEN greatest(least(withdrawn_at, '9999-12-30Z'), '0001-01-02Z')
+    END,
+    channel,
+    confirmed_partition,
+    confirmed_offset,
+    confirmed_by
+FROM registration_pairs
+WHERE org_id = %(org_id)s AND referral_code = %(code)s AND confirmed_at <= %(until)s
+ORDER BY confirmed_at DESC
+LIMIT %(limit)s;
+
 -- name: summary --
 -- One row, also of an organisation that nothing is known of.
 SELECT

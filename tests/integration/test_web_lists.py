@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from models.badges import FIRST_RECRUIT, FIVE_RECRUITS
 from process.settings import Settings
 from tests.mentor_rows import execute, put_award, put_counts, put_mentor, put_milestone, put_name
 from tests.milestones import ORG, OTHER_ORG
+from tests.organisation_scene import organisation_scene
 from tests.web import Web, bearer, running_web
 
 pytestmark = pytest.mark.integration
@@ -192,6 +194,54 @@ async def test_where_a_mentor_stands(web: Web, settings: Settings) -> None:
     assert (nothing["rank"], nothing["lastActiveOn"], nothing["decisions"]) == (None, None, [])
     assert (await web.get(address.replace(WAITING, str(now.year).zfill(8) + WAITING[8:]))).status_code == 404
     assert (await web.get(address, headers=bearer("mentor", org_id=ORG, subject=WAITING))).status_code == 403
+
+
+async def test_what_an_award_came_of(web: Web, settings: Settings) -> None:
+    """The milestone, the registration that crossed and where it stands, and those before it; not who they are."""
+    with organisation_scene(settings.database_url, ORG) as scene:
+        mentor_id, other = scene.issue(), scene.issue()
+        scene.count(mentor_id, clicks=12, confirmed=5)
+        crossing = scene.confirm(mentor_id, 5)
+        scene.confirm(other, 2)
+        scene.reach(mentor_id, 1)
+        scene.reach(mentor_id, 5, crossing)
+    execute(settings, "UPDATE registration_pairs SET withdrawn_at = confirmed_at + interval '1 day', "
+            "confirmed_offset = NULL, confirmed_partition = NULL WHERE confirmed_offset = 41")  # fmt: skip
+    execute(settings, "UPDATE registration_pairs SET confirmed_at = confirmed_at + interval '9 days' "
+            "WHERE confirmed_offset = 40")  # fmt: skip
+    address = f"/v1/orgs/{ORG}/mentors/{mentor_id}/awards"
+    found = (await web.get(f"{address}/{FIVE_RECRUITS}/evidence")).json()
+    milestone = found["milestone"]
+    assert (milestone["threshold"], milestone["reachedAt"]) == (5, "2026-11-20T12:00:00Z")
+    assert (found["badgeName"], found["confirmedCount"], found["totalClicks"]) == ("Five recruits", 5, 12)
+    assert (found["topic"], found["hasMore"]) == (f"{settings.topic_prefix}registrations.v1", False)
+    registrations = found["registrations"]
+    assert [(each["partition"], each["offset"], each["crossed"]) for each in registrations] == [
+        (3, 44, True),
+        (3, 43, False),
+        (3, 42, False),
+        (None, None, False),
+    ]
+    assert registrations[0] == {
+        "registeredAt": "2026-11-18T12:00:00Z",
+        "confirmedAt": "2026-11-20T12:00:00Z",
+        "withdrawnAt": None,
+        "channel": "whatsapp",
+        "partition": 3,
+        "offset": 44,
+        "crossed": True,
+    }
+    assert registrations[3]["withdrawnAt"] == "2026-11-21T09:00:00Z"
+    first = (await web.get(f"{address}/{FIRST_RECRUIT}/evidence")).json()
+    assert not any(each["crossed"] for each in first["registrations"])
+    execute(settings, "DELETE FROM milestones WHERE milestone_threshold = 1")
+    execute(settings, "UPDATE badge_awards SET back_filled = true WHERE badge_id = %s", [FIRST_RECRUIT])
+    filled = (await web.get(f"{address}/{FIRST_RECRUIT}/evidence")).json()
+    assert (filled["milestone"], filled["isBackFilled"], len(filled["registrations"])) == (None, True, 5)
+    theirs = f"{address}/{FIVE_RECRUITS}/evidence"
+    assert (await web.get(theirs.replace(mentor_id, other))).status_code == 404
+    assert (await web.get(f"{address}/five/evidence")).status_code == 422
+    assert (await web.get(theirs, headers=bearer("mentor", org_id=ORG, subject=mentor_id))).status_code == 403
 
 
 async def test_what_cannot_be_asked(web: Web, settings: Settings) -> None:

@@ -87,6 +87,8 @@ STATEMENTS = {
     "milestones_of_mentor": 4,
     "awards_of_mentor": 4,
     "award_to_take_along": 4,
+    "award_explained": 8,
+    "confirmed_until": PAGE,
     "summary": 40,
     "leaderboard": PAGE,
     "leaderboard_after": PAGE,
@@ -116,6 +118,8 @@ FOUND: dict[str, dict[str, Any]] = {
     "mentors_close": {"within": 2, "missing": 1, "confirmed": 3},
     "just_reached": {"recorded_at": datetime.now(UTC) - timedelta(days=200), "threshold": 1},
     "award_to_take_along": {"badge_id": FIRST_RECRUIT},
+    "award_explained": {"badge_id": FIRST_RECRUIT},
+    "confirmed_until": {"code": "0000000001", "until": datetime.now(UTC) - timedelta(days=10)},
     "thank": {"threshold": 1},
     "unthank": {"threshold": 1},
     "mentors_found": {

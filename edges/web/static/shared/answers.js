@@ -62,6 +62,25 @@
  * @property {number} confirmedCount
  * @property {string} awardedAt
  *
+ * @typedef {object} RegistrationCounted
+ * @property {string} registeredAt
+ * @property {string} confirmedAt
+ * @property {string | null} withdrawnAt
+ * @property {string} channel
+ * @property {number | null} partition  where its record stands in the topic; null: that is not kept
+ * @property {number | null} offset
+ * @property {boolean} crossed
+ *
+ * @typedef {object} AwardEvidence
+ * @property {number} threshold
+ * @property {number} confirmedCount
+ * @property {string} awardedAt
+ * @property {{threshold: number, reachedAt: string, recordedAt: string} | null} milestone  null: none was announced
+ * @property {string} topic
+ * @property {RegistrationCounted[]} registrations  the latest first
+ * @property {boolean} hasMore
+ * @property {number} totalClicks
+ *
  * @typedef {{milestones: Milestone[], awards: Award[], names: Record<string, string>}} Activity
  *
  * @typedef {object} Reached
