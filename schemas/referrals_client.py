@@ -240,6 +240,67 @@ class Day(TypedDict):
     confirmed: int
 
 
+class DeadLetterCount(TypedDict):
+    """How many dead letters of a reason came from a topic."""
+
+    reason: str
+    topic: str | None
+    open: int
+    """Not sent again."""
+    replayed: int
+
+
+class DeadLetterListed(TypedDict):
+    """A record that could not be used; nothing that stood in it but its code."""
+
+    letter: str
+    """Where it stands in the dead letters topic: partition/offset."""
+    writtenAt: str
+    reason: str
+    """The kind of fault, as the contract lists them."""
+    message: str
+    """What is wrong, without what stood in the event."""
+    stage: str
+    """Who could not use it: `attribution` is the stream app, else the component's name."""
+    topic: str | None
+    """The topic that the record was read from, without the installation's prefix; null: nothing says it."""
+    partition: int
+    """Where it was read, as is offset; -1 where nothing says it."""
+    offset: int
+    referralCode: str | None
+    records: int
+    """How many records it stands for; only the first is in it."""
+    bytes: int
+    """Of the record's value."""
+    again: bool
+    """A rebuild has sent it once more."""
+    replayedAt: str | None
+    """When its record was sent again; null: it was not."""
+
+
+class DeadLetters(TypedDict):
+    """An organisation's dead letters: counted, and a page of them, the latest first."""
+
+    counts: list[DeadLetterCount]
+    """Of all that were asked for, by reason and topic."""
+    letters: list[DeadLetterListed]
+    next: str | None
+    """`after` of the next page; null: this is the last."""
+    listedMax: int
+    """So many of an organisation are listed at most, the latest."""
+    listedDays: int
+    """And of so many days."""
+
+
+class DeadLettersReplayed(TypedDict):
+    """What has come of dead letters that were to be sent again, or would."""
+
+    dryRun: bool
+    """Nothing was sent."""
+    verdicts: list[ReplayVerdict]
+    """One for each, in the order in which they were named."""
+
+
 class DeviceMetadata(TypedDict):
     """What the device told; of it only the share channel is ours, the rest stays out of our outputs."""
 
@@ -672,6 +733,16 @@ class RegistrationCounted(TypedDict):
     """It is the registration by which the milestone was reached."""
 
 
+class ReplayVerdict(TypedDict):
+    """What becomes of a dead letter that is to be sent again."""
+
+    letter: str
+    verdict: Literal["ready", "sent", "before", "refused", "gone"]
+    """`ready`: it would be sent; `before`: its record was sent before; `gone`: it is not in the topic any more."""
+    why: str | None
+    """Why it is refused."""
+
+
 class RowLeft(TypedDict):
     """A row of the membership system that was left: somebody has to look at it."""
 
@@ -949,6 +1020,62 @@ class Client:
             "days": days,
         }
         answer: Daily = self._json("GET", path, parameters)
+        return answer
+
+    def dead_letters(
+        self,
+        org_id: str,
+        *,
+        reason: str | None = None,
+        topic: Literal["any", "codes", "clicks", "registrations", "mentor-counts", "milestones"] | None = None,
+        code: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        show: Literal["all", "open"] | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> DeadLetters:
+        """An organisation's dead letters.
+
+        Answer with how many there are by reason and topic, and a page of them, the latest first.
+
+        It takes a token of the role `org_admin`. Of a code that nobody has, a dead letter is whose the event
+        says; of one that says nothing it is the installation's, and not here.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/dead-letters"
+        parameters = {
+            "reason": reason,
+            "topic": topic,
+            "code": code,
+            "since": since,
+            "until": until,
+            "show": show,
+            "limit": limit,
+            "after": after,
+        }
+        answer: DeadLetters = self._json("GET", path, parameters)
+        return answer
+
+    def replay_dead_letters(self, org_id: str) -> DeadLettersReplayed:
+        """Send dead letters again.
+
+        Send these through the front door, each record once, however often it is asked; or say what would become
+        of them.
+
+        It takes a token of the role `org_admin`. What would be a dead letter again is refused, with why. What is
+        not the organisation's is `gone`, as what is not there.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/dead-letters/replays"
+        answer: DeadLettersReplayed = self._json("POST", path)
+        return answer
+
+    def dead_letter(self, org_id: str, partition: str, offset: str) -> DeadLetterListed:
+        """One dead letter.
+
+        Answer with the dead letter that stands there, if it is the organisation's.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/dead-letters/{_part(partition)}/{_part(offset)}"
+        answer: DeadLetterListed = self._json("GET", path)
         return answer
 
     def export_csv(self, org_id: str) -> bytes:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS
+from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS, REPLAYS
 from sinks.badge_awarder import BadgeAwarder
 from sinks.counts_projection import CountsProjection
 from sinks.dead_letters import DeadLetterTopic
 from sinks.history import History
 from sinks.kafka_source import KafkaSource
+from sinks.letters import Letters, Unlisted
 from sinks.metrics import DecisionMetrics, SinkMetrics
 from sinks.postgres_badges import PostgresBadgeRepository
 from sinks.postgres_counts import PostgresCountsRepository
 from sinks.postgres_history import PostgresHistory
+from sinks.postgres_letters import PostgresLetters
 from sinks.sink_task import Sink, SinkTask
 
 if TYPE_CHECKING:
@@ -67,23 +70,37 @@ def history(settings: Settings) -> SinkTask:
     return _task(settings, sink, CLICKS, REGISTRATIONS)
 
 
+def letters(settings: Settings) -> SinkTask:
+    """Return what lists dead letters by organisation. Consumer group: topic prefix and `letters`.
+
+    The topic of the notes is named by a pattern, because there is none before the first replay.
+    """
+    store = PostgresLetters(settings.database_url, consumer=_group(settings, Letters.name))
+    sink = Letters(store, letters_topic=DEAD_LETTERS.full_name(settings.topic_prefix))
+    notes = f"^{re.escape(REPLAYS.full_name(settings.topic_prefix))}$"
+    source = _source(settings, sink, [DEAD_LETTERS.full_name(settings.topic_prefix), notes])
+    return SinkTask(source=source, sink=sink, dead_letters=Unlisted())
+
+
 def _group(settings: Settings, name: str) -> str:
     return f"{settings.topic_prefix}{name}"
 
 
 def _task(settings: Settings, sink: Sink, *topics: Topic) -> SinkTask:
-    config = settings.kafka_client_config()
-    source = KafkaSource(
-        config=config,
-        topics=[topic.full_name(settings.topic_prefix) for topic in topics],
+    return SinkTask(
+        source=_source(settings, sink, [topic.full_name(settings.topic_prefix) for topic in topics]),
+        sink=sink,
+        dead_letters=DeadLetterTopic(
+            config=settings.kafka_client_config(), topic=DEAD_LETTERS.full_name(settings.topic_prefix), stage=sink.name
+        ),
+    )
+
+
+def _source(settings: Settings, sink: Sink, topics: list[str]) -> KafkaSource:
+    return KafkaSource(
+        config=settings.kafka_client_config(),
+        topics=topics,
         group_id=_group(settings, sink.name),
         session_timeout_s=settings.session_timeout_s,
         keeps_positions=False,
-    )
-    return SinkTask(
-        source=source,
-        sink=sink,
-        dead_letters=DeadLetterTopic(
-            config=config, topic=DEAD_LETTERS.full_name(settings.topic_prefix), stage=sink.name
-        ),
     )

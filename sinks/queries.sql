@@ -377,3 +377,115 @@ DELETE FROM history_waiting WHERE since < now() - %(age_s)s * interval '1 second
 
 -- name: has_waiting --
 SELECT EXISTS (SELECT FROM history_waiting);
+
+-- name: has_letters --
+SELECT EXISTS (SELECT FROM dead_letters);
+
+-- name: hold_letters --
+-- A note and the dead letter that it is of may be read at once by two processes: neither would see the other.
+SELECT pg_advisory_xact_lock(8242, 10);
+
+-- name: add_letters --
+INSERT INTO dead_letters AS known (
+    org_id, topic_partition, topic_offset, written_at, reason, message, stage, source_topic, source_partition,
+    source_offset, referral_code, is_code_issued, records, value_bytes, is_again, record_digest, replayed_at
+)
+SELECT
+    coalesce(code.org_id, named.org_id),
+    topic_partition,
+    topic_offset,
+    written_at,
+    reason,
+    message,
+    stage,
+    source_topic,
+    source_partition,
+    source_offset,
+    batch.referral_code,
+    code.org_id IS NOT NULL,
+    records,
+    value_bytes,
+    is_again,
+    batch.record_digest,
+    replay.replayed_at
+FROM unnest(
+    %(partitions)s::integer[], %(offsets)s::bigint[], %(times)s::timestamptz[], %(reasons)s::text[],
+    %(messages)s::text[], %(stages)s::text[], %(source_topics)s::text[], %(source_partitions)s::integer[],
+    %(source_offsets)s::bigint[], %(codes)s::text[], %(named_orgs)s::uuid[], %(records)s::bigint[], %(sizes)s::bigint[],
+    %(agains)s::boolean[], %(digests)s::uuid[]
+) AS batch (
+    topic_partition, topic_offset, written_at, reason, message, stage, source_topic, source_partition, source_offset,
+    referral_code, named_org_id, records, value_bytes, is_again, record_digest
+)
+LEFT JOIN referral_codes AS code ON code.referral_code = batch.referral_code
+LEFT JOIN organisations AS named ON named.org_id = batch.named_org_id
+LEFT JOIN dead_letter_replays AS replay ON replay.record_digest = batch.record_digest
+ON CONFLICT (topic_partition, topic_offset) DO UPDATE
+SET
+    org_id = excluded.org_id,
+    written_at = excluded.written_at,
+    reason = excluded.reason,
+    message = excluded.message,
+    stage = excluded.stage,
+    source_topic = excluded.source_topic,
+    source_partition = excluded.source_partition,
+    source_offset = excluded.source_offset,
+    referral_code = excluded.referral_code,
+    is_code_issued = excluded.is_code_issued,
+    records = excluded.records,
+    value_bytes = excluded.value_bytes,
+    is_again = excluded.is_again,
+    record_digest = excluded.record_digest,
+    replayed_at = excluded.replayed_at
+WHERE known.record_digest <> excluded.record_digest;
+
+-- name: bound_letters --
+-- Of each organisation that has more than so many, and of the installation, the latest stay.
+DELETE FROM dead_letters
+USING (
+    SELECT org_id, (
+        SELECT written_at
+        FROM dead_letters AS listed
+        WHERE listed.org_id IS NOT DISTINCT FROM touched.org_id
+        ORDER BY written_at DESC
+        OFFSET %(most)s
+        LIMIT 1
+    ) AS last_at
+    FROM (
+        SELECT DISTINCT org_id
+        FROM dead_letters
+        INNER JOIN unnest(%(partitions)s::integer[], %(offsets)s::bigint[]) AS batch (topic_partition, topic_offset)
+            USING (topic_partition, topic_offset)
+    ) AS touched
+) AS bound
+WHERE dead_letters.org_id IS NOT DISTINCT FROM bound.org_id AND dead_letters.written_at <= bound.last_at;
+
+-- name: note_replays --
+WITH sent AS (
+    SELECT * FROM unnest(%(digests)s::uuid[], %(times)s::timestamptz[]) AS batch (record_digest, replayed_at)
+),
+noted AS (
+    INSERT INTO dead_letter_replays (record_digest, replayed_at)
+    SELECT record_digest, replayed_at FROM sent
+    ON CONFLICT (record_digest) DO NOTHING
+)
+UPDATE dead_letters
+SET replayed_at = sent.replayed_at
+FROM sent
+WHERE dead_letters.record_digest = sent.record_digest AND dead_letters.replayed_at IS NULL;
+
+-- name: claim_letters --
+-- What came of codes that were not issued then goes to the organisation to which they are.
+UPDATE dead_letters
+SET org_id = code.org_id, is_code_issued = true
+FROM referral_codes AS code
+WHERE
+    NOT dead_letters.is_code_issued
+    AND dead_letters.referral_code IS NOT NULL
+    AND code.referral_code = dead_letters.referral_code;
+
+-- name: forget_letters --
+DELETE FROM dead_letters WHERE written_at < now() - %(days)s * interval '1 day';
+
+-- name: forget_replays --
+DELETE FROM dead_letter_replays WHERE replayed_at < now() - %(days)s * interval '1 day';

@@ -197,6 +197,57 @@ WHERE org_id = %(org_id)s AND referral_code = %(code)s AND confirmed_at <= %(unt
 ORDER BY confirmed_at DESC
 LIMIT %(limit)s;
 
+-- name: dead_letters_counted --
+SELECT
+    reason,
+    source_topic,
+    count(*) FILTER (WHERE replayed_at IS NULL),
+    count(*) FILTER (WHERE replayed_at IS NOT NULL)
+FROM dead_letters
+WHERE
+    org_id = %(org_id)s
+    AND (%(reason)s::text IS NULL OR reason = %(reason)s)
+    AND (%(topic)s::text IS NULL OR source_topic = %(topic)s)
+    AND (%(code)s::text IS NULL OR referral_code = %(code)s)
+    AND written_at >= %(since)s
+    AND written_at < %(until)s
+    AND (NOT %(open)s OR replayed_at IS NULL)
+GROUP BY reason, source_topic
+ORDER BY reason, source_topic;
+
+-- name: dead_letters_listed --
+-- A page after a place, the latest first.
+SELECT
+    topic_partition, topic_offset, written_at, reason, message, stage, source_topic, source_partition, source_offset,
+    referral_code, records, value_bytes, is_again, replayed_at
+FROM dead_letters
+WHERE
+    org_id = %(org_id)s
+    AND (%(reason)s::text IS NULL OR reason = %(reason)s)
+    AND (%(topic)s::text IS NULL OR source_topic = %(topic)s)
+    AND (%(code)s::text IS NULL OR referral_code = %(code)s)
+    AND written_at >= %(since)s
+    AND written_at < %(until)s
+    AND (NOT %(open)s OR replayed_at IS NULL)
+    AND written_at <= %(after_at)s
+    AND (written_at < %(after_at)s OR (topic_partition, topic_offset) > (%(after_partition)s, %(after_offset)s))
+ORDER BY written_at DESC, topic_partition, topic_offset
+LIMIT %(limit)s;
+
+-- name: dead_letter --
+SELECT
+    topic_partition, topic_offset, written_at, reason, message, stage, source_topic, source_partition, source_offset,
+    referral_code, records, value_bytes, is_again, replayed_at
+FROM dead_letters
+WHERE org_id = %(org_id)s AND topic_partition = %(partition)s AND topic_offset = %(offset)s;
+
+-- name: dead_letters_named --
+-- Of these the organisation's own, each with what its record is known by.
+SELECT topic_partition, topic_offset, record_digest
+FROM unnest(%(partitions)s::integer[], %(offsets)s::bigint[]) AS named (topic_partition, topic_offset)
+INNER JOIN dead_letters USING (topic_partition, topic_offset)
+WHERE org_id = %(org_id)s;
+
 -- name: summary --
 -- One row, also of an organisation that nothing is known of.
 SELECT

@@ -36,7 +36,7 @@ from schemas.openapi import openapi_document
 from schemas.referrals_client import Client, Problem
 from tests.mail_server import SENDER
 from tests.openapi import fault_of, operations
-from tests.two_organisations import TwoOrganisations, plant
+from tests.two_organisations import LETTER_OF, TwoOrganisations, plant
 from tests.web import Web, bearer, running_web, with_tokens
 
 pytestmark = pytest.mark.integration
@@ -56,7 +56,7 @@ CHECKS: Final = (
 EXAMPLES: Final = 15
 """For each operation and phase."""
 ENDS_SOON: Final = ("--mode", "positive", "--max-examples", "3", "--max-failures", "1", "--no-shrink")
-OF_COORDINATORS: Final = {"organisation", "lists", "badges"}
+OF_COORDINATORS: Final = {"organisation", "lists", "badges", "dead-letters"}
 """Tags of what mentors are refused."""
 OF_A_MENTOR: Final = {
     f"GET /v1/orgs/{{org_id}}/mentors/{{mentor_id}}/{what}" for what in ("standing", "awards/{badge_id}/evidence")
@@ -93,6 +93,8 @@ def narrowed(document: dict[str, Any], scene: TwoOrganisations) -> dict[str, Any
         "org_id": {"enum": [ours.org_id, theirs.org_id, NOBODY]},
         "mentor_id": {"enum": [*ours.mentors[:2], theirs.mentors[0], NOBODY]},
         "badge_id": {"enum": [BADGE, FIRST_RECRUIT]},
+        "partition": {"enum": [0, 1]},
+        "offset": {"enum": [*LETTER_OF.values(), 7]},
         "code": {"examples": [*ours.codes.values()][:3]},  # no enum: there is no code that is not led on
     }
     narrow: dict[str, Any] = json.loads(json.dumps(document))

@@ -27,7 +27,7 @@ from models.badges import FIRST_RECRUIT
 from models.names import KEYS_MAX
 from models.periods import read_period
 from process.settings import Settings, load_settings
-from tests.large_programme import MENTORS, LargeProgramme, build
+from tests.large_programme import LETTERS, MENTORS, LargeProgramme, build
 
 pytestmark = pytest.mark.integration
 
@@ -89,6 +89,10 @@ STATEMENTS = {
     "award_to_take_along": 4,
     "award_explained": 8,
     "confirmed_until": PAGE,
+    "dead_letters_counted": LETTERS,
+    "dead_letters_listed": PAGE,
+    "dead_letter": 1,
+    "dead_letters_named": 1,
     "summary": 40,
     "leaderboard": PAGE,
     "leaderboard_after": PAGE,
@@ -114,7 +118,20 @@ STATEMENTS = {
 """What the HTTP side runs, and about how many rows of tables each is made of."""
 
 
+_OF_LETTERS: dict[str, Any] = {
+    **dict.fromkeys(("reason", "topic", "code")),
+    **dict.fromkeys(("after_partition", "after_offset"), 0),
+    "since": datetime(2020, 1, 1, tzinfo=UTC),
+    "until": datetime(2099, 1, 1, tzinfo=UTC),
+    "after_at": datetime.now(UTC) - timedelta(hours=500),
+    "open": True,
+}
+
 FOUND: dict[str, dict[str, Any]] = {
+    "dead_letters_counted": _OF_LETTERS,
+    "dead_letters_listed": _OF_LETTERS,
+    "dead_letter": {"partition": 0, "offset": 5},
+    "dead_letters_named": {"partitions": [0], "offsets": [5]},
     "mentors_close": {"within": 2, "missing": 1, "confirmed": 3},
     "just_reached": {"recorded_at": datetime.now(UTC) - timedelta(days=200), "threshold": 1},
     "award_to_take_along": {"badge_id": FIRST_RECRUIT},

@@ -91,6 +91,7 @@ class Dashboard {
     });
     const left = () => this.#leave(() => void askForToken("signed-out"));
     find("#sign-out").addEventListener("click", () => void leaveSession(left));
+    find("#to-letters").hidden = this.session.role !== "org_admin";
     shareSession(this.session, left);
     document.addEventListener("visibilitychange", () => this.#onVisibility());
     addEventListener("online", () => this.#isShown && this.stream.start());

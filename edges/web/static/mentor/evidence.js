@@ -56,7 +56,7 @@ function told({ threshold, confirmedCount, awardedAt, milestone, topic, registra
     crossing !== undefined && element("p", {}, crossed(crossing, topic)),
     crossing === undefined && milestone !== null && element("p", { class: "quiet" }, text("evidence.not-known")),
     registrations.length > 0 && [
-      element("h4", {}, text("evidence.registrations")),
+      element("h3", {}, text("evidence.registrations")),
       element("ol", { class: "reached", "aria-label": text("evidence.registrations") }, registrations.map(line)),
     ],
     hasMore && element("p", { class: "quiet" }, text("evidence.more", { n: registrations.length })),

@@ -135,6 +135,25 @@
  * @property {Decision[]} decisions
  * @property {Happened[]} history
  *
+ * @typedef {object} DeadLetter
+ * @property {string} letter  partition/offset in the dead letters topic
+ * @property {string} writtenAt
+ * @property {string} reason
+ * @property {string} message  in English
+ * @property {string} stage
+ * @property {string | null} topic  null: nothing says where it came from
+ * @property {number} partition
+ * @property {number} offset
+ * @property {string | null} referralCode
+ * @property {number} records
+ * @property {number} bytes
+ * @property {boolean} again
+ * @property {string | null} replayedAt  null: it was not sent again
+ *
+ * @typedef {{reason: string, topic: string | null, open: number, replayed: number}} DeadLetterCount
+ * @typedef {{counts: DeadLetterCount[], letters: DeadLetter[], next: string | null, listedMax: number, listedDays: number}} DeadLetters
+ * @typedef {{letter: string, verdict: "ready" | "sent" | "before" | "refused" | "gone", why: string | null}} ReplayVerdict
+ *
  * @typedef {object} ReconciliationRun
  * @property {string} source
  * @property {string} startedAt
