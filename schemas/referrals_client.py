@@ -315,6 +315,13 @@ class FieldError(TypedDict):
     message: str
 
 
+class Groups(TypedDict):
+    """What an organisation's groups and regions are called."""
+
+    groups: list[str]
+    """By name, 200 at most; none where mentors were imported without."""
+
+
 class Happened(TypedDict):
     """Something in a mentor's history."""
 
@@ -362,7 +369,7 @@ class HistoryDay(TypedDict):
 
 
 class JustReached(TypedDict):
-    """A page of milestones with their badges, the latest first."""
+    """A page of milestones with their badges, by when we heard of them."""
 
     reached: list[Reached]
     next: str | None
@@ -1086,6 +1093,16 @@ class Client:
         path = f"/v1/orgs/{_part(org_id)}/export.csv"
         return self._ask("GET", path)
 
+    def groups(self, org_id: str) -> Groups:
+        """What an organisation's groups are called.
+
+        Answer with the groups and regions that mentors were imported with, by name: what lists can be narrowed
+        to.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/groups"
+        answer: Groups = self._json("GET", path)
+        return answer
+
     def history(
         self,
         org_id: str,
@@ -1136,15 +1153,19 @@ class Client:
         }
         return self._ask("GET", path, parameters)
 
-    def leaderboard(self, org_id: str, *, limit: int | None = None, after: str | None = None) -> Leaderboard:
+    def leaderboard(
+        self, org_id: str, *, limit: int | None = None, after: str | None = None, group: str | None = None
+    ) -> Leaderboard:
         """Mentors by confirmed registrations.
 
-        Answer with a page; `next` leads to the one after it, and is null on the last.
+        Answer with a page; `next` leads to the one after it, and is null on the last. Of a group, ranks are its
+        own.
         """
         path = f"/v1/orgs/{_part(org_id)}/leaderboard"
         parameters = {
             "limit": limit,
             "after": after,
+            "group": group,
         }
         answer: Leaderboard = self._json("GET", path, parameters)
         return answer
@@ -1157,6 +1178,7 @@ class Client:
         order: Literal["most", "least"] | None = None,
         limit: int | None = None,
         after: str | None = None,
+        group: str | None = None,
     ) -> MentorsListed:
         """Mentors with clicks and without registrations.
 
@@ -1168,22 +1190,32 @@ class Client:
             "order": order,
             "limit": limit,
             "after": after,
+            "group": group,
         }
         answer: MentorsListed = self._json("GET", path, parameters)
         return answer
 
     def close_to_badge(
-        self, org_id: str, *, within: int | None = None, limit: int | None = None, after: str | None = None
+        self,
+        org_id: str,
+        *,
+        within: int | None = None,
+        order: Literal["nearest", "highest"] | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+        group: str | None = None,
     ) -> MentorsClose:
         """Mentors close to their next badge.
 
-        Answer with those who have somebody confirmed and miss a few for their next badge, the nearest first.
+        Answer with those who have somebody confirmed and miss a few for their next badge.
         """
         path = f"/v1/orgs/{_part(org_id)}/lists/close-to-badge"
         parameters = {
             "within": within,
+            "order": order,
             "limit": limit,
             "after": after,
+            "group": group,
         }
         answer: MentorsClose = self._json("GET", path, parameters)
         return answer
@@ -1193,18 +1225,22 @@ class Client:
         org_id: str,
         *,
         show: Literal["all", "open"] | None = None,
+        order: Literal["latest", "earliest"] | None = None,
         limit: int | None = None,
         after: str | None = None,
+        group: str | None = None,
     ) -> JustReached:
         """Milestones reached, with their badges.
 
-        Answer with what mentors reached, the latest first: a milestone and its badge are one.
+        Answer with what mentors reached, by when we heard of it: a milestone and its badge are one.
         """
         path = f"/v1/orgs/{_part(org_id)}/lists/just-reached"
         parameters = {
             "show": show,
+            "order": order,
             "limit": limit,
             "after": after,
+            "group": group,
         }
         answer: JustReached = self._json("GET", path, parameters)
         return answer
@@ -1217,6 +1253,7 @@ class Client:
         order: Literal["most", "least"] | None = None,
         limit: int | None = None,
         after: str | None = None,
+        group: str | None = None,
     ) -> MentorsListed:
         """Mentors without activity.
 
@@ -1229,6 +1266,7 @@ class Client:
             "order": order,
             "limit": limit,
             "after": after,
+            "group": group,
         }
         answer: MentorsListed = self._json("GET", path, parameters)
         return answer
@@ -1241,6 +1279,7 @@ class Client:
         order: Literal["most", "least"] | None = None,
         limit: int | None = None,
         after: str | None = None,
+        group: str | None = None,
     ) -> MentorsListed:
         """Mentors whose registrations have been pending for long.
 
@@ -1255,6 +1294,7 @@ class Client:
             "order": order,
             "limit": limit,
             "after": after,
+            "group": group,
         }
         answer: MentorsListed = self._json("GET", path, parameters)
         return answer

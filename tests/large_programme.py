@@ -76,8 +76,9 @@ INSERT INTO mentors (org_id, mentor_id) SELECT org_id, mentor_id FROM made;
 
 INSERT INTO referral_codes (referral_code, org_id, mentor_id, issued_at) SELECT code, org_id, mentor_id, at FROM made;
 
-INSERT INTO mentor_names (org_id, mentor_id, display_name)
-SELECT org_id, mentor_id, 'Anna ' || number FROM made WHERE number <= %(mentors)s::bigint;
+INSERT INTO mentor_names (org_id, mentor_id, display_name, group_name)
+SELECT org_id, mentor_id, 'Anna ' || number, CASE number %% 2 WHEN 0 THEN 'North' ELSE 'G' || number %% 900 END
+FROM made WHERE number <= %(mentors)s::bigint;
 
 INSERT INTO mentor_name_keys (org_id, name_key, mentor_id)
 SELECT org_id, lower(display_name), mentor_id FROM mentor_names ORDER BY 1, 2;

@@ -203,6 +203,7 @@ MATRIX: Final[dict[tuple[str, str], Table]] = {
     ("POST", f"{_ORG}/dead-letters/replays"): BY_AN_ADMINISTRATOR,
     ("GET", f"{_ORG}/events"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/export.csv"): OF_AN_ORGANISATION,
+    ("GET", f"{_ORG}/groups"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/history"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/history.csv"): OF_AN_ORGANISATION,
     ("GET", f"{_ORG}/leaderboard"): OF_AN_ORGANISATION,

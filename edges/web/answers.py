@@ -284,6 +284,13 @@ class MentorsListed(Answer, frozen=True, kw_only=True):
     """`after` of the next page; null: this is the last."""
 
 
+class Groups(Answer, frozen=True, kw_only=True):
+    """What an organisation's groups and regions are called."""
+
+    groups: list[str]
+    """By name, 200 at most; none where mentors were imported without."""
+
+
 class MentorClose(Answer, frozen=True, kw_only=True):
     """A mentor who is close to his next badge."""
 
@@ -329,7 +336,7 @@ class Reached(Answer, frozen=True, kw_only=True):
 
 
 class JustReached(Answer, frozen=True, kw_only=True):
-    """A page of milestones with their badges, the latest first."""
+    """A page of milestones with their badges, by when we heard of them."""
 
     reached: list[Reached]
     next: str | None

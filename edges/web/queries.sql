@@ -321,6 +321,87 @@ LEFT JOIN LATERAL (
 ) AS named ON true
 ORDER BY confirmed_attributions DESC, mentor_id;
 
+-- name: leaderboard_of_group --
+-- The same of one group, after a place; the first page is after one before all.
+SELECT
+    page.mentor_id,
+    referral_code,
+    coalesce(total_clicks, 0),
+    coalesce(pending_attributions, 0),
+    page.confirmed,
+    coalesce(conversion_rate, 0),
+    display_name,
+    group_name
+FROM (
+    SELECT *
+    FROM (
+        (
+            SELECT mentor_id, confirmed
+            FROM mentor_standings
+            WHERE
+                org_id = %(org_id)s
+                AND group_key = %(group)s
+                AND is_active
+                AND confirmed = %(confirmed)s
+                AND mentor_id > %(mentor_id)s
+            ORDER BY mentor_id
+            LIMIT %(limit)s
+        )
+        UNION ALL
+        (
+            SELECT mentor_id, confirmed
+            FROM mentor_standings
+            WHERE org_id = %(org_id)s AND group_key = %(group)s AND is_active AND confirmed < %(confirmed)s
+            ORDER BY confirmed DESC, mentor_id
+            LIMIT %(limit)s
+        )
+    ) AS following
+    ORDER BY confirmed DESC, mentor_id
+    LIMIT %(limit)s
+) AS page
+LEFT JOIN LATERAL (
+    SELECT referral_code
+    FROM referral_codes
+    WHERE org_id = %(org_id)s AND referral_codes.mentor_id = page.mentor_id
+    OFFSET 0
+) AS code ON true
+LEFT JOIN LATERAL (
+    SELECT total_clicks, pending_attributions, conversion_rate
+    FROM mentor_counts
+    WHERE org_id = %(org_id)s AND mentor_counts.mentor_id = page.mentor_id
+    OFFSET 0
+) AS counts ON true
+LEFT JOIN LATERAL (
+    SELECT display_name, group_name
+    FROM mentor_names
+    WHERE org_id = %(org_id)s AND mentor_names.mentor_id = page.mentor_id
+    OFFSET 0
+) AS named ON true
+ORDER BY page.confirmed DESC, page.mentor_id;
+
+-- name: groups --
+-- What groups there are, from one to the next by index.
+WITH RECURSIVE called (group_name) AS (
+    (
+        SELECT group_name
+        FROM mentor_names
+        WHERE org_id = %(org_id)s AND group_name IS NOT NULL
+        ORDER BY group_name
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT (
+        SELECT following.group_name
+        FROM mentor_names AS following
+        WHERE following.org_id = %(org_id)s AND following.group_name > called.group_name
+        ORDER BY following.group_name
+        LIMIT 1
+    )
+    FROM called
+    WHERE called.group_name IS NOT NULL
+)
+SELECT group_name FROM called WHERE group_name IS NOT NULL LIMIT %(limit)s;
+
 -- name: daily --
 SELECT day, clicks, pending, confirmed
 FROM organisation_days
@@ -481,7 +562,7 @@ FROM (
     WHERE
         org_id = %(org_id)s
         AND NOT has_left
-        AND {filter}
+        AND {filter} {group}
         AND ({key}, mentor_id) {after} (%(place)s::{type}, %(mentor_id)s::uuid)
     ORDER BY {key} {order}, mentor_id {order}
     LIMIT %(limit)s
@@ -507,8 +588,8 @@ LEFT JOIN LATERAL (
 ORDER BY place {order}, page.mentor_id {order};
 
 -- name: mentors_close --
--- Who has a few confirmed registrations fewer than the next badge needs, the nearest first: for each count from which a badge is
--- that near, a part of the leaderboard's index. Who has reached its milestone once is not close to it any more, and who has
+-- Who has a few confirmed registrations fewer than the next badge needs: for each count from which a badge is that near, a part of
+-- the leaderboard's index. edges/web/lists.py fills in what is in braces. Who has reached its milestone once is not close to it any more, and who has
 -- nobody confirmed is not close to anything.
 SELECT
     page.mentor_id,
@@ -533,10 +614,7 @@ FROM (
 ) AS level
 CROSS JOIN LATERAL (
     SELECT mentor_id, referral_code, total_clicks, pending_attributions
-    FROM mentor_counts
-    WHERE
-        org_id = %(org_id)s
-        AND confirmed_attributions = level.confirmed
+    FROM {mentors}
         AND mentor_id > CASE
             WHEN level.missing = %(missing)s AND level.confirmed = %(confirmed)s THEN %(mentor_id)s::uuid
             ELSE '00000000-0000-0000-0000-000000000000'
@@ -545,7 +623,7 @@ CROSS JOIN LATERAL (
             SELECT FROM milestones
             WHERE
                 milestones.org_id = %(org_id)s
-                AND milestones.mentor_id = mentor_counts.mentor_id
+                AND milestones.mentor_id = {whose}.mentor_id
                 AND milestone_threshold = level.comes_at
             OFFSET 0
         )
@@ -553,7 +631,7 @@ CROSS JOIN LATERAL (
             SELECT FROM referral_codes
             WHERE
                 referral_codes.org_id = %(org_id)s
-                AND referral_codes.mentor_id = mentor_counts.mentor_id
+                AND referral_codes.mentor_id = {whose}.mentor_id
                 AND disabled_at IS NOT NULL
             OFFSET 0
         )
@@ -566,15 +644,13 @@ LEFT JOIN LATERAL (
     WHERE org_id = %(org_id)s AND mentor_names.mentor_id = page.mentor_id
     OFFSET 0
 ) AS named ON true
-WHERE
-    level.missing > %(missing)s
-    OR (level.missing = %(missing)s AND level.confirmed <= %(confirmed)s)
-ORDER BY level.missing, level.confirmed DESC, page.mentor_id
+WHERE {following}
+ORDER BY {order}, page.mentor_id
 LIMIT %(limit)s;
 
 -- name: just_reached --
--- Milestones of mentors who are known, each with the badges that it brought, the latest first, after a place. {open} is empty,
--- or leaves out those for which somebody was thanked.
+-- Milestones of mentors who are known, each with the badges that it brought, after a place. {open} is empty, or leaves out those
+-- for which somebody was thanked; {group} those of other groups. edges/web/lists.py fills in what is in braces.
 SELECT
     page.mentor_id,
     display_name,
@@ -594,10 +670,10 @@ FROM (
             FROM milestones
             WHERE
                 org_id = %(org_id)s
-                AND state <> 'awaiting_mentor' {open}
+                AND state <> 'awaiting_mentor' {open} {group}
                 AND recorded_at = %(recorded_at)s
-                AND (mentor_id, milestone_threshold) > (%(mentor_id)s::uuid, %(threshold)s)
-            ORDER BY mentor_id, milestone_threshold
+                AND (mentor_id, milestone_threshold) {ties} (%(mentor_id)s::uuid, %(threshold)s)
+            ORDER BY mentor_id {rest}, milestone_threshold {rest}
             LIMIT %(limit)s
         )
         UNION ALL
@@ -605,12 +681,15 @@ FROM (
             SELECT
                 mentor_id, milestone_threshold, milestone_id, confirmed_count, reached_at, recorded_at, thanked_at
             FROM milestones
-            WHERE org_id = %(org_id)s AND state <> 'awaiting_mentor' {open} AND recorded_at < %(recorded_at)s
-            ORDER BY recorded_at DESC, mentor_id, milestone_threshold
+            WHERE
+                org_id = %(org_id)s
+                AND state <> 'awaiting_mentor' {open} {group}
+                AND recorded_at {beyond} %(recorded_at)s
+            ORDER BY recorded_at {time}, mentor_id {rest}, milestone_threshold {rest}
             LIMIT %(limit)s
         )
     ) AS following
-    ORDER BY recorded_at DESC, mentor_id, milestone_threshold
+    ORDER BY recorded_at {time}, mentor_id {rest}, milestone_threshold {rest}
     LIMIT %(limit)s
 ) AS page
 LEFT JOIN LATERAL (
@@ -628,7 +707,7 @@ LEFT JOIN LATERAL (
         AND badge_awards.mentor_id = page.mentor_id
         AND badge_awards.milestone_id = page.milestone_id
 ) AS held ON true
-ORDER BY recorded_at DESC, page.mentor_id, milestone_threshold;
+ORDER BY recorded_at {time}, page.mentor_id {rest}, milestone_threshold {rest};
 
 -- name: thank --
 -- The first time stands; no row: there is no such milestone here.

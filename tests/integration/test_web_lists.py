@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 import pytest_asyncio
 
@@ -123,6 +124,62 @@ async def test_who_needs_help(web: Web, settings: Settings) -> None:
     assert await ids(web, "clicks-only") == [SLOW]
     execute(settings, "DELETE FROM mentor_counts WHERE mentor_id = %s", [SLOW])
     assert await ids(web, "clicks-only") == []
+
+
+async def test_lists_of_a_group(web: Web, settings: Settings) -> None:
+    """Each list and the leaderboard, in every order, is that of everybody without those of other groups."""
+    plant(settings)
+    nord, sor = "Nord-Norge <&>", "Sør"
+    others = ("FALLEN", FALLEN), ("SLOW", SLOW), ("WAITING", WAITING)
+    execute(settings, "UPDATE mentor_names SET group_name = %s WHERE mentor_id = %s", [nord, SILENT])
+    for mentor_id in (CLICKED, MOVING, NEAR, NEARER, LEFT):
+        put_name(settings, "Kari", group=nord, mentor_id=mentor_id)
+    for name, mentor_id in others:
+        put_name(settings, name, group=sor, mentor_id=mentor_id)
+    put_milestone(settings, 1, mentor_id=NEAR)
+    put_milestone(settings, 5, mentor_id=NEAR, at=datetime(2026, 11, 21, tzinfo=UTC))
+    put_milestone(settings, 1, mentor_id=NEARER, at=datetime(2026, 11, 21, tzinfo=UTC))
+    put_milestone(settings, 1, mentor_id=WAITING, at=datetime(2026, 11, 21, tzinfo=UTC))
+    assert (await web.get(f"/v1/orgs/{ORG}/groups")).json() == {"groups": [nord, sor]}
+
+    async def compare() -> int:
+        seen = 0
+        for name, key, orders, more in (
+            ("no-activity", "mentors", ("most", "least"), {"days": 0}),
+            ("pending", "mentors", ("most", "least"), {"days": 0}),
+            ("clicks-only", "mentors", ("most", "least"), {}),
+            ("close-to-badge", "mentors", ("nearest", "highest"), {"within": 5}),
+            ("just-reached", "reached", ("latest", "earliest"), {}),
+        ):
+            for order in orders:
+                everyone = await everybody(web, name, key, order=order, **more)
+                for group in (nord, sor):
+                    of_group = await everybody(web, name, key, order=order, group=group, **more)
+                    assert of_group == [each for each in everyone if each["group"] == group], (name, order)
+                    seen += len(of_group)
+        return seen
+
+    assert await compare() > 20
+    close = [each["remaining"] for each in await everybody(web, "close-to-badge", order="highest", within=9)]
+    assert close[:2] == [1, 2]
+    reached = await everybody(web, "just-reached", "reached", order="earliest")
+    assert reached == (await everybody(web, "just-reached", "reached"))[::-1]
+    board = (await web.get(f"/v1/orgs/{ORG}/leaderboard", params={"group": nord, "limit": 3})).json()
+    rest = (await web.get(f"/v1/orgs/{ORG}/leaderboard", params={"group": nord, "after": board["next"]})).json()
+    assert [(each["rank"], each["mentorId"]) for each in board["entries"] + rest["entries"]] == [
+        (1, NEARER), (2, NEAR), (3, MOVING), (4, CLICKED), (5, LEFT)
+    ]  # fmt: skip
+    everyone = (await web.get(f"/v1/orgs/{ORG}/leaderboard")).json()["entries"]
+    told = {each["mentorId"]: each | {"rank": 0} for each in everyone}
+    assert all(told[each["mentorId"]] == each | {"rank": 0} for each in board["entries"])
+    execute(settings, "UPDATE mentor_names SET group_name = %s WHERE mentor_id = %s", [sor, NEAR])
+    execute(settings, "DELETE FROM mentor_names WHERE mentor_id = %s", [NEARER])
+    assert await compare() > 15
+    keys = "SELECT count(*) FROM {} WHERE mentor_id = %s AND group_key IS NOT NULL"
+    with psycopg.connect(settings.database_url) as connection:
+        for table in ("mentor_standings", "milestones"):
+            assert connection.execute(keys.format(table).encode(), [NEARER]).fetchall() == [(0,)]
+    assert (await web.get(f"/v1/orgs/{OTHER_ORG}/groups", headers=bearer(org_id=OTHER_ORG))).json() == {"groups": []}
 
 
 async def test_whom_to_thank(web: Web, settings: Settings) -> None:

@@ -19,7 +19,7 @@ from edges.web.counts import attribution_counts, profile
 from edges.web.cursors import write_cursor
 from edges.web.database import Database
 from edges.web.history import read_history, read_today
-from edges.web.lists import Kind, Order
+from edges.web.lists import CloseOrder, Kind, Order, ReachedOrder
 from edges.web.organisation import Place
 from edges.web.queries import statement, statements
 from local.parts import Parts
@@ -96,6 +96,8 @@ STATEMENTS = {
     "summary": 40,
     "leaderboard": PAGE,
     "leaderboard_after": PAGE,
+    "leaderboard_of_group": PAGE,
+    "groups": 450,
     "daily": 30,
     "channels": 4,
     "activity": PAGE,
@@ -151,20 +153,37 @@ FOUND: dict[str, dict[str, Any]] = {
 }
 """What else a statement is asked with."""
 
+GROUPS = ("North", "G7")
+"""One of half of all mentors, and a small one."""
 LISTS: list[tuple[Kind, Order]] = [(kind, order) for kind in get_args(Kind) for order in get_args(Order)]
 
 
 def spelled_out(name: str) -> list[tuple[bytes, dict[str, Any]]]:
     """Return a statement with what it is asked with; each of its forms, where it has several, in the middle of all."""
+    days = (datetime.now(UTC) - timedelta(days=200)).date()
+    of_groups = [(False, {}), *((True, {"group": lists.group_key(group)}) for group in GROUPS)]
+    if name == "leaderboard_of_group":
+        return [(statement(name), more) for _, more in of_groups[1:]]
     if name == "just_reached":
-        return [(lists.reached_statement(is_open=is_open), {}) for is_open in (True, False)]
+        return [
+            (lists.reached_statement(is_open=is_open, order=order, of_group=of_group), more)
+            for is_open in (True, False)
+            for order in get_args(ReachedOrder)
+            for of_group, more in of_groups
+        ]
+    if name == "mentors_close":
+        return [
+            (lists.close_statement(order, of_group=of_group), more)
+            for order in get_args(CloseOrder)
+            for of_group, more in of_groups
+        ]
     if name != "mentors_listed":
         return [(statement(name), {})]
-    days = (datetime.now(UTC) - timedelta(days=200)).date()
     return [
-        (lists.list_statement(kind, order), {"place": place, "bound": bound})
+        (lists.list_statement(kind, order, of_group=of_group), {"place": place, "bound": bound} | more)
         for kind, order in LISTS
         for place, bound in [(200, 1) if kind == "clicks" else (days, days + timedelta(days=190))]
+        for of_group, more in of_groups
     ]
 
 

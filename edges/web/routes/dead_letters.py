@@ -52,7 +52,8 @@ _Topic = Annotated[
     QueryParameter(description="Read from there."),
 ]
 _Reason = Annotated[
-    str | None, QueryParameter(max_length=100, description="The kind of fault: `BadEvent`, `WaitedTooLong`, ...")
+    str | None,
+    QueryParameter(pattern="^[A-Za-z]{1,100}$", description="The kind of fault: `BadEvent`, `WaitedTooLong`, ..."),
 ]
 _Code = Annotated[str | None, QueryParameter(max_length=100, description="Of this referral code.")]
 _Since = Annotated[datetime | None, QueryParameter(description="Written since then, such as 2026-11-20T10:30:00Z.")]

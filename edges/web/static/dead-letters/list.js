@@ -19,8 +19,8 @@ export const countsTable = (counts) =>
     [
       { head: text("letters.reason"), kind: "name", isName: true },
       { head: text("letters.topic"), kind: "wide" },
-      { head: text("letters.open"), kind: "strong" },
-      { head: text("letters.replayed") },
+      { head: text("letters.count-open"), kind: "strong" },
+      { head: text("letters.count-sent") },
     ],
     counts.map(({ reason, topic, open, replayed }) => ({
       cells: [reasonInWords(reason), topicInWords(topic), number(open), number(replayed)],
