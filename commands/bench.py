@@ -123,10 +123,22 @@ def scale(events: int, rounds: int) -> None:
     from proof.bench.report import show_scale  # noqa: PLC0415 - `--help` needs none of it
     from proof.bench.scale import measure_scale  # noqa: PLC0415 - the same
 
-    with _parts() as parts:
-        found = measure_scale(parts, events=events, rounds=rounds, announce=_announce)
+    with _parts() as parts, _parts(replicated=True) as replicated:
+        found = measure_scale(parts, replicated, events=events, rounds=rounds, announce=_announce)
     if not show_scale(found):
         raise SystemExit(1)
+
+
+@command.command()
+@click.option("--rate", default=500.0, show_default=True, help="Events per second.")
+def rebalances(rate: float) -> None:
+    """Measure what a steady load sees of a second worker that comes, is stopped, comes again and is killed."""
+    from proof.bench.rebalances import measure_rebalances  # noqa: PLC0415 - `--help` needs none of it
+    from proof.bench.report import show_rebalances  # noqa: PLC0415 - the same
+
+    with _parts() as parts:
+        found = measure_rebalances(parts, events_per_s=rate, announce=_announce)
+    show_rebalances(found, events_per_s=rate)
 
 
 @command.command()
@@ -247,10 +259,17 @@ def peers(  # noqa: PLR0913 - each is an option
 
 
 @contextmanager
-def _parts(*, durable: bool = False, as_shipped: bool = False) -> Iterator[Parts]:
+def _parts(*, durable: bool = False, as_shipped: bool = False, replicated: bool = False) -> Iterator[Parts]:
     from local import parts  # noqa: PLC0415 - `--help` needs no Kafka
 
-    with parts.start("local", data_dir=None, durable=durable, as_shipped=as_shipped, announce=_announce) as running:
+    with parts.start(
+        "local",
+        data_dir=None,
+        durable=durable,
+        as_shipped=as_shipped,
+        replicated=replicated,
+        announce=_announce,
+    ) as running:
         yield running
 
 

@@ -5,70 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from confluent_kafka.admin import AdminClient
 
 from local.parts.aot import cache_for
+from local.parts.brokers import BROKERS, Broker, joined
 from local.parts.jars import fetch
-from local.parts.kafka import _id
-from local.parts.ports import LOOPBACK
 from local.parts.running import Running, cache_dir
 from tests.guarded_kafka import TIMEOUT_S
 from tests.secured_kafka import SecuredKafka
 
-BROKERS: Final = 3
-_REPLICATED: Final = """
-default.replication.factor=3
-min.insync.replicas=2
-offsets.topic.replication.factor=3
-transaction.state.log.replication.factor=3
-transaction.state.log.min.isr=2
-# a session that a busy machine of two cores keeps
-broker.session.timeout.ms=5000
-"""
-_OURS: Final = tuple(line.partition("=")[0] for line in _REPLICATED.split() if "=" in line)
 
-
-class Node(SecuredKafka):
+class Node(Broker, SecuredKafka):
     """One of several."""
-
-    number: int
-    cluster: Cluster
-
-    @property
-    def controller(self) -> str:
-        """Where the other controllers find it."""
-        return f"{self.number}@{LOOPBACK}:{self._controller_port}"
-
-    def prepare(self) -> None:
-        """Write the configuration of a broker among several."""
-        super().prepare()
-        file = self._directory / "server.properties"
-        lines = [line for line in file.read_text().splitlines() if not line.startswith(_OURS)]
-        voters = ",".join(node.controller for node in self.cluster.nodes)
-        ours = {"node.id=": self.number, "controller.quorum.voters=": voters}
-        for start, value in ours.items():
-            lines = [f"{start}{value}" if line.startswith(start) else line for line in lines]
-        file.write_text("\n".join([*lines, _REPLICATED]))
-
-    def _format(self) -> None:
-        """Format storage as one of this cluster's."""
-        super()._format()
-        file = self._directory / "logs" / "meta.properties"
-        lines = [line for line in file.read_text().splitlines() if not line.startswith(("cluster.id", "node.id"))]
-        file.write_text("\n".join([*lines, f"cluster.id={self.cluster.cluster_id}", f"node.id={self.number}", ""]))
 
 
 class Cluster:
     """All of them; a `SecuredBrokers`."""
 
     def __init__(self, directory: Path, jars: list[Path], **options: Any) -> None:  # noqa: ANN401 - LocalKafka's
-        self.cluster_id = _id()
         numbers = range(1, BROKERS + 1)
         self.nodes: Sequence[Node] = [Node(directory / str(number), jars, **options) for number in numbers]
-        for number, node in zip(numbers, self.nodes, strict=True):
-            node.number, node.cluster, node.authority = number, self, self.nodes[0].authority
+        joined(self.nodes)
+        for node in self.nodes:
+            node.authority = self.nodes[0].authority
 
     @property
     def bootstrap_servers(self) -> str:

@@ -14,10 +14,14 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from local.parts.errors import PartsError
 from local.parts.kafka import FEATURES, JAVA_OPTIONS, LocalKafka, features_beside
 from local.parts.running import Running
+
+KEPT: Final = 4
+"""Caches of 64 MB: each environment has one of its own, and two checkouts in turn must not make theirs each time."""
 
 
 def cache_for(jars: list[Path], store: Path, *, running: Running, announce: Callable[[str], None]) -> Path | None:
@@ -34,14 +38,19 @@ def cache_for(jars: list[Path], store: Path, *, running: Running, announce: Call
         fcntl.flock(lock, fcntl.LOCK_EX)  # another start may be making it
         if not cache.exists():
             announce("preparing Kafka for quick starts, once")
-            for old in store.glob("kafka-*"):
-                old.unlink()
+            for old in _made_last(store)[KEPT - 1 :]:
+                old.unlink(missing_ok=True)
+                features_beside(old).unlink(missing_ok=True)
             try:
                 _make(cache, jars, running)
             except PartsError as error:
                 announce(f"Kafka will start more slowly: {error}")
                 return None
     return cache
+
+
+def _made_last(store: Path) -> list[Path]:
+    return sorted(store.glob("kafka-*.aot"), key=lambda cache: cache.stat().st_mtime_ns, reverse=True)
 
 
 def _make(cache: Path, jars: list[Path], running: Running) -> None:

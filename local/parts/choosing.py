@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar
 
 import psutil
 
@@ -18,6 +18,11 @@ from local.parts.errors import PartsError
 from local.parts.external import ExternalKafka, ExternalPostgres
 from local.parts.running import Running, cache_dir, clean_up
 from process.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from local.parts.kafka import LocalKafka
+
+OneBroker = TypeVar("OneBroker", bound="LocalKafka")
 
 MEMORY: Final = Path("/dev/shm")  # noqa: S108  a directory of an unguessable name is made in it
 MEMORY_FREE_MIN: Final = 8 * 1024**3
@@ -120,6 +125,7 @@ def start(
     in_memory: bool = False,
     settings: Settings | None = None,
     as_shipped: bool = False,
+    replicated: bool = False,
     announce: Callable[[str], None],
 ) -> Iterator[Parts]:
     """Start Kafka and Postgres, give them to the body of the `with`, and stop what was started after it.
@@ -128,8 +134,9 @@ def start(
     servers for the rest. `data_dir` keeps the data; with None it goes into a temporary directory, removed at the end.
     `in_memory` lets that directory be in memory, where there is plenty, for a run that does not grow.
     `durable=False` spares every sync to disk, for data that is thrown away. `as_shipped` starts a local Kafka as others
-    run it, not tuned for quick starts on a small machine. `announce` is told in lines of text what runs and why, and
-    what takes time. What a killed owner left behind is stopped and removed first.
+    run it, not tuned for quick starts on a small machine; `replicated`, three brokers instead of one. `announce` is
+    told in lines of text what runs and why, and what takes time. What a killed owner left behind is stopped and removed
+    first.
 
     Raises PartsError.
     """
@@ -154,10 +161,23 @@ def start(
             from local.parts.kafka import LocalKafka  # noqa: PLC0415  the same
 
             jars = fetch(cache_dir() / "jars", url=settings.maven_url, announce=announce)
-            if as_shipped:
-                return LocalKafka(directory / "kafka", jars, durable=durable, running=running, as_shipped=True)
-            aot_cache = cache_for(jars, cache_dir() / "aot", running=running, announce=announce)
-            return LocalKafka(directory / "kafka", jars, durable=durable, running=running, aot_cache=aot_cache)
+            aot_cache = None if as_shipped else cache_for(jars, cache_dir() / "aot", running=running, announce=announce)
+
+            def broker(kind: type[OneBroker], name: str) -> OneBroker:
+                return kind(
+                    directory / name,
+                    jars,
+                    durable=durable,
+                    running=running,
+                    aot_cache=aot_cache,
+                    as_shipped=as_shipped,
+                )
+
+            if not replicated:
+                return broker(LocalKafka, "kafka")
+            from local.parts.brokers import Broker, ReplicatedKafka  # noqa: PLC0415  the same
+
+            return ReplicatedKafka(lambda number: broker(Broker, f"kafka-{number}"))
 
         def local_postgres() -> Postgres:
             from local.parts.postgres import LocalPostgres  # noqa: PLC0415  the same

@@ -45,7 +45,6 @@ JAVA_OPTIONS = (
 )
 
 _BROKER = ("kafka.Kafka",)
-_NODE = 1
 
 FEATURES = "bootstrap.checkpoint"
 """The file of a formatted storage that says which features the cluster begins with: those of the Kafka, no others."""
@@ -53,7 +52,7 @@ FEATURES = "bootstrap.checkpoint"
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id={node}
-controller.quorum.voters={node}@{host}:{controller_port}
+controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
 listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
 advertised.listeners=PLAINTEXT://{host}:{port}
@@ -66,13 +65,15 @@ auto.create.topics.enable=false
 message.max.bytes={message_bytes_max}
 
 # one node: one replica of everything
-offsets.topic.replication.factor=1
+default.replication.factor={replicas}
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={replicas}
 offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={in_sync}
 transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor={replicas}
+share.coordinator.state.topic.min.isr={in_sync}
 
 # true: the broker asks itself about each partition of each transaction, most of a milestone's way (DESIGN.md, Figures)
 transaction.partition.verification.enable={verification}
@@ -81,7 +82,7 @@ transaction.partition.verification.enable={verification}
 group.initial.rebalance.delay.ms=0
 
 # after a SIGKILL the broker is back in 3 s; with the defaults its own old session keeps it out for 10 s
-broker.session.timeout.ms=2000
+broker.session.timeout.ms={session_ms}
 broker.heartbeat.interval.ms=500
 
 # enough for millions of keys, and a quarter of the default, which would fill the small heap
@@ -93,6 +94,12 @@ class LocalKafka:
     """A broker with its data in `directory`; it keeps its address and its data over `kill`, `stop` and `start`."""
 
     kind = f"Apache Kafka {KAFKA_VERSION}"
+    number = 1
+    """Its id among the brokers of its cluster."""
+    replicas = 1
+    """Of each partition, of which one may be away where there are more than two."""
+    session_ms = 2_000
+    """How long the controllers believe in a broker that is silent."""
 
     def __init__(
         self,
@@ -130,6 +137,21 @@ class LocalKafka:
         return f"{LOOPBACK}:{self._port}"
 
     @property
+    def as_voter(self) -> str:
+        """Where the other controllers find it."""
+        return f"{self.number}@{LOOPBACK}:{self._controller_port}"
+
+    @property
+    def voters(self) -> str:
+        """The controllers of its cluster."""
+        return self.as_voter
+
+    @property
+    def cluster_id(self) -> str:
+        """The id with which new storage is formatted."""
+        return new_id()
+
+    @property
     def pid(self) -> int:
         """The process id of the broker that runs, or ran last."""
         if self._process is None:
@@ -142,7 +164,11 @@ class LocalKafka:
         (self._directory / "tmp").mkdir(parents=True, exist_ok=True)
         (self._directory / "server.properties").write_text(
             _PROPERTIES.format(
-                node=_NODE,
+                node=self.number,
+                voters=self.voters,
+                replicas=self.replicas,
+                in_sync=max(1, self.replicas - 1),
+                session_ms=self.session_ms,
                 host=LOOPBACK,
                 port=self._port,
                 controller_port=self._controller_port,
@@ -211,12 +237,15 @@ class LocalKafka:
         """
         features = None if self._aot_cache is None else features_beside(self._aot_cache)
         if features is None or not features.exists():
-            self._formatting = self._java("kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", _id(), "-c")
+            self._formatting = self._java(
+                "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", self.cluster_id, "-c"
+            )
             return
         logs = self._directory / "logs"
         logs.mkdir(exist_ok=True)
         shutil.copyfile(features, logs / FEATURES)
-        properties = f"version=1\ncluster.id={_id()}\nnode.id={_NODE}\ndirectory.id={_id()}\n"
+        cluster = f"cluster.id={self.cluster_id}\nnode.id={self.number}\n"
+        properties = f"version=1\n{cluster}directory.id={new_id()}\n"
         (logs / "meta.properties").write_text(properties)  # the last: with it, it counts as formatted
 
     def _java(self, *main: str) -> subprocess.Popen[bytes]:
@@ -254,7 +283,7 @@ def features_beside(aot_cache: Path) -> Path:
     return aot_cache.with_suffix(".checkpoint")
 
 
-def _id() -> str:
+def new_id() -> str:
     """Return a new id as Kafka writes it; one that began with "-" would be read as an option."""
     return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from random import Random
@@ -77,6 +77,8 @@ class Times:
 class Latencies:
     """Seconds for each measured registration."""
 
+    produced_at_s: Sequence[float]
+    """When, since the load began."""
     produced_to_acked_s: Sequence[float]
     produced_to_milestone_s: Sequence[float]
     acked_to_milestone_s: Sequence[float]
@@ -88,6 +90,10 @@ class Latencies:
     """The pace that was kept."""
     foreign_cpus: float
     """CPUs busy meanwhile with what is neither this benchmark nor Kafka nor the workers; Postgres is among it."""
+
+
+Acts = Mapping[str, tuple[float, Callable[[Settings], object]]]
+"""What happens under the load: its name -> seconds since the load began, and who does it."""
 
 
 def start_engine(settings: Settings, parts: Parts) -> Worker:
@@ -104,6 +110,7 @@ def measure_latency(
     announce: Callable[[str], None],
     start: Callable[[Settings, Parts], Worker] = start_engine,
     sinks_of: Callable[[Settings], Settings] = lambda settings: settings,
+    acts: Acts | None = None,
 ) -> Latencies:
     """Run the load and return what was measured. Raises TimeoutError where a milestone or an award does not come.
 
@@ -115,6 +122,7 @@ def measure_latency(
         announce: told what is done.
         start: starts who is measured, over the given settings' topics.
         sinks_of: the settings with the prefix under which he publishes milestones.
+        acts: what happens meanwhile, each in a thread of its own.
 
     """
     installation = f"bench-{uuid4().hex[:8]}-latency"
@@ -141,6 +149,10 @@ def measure_latency(
         sender = _Sender(settings, times)
         events = list(_events(load, measured))  # before, so that it takes no core from who is measured
         started_s, foreign_before_s = time.perf_counter(), foreign_cpu_s(parts, pids)
+        for at_s, act in (acts or {}).values():
+            timer = threading.Timer(at_s, act, [settings])
+            running.callback(timer.cancel)
+            timer.start()
         sender.send(events, events_per_s)
         foreign_cpus = (foreign_cpu_s(parts, pids) - foreign_before_s) / (time.perf_counter() - started_s)
         milestones.wait(measured)
@@ -149,6 +161,7 @@ def measure_latency(
     skipped = int(WARM_UP_S * events_per_s / EVENTS_PER_MEASURED)
     ids = list(times.produced)[skipped:]
     return Latencies(
+        produced_at_s=[times.produced[one] - started_s for one in ids],
         produced_to_acked_s=[times.acked[one] - times.produced[one] for one in ids],
         produced_to_milestone_s=[times.milestone[one] - times.produced[one] for one in ids],
         acked_to_milestone_s=[times.milestone[one] - times.acked[one] for one in ids],

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import psutil
 
 from local.parts import Parts
+from local.parts.brokers import ReplicatedKafka
 
 
 def foreign_cpu_s(parts: Parts, worker_pids: Iterable[int]) -> float:
@@ -16,8 +17,14 @@ def foreign_cpu_s(parts: Parts, worker_pids: Iterable[int]) -> float:
     machine = psutil.cpu_times()
     idle_s = machine.idle + getattr(machine, "iowait", 0.0)
     counted_twice_s = getattr(machine, "guest", 0.0) + getattr(machine, "guest_nice", 0.0)
-    ours_s = sum(map(cpu_s, [os.getpid(), parts.kafka.pid, *worker_pids]))
+    ours_s = cpu_s(os.getpid()) + brokers_cpu_s(parts) + sum(map(cpu_s, worker_pids))
     return sum(machine) - idle_s - counted_twice_s - ours_s
+
+
+def brokers_cpu_s(parts: Parts) -> float:
+    """Return the CPU seconds that Kafka has used so far."""
+    kafka = parts.kafka
+    return sum(map(cpu_s, kafka.pids if isinstance(kafka, ReplicatedKafka) else [kafka.pid]))
 
 
 def cpu_s(pid: int) -> float:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from proof.bench.latency import Latencies
 from proof.bench.memory import BYTES_REQUIRED, Footprint
+from proof.bench.rebalances import LATE_S, Stretch
 from proof.bench.recovery import ROWS_PER_S_REQUIRED, Recovery
 from proof.bench.scale import Point
 from proof.bench.soak import Soak
@@ -150,6 +151,16 @@ def show_scale(found: Sequence[Point]) -> bool:
         )
     Console().print(table)
     return reached
+
+
+def show_rebalances(found: Sequence[Stretch], *, events_per_s: float) -> None:
+    """Print what each stretch saw."""
+    columns = ("confirmed", "p50 ms", "p99 ms", "max ms", f"later than {LATE_S:g} s")
+    table = _table(f"Produced to milestone readable at {events_per_s:g} events/s, from what happens on", *columns)
+    for one in found:
+        figures = (f"{1000 * each:.0f}" for each in (one.p50_s, one.p99_s, one.max_s))
+        table.add_row(one.begins_with, f"{one.measured:,}", *figures, f"{one.late:,}")
+    Console().print(table)
 
 
 def show_soak(found: Soak) -> bool:

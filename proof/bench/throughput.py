@@ -45,6 +45,7 @@ COMMITTED_POLL_S: Final = 0.5
 SETTLED_S: Final = 1.5
 """Nothing more may come for so long before the worker is stopped: plain Faust commits before its sends have ended."""
 TIMEOUT_S: Final = 900.0
+FIRST_APP: Final = "0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,10 @@ class Contender:
     """Whether it needs no help to know the codes before the events."""
     workers: int = 1
     partitions: int = PARTITIONS
+    replicas: int = 1
+    """Of each of its topics."""
+    knows_codes: bool = False
+    """Whether it has taken in the codes, and was stopped, before the events are there: it is measured once then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +122,7 @@ class Comparison:
         return RATIO_REQUIRED[self.population.name]
 
 
-def engine_contender(events: int, *, name: str = "engine", workers: int = 1, partitions: int = PARTITIONS) -> Contender:
+def engine_contender(events: int, *, name: str = "engine") -> Contender:
     """Return `referrals stream`."""
     return Contender(
         name=name,
@@ -125,8 +130,6 @@ def engine_contender(events: int, *, name: str = "engine", workers: int = 1, par
         events=events,
         attempts=1,
         reads_codes_first=True,
-        workers=workers,
-        partitions=partitions,
     )
 
 
@@ -170,6 +173,8 @@ class Source:
         create_topics(settings)
         announce(f"publishing {population.mentors:,} codes and {contender.events:,} events for {contender.name}")
         publish(self._expected.noting(load.codes()), settings)
+        if contender.knows_codes:
+            self._take_codes_in()
         publish(self._expected.noting(load.events(contender.events)), settings)
 
     def measure(self) -> Round:
@@ -182,6 +187,16 @@ class Source:
                     raise
                 self._announce(f"{self._contender.name} counted wrong, measuring again: {error}")
         raise AssertionError
+
+    def _take_codes_in(self) -> None:
+        """Let the app that will be measured know the codes: many times the mentors are many times the codes."""
+        settings = self._settings(FIRST_APP)
+        watch = Watch(settings)
+        try:
+            with self._worker(settings) as worker:
+                wait_committed(watch, worker, watch.ends([CODES.full_name(settings.topic_prefix)]))
+        finally:
+            watch.close()
 
     def _attempt(self) -> Round:
         settings = self._settings(f"{next(self._apps)}")
@@ -242,7 +257,10 @@ class Source:
         )
 
     def _settings(self, app: str) -> Settings:
-        return settings_for(self._parts, installation=self._name, app=app, partitions=self._contender.partitions)
+        one = self._contender
+        return settings_for(
+            self._parts, installation=self._name, app=app, partitions=one.partitions, replicas=one.replicas
+        )
 
     def _worker(self, settings: Settings) -> Crew:
         arguments, parts = self._contender.arguments, self._parts

@@ -31,7 +31,9 @@ class WorkerEnded(Exception):  # noqa: N818  read as what happened
     """The process under measurement has ended by itself; the message shows the end of its log."""
 
 
-def settings_for(parts: Parts, *, installation: str, app: str, partitions: int = PARTITIONS) -> Settings:
+def settings_for(
+    parts: Parts, *, installation: str, app: str, partitions: int = PARTITIONS, replicas: int = 1
+) -> Settings:
     """Return the settings of an app over an installation's topics."""
     return load_settings(
         bootstrap_servers=parts.bootstrap_servers,
@@ -39,6 +41,7 @@ def settings_for(parts: Parts, *, installation: str, app: str, partitions: int =
         topic_prefix=f"{installation}.",
         app_id=f"{installation}-{app}",
         partitions=partitions,
+        replication_factor=replicas,
     )
 
 
@@ -66,6 +69,7 @@ class Worker:
             "REFERRALS_TOPIC_PREFIX": settings.topic_prefix,
             "REFERRALS_APP_ID": settings.app_id,
             "REFERRALS_PARTITIONS": str(settings.partitions),
+            "REFERRALS_REPLICATION_FACTOR": str(settings.replication_factor),
             "FAUST_DATADIR": str(parts.data_dir / "faust"),  # else a directory for each app id in the current one
         }
         self._log = parts.data_dir / f"{settings.app_id}-{name or f'{arguments[2]}-{arguments[-1]}'}.log"

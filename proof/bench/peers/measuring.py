@@ -26,7 +26,7 @@ import orjson
 from local.parts import Parts
 from proof.bench.cluster import Position
 from proof.bench.expected import WrongResult
-from proof.bench.machine import cpu_s, foreign_cpu_s, tree_cpu_s
+from proof.bench.machine import brokers_cpu_s, foreign_cpu_s, tree_cpu_s
 from proof.bench.peers.contenders import Command, Contender
 from proof.bench.peers.scene import FAILURES, Scene, Source
 from proof.bench.worker import Worker
@@ -150,6 +150,6 @@ class _Moment:
         return cls(
             at_s=time.monotonic(),
             cpu_s=tree_cpu_s(worker.pid),
-            broker_cpu_s=cpu_s(parts.kafka.pid),
+            broker_cpu_s=brokers_cpu_s(parts),
             foreign_cpu_s=foreign_cpu_s(parts, [worker.pid]),
         )
