@@ -103,9 +103,9 @@ def _add(connection: Connection, letters: Sequence[Letter]) -> None:
         "agains": column(letter.is_again for letter in letters),
         "digests": column(letter.digest for letter in letters),
     }
-    query(connection, "add_letters", values)
-    places = {name: values[name] for name in ("partitions", "offsets")}
-    query(connection, "bound_letters", {**places, "most": LISTED_MAX})
+    for org_id in {org_id for (org_id,) in query(connection, "add_letters", values)}:
+        bound = {"org_id": org_id, "most": LISTED_MAX}
+        query(connection, "bound_letters" if org_id is not None else "bound_letters_of_nobody", bound)
 
 
 def _texts(texts: Iterable[str]) -> str:

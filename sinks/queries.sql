@@ -437,28 +437,48 @@ SET
     is_again = excluded.is_again,
     record_digest = excluded.record_digest,
     replayed_at = excluded.replayed_at
-WHERE known.record_digest <> excluded.record_digest;
+WHERE known.record_digest <> excluded.record_digest
+RETURNING org_id::text;
 
 -- name: bound_letters --
--- Of each organisation that has more than so many, and of the installation, the latest stay.
+-- Of an organisation the latest stay.
 DELETE FROM dead_letters
 USING (
-    SELECT org_id, (
-        SELECT written_at
-        FROM dead_letters AS listed
-        WHERE listed.org_id IS NOT DISTINCT FROM touched.org_id
-        ORDER BY written_at DESC
-        OFFSET %(most)s
-        LIMIT 1
-    ) AS last_at
-    FROM (
-        SELECT DISTINCT org_id
-        FROM dead_letters
-        INNER JOIN unnest(%(partitions)s::integer[], %(offsets)s::bigint[]) AS batch (topic_partition, topic_offset)
-            USING (topic_partition, topic_offset)
-    ) AS touched
-) AS bound
-WHERE dead_letters.org_id IS NOT DISTINCT FROM bound.org_id AND dead_letters.written_at <= bound.last_at;
+    SELECT written_at, topic_partition, topic_offset
+    FROM dead_letters
+    WHERE org_id = %(org_id)s
+    ORDER BY written_at DESC, topic_partition, topic_offset
+    OFFSET %(most)s
+    LIMIT 1
+) AS first_beyond
+WHERE
+    dead_letters.org_id = %(org_id)s
+    AND dead_letters.written_at <= first_beyond.written_at
+    AND (
+        dead_letters.written_at < first_beyond.written_at
+        OR (dead_letters.topic_partition, dead_letters.topic_offset)
+        >= (first_beyond.topic_partition, first_beyond.topic_offset)
+    );
+
+-- name: bound_letters_of_nobody --
+-- The same of the installation; IS NOT DISTINCT FROM would use no index.
+DELETE FROM dead_letters
+USING (
+    SELECT written_at, topic_partition, topic_offset
+    FROM dead_letters
+    WHERE org_id IS NULL
+    ORDER BY written_at DESC, topic_partition, topic_offset
+    OFFSET %(most)s
+    LIMIT 1
+) AS first_beyond
+WHERE
+    dead_letters.org_id IS NULL
+    AND dead_letters.written_at <= first_beyond.written_at
+    AND (
+        dead_letters.written_at < first_beyond.written_at
+        OR (dead_letters.topic_partition, dead_letters.topic_offset)
+        >= (first_beyond.topic_partition, first_beyond.topic_offset)
+    );
 
 -- name: note_replays --
 WITH sent AS (

@@ -156,6 +156,8 @@ def test_the_list_is_bounded(sink: Letters, settings: Settings, monkeypatch: pyt
     sink.put([letter(9, b"1", at=NOON - timedelta(days=9_999))])
     sink.tend()
     assert len(listed(settings)) == 4
+    sink.put([letter(number, {"referral_code": "ABCDEFGH34"}, at=NOON) for number in range(20, 30)])  # all at once
+    assert [org_id for _, org_id in listed(settings)].count(OTHER_ORG) == 3
 
 
 # -- over HTTP, with a real Kafka --------------------------------------------------------------------------------------

@@ -187,7 +187,7 @@ async def walk_through(settings: Settings) -> Walk:
         for ((method, path), cells), forge in zip(routes, itertools.cycle(FORGERIES), strict=False):
             for who, column in cells:
                 place = asking.place(column)
-                if path.endswith("/credential"):
+                if path.endswith(("/credential", "/evidence")):
                     place["badge_id"] = FIRST_RECRUIT  # each of the mentors holds it
                 whose = scene.theirs if column == "theirs" else scene.ours
                 body = registration(whose) if path.endswith(("/registrations", "/signups")) else b""

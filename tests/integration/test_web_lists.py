@@ -160,8 +160,10 @@ async def test_lists_of_a_group(web: Web, settings: Settings) -> None:
         return seen
 
     assert await compare() > 20
-    close = [each["remaining"] for each in await everybody(web, "close-to-badge", order="highest", within=9)]
-    assert close[:2] == [1, 2]
+    put_counts(settings, 9, 0, 8, mentor_id=FALLEN)
+    for order, missing in (("nearest", [1, 2, 4, 4]), ("highest", [2, 1, 4, 4])):
+        close = await everybody(web, "close-to-badge", order=order, within=9)
+        assert [each["remaining"] for each in close] == missing
     reached = await everybody(web, "just-reached", "reached", order="earliest")
     assert reached == (await everybody(web, "just-reached", "reached"))[::-1]
     board = (await web.get(f"/v1/orgs/{ORG}/leaderboard", params={"group": nord, "limit": 3})).json()

@@ -56,8 +56,10 @@ _Reason = Annotated[
     QueryParameter(pattern="^[A-Za-z]{1,100}$", description="The kind of fault: `BadEvent`, `WaitedTooLong`, ..."),
 ]
 _Code = Annotated[str | None, QueryParameter(max_length=100, description="Of this referral code.")]
-_Since = Annotated[datetime | None, QueryParameter(description="Written since then, such as 2026-11-20T10:30:00Z.")]
-_Until = Annotated[datetime | None, QueryParameter(description="Written before.")]
+_Since = Annotated[
+    str | None, QueryParameter(max_length=40, description="Written since then, such as 2026-11-20T10:30:00Z.")
+]
+_Until = Annotated[str | None, QueryParameter(max_length=40, description="Written before, the same.")]
 _Show = Annotated[Literal["all", "open"], QueryParameter(description="`open`: those alone that were not sent again.")]
 _Limit = Annotated[int, QueryParameter(ge=1, le=LETTERS_MAX, description="The most that are listed.")]
 _After = Annotated[str | None, QueryParameter(max_length=300, description="`next` of the page before.")]
@@ -84,8 +86,8 @@ class Wanted(NamedTuple):
     reason: str | None
     topic: str
     code: str | None
-    since: datetime | None
-    until: datetime | None
+    since: str | None
+    until: str | None
     show: str
 
     def asked(self, prefix: str) -> Asked:
@@ -94,8 +96,8 @@ class Wanted(NamedTuple):
             reason=self.reason,
             topic=None if self.topic == "any" else _TOPICS[self.topic].full_name(prefix),
             code=None if self.code is None else _read_code(self.code),
-            since=_with_offset(self.since, "since"),
-            until=_with_offset(self.until, "until"),
+            since=_read_time(self.since, "since"),
+            until=_read_time(self.until, "until"),
             is_open=self.show == "open",
         )
 
@@ -196,10 +198,15 @@ def _read_code(typed: str) -> str:
         raise bad_fields(FieldError(field="code", message="is no referral code")) from None
 
 
-def _with_offset(instant: datetime | None, field: str) -> datetime | None:
-    if instant is not None and instant.tzinfo is None:
-        raise bad_fields(FieldError(field=field, message="has no offset from UTC: 2026-11-20T10:30:00Z has"))
-    return instant
+def _read_time(typed: str | None, field: str) -> datetime | None:
+    if typed is None:
+        return None
+    try:
+        return msgspec.convert(typed, Annotated[datetime, Meta(tz=True)])  # type: ignore[no-any-return]  # a datetime
+    except msgspec.ValidationError:
+        raise bad_fields(
+            FieldError(field=field, message="is no time with its offset: 2026-11-20T10:30:00Z is")
+        ) from None
 
 
 def _place(cursor: str) -> LetterPlace:
