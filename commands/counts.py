@@ -11,9 +11,10 @@ def command() -> None:
 
     Reads the codes and mentor-counts topics and writes organisations, mentors, referral_codes and mentor_counts in
     REFERRALS_DATABASE_URL. Reads clicks and registrations too, as a consumer group of its own (`history`), and adds
-    them up by the day on which they occurred. Instances share the partitions. Runs until SIGTERM or Ctrl-C.
+    them up by the day on which they occurred; and dead letters, as another group (`letters`), which it lists by
+    organisation. Instances share the partitions. Runs until SIGTERM or Ctrl-C.
     """
     from commands.sinks import run_until_stopped  # noqa: PLC0415 - `--help` needs neither Kafka nor Postgres
-    from sinks.components import counts_projection, history  # noqa: PLC0415 - the same
+    from sinks.components import counts_projection, history, letters  # noqa: PLC0415 - the same
 
-    run_until_stopped("counts", counts_projection, history)
+    run_until_stopped("counts", counts_projection, history, letters)

@@ -7,8 +7,9 @@ own only those from the last `__connect.errors.topic` on are of the present one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -30,6 +31,12 @@ _OWN: Final = "referrals."
 
 UNKNOWN: Final = "unknown"
 """The reason of what is no dead letter of ours: somebody wrote it."""
+
+
+LISTED_MAX: Final = 10_000
+"""Dead letters of an organisation that are listed for it, the latest; one bad producer must not fill a disk."""
+LISTED_DAYS: Final = 400
+"""And of so many days, by when they were written; as long as clicks are kept."""
 
 
 class _Named(msgspec.Struct, gc=False):
@@ -92,6 +99,11 @@ class Letter:
         digest = sha256(b"%d:" % len(self.key or b"") + (self.key or b"") + (self.value or b"")).hexdigest()[:32]
         return f"{self.source}#{digest}".encode()
 
+    @property
+    def digest(self) -> str:
+        """Return what stands for its identity where only a digest is kept."""
+        return digest_of(self.identity)
+
     def named(self) -> tuple[str | None, str | None]:
         """Return the referral code, normalised, and the organisation that the event names; None where it does not."""
         try:
@@ -127,6 +139,11 @@ class Filter:
             and (self.since is None or (letter.at is not None and letter.at >= self.since))
             and (self.until is None or (letter.at is not None and letter.at < self.until))
         )
+
+
+def digest_of(identity: bytes) -> str:
+    """Return 16 bytes that stand for a record's identity, in the form of a UUID."""
+    return str(UUID(bytes=blake2b(identity, digest_size=16).digest()))
 
 
 def letter_of(record: Record, at: datetime | None) -> Letter:

@@ -111,7 +111,7 @@ def rights(settings: Settings, own: OwnTopics) -> dict[Component, list[Right]]:
 
     Why a worker reads what it writes: who begins without rows reads what was announced (streams/beginning.py), and what
     is in a wrong partition of a source is moved. The HTTP side reads for its page Pipeline, and commits offsets for its
-    spool; its dead letters are counted.
+    spool; dead letters are counted, and its page sends them again as the command does, so it has that one's rights.
     """
     prefix, app = settings.topic_prefix, settings.app_id
 
@@ -143,18 +143,22 @@ def rights(settings: Settings, own: OwnTopics) -> dict[Component, list[Right]]:
             group(f"{prefix}badges", READ),
         ],
         Component.COUNTS: [
-            *topics((*SOURCES, MENTOR_COUNTS, PARTITION_CHANGES), READ),
-            *topics((DEAD_LETTERS,), WRITE),
-            group(f"{prefix}counts", READ),
-            group(f"{prefix}history", READ),
+            *topics((*SOURCES, MENTOR_COUNTS, REPLAYS, PARTITION_CHANGES), READ),
+            *topics((DEAD_LETTERS,), READ, WRITE),
+            *(group(f"{prefix}{name}", READ) for name in ("counts", "history", "letters")),
             group(f"{prefix}partition-changes", DESCRIBE),
         ],
         Component.WEB: [
             *topics(SOURCES, READ, WRITE),
             *topics((MENTOR_COUNTS, MILESTONES, DEAD_LETTERS), READ),
-            *(group(name, DESCRIBE) for name in (app, *(f"{prefix}{each}" for each in ("badges", "counts", "lag")))),
+            *topics((REPLAYS,), READ, WRITE, CREATE, DESCRIBE_CONFIGS),
+            *(
+                group(name, DESCRIBE)
+                for name in (app, *(f"{prefix}{each}" for each in ("badges", "counts", "lag", "dead-letters")))
+            ),
             group(f"{prefix}clicks-", READ, pattern=PREFIXED),
             identity(f"{prefix}clicks-", PREFIXED),
+            identity(f"{prefix}dead-letter-replay"),
         ],
         Component.REGISTRY: topics((CODES,), WRITE),
         Component.RECONCILE: [*topics((REGISTRATIONS,), READ, WRITE), group(f"{prefix}reconcile", DESCRIBE)],

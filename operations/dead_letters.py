@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LOOKED_UP_AT_ONCE: Final = 1_000
 """Dead letters whose codes' organisations are asked for in one statement."""
+NEAR: Final = 500
+"""Offsets between two dead letters that are read through rather than asked for apart."""
 TOLD_EVERY: Final = 500
 """Dead letters between two calls of `progress`."""
 
@@ -76,16 +78,17 @@ class DeadLetterReader:
 
         Raises CannotRead.
         """
+        asked = list(places)
         partitions = self._reader.partitions([self._name])[self._name]
-        found = []
-        for partition, offset in places:
-            if partition >= partitions:
-                continue
-            place = (self._name, partition)
-            stands = self._reader.spans([place])[place]
-            if stands.first <= offset < stands.end:
-                found += [_letter(each) for each in self._reader.read({place: Span(offset, offset + 1)})]
-        return found
+        numbers = {partition for partition, _ in asked if partition < partitions}
+        found: dict[tuple[int, int], Letter] = {}
+        for (name, number), stands in self._reader.spans([(self._name, number) for number in sorted(numbers)]).items():
+            offsets = {offset for partition, offset in asked if partition == number}
+            for span in _near(sorted(offset for offset in offsets if stands.first <= offset < stands.end)):
+                for letter in map(_letter, self._reader.read({(name, number): span})):
+                    if letter.offset in offsets:
+                        found[number, letter.offset] = letter
+        return [found[place] for place in asked if place in found]
 
     def replayed(self) -> dict[bytes, Replayed]:
         """Return what was sent again, by the records' identities; nothing where nothing ever was. Raises CannotRead."""
@@ -97,6 +100,17 @@ class DeadLetterReader:
             if key and value:
                 found[key] = msgspec.json.decode(value, type=Replayed)
         return found
+
+
+def _near(offsets: Iterable[int]) -> list[Span]:
+    """Return what is to be read for these offsets, ascending: those near each other at once; each read waits anew."""
+    spans: list[Span] = []
+    for offset in offsets:
+        if spans and offset - spans[-1].end < NEAR:
+            spans[-1] = Span(spans[-1].first, offset + 1)
+        else:
+            spans.append(Span(offset, offset + 1))
+    return spans
 
 
 def of_organisation(letters: Iterable[Letter], tables: Tables, org_id: str) -> Iterator[Letter]:

@@ -68,6 +68,33 @@ class Award(TypedDict):
     awardedAt: str
 
 
+class AwardEvidence(TypedDict):
+    """What an award came of, as far as the tables keep it; `referrals explain` reads the topics too."""
+
+    badgeId: str
+    badgeName: str
+    threshold: int
+    """Confirmed registrations at which the badge is earned."""
+    confirmedCount: int
+    """The count of the milestone that earned it; of a back-fill before that was announced, what was confirmed then."""
+    awardedAt: str
+    isBackFilled: bool
+    """Somebody had it awarded to those who had reached it before."""
+    milestone: MilestoneEvidence | None
+    """Null: none was announced, and it was back-filled by what was confirmed."""
+    referralCode: str | None
+    """Null: none is known."""
+    topic: str
+    """Full name of the topic in which the registrations stand."""
+    registrations: list[RegistrationCounted]
+    """Those confirmed until the milestone was reached, or where there is none until the award was made; by when it
+    happened, the latest first, 100 at most."""
+    hasMore: bool
+    """There are older ones."""
+    totalClicks: int
+    """Of his link, until now: which of them came before is not kept."""
+
+
 class Awards(TypedDict):
     """A mentor's badges, the lowest threshold first."""
 
@@ -213,6 +240,67 @@ class Day(TypedDict):
     confirmed: int
 
 
+class DeadLetterCount(TypedDict):
+    """How many dead letters of a reason came from a topic."""
+
+    reason: str
+    topic: str | None
+    open: int
+    """Not sent again."""
+    replayed: int
+
+
+class DeadLetterListed(TypedDict):
+    """A record that could not be used; nothing that stood in it but its code."""
+
+    letter: str
+    """Where it stands in the dead letters topic: partition/offset."""
+    writtenAt: str
+    reason: str
+    """The kind of fault, as the contract lists them."""
+    message: str
+    """What is wrong, without what stood in the event."""
+    stage: str
+    """Who could not use it: `attribution` is the stream app, else the component's name."""
+    topic: str | None
+    """The topic that the record was read from, without the installation's prefix; null: nothing says it."""
+    partition: int
+    """Where it was read, as is offset; -1 where nothing says it."""
+    offset: int
+    referralCode: str | None
+    records: int
+    """How many records it stands for; only the first is in it."""
+    bytes: int
+    """Of the record's value."""
+    again: bool
+    """A rebuild has sent it once more."""
+    replayedAt: str | None
+    """When its record was sent again; null: it was not."""
+
+
+class DeadLetters(TypedDict):
+    """An organisation's dead letters: counted, and a page of them, the latest first."""
+
+    counts: list[DeadLetterCount]
+    """Of all that were asked for, by reason and topic."""
+    letters: list[DeadLetterListed]
+    next: str | None
+    """`after` of the next page; null: this is the last."""
+    listedMax: int
+    """So many of an organisation are listed at most, the latest."""
+    listedDays: int
+    """And of so many days."""
+
+
+class DeadLettersReplayed(TypedDict):
+    """What has come of dead letters that were to be sent again, or would."""
+
+    dryRun: bool
+    """Nothing was sent."""
+    verdicts: list[ReplayVerdict]
+    """One for each, in the order in which they were named."""
+
+
 class DeviceMetadata(TypedDict):
     """What the device told; of it only the share channel is ours, the rest stays out of our outputs."""
 
@@ -225,6 +313,13 @@ class FieldError(TypedDict):
     field: str
     """As the request names it."""
     message: str
+
+
+class Groups(TypedDict):
+    """What an organisation's groups and regions are called."""
+
+    groups: list[str]
+    """By name, 200 at most; none where mentors were imported without."""
 
 
 class Happened(TypedDict):
@@ -274,7 +369,7 @@ class HistoryDay(TypedDict):
 
 
 class JustReached(TypedDict):
-    """A page of milestones with their badges, the latest first."""
+    """A page of milestones with their badges, by when we heard of them."""
 
     reached: list[Reached]
     next: str | None
@@ -433,6 +528,17 @@ class Milestone(TypedDict):
     threshold: int
     confirmedCount: int
     """The count when it was reached."""
+    reachedAt: str
+    """When the registration occurred that reached it."""
+    recordedAt: str
+    """When we heard of it."""
+
+
+class MilestoneEvidence(TypedDict):
+    """The milestone that brought an award."""
+
+    milestoneId: str
+    threshold: int
     reachedAt: str
     """When the registration occurred that reached it."""
     recordedAt: str
@@ -615,6 +721,33 @@ class ReferralCode(TypedDict):
     """The link to share."""
     disabledAt: str | None
     """Since when the link leads nowhere: the mentor has left, or it was misused. Null: it works."""
+
+
+class RegistrationCounted(TypedDict):
+    """A member who was confirmed; nothing says who."""
+
+    registeredAt: str
+    """When he was pending or confirmed first."""
+    confirmedAt: str
+    """When he was confirmed first."""
+    withdrawnAt: str | None
+    """When he withdrew since; null: he has not."""
+    channel: str
+    partition: int | None
+    """Where the record that confirmed him stands in the registrations topic; null: it was read before this was kept."""
+    offset: int | None
+    crossed: bool
+    """It is the registration by which the milestone was reached."""
+
+
+class ReplayVerdict(TypedDict):
+    """What becomes of a dead letter that is to be sent again."""
+
+    letter: str
+    verdict: Literal["ready", "sent", "before", "refused", "gone"]
+    """`ready`: it would be sent; `before`: its record was sent before; `gone`: it is not in the topic any more."""
+    why: str | None
+    """Why it is refused."""
 
 
 class RowLeft(TypedDict):
@@ -896,6 +1029,62 @@ class Client:
         answer: Daily = self._json("GET", path, parameters)
         return answer
 
+    def dead_letters(
+        self,
+        org_id: str,
+        *,
+        reason: str | None = None,
+        topic: Literal["any", "codes", "clicks", "registrations", "mentor-counts", "milestones"] | None = None,
+        code: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        show: Literal["all", "open"] | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> DeadLetters:
+        """An organisation's dead letters.
+
+        Answer with how many there are by reason and topic, and a page of them, the latest first.
+
+        It takes a token of the role `org_admin`. Of a code that nobody has, a dead letter is whose the event
+        says; of one that says nothing it is the installation's, and not here.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/dead-letters"
+        parameters = {
+            "reason": reason,
+            "topic": topic,
+            "code": code,
+            "since": since,
+            "until": until,
+            "show": show,
+            "limit": limit,
+            "after": after,
+        }
+        answer: DeadLetters = self._json("GET", path, parameters)
+        return answer
+
+    def replay_dead_letters(self, org_id: str) -> DeadLettersReplayed:
+        """Send dead letters again.
+
+        Send these through the front door, each record once, however often it is asked; or say what would become
+        of them.
+
+        It takes a token of the role `org_admin`. What would be a dead letter again is refused, with why. What is
+        not the organisation's is `gone`, as what is not there.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/dead-letters/replays"
+        answer: DeadLettersReplayed = self._json("POST", path)
+        return answer
+
+    def dead_letter(self, org_id: str, partition: str, offset: str) -> DeadLetterListed:
+        """One dead letter.
+
+        Answer with the dead letter that stands there, if it is the organisation's.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/dead-letters/{_part(partition)}/{_part(offset)}"
+        answer: DeadLetterListed = self._json("GET", path)
+        return answer
+
     def export_csv(self, org_id: str) -> bytes:
         """Mentors and their counts as CSV.
 
@@ -903,6 +1092,16 @@ class Client:
         """
         path = f"/v1/orgs/{_part(org_id)}/export.csv"
         return self._ask("GET", path)
+
+    def groups(self, org_id: str) -> Groups:
+        """What an organisation's groups are called.
+
+        Answer with the groups and regions that mentors were imported with, by name: what lists can be narrowed
+        to.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/groups"
+        answer: Groups = self._json("GET", path)
+        return answer
 
     def history(
         self,
@@ -954,15 +1153,19 @@ class Client:
         }
         return self._ask("GET", path, parameters)
 
-    def leaderboard(self, org_id: str, *, limit: int | None = None, after: str | None = None) -> Leaderboard:
+    def leaderboard(
+        self, org_id: str, *, limit: int | None = None, after: str | None = None, group: str | None = None
+    ) -> Leaderboard:
         """Mentors by confirmed registrations.
 
-        Answer with a page; `next` leads to the one after it, and is null on the last.
+        Answer with a page; `next` leads to the one after it, and is null on the last. Of a group, ranks are its
+        own.
         """
         path = f"/v1/orgs/{_part(org_id)}/leaderboard"
         parameters = {
             "limit": limit,
             "after": after,
+            "group": group,
         }
         answer: Leaderboard = self._json("GET", path, parameters)
         return answer
@@ -975,6 +1178,7 @@ class Client:
         order: Literal["most", "least"] | None = None,
         limit: int | None = None,
         after: str | None = None,
+        group: str | None = None,
     ) -> MentorsListed:
         """Mentors with clicks and without registrations.
 
@@ -986,22 +1190,32 @@ class Client:
             "order": order,
             "limit": limit,
             "after": after,
+            "group": group,
         }
         answer: MentorsListed = self._json("GET", path, parameters)
         return answer
 
     def close_to_badge(
-        self, org_id: str, *, within: int | None = None, limit: int | None = None, after: str | None = None
+        self,
+        org_id: str,
+        *,
+        within: int | None = None,
+        order: Literal["nearest", "highest"] | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+        group: str | None = None,
     ) -> MentorsClose:
         """Mentors close to their next badge.
 
-        Answer with those who have somebody confirmed and miss a few for their next badge, the nearest first.
+        Answer with those who have somebody confirmed and miss a few for their next badge.
         """
         path = f"/v1/orgs/{_part(org_id)}/lists/close-to-badge"
         parameters = {
             "within": within,
+            "order": order,
             "limit": limit,
             "after": after,
+            "group": group,
         }
         answer: MentorsClose = self._json("GET", path, parameters)
         return answer
@@ -1011,18 +1225,22 @@ class Client:
         org_id: str,
         *,
         show: Literal["all", "open"] | None = None,
+        order: Literal["latest", "earliest"] | None = None,
         limit: int | None = None,
         after: str | None = None,
+        group: str | None = None,
     ) -> JustReached:
         """Milestones reached, with their badges.
 
-        Answer with what mentors reached, the latest first: a milestone and its badge are one.
+        Answer with what mentors reached, by when we heard of it: a milestone and its badge are one.
         """
         path = f"/v1/orgs/{_part(org_id)}/lists/just-reached"
         parameters = {
             "show": show,
+            "order": order,
             "limit": limit,
             "after": after,
+            "group": group,
         }
         answer: JustReached = self._json("GET", path, parameters)
         return answer
@@ -1035,6 +1253,7 @@ class Client:
         order: Literal["most", "least"] | None = None,
         limit: int | None = None,
         after: str | None = None,
+        group: str | None = None,
     ) -> MentorsListed:
         """Mentors without activity.
 
@@ -1047,6 +1266,7 @@ class Client:
             "order": order,
             "limit": limit,
             "after": after,
+            "group": group,
         }
         answer: MentorsListed = self._json("GET", path, parameters)
         return answer
@@ -1059,6 +1279,7 @@ class Client:
         order: Literal["most", "least"] | None = None,
         limit: int | None = None,
         after: str | None = None,
+        group: str | None = None,
     ) -> MentorsListed:
         """Mentors whose registrations have been pending for long.
 
@@ -1073,6 +1294,7 @@ class Client:
             "order": order,
             "limit": limit,
             "after": after,
+            "group": group,
         }
         answer: MentorsListed = self._json("GET", path, parameters)
         return answer
@@ -1156,6 +1378,18 @@ class Client:
         """
         path = f"/v1/orgs/{_part(org_id)}/mentors/{_part(mentor_id)}/awards/{_part(badge_id)}/credential"
         return self._ask("GET", path)
+
+    def evidence(self, org_id: str, mentor_id: str, badge_id: str) -> AwardEvidence:
+        """What an award came of.
+
+        Answer with the milestone, the registration that crossed and where it stands, and those before it.
+
+        No member's id. The tables do not keep which clicks came before; `referrals explain` reads them from the
+        topic.
+        """
+        path = f"/v1/orgs/{_part(org_id)}/mentors/{_part(mentor_id)}/awards/{_part(badge_id)}/evidence"
+        answer: AwardEvidence = self._json("GET", path)
+        return answer
 
     def milestones(self, org_id: str, mentor_id: str) -> Milestones:
         """A mentor's milestones.

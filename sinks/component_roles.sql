@@ -2,7 +2,7 @@
 -- have them. Run by every `db migrate` behind roles.sql, whose roles referrals_app (web) and referrals_reconciliation
 -- (stream, reconcile) are two of them.
 --   referrals_badges    `referrals badges`: all organisations; writes milestones, awards, decisions
---   referrals_counts    `referrals counts`: all organisations; writes codes, counts, and what happened when
+--   referrals_counts    `referrals counts`: all organisations; writes codes, counts, what happened when, and dead letters
 --   referrals_registry  `orgs`, `mentors`, `codes`, `sessions`, `sign-in-link`, `reconcile configure`, `badges define` and
 --                       what else makes badges: all organisations
 --   referrals_auditor   `verify`, `explain`, `export`, `thresholds preview`, `erase-member`: reads all organisations, writes
@@ -60,6 +60,7 @@ BEGIN
         GRANT SELECT, INSERT, UPDATE ON mentor_counts, sink_positions, registration_pairs, organisation_quarter_hours
             TO referrals_counts;
         GRANT SELECT, INSERT, DELETE ON history_waiting TO referrals_counts;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON dead_letters, dead_letter_replays TO referrals_counts;
     END IF;
 
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_registry') THEN
@@ -97,7 +98,7 @@ BEGIN
         SELECT pg_roles.rolname, pg_class.relname, CASE
             WHEN pg_class.relname <> 'sink_positions' THEN 'true'
             WHEN pg_roles.rolname = 'referrals_badges' THEN $condition$consumer ~ 'badges$'$condition$
-            ELSE $condition$consumer ~ '(counts|history)$'$condition$
+            ELSE $condition$consumer ~ '(counts|history|letters)$'$condition$
         END AS condition
         FROM pg_class
         INNER JOIN pg_roles ON pg_roles.rolname IN (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from models.partition_changes import Homes
-from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS
+from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS, REPLAYS
 from operations.partition_changes import read_changes
 from operations.reading import CannotRead
 from process.tracing import open_tracer
@@ -15,10 +16,12 @@ from sinks.dead_letters import DeadLetterTopic
 from sinks.errors import StoreUnavailable
 from sinks.history import History
 from sinks.kafka_source import KafkaSource
+from sinks.letters import Letters, Unlisted
 from sinks.metrics import DecisionMetrics, SinkMetrics
 from sinks.postgres_badges import PostgresBadgeRepository
 from sinks.postgres_counts import PostgresCountsRepository
 from sinks.postgres_history import PostgresHistory
+from sinks.postgres_letters import PostgresLetters
 from sinks.sink_task import Sink, SinkTask
 from sinks.tracing import AwardSpans
 
@@ -87,23 +90,37 @@ def _homes(settings: Settings, partitions: int) -> Homes:
     return Homes(changes, partitions)
 
 
+def letters(settings: Settings) -> SinkTask:
+    """Return what lists dead letters by organisation. Consumer group: topic prefix and `letters`.
+
+    The topic of the notes is named by a pattern, because there is none before the first replay.
+    """
+    store = PostgresLetters(settings.database_url, consumer=_group(settings, Letters.name))
+    sink = Letters(store, letters_topic=DEAD_LETTERS.full_name(settings.topic_prefix))
+    notes = f"^{re.escape(REPLAYS.full_name(settings.topic_prefix))}$"
+    source = _source(settings, sink, [DEAD_LETTERS.full_name(settings.topic_prefix), notes])
+    return SinkTask(source=source, sink=sink, dead_letters=Unlisted())
+
+
 def _group(settings: Settings, name: str) -> str:
     return f"{settings.topic_prefix}{name}"
 
 
 def _task(settings: Settings, sink: Sink, *topics: Topic) -> SinkTask:
-    config = settings.kafka_client_config()
-    source = KafkaSource(
-        config=config,
-        topics=[topic.full_name(settings.topic_prefix) for topic in topics],
+    return SinkTask(
+        source=_source(settings, sink, [topic.full_name(settings.topic_prefix) for topic in topics]),
+        sink=sink,
+        dead_letters=DeadLetterTopic(
+            config=settings.kafka_client_config(), topic=DEAD_LETTERS.full_name(settings.topic_prefix), stage=sink.name
+        ),
+    )
+
+
+def _source(settings: Settings, sink: Sink, topics: list[str]) -> KafkaSource:
+    return KafkaSource(
+        config=settings.kafka_client_config(),
+        topics=topics,
         group_id=_group(settings, sink.name),
         session_timeout_s=settings.session_timeout_s,
         keeps_positions=False,
-    )
-    return SinkTask(
-        source=source,
-        sink=sink,
-        dead_letters=DeadLetterTopic(
-            config=config, topic=DEAD_LETTERS.full_name(settings.topic_prefix), stage=sink.name
-        ),
     )

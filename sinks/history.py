@@ -78,6 +78,11 @@ class Registered(NamedTuple):
     occurred_us: int
     """Microseconds since 1970."""
     channel: str
+    partition: int
+    """Where its record stands in the topic."""
+    offset: int
+    by: str | None
+    """A digest of code and attribution id; None: it was kept without it while it waited for its code."""
 
 
 class Erased(NamedTuple):
@@ -190,7 +195,7 @@ def happened(records: Sequence[Record], kinds: Mapping[str, type[Click | Registr
             code = codes[written]
             if code is None or not _lies_right(record, code, homes, is_home):
                 continue
-            what = _what(code, event)
+            what = _what(code, event, record)
             if what is None:
                 continue
             if isinstance(what, Clicked):
@@ -203,7 +208,7 @@ def happened(records: Sequence[Record], kinds: Mapping[str, type[Click | Registr
     return found
 
 
-def _what(code: str, event: Click | Registration | Erasure) -> What | None:
+def _what(code: str, event: Click | Registration | Erasure, record: Record) -> What | None:
     """Return what an event says; None: it names an organisation that cannot be one."""
     if isinstance(event, Erasure):
         return Erased(code, event.erased_pair.replace("-", "").lower(), microseconds(event.erased_at))
@@ -216,7 +221,8 @@ def _what(code: str, event: Click | Registration | Erasure) -> What | None:
     if isinstance(event, Click):
         return Clicked(code, org_id, at_us // QUARTER_HOUR_US, channel)
     pair = pseudonym(code, event.new_member_id).hex()
-    return Registered(code, org_id, pair, event.status, at_us, channel)
+    by = pseudonym(code, event.attribution_id).hex()
+    return Registered(code, org_id, pair, event.status, at_us, channel, record.partition, record.offset, by)
 
 
 def _decoded(

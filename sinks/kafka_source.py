@@ -283,6 +283,8 @@ class KafkaSource:
             return False
         if error.fatal():
             raise KafkaException(error)
+        if error.code() in _NOT_THERE_YET and (message.topic() or "").startswith("^"):
+            return False  # a pattern: whether there is such a topic is nobody's fault
         if error.code() in _NOT_THERE_YET:
             self._tell_once(error, "kafka.topic_missing", remedy="run `referrals topics create`")
         else:

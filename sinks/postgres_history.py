@@ -7,6 +7,8 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from models.mentors import OTHER_CHANNEL
 from sinks.errors import StoreUnavailable
 from sinks.history import QUARTER_HOUR_US, Clicked, Erased, Happened, Registered, What
@@ -29,8 +31,41 @@ CODES_REMEMBERED: Final = 500_000
 ERASED: Final = "erased"
 """In the place of a registration's status, where an erasure waits for its code."""
 
-Pair = list[int | None]
-"""Of a pair's events in a batch: pending and confirmed at the earliest, confirmed and withdrawn at the latest."""
+_OF_A_PAIR: Final = (
+    "pending", "confirmed", "confirmed_last", "withdrawn", "confirmed_partition", "confirmed_offset", "confirmed_by"
+)  # fmt: skip
+
+
+class Pair(Struct):
+    """What the events of a pair in a batch say together: times in microseconds since 1970."""
+
+    code: str
+    channel: str
+    pending: int | None = None
+    """At the earliest."""
+    confirmed: int | None = None
+    """At the earliest."""
+    confirmed_last: int | None = None
+    withdrawn: int | None = None
+    """At the latest."""
+    confirmed_partition: int | None = None
+    """Of the record that confirmed first, in the order of the topic."""
+    confirmed_offset: int | None = None
+    confirmed_by: str | None = None
+
+    def note(self, event: Registered) -> None:
+        """Note one event."""
+        at = event.occurred_us
+        if event.status == "pending_signup":
+            self.pending = at if self.pending is None else min(self.pending, at)
+        elif event.status == "confirmed":
+            self.confirmed = at if self.confirmed is None else min(self.confirmed, at)
+            self.confirmed_last = at if self.confirmed_last is None else max(self.confirmed_last, at)
+            if self.confirmed_offset is None or event.offset < self.confirmed_offset:
+                self.confirmed_partition, self.confirmed_offset = event.partition, event.offset
+                self.confirmed_by = event.by
+        else:
+            self.withdrawn = at if self.withdrawn is None else max(self.withdrawn, at)
 
 
 class PostgresHistory:
@@ -100,7 +135,7 @@ class PostgresHistory:
         with self._database.transaction(undo=True) as connection:
             query(connection, "hold_history")
             _add_clicks(connection, {(org_id, 0, "unknown"): 1})
-            _merge_pairs(connection, {(org_id, pair): ("0000000000", "unknown", [0, 0, 0, None])})
+            _merge_pairs(connection, {(org_id, pair): Pair("0000000000", "unknown", 0, 0, 0, None, 0, 0, pair)})
 
     def check_schema(self) -> str | None:
         """See that the tables are as new as this program; say what they have beyond it."""
@@ -126,7 +161,7 @@ class PostgresHistory:
         for org_id, each, number in clicked:
             key = org_id, each.quarter_hour, self._channel(org_id, each.channel)
             clicks[key] = clicks.get(key, 0) + number
-        pairs: dict[tuple[str, str], tuple[str, str, Pair]] = {}
+        pairs: dict[tuple[str, str], Pair] = {}
         erased: dict[tuple[str, str], Erased] = {}
         for org_id, event in registered:
             if (org_id, event.pair) in erased:
@@ -134,10 +169,8 @@ class PostgresHistory:
             if isinstance(event, Erased):
                 erased[org_id, event.pair] = event
                 continue
-            known = pairs.setdefault(
-                (org_id, event.pair), (event.code, self._channel(org_id, event.channel), [None] * 4)
-            )
-            _note(known[2], event)
+            known = pairs.setdefault((org_id, event.pair), Pair(event.code, self._channel(org_id, event.channel)))
+            known.note(event)
         if clicks:
             _add_clicks(connection, clicks)
         if pairs:
@@ -195,19 +228,6 @@ class PostgresHistory:
         return name if name in self._channels.get(org_id, ()) else OTHER_CHANNEL
 
 
-def _note(times: Pair, event: Registered) -> None:
-    """Note one event among those of its pair in this batch."""
-    at = event.occurred_us
-    pending, confirmed, confirmed_last, withdrawn = times
-    if event.status == "pending_signup":
-        times[0] = at if pending is None else min(pending, at)
-    elif event.status == "confirmed":
-        times[1] = at if confirmed is None else min(confirmed, at)
-        times[2] = at if confirmed_last is None else max(confirmed_last, at)
-    else:
-        times[3] = at if withdrawn is None else max(withdrawn, at)
-
-
 def _add_clicks(connection: Connection, clicks: Mapping[tuple[str, int, str], int]) -> None:
     values = {
         "org_ids": column(org_id for org_id, _, _ in clicks),
@@ -218,15 +238,15 @@ def _add_clicks(connection: Connection, clicks: Mapping[tuple[str, int, str], in
     query(connection, "add_clicks", values)
 
 
-def _merge_pairs(connection: Connection, pairs: Mapping[tuple[str, str], tuple[str, str, Pair]]) -> None:
+def _merge_pairs(connection: Connection, pairs: Mapping[tuple[str, str], Pair]) -> None:
     values = {
         "org_ids": column(org_id for org_id, _ in pairs),
         "pairs": column(pair for _, pair in pairs),
-        "codes": column(code for code, _, _ in pairs.values()),
-        "channels": quoted_column(channel for _, channel, _ in pairs.values()),
+        "codes": column(known.code for known in pairs.values()),
+        "channels": quoted_column(known.channel for known in pairs.values()),
     }
-    for position, name in enumerate(("pending", "confirmed", "confirmed_last", "withdrawn")):
-        values[name] = column(times[position] for _, _, times in pairs.values())
+    for name in _OF_A_PAIR:
+        values[name] = column(getattr(known, name) for known in pairs.values())
     query(connection, "merge_pairs", values)
 
 
@@ -253,6 +273,7 @@ def _keep_waiting(connection: Connection, waiting: Iterable[tuple[Place, int, Wh
         "statuses": column(_status(each) for each in what),
         "times": column(at_us for *_, at_us in rows),
         "channels": quoted_column(each.channel for each in what),
+        "attributions": column(each.by if isinstance(each, Registered) else None for each in what),
         "most": most,
     }
     query(connection, "keep_waiting", values)
@@ -264,10 +285,12 @@ def _status(what: What) -> str | None:
     return ERASED if isinstance(what, Erased) else what.status
 
 
-def _that_waited(rows: Iterable[tuple[str, int, int, str, str | None, str | None, str | None, int, str]]) -> Happened:
+def _that_waited(
+    rows: Iterable[tuple[str, int, int, str, str | None, str | None, str | None, int, str, str | None]],
+) -> Happened:
     """Return rows of the table as the batch that they once were part of."""
     found = Happened()
-    for topic, partition, offset, code, org_id, pair, status, at_us, channel in rows:
+    for topic, partition, offset, code, org_id, pair, status, at_us, channel, by in rows:
         what: What
         if pair is None or status is None:
             what = Clicked(code, org_id, at_us // QUARTER_HOUR_US, channel)
@@ -275,7 +298,7 @@ def _that_waited(rows: Iterable[tuple[str, int, int, str, str | None, str | None
         elif status == ERASED:
             found.registrations.append(what := Erased(code, pair.replace("-", ""), at_us))
         else:
-            what = Registered(code, org_id, pair.replace("-", ""), status, at_us, channel)
+            what = Registered(code, org_id, pair.replace("-", ""), status, at_us, channel, partition, offset, by)
             found.registrations.append(what)
         found.places.setdefault(code, []).append(((topic, partition), offset, what, at_us))
     return found

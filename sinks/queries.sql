@@ -283,33 +283,55 @@ ON CONFLICT (org_id, begins_at, channel) DO UPDATE
 SET clicks = known.clicks + excluded.clicks;
 
 -- name: merge_pairs --
--- The earliest and the latest of what was known and what has come; a pair that learns nothing is left as it is.
+-- The earliest and the latest of what was known and what has come; a pair that learns nothing is left as it is. Where the first
+-- confirmation stands is not known of one that was kept without it (migration 0041): a later one is another.
 INSERT INTO registration_pairs AS known (
-    org_id, pair, referral_code, channel, pending_at, confirmed_at, confirmed_last_at, withdrawn_at
+    org_id, pair, referral_code, channel, pending_at, confirmed_at, confirmed_last_at, withdrawn_at, confirmed_partition,
+    confirmed_offset, confirmed_by
 )
 SELECT
     org_id, pair, referral_code, channel,
     'epoch'::timestamptz + pending_us * interval '1 microsecond',
     'epoch'::timestamptz + confirmed_us * interval '1 microsecond',
     'epoch'::timestamptz + confirmed_last_us * interval '1 microsecond',
-    'epoch'::timestamptz + withdrawn_us * interval '1 microsecond'
+    'epoch'::timestamptz + withdrawn_us * interval '1 microsecond',
+    confirmed_partition,
+    confirmed_offset,
+    confirmed_by
 FROM unnest(
     %(org_ids)s::uuid[], %(pairs)s::uuid[], %(codes)s::text[], %(channels)s::text[], %(pending)s::bigint[],
-    %(confirmed)s::bigint[], %(confirmed_last)s::bigint[], %(withdrawn)s::bigint[]
-) AS batch (org_id, pair, referral_code, channel, pending_us, confirmed_us, confirmed_last_us, withdrawn_us)
+    %(confirmed)s::bigint[], %(confirmed_last)s::bigint[], %(withdrawn)s::bigint[], %(confirmed_partition)s::integer[],
+    %(confirmed_offset)s::bigint[], %(confirmed_by)s::uuid[]
+) AS batch (
+    org_id, pair, referral_code, channel, pending_us, confirmed_us, confirmed_last_us, withdrawn_us, confirmed_partition,
+    confirmed_offset, confirmed_by
+)
 ON CONFLICT (org_id, pair) DO UPDATE
 SET
     pending_at = least(known.pending_at, excluded.pending_at),
     confirmed_at = least(known.confirmed_at, excluded.confirmed_at),
     confirmed_last_at = greatest(known.confirmed_last_at, excluded.confirmed_last_at),
-    withdrawn_at = greatest(known.withdrawn_at, excluded.withdrawn_at)
+    withdrawn_at = greatest(known.withdrawn_at, excluded.withdrawn_at),
+    (confirmed_partition, confirmed_offset, confirmed_by) = (
+        SELECT first.confirmed_partition, first.confirmed_offset, first.confirmed_by
+        FROM (
+            SELECT known.confirmed_partition, known.confirmed_offset, known.confirmed_by
+            WHERE known.confirmed_at IS NOT NULL AND (excluded.confirmed_offset < known.confirmed_offset) IS NOT TRUE
+            UNION ALL
+            SELECT excluded.confirmed_partition, excluded.confirmed_offset, excluded.confirmed_by
+            LIMIT 1
+        ) AS first
+    )
 WHERE
     known.erased_at IS NULL
-    AND (known.pending_at, known.confirmed_at, known.confirmed_last_at, known.withdrawn_at) IS DISTINCT FROM (
-        least(known.pending_at, excluded.pending_at),
-        least(known.confirmed_at, excluded.confirmed_at),
-        greatest(known.confirmed_last_at, excluded.confirmed_last_at),
-        greatest(known.withdrawn_at, excluded.withdrawn_at)
+    AND (
+        (known.pending_at, known.confirmed_at, known.confirmed_last_at, known.withdrawn_at) IS DISTINCT FROM (
+            least(known.pending_at, excluded.pending_at),
+            least(known.confirmed_at, excluded.confirmed_at),
+            greatest(known.confirmed_last_at, excluded.confirmed_last_at),
+            greatest(known.withdrawn_at, excluded.withdrawn_at)
+        )
+        OR excluded.confirmed_offset < known.confirmed_offset
     );
 
 -- name: erase_pairs --
@@ -324,12 +346,13 @@ WHERE known.erased_at IS NULL;
 
 -- name: keep_waiting --
 INSERT INTO history_waiting (
-    org_id, topic, topic_partition, topic_offset, referral_code, pair, status, occurred_us, channel
+    org_id, topic, topic_partition, topic_offset, referral_code, pair, status, occurred_us, channel, attribution
 )
 SELECT *
 FROM unnest(
     %(org_ids)s::uuid[], %(topics)s::text[], %(partitions)s::integer[], %(offsets)s::bigint[], %(codes)s::text[],
-    %(pairs)s::uuid[], %(statuses)s::text[], %(times)s::bigint[], %(channels)s::text[]
+    %(pairs)s::uuid[], %(statuses)s::text[], %(times)s::bigint[], %(channels)s::text[],
+    %(attributions)s::uuid[]
 ) AS batch
 WHERE (SELECT count(*) FROM history_waiting) < %(most)s
 ON CONFLICT DO NOTHING;
@@ -343,7 +366,9 @@ WITH taken AS (
     )
     RETURNING *
 )
-SELECT topic, topic_partition, topic_offset, referral_code, org_id::text, pair::text, status, occurred_us, channel
+SELECT
+    topic, topic_partition, topic_offset, referral_code, org_id::text, pair::text, status, occurred_us, channel,
+    attribution::text
 FROM taken
 ORDER BY topic, topic_partition, topic_offset;
 
@@ -352,3 +377,135 @@ DELETE FROM history_waiting WHERE since < now() - %(age_s)s * interval '1 second
 
 -- name: has_waiting --
 SELECT EXISTS (SELECT FROM history_waiting);
+
+-- name: has_letters --
+SELECT EXISTS (SELECT FROM dead_letters);
+
+-- name: hold_letters --
+-- A note and the dead letter that it is of may be read at once by two processes: neither would see the other.
+SELECT pg_advisory_xact_lock(8242, 10);
+
+-- name: add_letters --
+INSERT INTO dead_letters AS known (
+    org_id, topic_partition, topic_offset, written_at, reason, message, stage, source_topic, source_partition,
+    source_offset, referral_code, is_code_issued, records, value_bytes, is_again, record_digest, replayed_at
+)
+SELECT
+    coalesce(code.org_id, named.org_id),
+    topic_partition,
+    topic_offset,
+    written_at,
+    reason,
+    message,
+    stage,
+    source_topic,
+    source_partition,
+    source_offset,
+    batch.referral_code,
+    code.org_id IS NOT NULL,
+    records,
+    value_bytes,
+    is_again,
+    batch.record_digest,
+    replay.replayed_at
+FROM unnest(
+    %(partitions)s::integer[], %(offsets)s::bigint[], %(times)s::timestamptz[], %(reasons)s::text[],
+    %(messages)s::text[], %(stages)s::text[], %(source_topics)s::text[], %(source_partitions)s::integer[],
+    %(source_offsets)s::bigint[], %(codes)s::text[], %(named_orgs)s::uuid[], %(records)s::bigint[], %(sizes)s::bigint[],
+    %(agains)s::boolean[], %(digests)s::uuid[]
+) AS batch (
+    topic_partition, topic_offset, written_at, reason, message, stage, source_topic, source_partition, source_offset,
+    referral_code, named_org_id, records, value_bytes, is_again, record_digest
+)
+LEFT JOIN referral_codes AS code ON code.referral_code = batch.referral_code
+LEFT JOIN organisations AS named ON named.org_id = batch.named_org_id
+LEFT JOIN dead_letter_replays AS replay ON replay.record_digest = batch.record_digest
+ON CONFLICT (topic_partition, topic_offset) DO UPDATE
+SET
+    org_id = excluded.org_id,
+    written_at = excluded.written_at,
+    reason = excluded.reason,
+    message = excluded.message,
+    stage = excluded.stage,
+    source_topic = excluded.source_topic,
+    source_partition = excluded.source_partition,
+    source_offset = excluded.source_offset,
+    referral_code = excluded.referral_code,
+    is_code_issued = excluded.is_code_issued,
+    records = excluded.records,
+    value_bytes = excluded.value_bytes,
+    is_again = excluded.is_again,
+    record_digest = excluded.record_digest,
+    replayed_at = excluded.replayed_at
+WHERE known.record_digest <> excluded.record_digest
+RETURNING org_id::text;
+
+-- name: bound_letters --
+-- Of an organisation the latest stay.
+DELETE FROM dead_letters
+USING (
+    SELECT written_at, topic_partition, topic_offset
+    FROM dead_letters
+    WHERE org_id = %(org_id)s
+    ORDER BY written_at DESC, topic_partition, topic_offset
+    OFFSET %(most)s
+    LIMIT 1
+) AS first_beyond
+WHERE
+    dead_letters.org_id = %(org_id)s
+    AND dead_letters.written_at <= first_beyond.written_at
+    AND (
+        dead_letters.written_at < first_beyond.written_at
+        OR (dead_letters.topic_partition, dead_letters.topic_offset)
+        >= (first_beyond.topic_partition, first_beyond.topic_offset)
+    );
+
+-- name: bound_letters_of_nobody --
+-- The same of the installation; IS NOT DISTINCT FROM would use no index.
+DELETE FROM dead_letters
+USING (
+    SELECT written_at, topic_partition, topic_offset
+    FROM dead_letters
+    WHERE org_id IS NULL
+    ORDER BY written_at DESC, topic_partition, topic_offset
+    OFFSET %(most)s
+    LIMIT 1
+) AS first_beyond
+WHERE
+    dead_letters.org_id IS NULL
+    AND dead_letters.written_at <= first_beyond.written_at
+    AND (
+        dead_letters.written_at < first_beyond.written_at
+        OR (dead_letters.topic_partition, dead_letters.topic_offset)
+        >= (first_beyond.topic_partition, first_beyond.topic_offset)
+    );
+
+-- name: note_replays --
+WITH sent AS (
+    SELECT * FROM unnest(%(digests)s::uuid[], %(times)s::timestamptz[]) AS batch (record_digest, replayed_at)
+),
+noted AS (
+    INSERT INTO dead_letter_replays (record_digest, replayed_at)
+    SELECT record_digest, replayed_at FROM sent
+    ON CONFLICT (record_digest) DO NOTHING
+)
+UPDATE dead_letters
+SET replayed_at = sent.replayed_at
+FROM sent
+WHERE dead_letters.record_digest = sent.record_digest AND dead_letters.replayed_at IS NULL;
+
+-- name: claim_letters --
+-- What came of codes that were not issued then goes to the organisation to which they are.
+UPDATE dead_letters
+SET org_id = code.org_id, is_code_issued = true
+FROM referral_codes AS code
+WHERE
+    NOT dead_letters.is_code_issued
+    AND dead_letters.referral_code IS NOT NULL
+    AND code.referral_code = dead_letters.referral_code;
+
+-- name: forget_letters --
+DELETE FROM dead_letters WHERE written_at < now() - %(days)s * interval '1 day';
+
+-- name: forget_replays --
+DELETE FROM dead_letter_replays WHERE replayed_at < now() - %(days)s * interval '1 day';

@@ -39,7 +39,11 @@ BEGIN
         GRANT UPDATE (thanked_at) ON milestones TO referrals_app;
         GRANT SELECT ON organisation_history, organisation_history_totals, organisation_confirmation_times,
             history_channels TO referrals_app;
-        GRANT SELECT (org_id, pair, erased_at) ON registration_pairs TO referrals_app;
+        GRANT SELECT (
+            org_id, pair, erased_at, referral_code, channel, pending_at, confirmed_at, confirmed_last_at, withdrawn_at,
+            confirmed_partition, confirmed_offset, confirmed_by
+        ) ON registration_pairs TO referrals_app;
+        GRANT SELECT ON dead_letters TO referrals_app;
         GRANT SELECT, INSERT, UPDATE ON filtered_clicks TO referrals_app;
         GRANT SELECT, INSERT, UPDATE, DELETE ON first_attempts TO referrals_app;
         GRANT SELECT, INSERT, DELETE ON sessions TO referrals_app;
@@ -72,11 +76,12 @@ BEGIN
             badge_decisions, mentor_counts, sink_positions TO referrals_sinks;
         GRANT SELECT, INSERT, UPDATE ON registration_pairs, organisation_quarter_hours, history_channels TO referrals_sinks;
         GRANT SELECT, INSERT, DELETE ON milestone_thresholds, history_waiting TO referrals_sinks;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON dead_letters, dead_letter_replays TO referrals_sinks;
         GRANT EXECUTE ON FUNCTION add_made_up_mentor(uuid, uuid) TO referrals_sinks;
         FOREACH name IN ARRAY ARRAY[
             'organisations', 'mentors', 'referral_codes', 'badge_definitions', 'milestones', 'badge_awards',
             'badge_decisions', 'mentor_counts', 'sink_positions', 'milestone_thresholds', 'registration_pairs',
-            'organisation_quarter_hours', 'history_channels', 'history_waiting'
+            'organisation_quarter_hours', 'history_channels', 'history_waiting', 'dead_letters', 'dead_letter_replays'
         ] LOOP
             IF NOT EXISTS (
                 SELECT FROM pg_policies

@@ -14,6 +14,8 @@ MENTORS = 50_000
 LARGE = 2
 SMALL = 2_000
 DAYS = 400
+LETTERS = 1_000
+"""Dead letters of some organisations, each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,9 @@ def build(url: str) -> LargeProgramme:
         connection.execute("SET LOCAL synchronous_commit = off")
         for statement in _STATEMENTS.split(";\n"):
             connection.execute(
-                statement.encode(), {"mentors": MENTORS, "large": LARGE, "small": SMALL, "days": DAYS}, prepare=False
+                statement.encode(),
+                {"mentors": MENTORS, "large": LARGE, "small": SMALL, "days": DAYS, "letters": LETTERS},
+                prepare=False,
             )
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM (ANALYZE)")
@@ -72,8 +76,9 @@ INSERT INTO mentors (org_id, mentor_id) SELECT org_id, mentor_id FROM made;
 
 INSERT INTO referral_codes (referral_code, org_id, mentor_id, issued_at) SELECT code, org_id, mentor_id, at FROM made;
 
-INSERT INTO mentor_names (org_id, mentor_id, display_name)
-SELECT org_id, mentor_id, 'Anna ' || number FROM made WHERE number <= %(mentors)s::bigint;
+INSERT INTO mentor_names (org_id, mentor_id, display_name, group_name)
+SELECT org_id, mentor_id, 'Anna ' || number, CASE number %% 2 WHEN 0 THEN 'North' ELSE 'G' || number %% 900 END
+FROM made WHERE number <= %(mentors)s::bigint;
 
 INSERT INTO mentor_name_keys (org_id, name_key, mentor_id)
 SELECT org_id, lower(display_name), mentor_id FROM mentor_names ORDER BY 1, 2;
@@ -130,6 +135,16 @@ SELECT
 FROM (
     SELECT number, now() - interval '1 hour' * (number / 2) AS at FROM generate_series(0, 16000) AS number
 ) AS made_up;
+
+INSERT INTO dead_letters (
+    org_id, topic_partition, topic_offset, written_at, reason, message, stage, source_topic, source_partition,
+    source_offset, referral_code, is_code_issued, records, value_bytes, is_again, record_digest
+)
+SELECT
+    org_id, number %% 12, number * 50 + rank, now() - number * interval '1 hour', 'BadEvent', 'no JSON', 'attribution',
+    'referrals.clicks.v1', 0, number, '0000000001', true, 1, 9, false, gen_random_uuid()
+FROM (SELECT org_id, row_number() OVER (ORDER BY org_id) AS rank FROM organisations LIMIT 40) AS chosen,
+    generate_series(1, %(letters)s) AS number;
 
 INSERT INTO reconciliation_runs (org_id, run_id, source, started_at, finished_at)
 SELECT org_id, gen_random_uuid(), 'json', clock_timestamp() - day * interval '1 day', clock_timestamp()

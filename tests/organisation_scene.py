@@ -7,11 +7,13 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
+from models.erasures import pair_name, pseudonym
 from models.events import ChannelCounts, CodeIssued, MentorCounts, encode_event
 from models.names import name_keys
 from sinks.badge_awarder import BadgeAwarder
@@ -19,7 +21,7 @@ from sinks.counts_projection import CountsProjection
 from sinks.postgres_badges import PostgresBadgeRepository
 from sinks.postgres_counts import PostgresCountsRepository
 from sinks.records import Record
-from tests.milestones import milestone
+from tests.milestones import INSTANT, milestone
 from tests.registry import BOX
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -146,9 +148,27 @@ class OrganisationScene:
             [self.org_id, days_ago, channel, clicks, registered, confirmed],
         )
 
-    def reach(self, mentor_id: str, threshold: int) -> None:
-        """Let a mentor reach a milestone, and get its badge."""
+    def confirm(self, mentor_id: str, members: int, *, channel: str = "whatsapp") -> str:
+        """Let members of a mentor's code have been confirmed, an hour after each other; return the last attribution id.
+
+        As `referrals counts` keeps it, with where the registrations stand.
+        """
+        code, attribution_id = self.codes[mentor_id], ""
+        with psycopg.connect(self._database_url) as connection:
+            for number in range(members):
+                attribution_id, at = str(uuid.uuid4()), INSTANT - timedelta(hours=members - 1 - number)
+                connection.execute(
+                    "INSERT INTO registration_pairs VALUES (%s, %s, %s, %s, %s, %s, %s, NULL, NULL, 3, %s, %s)",
+                    [self.org_id, uuid.uuid4(), code, channel, at - timedelta(days=2), at, at, 40 + number,
+                     pair_name(pseudonym(code, attribution_id))],
+                )  # fmt: skip
+        return attribution_id
+
+    def reach(self, mentor_id: str, threshold: int, attribution_id: str | None = None) -> None:
+        """Let a mentor reach a milestone, by a registration, and get its badge."""
         event = milestone(threshold, org_id=self.org_id, mentor_id=mentor_id)
+        if attribution_id is not None:
+            event = msgspec.structs.replace(event, attribution_id=attribution_id)
         assert self._awarder.put([self._record("milestones", encode_event(event))]) == []
 
     def _record(self, topic: str, value: bytes) -> Record:

@@ -22,6 +22,8 @@ from process.settings import Settings
 from tests.webhooks import Sender
 
 MENTORS: Final = 12
+LETTER_OF: Final = {"Ours": 11, "Theirs": 12}
+"""Where each has a dead letter, in partition 0."""
 CHANNEL: Final = "sms"
 """A channel that both have."""
 
@@ -86,6 +88,12 @@ async def _plant(settings: Settings, name: str) -> Party:
         sender=Sender(str(made.org_id), webhook_text(made.webhook.secret)),
     )
     _count(settings, party)
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute(
+            "INSERT INTO dead_letters VALUES (%s, 0, %s, now(), 'BadEvent', 'no JSON', 'attribution', "
+            "%s || 'clicks.v1', 0, 7, %s, true, 1, 9, false, gen_random_uuid())",
+            [party.org_id, LETTER_OF[name], settings.topic_prefix, next(iter(party.codes.values()))],
+        )
     return party
 
 

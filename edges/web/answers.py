@@ -284,6 +284,13 @@ class MentorsListed(Answer, frozen=True, kw_only=True):
     """`after` of the next page; null: this is the last."""
 
 
+class Groups(Answer, frozen=True, kw_only=True):
+    """What an organisation's groups and regions are called."""
+
+    groups: list[str]
+    """By name, 200 at most; none where mentors were imported without."""
+
+
 class MentorClose(Answer, frozen=True, kw_only=True):
     """A mentor who is close to his next badge."""
 
@@ -329,7 +336,7 @@ class Reached(Answer, frozen=True, kw_only=True):
 
 
 class JustReached(Answer, frozen=True, kw_only=True):
-    """A page of milestones with their badges, the latest first."""
+    """A page of milestones with their badges, by when we heard of them."""
 
     reached: list[Reached]
     next: str | None
@@ -404,6 +411,61 @@ class Standing(Answer, frozen=True, kw_only=True):
     """By threshold."""
     history: list[Happened]
     """The latest first, 200 at most."""
+
+
+class RegistrationCounted(Answer, frozen=True, kw_only=True):
+    """A member who was confirmed; nothing says who."""
+
+    registered_at: datetime
+    """When he was pending or confirmed first."""
+    confirmed_at: datetime
+    """When he was confirmed first."""
+    withdrawn_at: datetime | None
+    """When he withdrew since; null: he has not."""
+    channel: str
+    partition: int | None
+    """Where the record that confirmed him stands in the registrations topic; null: it was read before this was kept."""
+    offset: int | None
+    crossed: bool
+    """It is the registration by which the milestone was reached."""
+
+
+class MilestoneEvidence(Answer, frozen=True, kw_only=True):
+    """The milestone that brought an award."""
+
+    milestone_id: str
+    threshold: int
+    reached_at: datetime
+    """When the registration occurred that reached it."""
+    recorded_at: datetime
+    """When we heard of it."""
+
+
+class AwardEvidence(Answer, frozen=True, kw_only=True):
+    """What an award came of, as far as the tables keep it; `referrals explain` reads the topics too."""
+
+    badge_id: str
+    badge_name: str
+    threshold: int
+    """Confirmed registrations at which the badge is earned."""
+    confirmed_count: int
+    """The count of the milestone that earned it; of a back-fill before that was announced, what was confirmed then."""
+    awarded_at: datetime
+    is_back_filled: bool
+    """Somebody had it awarded to those who had reached it before."""
+    milestone: MilestoneEvidence | None
+    """Null: none was announced, and it was back-filled by what was confirmed."""
+    referral_code: str | None
+    """Null: none is known."""
+    topic: str
+    """Full name of the topic in which the registrations stand."""
+    registrations: list[RegistrationCounted]
+    """Those confirmed until the milestone was reached, or where there is none until the award was made; by when it
+    happened, the latest first, 100 at most."""
+    has_more: bool
+    """There are older ones."""
+    total_clicks: int
+    """Of his link, until now: which of them came before is not kept."""
 
 
 class Thanked(Answer, frozen=True, kw_only=True):
@@ -484,6 +546,77 @@ class BadgeBackFilled(Answer, frozen=True, kw_only=True):
     """To how many, now; 0: everybody who has reached it held it already."""
     at: datetime
     """When it was last done for somebody."""
+
+
+class DeadLetterListed(Answer, frozen=True, kw_only=True):
+    """A record that could not be used; nothing that stood in it but its code."""
+
+    letter: str
+    """Where it stands in the dead letters topic: partition/offset."""
+    written_at: datetime
+    reason: str
+    """The kind of fault, as the contract lists them."""
+    message: str
+    """What is wrong, without what stood in the event."""
+    stage: str
+    """Who could not use it: `attribution` is the stream app, else the component's name."""
+    topic: str | None
+    """The topic that the record was read from, without the installation's prefix; null: nothing says it."""
+    partition: int
+    """Where it was read, as is offset; -1 where nothing says it."""
+    offset: int
+    referral_code: str | None
+    records: int
+    """How many records it stands for; only the first is in it."""
+    bytes: int
+    """Of the record's value."""
+    again: bool
+    """A rebuild has sent it once more."""
+    replayed_at: datetime | None
+    """When its record was sent again; null: it was not."""
+
+
+class DeadLetterCount(Answer, frozen=True, kw_only=True):
+    """How many dead letters of a reason came from a topic."""
+
+    reason: str
+    topic: str | None
+    open: int
+    """Not sent again."""
+    replayed: int
+
+
+class DeadLetters(Answer, frozen=True, kw_only=True):
+    """An organisation's dead letters: counted, and a page of them, the latest first."""
+
+    counts: list[DeadLetterCount]
+    """Of all that were asked for, by reason and topic."""
+    letters: list[DeadLetterListed]
+    next: str | None
+    """`after` of the next page; null: this is the last."""
+    listed_max: int
+    """So many of an organisation are listed at most, the latest."""
+    listed_days: int
+    """And of so many days."""
+
+
+class ReplayVerdict(Answer, frozen=True, kw_only=True):
+    """What becomes of a dead letter that is to be sent again."""
+
+    letter: str
+    verdict: Literal["ready", "sent", "before", "refused", "gone"]
+    """`ready`: it would be sent; `before`: its record was sent before; `gone`: it is not in the topic any more."""
+    why: str | None
+    """Why it is refused."""
+
+
+class DeadLettersReplayed(Answer, frozen=True, kw_only=True):
+    """What has come of dead letters that were to be sent again, or would."""
+
+    dry_run: bool
+    """Nothing was sent."""
+    verdicts: list[ReplayVerdict]
+    """One for each, in the order in which they were named."""
 
 
 class RowLeft(Answer, frozen=True, kw_only=True):

@@ -27,6 +27,11 @@ REMEMBERED_S: Final = 10.0
 _ERASED: Final = "SELECT pair FROM registration_pairs WHERE org_id = %s AND erased_at IS NOT NULL"
 
 
+async def erased_pairs_of(database: Database, org_id: str) -> frozenset[bytes]:
+    """Return the pseudonyms of an organisation's erased pairs; raises DatabaseUnavailable."""
+    return frozenset(UUID(pair).bytes for (pair,) in await database.rows(org_id, _ERASED, [org_id]))
+
+
 class _Known(NamedTuple):
     """What is known of one organisation."""
 
@@ -57,7 +62,6 @@ class ErasedMembers:
         # Noted first: of many that come at once, one asks, and the others go by what was known.
         self._known[org_id] = _Known(pairs, time.monotonic() + REMEMBERED_S)
         with suppress(DatabaseUnavailable):
-            rows = await self._database.rows(org_id, _ERASED, [org_id])
-            pairs = frozenset(UUID(pair).bytes for (pair,) in rows)
+            pairs = await erased_pairs_of(self._database, org_id)
         self._known[org_id] = known = _Known(pairs, time.monotonic() + REMEMBERED_S)
         return known

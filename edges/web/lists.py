@@ -7,7 +7,9 @@ mentors too. Who has left (his link is disabled) is in no list of those who need
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
@@ -18,16 +20,28 @@ from edges.web.queries import statement
 from models.events import in_utc
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edges.web.database import Database
 
 Kind = Literal["quiet", "pending", "clicks"]
 Order = Literal["most", "least"]
 """`most`: who needs help most comes first."""
+CloseOrder = Literal["nearest", "highest"]
+"""`nearest`: who misses least comes first; `highest`: who has most confirmed."""
+ReachedOrder = Literal["latest", "earliest"]
 
 _NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 _LAST: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 _MOST: Final = 2**63 - 1
 _LATEST: Final = datetime(9999, 12, 30, tzinfo=UTC)
+_EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC)
+_OF_GROUP: Final = "AND group_key = %(group)s"
+_NEAREST_FOLLOWING: Final = (
+    "level.missing > %(missing)s OR (level.missing = %(missing)s AND level.confirmed <= %(confirmed)s)"
+)
+GROUPS_MAX: Final = 200
+"""Groups of an organisation that are offered to choose from."""
 
 
 class ListPlace(Struct, frozen=True, array_like=True, tag="list"):
@@ -72,8 +86,8 @@ _KEYS: Final[dict[Kind, _Key]] = {
 _BEFORE_ALL: Final = {("date", True): "-infinity", ("date", False): "infinity", ("bigint", True): "0"}
 
 
-def list_statement(kind: Kind, order: Order) -> bytes:
-    """Return the statement of a list in an order."""
+def list_statement(kind: Kind, order: Order, *, of_group: bool = False) -> bytes:
+    """Return the statement of a list in an order; `of_group` of those of the group whose key is `group`."""
     key = _KEYS[kind]
     ascends = key.ascends is (order == "most")
     words = {
@@ -82,16 +96,53 @@ def list_statement(kind: Kind, order: Order) -> bytes:
         b"{filter}": key.filter,
         b"{after}": ">" if ascends else "<",
         b"{order}": "ASC" if ascends else "DESC",
+        b"{group}": _OF_GROUP if of_group else "",
     }
-    text = statement("mentors_listed")
-    for name, word in words.items():
-        text = text.replace(name, word.encode())
+    return _filled("mentors_listed", words)
+
+
+def close_statement(order: CloseOrder, *, of_group: bool = False) -> bytes:
+    """Return the statement of who is close to a badge, in an order; of a group as `list_statement`."""
+    counts, standings = "mentor_counts", "mentor_standings"
+    mentors = f"{counts} WHERE org_id = %(org_id)s AND confirmed_attributions = level.confirmed"
+    of_one = (
+        f"{standings} INNER JOIN {counts} USING (org_id, mentor_id) WHERE org_id = %(org_id)s AND is_active "
+        f"AND confirmed = level.confirmed {_OF_GROUP}"
+    )
+    nearest = order == "nearest"
+    words = {
+        b"{mentors}": of_one if of_group else mentors,
+        b"{whose}": standings if of_group else counts,
+        b"{following}": _NEAREST_FOLLOWING if nearest else "level.confirmed <= %(confirmed)s",
+        b"{order}": "missing, confirmed DESC" if nearest else "confirmed DESC",
+    }
+    return _filled("mentors_close", words)
+
+
+def reached_statement(*, is_open: bool, order: ReachedOrder = "latest", of_group: bool = False) -> bytes:
+    """Return the statement of the milestones in an order, of all or of those for which nobody was thanked."""
+    latest = order == "latest"
+    words = {
+        b"{open}": "AND thanked_at IS NULL" if is_open else "",
+        b"{group}": _OF_GROUP if of_group else "",
+        b"{ties}": ">" if latest else "<",
+        b"{beyond}": "<" if latest else ">",
+        b"{time}": "DESC" if latest else "ASC",
+        b"{rest}": "ASC" if latest else "DESC",
+    }
+    return _filled("just_reached", words)
+
+
+def group_key(group: str | None) -> str | None:
+    """Return what stands for a group where its name does not (migration 0043)."""
+    return None if group is None else str(UUID(bytes=sha256(group.encode()).digest()[:16]))
+
+
+def _filled(name: str, words: Mapping[bytes, str]) -> bytes:
+    text = statement(name)
+    for place, word in words.items():
+        text = text.replace(place, word.encode())
     return text
-
-
-def reached_statement(*, is_open: bool) -> bytes:
-    """Return the statement of the milestones, of all or of those for which nobody was thanked."""
-    return statement("just_reached").replace(b"{open}", b"AND thanked_at IS NULL" if is_open else b"")
 
 
 def first_values(kind: Kind, order: Order) -> dict[str, object]:
@@ -103,7 +154,15 @@ def first_values(kind: Kind, order: Order) -> dict[str, object]:
 
 
 async def listed(
-    database: Database, org_id: str, kind: Kind, *, bound: int, order: Order, limit: int, after: ListPlace | None
+    database: Database,
+    org_id: str,
+    kind: Kind,
+    *,
+    bound: int,
+    order: Order,
+    limit: int,
+    after: ListPlace | None,
+    group: str | None = None,
 ) -> MentorsListed:
     """Return a page of a list; `bound` is days for `quiet` and `pending`, and clicks for `clicks`."""
     today = datetime.now(UTC).date()
@@ -112,8 +171,9 @@ async def listed(
         "org_id": org_id,
         "limit": limit + 1,
         "bound": bound if kind == "clicks" else today - timedelta(days=bound),
+        "group": group_key(group),
     }
-    rows = await database.rows(org_id, list_statement(kind, order), values)
+    rows = await database.rows(org_id, list_statement(kind, order, of_group=group is not None), values)
     mentors = [_listed(row, today - timedelta(days=bound if kind == "pending" else 0)) for row in rows[:limit]]
     last = rows[limit - 1][-1] if len(rows) > limit else None
     key = last.toordinal() if isinstance(last, date) else last
@@ -145,12 +205,20 @@ def _listed(row: tuple[Any, ...], until: date) -> MentorListed:
 
 
 async def close(
-    database: Database, org_id: str, *, within: int, limit: int, after: ClosePlace | None = None
+    database: Database,
+    org_id: str,
+    *,
+    within: int,
+    limit: int,
+    after: ClosePlace | None = None,
+    order: CloseOrder = "nearest",
+    group: str | None = None,
 ) -> MentorsClose:
     """Return a page of those who miss at most so many confirmed registrations for their next badge."""
     place = after or ClosePlace(0, _MOST, _NOBODY)
-    values = {"org_id": org_id, "within": within, "limit": limit + 1, **msgspec.structs.asdict(place)}
-    rows = await database.rows(org_id, statement("mentors_close"), values)
+    values = {"org_id": org_id, "within": within, "limit": limit + 1, "group": group_key(group)}
+    values |= msgspec.structs.asdict(place)
+    rows = await database.rows(org_id, close_statement(order, of_group=group is not None), values)
     mentors = [
         MentorClose(
             mentor_id=mentor_id,
@@ -175,12 +243,21 @@ async def close(
 
 
 async def just_reached(
-    database: Database, org_id: str, *, is_open: bool, limit: int, after: ReachedPlace | None = None
+    database: Database,
+    org_id: str,
+    *,
+    is_open: bool,
+    limit: int,
+    after: ReachedPlace | None = None,
+    order: ReachedOrder = "latest",
+    group: str | None = None,
 ) -> JustReached:
-    """Return a page of the milestones with their badges, the latest first."""
-    place = after or ReachedPlace(_LATEST, 0, _NOBODY)
-    values = {"org_id": org_id, "limit": limit + 1, **msgspec.structs.asdict(place)}
-    rows = await database.rows(org_id, reached_statement(is_open=is_open), values)
+    """Return a page of the milestones with their badges, by when we heard of them."""
+    first = ReachedPlace(_LATEST, 0, _NOBODY) if order == "latest" else ReachedPlace(_EARLIEST, _MOST, _LAST)
+    values = {"org_id": org_id, "limit": limit + 1, "group": group_key(group), **msgspec.structs.asdict(after or first)}
+    rows = await database.rows(
+        org_id, reached_statement(is_open=is_open, order=order, of_group=group is not None), values
+    )
     reached = [
         Reached(
             mentor_id=mentor_id,
@@ -200,6 +277,12 @@ async def just_reached(
         reached=reached,
         next=None if last is None else write_cursor(ReachedPlace(last.recorded_at, last.threshold, last.mentor_id)),
     )
+
+
+async def groups_of(database: Database, org_id: str) -> list[str]:
+    """Return what the organisation's groups are called."""
+    rows = await database.rows(org_id, statement("groups"), {"org_id": org_id, "limit": GROUPS_MAX})
+    return [name for (name,) in rows]
 
 
 async def mark_thanked(

@@ -28,6 +28,7 @@ from edges.web.answers import (
 )
 from edges.web.counts import conversion_rate
 from edges.web.cursors import write_cursor
+from edges.web.lists import group_key
 from edges.web.queries import statement
 from models.events import in_utc
 from models.mentors import OTHER_CHANNEL
@@ -54,6 +55,9 @@ class Place(Struct, frozen=True, array_like=True):
     mentor_id: str
 
 
+_BEFORE_ALL: Final = Place(1, 2**63 - 1, "ffffffff-ffff-ffff-ffff-ffffffffffff")
+
+
 async def summary(database: Database, org_id: str) -> Summary:
     """Return an organisation's sums; zeros where nothing is known of it."""
     ((name, *totals, updated_at),) = await database.rows(org_id, statement("summary"), {"org_id": org_id})
@@ -77,10 +81,16 @@ async def summary(database: Database, org_id: str) -> Summary:
     )
 
 
-async def leaderboard(database: Database, org_id: str, *, limit: int, after: Place | None = None) -> Leaderboard:
+async def leaderboard(
+    database: Database, org_id: str, *, limit: int, after: Place | None = None, group: str | None = None
+) -> Leaderboard:
     """Return mentors by confirmed registrations, those with as many by id: from the first, or after a place."""
     values: dict[str, Any] = {"org_id": org_id, "limit": limit + 1}  # one more, to see whether there is a next page
-    if after is None:
+    if group is not None:
+        place = after or _BEFORE_ALL
+        values |= {"group": group_key(group), "confirmed": place.confirmed, "mentor_id": place.mentor_id}
+        rows = await _of_group(database, org_id, values)
+    elif after is None:
         rows = await database.rows(org_id, statement("leaderboard"), values)
     else:
         values |= {"confirmed": after.confirmed, "mentor_id": after.mentor_id}
@@ -105,6 +115,12 @@ async def leaderboard(database: Database, org_id: str, *, limit: int, after: Pla
         entries=entries,
         next=None if last is None else write_cursor(Place(last.rank, last.confirmed_attributions, last.mentor_id)),
     )
+
+
+async def _of_group(database: Database, org_id: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Return a page of a group as rows of the leaderboard; who was never issued a code here has none."""
+    rows = await database.rows(org_id, statement("leaderboard_of_group"), values)
+    return [(mentor_id, code or "", *others) for mentor_id, code, *others in rows]
 
 
 async def daily(database: Database, org_id: str, *, days: int) -> Daily:

@@ -145,6 +145,109 @@ FROM badge_awards
 JOIN badge_definitions USING (badge_id)
 WHERE badge_awards.org_id = %(org_id)s AND mentor_id = %(mentor_id)s AND badge_id = %(badge_id)s;
 
+-- name: award_explained --
+-- An award, the milestone that brought it where one is recorded, and the mentor's code and clicks.
+SELECT
+    badge_definitions.name,
+    badge_definitions.threshold,
+    award.confirmed_count,
+    award.awarded_at,
+    award.back_filled,
+    milestone.milestone_threshold,
+    milestone.milestone_id,
+    milestone.attribution_id,
+    greatest(least(milestone.reached_at, '9999-12-30Z'), '0001-01-02Z'),
+    milestone.recorded_at,
+    code.referral_code,
+    coalesce(mentor_counts.total_clicks, 0)
+FROM badge_awards AS award
+INNER JOIN badge_definitions USING (badge_id)
+LEFT JOIN LATERAL (
+    SELECT milestone_threshold, milestone_id, attribution_id, reached_at, recorded_at
+    FROM milestones
+    WHERE
+        milestones.org_id = %(org_id)s
+        AND milestones.mentor_id = %(mentor_id)s
+        AND milestones.milestone_id = award.milestone_id
+    OFFSET 0
+) AS milestone ON true
+LEFT JOIN LATERAL (
+    SELECT referral_code
+    FROM referral_codes
+    WHERE referral_codes.org_id = %(org_id)s AND referral_codes.mentor_id = %(mentor_id)s
+    OFFSET 0
+) AS code ON true
+LEFT JOIN mentor_counts ON mentor_counts.org_id = %(org_id)s AND mentor_counts.mentor_id = %(mentor_id)s
+WHERE award.org_id = %(org_id)s AND award.mentor_id = %(mentor_id)s AND award.badge_id = %(badge_id)s;
+
+-- name: confirmed_until --
+-- Members of a code who were confirmed until then, the latest first: of each when, and where the registration stands.
+SELECT
+    greatest(least(least(pending_at, confirmed_at), '9999-12-30Z'), '0001-01-02Z'),
+    greatest(least(confirmed_at, '9999-12-30Z'), '0001-01-02Z'),
+    CASE
+        WHEN withdrawn_at >= confirmed_last_at THEN greatest(least(withdrawn_at, '9999-12-30Z'), '0001-01-02Z')
+    END,
+    channel,
+    confirmed_partition,
+    confirmed_offset,
+    confirmed_by
+FROM registration_pairs
+WHERE org_id = %(org_id)s AND referral_code = %(code)s AND confirmed_at <= %(until)s
+ORDER BY confirmed_at DESC
+LIMIT %(limit)s;
+
+-- name: dead_letters_counted --
+SELECT
+    reason,
+    source_topic,
+    count(*) FILTER (WHERE replayed_at IS NULL),
+    count(*) FILTER (WHERE replayed_at IS NOT NULL)
+FROM dead_letters
+WHERE
+    org_id = %(org_id)s
+    AND (%(reason)s::text IS NULL OR reason = %(reason)s)
+    AND (%(topic)s::text IS NULL OR source_topic = %(topic)s)
+    AND (%(code)s::text IS NULL OR referral_code = %(code)s)
+    AND written_at >= %(since)s
+    AND written_at < %(until)s
+    AND (NOT %(open)s OR replayed_at IS NULL)
+GROUP BY reason, source_topic
+ORDER BY reason, source_topic;
+
+-- name: dead_letters_listed --
+-- A page after a place, the latest first.
+SELECT
+    topic_partition, topic_offset, written_at, reason, message, stage, source_topic, source_partition, source_offset,
+    referral_code, records, value_bytes, is_again, replayed_at
+FROM dead_letters
+WHERE
+    org_id = %(org_id)s
+    AND (%(reason)s::text IS NULL OR reason = %(reason)s)
+    AND (%(topic)s::text IS NULL OR source_topic = %(topic)s)
+    AND (%(code)s::text IS NULL OR referral_code = %(code)s)
+    AND written_at >= %(since)s
+    AND written_at < %(until)s
+    AND (NOT %(open)s OR replayed_at IS NULL)
+    AND written_at <= %(after_at)s
+    AND (written_at < %(after_at)s OR (topic_partition, topic_offset) > (%(after_partition)s, %(after_offset)s))
+ORDER BY written_at DESC, topic_partition, topic_offset
+LIMIT %(limit)s;
+
+-- name: dead_letter --
+SELECT
+    topic_partition, topic_offset, written_at, reason, message, stage, source_topic, source_partition, source_offset,
+    referral_code, records, value_bytes, is_again, replayed_at
+FROM dead_letters
+WHERE org_id = %(org_id)s AND topic_partition = %(partition)s AND topic_offset = %(offset)s;
+
+-- name: dead_letters_named --
+-- Of these the organisation's own, each with what its record is known by.
+SELECT topic_partition, topic_offset, record_digest
+FROM unnest(%(partitions)s::integer[], %(offsets)s::bigint[]) AS named (topic_partition, topic_offset)
+INNER JOIN dead_letters USING (topic_partition, topic_offset)
+WHERE org_id = %(org_id)s;
+
 -- name: summary --
 -- One row, also of an organisation that nothing is known of.
 SELECT
@@ -217,6 +320,87 @@ LEFT JOIN LATERAL (
     OFFSET 0
 ) AS named ON true
 ORDER BY confirmed_attributions DESC, mentor_id;
+
+-- name: leaderboard_of_group --
+-- The same of one group, after a place; the first page is after one before all.
+SELECT
+    page.mentor_id,
+    referral_code,
+    coalesce(total_clicks, 0),
+    coalesce(pending_attributions, 0),
+    page.confirmed,
+    coalesce(conversion_rate, 0),
+    display_name,
+    group_name
+FROM (
+    SELECT *
+    FROM (
+        (
+            SELECT mentor_id, confirmed
+            FROM mentor_standings
+            WHERE
+                org_id = %(org_id)s
+                AND group_key = %(group)s
+                AND is_active
+                AND confirmed = %(confirmed)s
+                AND mentor_id > %(mentor_id)s
+            ORDER BY mentor_id
+            LIMIT %(limit)s
+        )
+        UNION ALL
+        (
+            SELECT mentor_id, confirmed
+            FROM mentor_standings
+            WHERE org_id = %(org_id)s AND group_key = %(group)s AND is_active AND confirmed < %(confirmed)s
+            ORDER BY confirmed DESC, mentor_id
+            LIMIT %(limit)s
+        )
+    ) AS following
+    ORDER BY confirmed DESC, mentor_id
+    LIMIT %(limit)s
+) AS page
+LEFT JOIN LATERAL (
+    SELECT referral_code
+    FROM referral_codes
+    WHERE org_id = %(org_id)s AND referral_codes.mentor_id = page.mentor_id
+    OFFSET 0
+) AS code ON true
+LEFT JOIN LATERAL (
+    SELECT total_clicks, pending_attributions, conversion_rate
+    FROM mentor_counts
+    WHERE org_id = %(org_id)s AND mentor_counts.mentor_id = page.mentor_id
+    OFFSET 0
+) AS counts ON true
+LEFT JOIN LATERAL (
+    SELECT display_name, group_name
+    FROM mentor_names
+    WHERE org_id = %(org_id)s AND mentor_names.mentor_id = page.mentor_id
+    OFFSET 0
+) AS named ON true
+ORDER BY page.confirmed DESC, page.mentor_id;
+
+-- name: groups --
+-- What groups there are, from one to the next by index.
+WITH RECURSIVE called (group_name) AS (
+    (
+        SELECT group_name
+        FROM mentor_names
+        WHERE org_id = %(org_id)s AND group_name IS NOT NULL
+        ORDER BY group_name
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT (
+        SELECT following.group_name
+        FROM mentor_names AS following
+        WHERE following.org_id = %(org_id)s AND following.group_name > called.group_name
+        ORDER BY following.group_name
+        LIMIT 1
+    )
+    FROM called
+    WHERE called.group_name IS NOT NULL
+)
+SELECT group_name FROM called WHERE group_name IS NOT NULL LIMIT %(limit)s;
 
 -- name: daily --
 SELECT day, clicks, pending, confirmed
@@ -378,7 +562,7 @@ FROM (
     WHERE
         org_id = %(org_id)s
         AND NOT has_left
-        AND {filter}
+        AND {filter} {group}
         AND ({key}, mentor_id) {after} (%(place)s::{type}, %(mentor_id)s::uuid)
     ORDER BY {key} {order}, mentor_id {order}
     LIMIT %(limit)s
@@ -404,9 +588,10 @@ LEFT JOIN LATERAL (
 ORDER BY place {order}, page.mentor_id {order};
 
 -- name: mentors_close --
--- Who has a few confirmed registrations fewer than the next badge needs, the nearest first: for each count from which a badge is
--- that near, a part of the leaderboard's index; in their order, so that the first that fill the page are all that is read. Who has reached its milestone once is not close to it any more, and who has
--- nobody confirmed is not close to anything.
+-- Who has a few confirmed registrations fewer than the next badge needs: for each count from which a badge is that near, a part of
+-- the leaderboard's index, in their order, so that the first that fill the page are all that is read. edges/web/lists.py fills in
+-- what is in braces. Who has reached its milestone once is not close to it any more, and who has nobody confirmed is not close to
+-- anything.
 SELECT
     page.mentor_id,
     referral_code,
@@ -420,29 +605,29 @@ SELECT
 FROM (
     SELECT mentor_id, referral_code, total_clicks, pending_attributions, level.confirmed, level.missing, level.name
     FROM (
-        SELECT badge.comes_at, badge.name, badge.comes_at - missing AS confirmed, missing
+        SELECT comes_at, name, confirmed, missing
         FROM (
-            SELECT comes_at, min(name) AS name, lag(comes_at, 1, 1::bigint) OVER (ORDER BY comes_at) AS badge_before
-            FROM badge_definitions
-            CROSS JOIN LATERAL milestone_for(threshold) AS comes_at
-            WHERE
-                (org_id = %(org_id)s OR org_id IS NULL)
-                AND type = 'recruitment'
-                AND off_since IS NULL
-                AND comes_at IS NOT NULL
-            GROUP BY comes_at
-        ) AS badge
-        CROSS JOIN LATERAL generate_series(1, least(%(within)s, badge.comes_at - badge.badge_before)) AS missing
-        WHERE missing > %(missing)s OR (missing = %(missing)s AND badge.comes_at - missing <= %(confirmed)s)
-        ORDER BY missing, confirmed DESC
+            SELECT badge.comes_at, badge.name, badge.comes_at - missing AS confirmed, missing
+            FROM (
+                SELECT comes_at, min(name) AS name, lag(comes_at, 1, 1::bigint) OVER (ORDER BY comes_at) AS badge_before
+                FROM badge_definitions
+                CROSS JOIN LATERAL milestone_for(threshold) AS comes_at
+                WHERE
+                    (org_id = %(org_id)s OR org_id IS NULL)
+                    AND type = 'recruitment'
+                    AND off_since IS NULL
+                    AND comes_at IS NOT NULL
+                GROUP BY comes_at
+            ) AS badge
+            CROSS JOIN LATERAL generate_series(1, least(%(within)s, badge.comes_at - badge.badge_before)) AS missing
+        ) AS level
+        WHERE {following}
+        ORDER BY {order}
         OFFSET 0
     ) AS level
     CROSS JOIN LATERAL (
         SELECT mentor_id, referral_code, total_clicks, pending_attributions
-        FROM mentor_counts
-        WHERE
-            org_id = %(org_id)s
-            AND confirmed_attributions = level.confirmed
+        FROM {mentors}
             AND mentor_id > CASE
                 WHEN level.missing = %(missing)s AND level.confirmed = %(confirmed)s THEN %(mentor_id)s::uuid
                 ELSE '00000000-0000-0000-0000-000000000000'
@@ -451,7 +636,7 @@ FROM (
                 SELECT FROM milestones
                 WHERE
                     milestones.org_id = %(org_id)s
-                    AND milestones.mentor_id = mentor_counts.mentor_id
+                    AND milestones.mentor_id = {whose}.mentor_id
                     AND milestone_threshold = level.comes_at
                 OFFSET 0
             )
@@ -459,14 +644,14 @@ FROM (
                 SELECT FROM referral_codes
                 WHERE
                     referral_codes.org_id = %(org_id)s
-                    AND referral_codes.mentor_id = mentor_counts.mentor_id
+                    AND referral_codes.mentor_id = {whose}.mentor_id
                     AND disabled_at IS NOT NULL
                 OFFSET 0
             )
         ORDER BY mentor_id
         LIMIT %(limit)s
     ) AS near
-    ORDER BY level.missing, level.confirmed DESC, mentor_id
+    ORDER BY {order}, mentor_id
     LIMIT %(limit)s
 ) AS page
 LEFT JOIN LATERAL (
@@ -475,11 +660,11 @@ LEFT JOIN LATERAL (
     WHERE org_id = %(org_id)s AND mentor_names.mentor_id = page.mentor_id
     OFFSET 0
 ) AS named ON true
-ORDER BY missing, confirmed DESC, page.mentor_id;
+ORDER BY {order}, page.mentor_id;
 
 -- name: just_reached --
--- Milestones of mentors who are known, each with the badges that it brought, the latest first, after a place. {open} is empty,
--- or leaves out those for which somebody was thanked.
+-- Milestones of mentors who are known, each with the badges that it brought, after a place. {open} is empty, or leaves out those
+-- for which somebody was thanked; {group} those of other groups. edges/web/lists.py fills in what is in braces.
 SELECT
     page.mentor_id,
     display_name,
@@ -499,10 +684,10 @@ FROM (
             FROM milestones
             WHERE
                 org_id = %(org_id)s
-                AND state <> 'awaiting_mentor' {open}
+                AND state <> 'awaiting_mentor' {open} {group}
                 AND recorded_at = %(recorded_at)s
-                AND (mentor_id, milestone_threshold) > (%(mentor_id)s::uuid, %(threshold)s)
-            ORDER BY mentor_id, milestone_threshold
+                AND (mentor_id, milestone_threshold) {ties} (%(mentor_id)s::uuid, %(threshold)s)
+            ORDER BY mentor_id {rest}, milestone_threshold {rest}
             LIMIT %(limit)s
         )
         UNION ALL
@@ -510,12 +695,15 @@ FROM (
             SELECT
                 mentor_id, milestone_threshold, milestone_id, confirmed_count, reached_at, recorded_at, thanked_at
             FROM milestones
-            WHERE org_id = %(org_id)s AND state <> 'awaiting_mentor' {open} AND recorded_at < %(recorded_at)s
-            ORDER BY recorded_at DESC, mentor_id, milestone_threshold
+            WHERE
+                org_id = %(org_id)s
+                AND state <> 'awaiting_mentor' {open} {group}
+                AND recorded_at {beyond} %(recorded_at)s
+            ORDER BY recorded_at {time}, mentor_id {rest}, milestone_threshold {rest}
             LIMIT %(limit)s
         )
     ) AS following
-    ORDER BY recorded_at DESC, mentor_id, milestone_threshold
+    ORDER BY recorded_at {time}, mentor_id {rest}, milestone_threshold {rest}
     LIMIT %(limit)s
 ) AS page
 LEFT JOIN LATERAL (
@@ -533,7 +721,7 @@ LEFT JOIN LATERAL (
         AND badge_awards.mentor_id = page.mentor_id
         AND badge_awards.milestone_id = page.milestone_id
 ) AS held ON true
-ORDER BY recorded_at DESC, page.mentor_id, milestone_threshold;
+ORDER BY recorded_at {time}, page.mentor_id {rest}, milestone_threshold {rest};
 
 -- name: thank --
 -- The first time stands; no row: there is no such milestone here.

@@ -37,6 +37,7 @@ from edges.web.metrics import Metrics
 from edges.web.organisation import summary
 from edges.web.pipeline import Pipeline
 from edges.web.producer import AcknowledgedProducer
+from edges.web.replays import Replays
 from edges.web.sign_in.provider import OpenIdProvider, open_provider
 from edges.web.sign_in.sessions import Sessions
 from edges.web.webhooks import WebhookSecrets
@@ -71,6 +72,7 @@ class Services:
     feed: Feed
     pipeline: Pipeline
     figures: InstallationFigures
+    replays: Replays
     stopping: asyncio.Event
     """Set when the server is asked to stop: what answers without end (server-sent events) ends then."""
 
@@ -135,6 +137,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             feed=feed,
             pipeline=pipeline,
             figures=figures,
+            replays=Replays(settings),
             stopping=stopping,
         )
 

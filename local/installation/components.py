@@ -6,6 +6,7 @@
 | badges    | topic prefix badges| milestones                    | Postgres: awards and decisions          |
 | counts    | topic prefix counts| codes, mentor-counts          | Postgres: codes and counts              |
 |           |      and history   | clicks, registrations         | Postgres: what happened on which day    |
+|           |      and letters   | dead-letters                  | Postgres: dead letters by organisation  |
 """
 
 from __future__ import annotations

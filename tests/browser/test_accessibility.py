@@ -53,7 +53,7 @@ async def test_axe_finds_nothing(visit: Visit, scene: OrganisationScene, languag
     scene.make_key()
     mentor_id = scene.issue()
     scene.count(mentor_id, clicks=1_234, pending=3, confirmed=5, sms=34, **{"notice board": 4})
-    scene.reach(mentor_id, 5)
+    scene.reach(mentor_id, 5, scene.confirm(mentor_id, 5))
     scene.reconcile(unclear=2, left=[("page 1, row 3", "status is empty")])
     setting = {"locale": {"en": "en-GB", "nb": "nb-NO"}[language], "reduced_motion": "reduce"}
     async with visit("/dashboard", org_id=scene.org_id, expects=("status of 404",), **setting) as page:
@@ -67,6 +67,8 @@ async def test_axe_finds_nothing(visit: Visit, scene: OrganisationScene, languag
         await assert_accessible(page)
         await page.goto(f"/me#mentor={mentor_id}")
         await expect(page.locator("#share .qr svg[role=img]")).to_be_visible()
+        await page.locator(".evidence summary").last.click()
+        await expect(page.locator(".evidence li")).to_have_count(5)
         await expect(page.locator("[aria-busy=true]:visible")).to_have_count(0)
         await assert_accessible(page)
         for path in (f"/welcome?ref={scene.codes[mentor_id]}", "/welcome", "/docs", "/nothing"):

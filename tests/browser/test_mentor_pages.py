@@ -12,7 +12,9 @@ import segno
 from playwright.async_api import Route, expect
 
 from tests.browser.conftest import Visit
+from tests.browser.test_badges_page import shoot
 from tests.organisation_scene import OrganisationScene
+from tests.web import make_token
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
 
@@ -53,6 +55,28 @@ async def test_a_mentor_is_led_to_his_own_page(visit: Visit, scene: Organisation
             await expect(page.get_by_label("Your invitation")).to_have_value(said)
             address = await page.locator('[data-channel="sms"]').get_attribute("href")
             assert unquote(address or "") == f"sms:?&body={said} {link}?c=sms"
+
+
+async def test_an_award_is_explained_to_a_coordinator(visit: Visit, scene: OrganisationScene) -> None:
+    """Behind the badge: the registration that crossed, where it stands, and those before it; by keyboard."""
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=10, confirmed=5)
+    scene.reach(mentor_id, 5, scene.confirm(mentor_id, 5, channel="sms"))
+    async with visit(f"/me#mentor={mentor_id}", org_id=scene.org_id, role=None) as page:
+        await page.goto(f"/me#mentor={mentor_id}&token={make_token(org_id=scene.org_id)}")
+        await page.get_by_label("Why? Five recruits").focus()
+        await page.keyboard.press("Enter")
+        told = page.locator(".evidence").last
+        await expect(told).to_contain_text("The milestone of 5 was reached with 5 confirmed, on 20 Nov 2026")
+        await expect(told).to_contain_text("by sms. Its record is browser-")
+        await expect(told).to_contain_text(".registrations.v1/3/44.")
+        await expect(told.locator("li")).to_have_count(5)
+        await expect(told.locator("li").first).to_contain_text("Crossed")
+        await expect(told).to_contain_text("The link has been opened 10 times until now.")
+        await shoot(page, "evidence")
+    async with visit("/me", org_id=scene.org_id, role="mentor", subject=mentor_id) as page:
+        await expect(page.get_by_role("list", name="Badges held")).to_contain_text("Five recruits")
+        await expect(page.locator(".evidence")).to_have_count(0)
 
 
 async def test_a_badge_is_taken_along(visit: Visit, scene: OrganisationScene) -> None:

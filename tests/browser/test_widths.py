@@ -145,7 +145,7 @@ def crowded(scene: OrganisationScene) -> OrganisationScene:
     mentor_id = scene.issue()
     scene.count(mentor_id, clicks=98_765_432, pending=1_000_000, confirmed=7_654_321, **CHANNELS)
     scene.name(mentor_id, "Wilhelmine " * 4 + "M" * 56, "n" * 100)
-    scene.reach(mentor_id, 25)
+    scene.reach(mentor_id, 25, scene.confirm(mentor_id, 5, channel="w" * 32))
     why = "confirmed_at is neither a time with offset (2026-11-20T10:00:00Z) nor a date; say how times are written"
     columns = f"is marked by {'m' * 64}, so it may be no member any more"
     scene.reconcile(
@@ -269,5 +269,7 @@ async def test_a_mentors_page_fits(visit: Visit, crowded: OrganisationScene, scr
             await page.context.clear_cookies()  # who is signed in is asked before somebody else is
             await page.goto(f"/me#mentor={mentor_id}&token={make_token(org_id=crowded.org_id)}")
             await expect(page.locator("#standing .facts")).to_be_visible()
+            await page.locator(".evidence summary").last.click()
+            await expect(page.locator(".evidence li")).to_have_count(5)
             await use_font(page, advance)
             await assert_fits(page)

@@ -53,6 +53,8 @@ WRITES: Final[dict[str, dict[str, str]]] = {
         "registration_pairs": "IU",
         "organisation_quarter_hours": "IU",
         "history_waiting": "ID",
+        "dead_letters": "IUD",
+        "dead_letter_replays": "IUD",
     },
     "web": {
         "mentors": "I",
@@ -205,8 +207,8 @@ def test_a_sink_moves_its_own_positions_alone(database: Database) -> None:
     """The badge consumer's are hidden from the projection, whatever the prefix, and the other way round."""
     put = "INSERT INTO sink_positions (consumer, topic, topic_partition) VALUES (%s, 'any', 0)"
     for component, own, others in (
-        ("badges", ("a.badges",), ("a.counts", "a.history")),
-        ("counts", ("a.counts", "a.history"), ("a.badges",)),
+        ("badges", ("a.badges",), ("a.counts", "a.history", "a.letters")),
+        ("counts", ("a.counts", "a.history", "a.letters"), ("a.badges",)),
     ):
         for consumer in own:
             database.rows(component, put, consumer)

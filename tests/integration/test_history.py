@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
-from models.erasures import erasure_of
+from models.erasures import erasure_of, pair_name, pseudonym
 from models.events import Click, DeviceMetadata, Erasure, Registration, Status, encode_event
 from models.partition_changes import Homes
 from sinks.history import History
@@ -224,6 +224,31 @@ def test_what_does_not_count_is_left_out_and_what_waits_counts_later(history: Hi
     history.tend()
     assert days_of(database_url) == {"2026-11-20": (2, 1, 0, 0)}
     assert rows(database_url, "SELECT count(*) FROM history_waiting") == [(0,)]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_which_registration_confirmed_is_kept(history: History, database_url: str, *, waits: bool) -> None:
+    """The first in the topic, with where it stands, whatever the batches; none where an older version has read it."""
+    code = "ABCDEFGH56" if waits else CODE
+    member, old = new_id(), new_id()
+    first, again = became("confirmed", NOON, member, code=code), became("confirmed", NOON, member, code=code)
+    put(history, became("pending_signup", NOON, member, code=code), first, offset=7)
+    put(history, again, became("confirmed", NOON, old, code=code), offset=9)
+    if waits:
+        issue(database_url, code, ORG)
+        history.tend()
+    kept = "SELECT confirmed_partition, confirmed_offset, confirmed_by::text FROM registration_pairs WHERE pair = %s"
+    pair = pair_name(pseudonym(code, member))
+    assert rows(database_url, kept, pair) == [(0, 8, pair_name(pseudonym(code, first.attribution_id)))]
+    forgotten = pair_name(pseudonym(code, old))
+    rows(
+        database_url,
+        "UPDATE registration_pairs SET confirmed_partition = NULL, confirmed_offset = NULL, confirmed_by = NULL "
+        "WHERE pair = %s",
+        forgotten,
+    )
+    put(history, became("confirmed", NOON - timedelta(days=1), old, code=code), offset=11)
+    assert rows(database_url, kept, forgotten) == [(None, None, None)]
 
 
 def test_channels_are_bounded(history: History, database_url: str) -> None:

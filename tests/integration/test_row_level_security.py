@@ -73,6 +73,9 @@ PLANTED: Final = (
     "INSERT INTO registration_pairs VALUES (%(org)s, %(badge)s, %(code)s, 'sms', now(), now(), now())",
     "INSERT INTO history_channels VALUES (%(org)s, 'sms')",
     "INSERT INTO analysts VALUES ('anybody', %(org)s)",
+    """INSERT INTO dead_letters VALUES (%(org)s, 0, abs(hashtext(%(code)s)), now(), 'BadEvent', 'no JSON',
+       'attribution', 'clicks.v1', 0, 7, %(code)s, true, 1, 9, false, %(badge)s)""",
+    "INSERT INTO dead_letter_replays VALUES (%(org)s, %(badge)s, now())",
     "INSERT INTO history_waiting VALUES (%(org)s, %(code)s, 0, 0, %(code)s, NULL, NULL, 0, 'sms')",
 )
 """Run for each of two organisations: afterwards every table has a row of each."""
@@ -80,7 +83,7 @@ PLANTED: Final = (
 READS: Final = frozenset(
     {
         *("badge_awards", "badge_changes", "badge_decisions", "badge_definitions"),
-        *("codes_outbox", "filtered_clicks", "first_attempts"),
+        *("codes_outbox", "dead_letters", "filtered_clicks", "first_attempts"),
         *(
             "mentor_counts",
             "mentor_days",

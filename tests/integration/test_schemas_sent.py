@@ -31,7 +31,7 @@ from operations.topics import create_topics
 from process.settings import Settings
 from schemas.asyncapi import asyncapi_document
 from tests.component import ROOT, Component, environment
-from tests.two_organisations import TwoOrganisations, plant
+from tests.two_organisations import LETTER_OF, TwoOrganisations, plant
 from tests.web import Web, bearer, running_web, with_tokens
 
 pytestmark = pytest.mark.integration
@@ -151,6 +151,8 @@ async def everything(web: Web, scene: TwoOrganisations, mentor_id: str) -> dict[
         "mentor_id": mentor_id,
         "code": next(iter(scene.ours.codes.values())),
         "threshold": 1,
+        "partition": 0,
+        "offset": LETTER_OF["Ours"],
         "badge_id": FIRST_RECRUIT,
     }
     document = (await web.get("/openapi.json")).json()

@@ -28,7 +28,7 @@ from operations.topics import create_topics
 from process.settings import Settings, load_settings
 from tests.openapi import fault_of, operations
 from tests.security_matrix import MATRIX, UNDESCRIBED
-from tests.two_organisations import Party, TwoOrganisations, plant
+from tests.two_organisations import LETTER_OF, Party, TwoOrganisations, plant
 from tests.web import JWT_SECRET, Web, make_token, running_web, with_tokens
 
 pytestmark = pytest.mark.integration
@@ -38,6 +38,7 @@ MEMBER: Final = str(uuid.uuid4())
 """The member whom every webhook names."""
 UNKNOWN_CODE: Final = "N0W0NDERFX"
 
+REPLAY: Final = b'{"letters": ["0/11", "0/12"], "dryRun": true}'
 BADGE: Final = b'{"name": "Lagspiller", "threshold": 5, "picture": "star"}'
 
 REFUSED: Final = {401, 403, 404}
@@ -94,6 +95,7 @@ class Asking:
         whose = self._scene.theirs if column == "theirs" else self._scene.ours
         first = whose.mentors[0]
         place = {"org_id": whose.org_id, "mentor_id": first, "code": whose.codes[first], "threshold": "1"}
+        place |= {"partition": "0", "offset": str(LETTER_OF["Theirs" if column == "theirs" else "Ours"])}
         place["badge_id"] = str(uuid.uuid5(uuid.UUID(whose.org_id), "badge"))
         if column == "colleague":
             place["mentor_id"] = whose.mentors[1]
@@ -185,11 +187,11 @@ async def walk_through(settings: Settings) -> Walk:
         for ((method, path), cells), forge in zip(routes, itertools.cycle(FORGERIES), strict=False):
             for who, column in cells:
                 place = asking.place(column)
-                if path.endswith("/credential"):
+                if path.endswith(("/credential", "/evidence")):
                     place["badge_id"] = FIRST_RECRUIT  # each of the mentors holds it
                 whose = scene.theirs if column == "theirs" else scene.ours
                 body = registration(whose) if path.endswith(("/registrations", "/signups")) else b""
-                body = BADGE if method == "PUT" else body
+                body = BADGE if method == "PUT" else REPLAY if path.endswith("/replays") else body
                 status, headers, content = await ask(
                     web, method, path.format(**place), asking.headers(who, place, body, forge), body
                 )
@@ -352,6 +354,7 @@ async def test_other_methods_are_refused_everywhere(settings: Settings) -> None:
     for method, path in MATRIX:
         taken.setdefault(path, {"OPTIONS"}).update({"GET", "HEAD"} if method == "GET" else {method})
     ids = dict.fromkeys(("org_id", "mentor_id", "badge_id"), SOMEBODY) | {"code": UNKNOWN_CODE, "threshold": "1"}
+    ids |= {"partition": "0", "offset": "0"}
     async with running_web(settings) as web:
         token = {"Authorization": f"Bearer {make_token('org_admin', org_id=SOMEBODY)}"}
         for path, methods in taken.items():

@@ -76,7 +76,7 @@ def assert_each_has_its_login(addresses: dict[str, Any]) -> None:
             "AND usename IS NOT NULL"
         ).fetchall()
     found = {(name.split()[1], login) for name, login in rows}
-    wanted = {("badges", "badges"), ("counts", "counts"), ("history", "counts")}
+    wanted = {("badges", "badges"), ("counts", "counts"), ("history", "counts"), ("letters", "counts")}
     assert {(name, f"referrals.{login}") for name, login in wanted} <= found
     assert "referrals" not in {login for _, login in found}
 

@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 import pytest_asyncio
 
+from models.badges import FIRST_RECRUIT, FIVE_RECRUITS
 from process.settings import Settings
 from tests.mentor_rows import execute, put_award, put_counts, put_mentor, put_milestone, put_name
 from tests.milestones import ORG, OTHER_ORG
+from tests.organisation_scene import organisation_scene
 from tests.web import Web, bearer, running_web
 
 pytestmark = pytest.mark.integration
@@ -123,6 +126,64 @@ async def test_who_needs_help(web: Web, settings: Settings) -> None:
     assert await ids(web, "clicks-only") == []
 
 
+async def test_lists_of_a_group(web: Web, settings: Settings) -> None:
+    """Each list and the leaderboard, in every order, is that of everybody without those of other groups."""
+    plant(settings)
+    nord, sor = "Nord-Norge <&>", "Sør"
+    others = ("FALLEN", FALLEN), ("SLOW", SLOW), ("WAITING", WAITING)
+    execute(settings, "UPDATE mentor_names SET group_name = %s WHERE mentor_id = %s", [nord, SILENT])
+    for mentor_id in (CLICKED, MOVING, NEAR, NEARER, LEFT):
+        put_name(settings, "Kari", group=nord, mentor_id=mentor_id)
+    for name, mentor_id in others:
+        put_name(settings, name, group=sor, mentor_id=mentor_id)
+    put_milestone(settings, 1, mentor_id=NEAR)
+    put_milestone(settings, 5, mentor_id=NEAR, at=datetime(2026, 11, 21, tzinfo=UTC))
+    put_milestone(settings, 1, mentor_id=NEARER, at=datetime(2026, 11, 21, tzinfo=UTC))
+    put_milestone(settings, 1, mentor_id=WAITING, at=datetime(2026, 11, 21, tzinfo=UTC))
+    assert (await web.get(f"/v1/orgs/{ORG}/groups")).json() == {"groups": [nord, sor]}
+
+    async def compare() -> int:
+        seen = 0
+        for name, key, orders, more in (
+            ("no-activity", "mentors", ("most", "least"), {"days": 0}),
+            ("pending", "mentors", ("most", "least"), {"days": 0}),
+            ("clicks-only", "mentors", ("most", "least"), {}),
+            ("close-to-badge", "mentors", ("nearest", "highest"), {"within": 5}),
+            ("just-reached", "reached", ("latest", "earliest"), {}),
+        ):
+            for order in orders:
+                everyone = await everybody(web, name, key, order=order, **more)
+                for group in (nord, sor):
+                    of_group = await everybody(web, name, key, order=order, group=group, **more)
+                    assert of_group == [each for each in everyone if each["group"] == group], (name, order)
+                    seen += len(of_group)
+        return seen
+
+    assert await compare() > 20
+    put_counts(settings, 9, 0, 8, mentor_id=FALLEN)
+    for order, missing in (("nearest", [1, 2, 4, 4]), ("highest", [2, 1, 4, 4])):
+        close = await everybody(web, "close-to-badge", order=order, within=9)
+        assert [each["remaining"] for each in close] == missing
+    reached = await everybody(web, "just-reached", "reached", order="earliest")
+    assert reached == (await everybody(web, "just-reached", "reached"))[::-1]
+    board = (await web.get(f"/v1/orgs/{ORG}/leaderboard", params={"group": nord, "limit": 3})).json()
+    rest = (await web.get(f"/v1/orgs/{ORG}/leaderboard", params={"group": nord, "after": board["next"]})).json()
+    assert [(each["rank"], each["mentorId"]) for each in board["entries"] + rest["entries"]] == [
+        (1, NEARER), (2, NEAR), (3, MOVING), (4, CLICKED), (5, LEFT)
+    ]  # fmt: skip
+    everyone = (await web.get(f"/v1/orgs/{ORG}/leaderboard")).json()["entries"]
+    told = {each["mentorId"]: each | {"rank": 0} for each in everyone}
+    assert all(told[each["mentorId"]] == each | {"rank": 0} for each in board["entries"])
+    execute(settings, "UPDATE mentor_names SET group_name = %s WHERE mentor_id = %s", [sor, NEAR])
+    execute(settings, "DELETE FROM mentor_names WHERE mentor_id = %s", [NEARER])
+    assert await compare() > 15
+    keys = "SELECT count(*) FROM {} WHERE mentor_id = %s AND group_key IS NOT NULL"
+    with psycopg.connect(settings.database_url) as connection:
+        for table in ("mentor_standings", "milestones"):
+            assert connection.execute(keys.format(table).encode(), [NEARER]).fetchall() == [(0,)]
+    assert (await web.get(f"/v1/orgs/{OTHER_ORG}/groups", headers=bearer(org_id=OTHER_ORG))).json() == {"groups": []}
+
+
 async def test_whom_to_thank(web: Web, settings: Settings) -> None:
     """A milestone and its badges are one entry; a mark for thanked stands, can be taken back, is one's own alone."""
     start = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
@@ -192,6 +253,54 @@ async def test_where_a_mentor_stands(web: Web, settings: Settings) -> None:
     assert (nothing["rank"], nothing["lastActiveOn"], nothing["decisions"]) == (None, None, [])
     assert (await web.get(address.replace(WAITING, str(now.year).zfill(8) + WAITING[8:]))).status_code == 404
     assert (await web.get(address, headers=bearer("mentor", org_id=ORG, subject=WAITING))).status_code == 403
+
+
+async def test_what_an_award_came_of(web: Web, settings: Settings) -> None:
+    """The milestone, the registration that crossed and where it stands, and those before it; not who they are."""
+    with organisation_scene(settings.database_url, ORG) as scene:
+        mentor_id, other = scene.issue(), scene.issue()
+        scene.count(mentor_id, clicks=12, confirmed=5)
+        crossing = scene.confirm(mentor_id, 5)
+        scene.confirm(other, 2)
+        scene.reach(mentor_id, 1)
+        scene.reach(mentor_id, 5, crossing)
+    execute(settings, "UPDATE registration_pairs SET withdrawn_at = confirmed_at + interval '1 day', "
+            "confirmed_offset = NULL, confirmed_partition = NULL WHERE confirmed_offset = 41")  # fmt: skip
+    execute(settings, "UPDATE registration_pairs SET confirmed_at = confirmed_at + interval '9 days' "
+            "WHERE confirmed_offset = 40")  # fmt: skip
+    address = f"/v1/orgs/{ORG}/mentors/{mentor_id}/awards"
+    found = (await web.get(f"{address}/{FIVE_RECRUITS}/evidence")).json()
+    milestone = found["milestone"]
+    assert (milestone["threshold"], milestone["reachedAt"]) == (5, "2026-11-20T12:00:00Z")
+    assert (found["badgeName"], found["confirmedCount"], found["totalClicks"]) == ("Five recruits", 5, 12)
+    assert (found["topic"], found["hasMore"]) == (f"{settings.topic_prefix}registrations.v1", False)
+    registrations = found["registrations"]
+    assert [(each["partition"], each["offset"], each["crossed"]) for each in registrations] == [
+        (3, 44, True),
+        (3, 43, False),
+        (3, 42, False),
+        (None, None, False),
+    ]
+    assert registrations[0] == {
+        "registeredAt": "2026-11-18T12:00:00Z",
+        "confirmedAt": "2026-11-20T12:00:00Z",
+        "withdrawnAt": None,
+        "channel": "whatsapp",
+        "partition": 3,
+        "offset": 44,
+        "crossed": True,
+    }
+    assert registrations[3]["withdrawnAt"] == "2026-11-21T09:00:00Z"
+    first = (await web.get(f"{address}/{FIRST_RECRUIT}/evidence")).json()
+    assert not any(each["crossed"] for each in first["registrations"])
+    execute(settings, "DELETE FROM milestones WHERE milestone_threshold = 1")
+    execute(settings, "UPDATE badge_awards SET back_filled = true WHERE badge_id = %s", [FIRST_RECRUIT])
+    filled = (await web.get(f"{address}/{FIRST_RECRUIT}/evidence")).json()
+    assert (filled["milestone"], filled["isBackFilled"], len(filled["registrations"])) == (None, True, 5)
+    theirs = f"{address}/{FIVE_RECRUITS}/evidence"
+    assert (await web.get(theirs.replace(mentor_id, other))).status_code == 404
+    assert (await web.get(f"{address}/five/evidence")).status_code == 422
+    assert (await web.get(theirs, headers=bearer("mentor", org_id=ORG, subject=mentor_id))).status_code == 403
 
 
 async def test_what_cannot_be_asked(web: Web, settings: Settings) -> None:

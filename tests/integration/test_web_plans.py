@@ -19,7 +19,7 @@ from edges.web.counts import attribution_counts, profile
 from edges.web.cursors import write_cursor
 from edges.web.database import Database
 from edges.web.history import read_history, read_today
-from edges.web.lists import Kind, Order
+from edges.web.lists import CloseOrder, Kind, Order, ReachedOrder
 from edges.web.organisation import Place
 from edges.web.queries import statement, statements
 from local.parts import Parts
@@ -27,7 +27,7 @@ from models.badges import FIRST_RECRUIT
 from models.names import KEYS_MAX
 from models.periods import read_period
 from process.settings import Settings, load_settings
-from tests.large_programme import MENTORS, LargeProgramme, build
+from tests.large_programme import LETTERS, MENTORS, LargeProgramme, build
 
 pytestmark = pytest.mark.integration
 
@@ -87,9 +87,17 @@ STATEMENTS = {
     "milestones_of_mentor": 4,
     "awards_of_mentor": 4,
     "award_to_take_along": 4,
+    "award_explained": 8,
+    "confirmed_until": PAGE,
+    "dead_letters_counted": LETTERS,
+    "dead_letters_listed": PAGE,
+    "dead_letter": 1,
+    "dead_letters_named": 1,
     "summary": 40,
     "leaderboard": PAGE,
     "leaderboard_after": PAGE,
+    "leaderboard_of_group": PAGE,
+    "groups": 450,
     "daily": 30,
     "channels": 4,
     "activity": PAGE,
@@ -112,10 +120,25 @@ STATEMENTS = {
 """What the HTTP side runs, and about how many rows of tables each is made of."""
 
 
+_OF_LETTERS: dict[str, Any] = {
+    **dict.fromkeys(("reason", "topic", "code")),
+    **dict.fromkeys(("after_partition", "after_offset"), 0),
+    "since": datetime(2020, 1, 1, tzinfo=UTC),
+    "until": datetime(2099, 1, 1, tzinfo=UTC),
+    "after_at": datetime.now(UTC) - timedelta(hours=500),
+    "open": True,
+}
+
 FOUND: dict[str, dict[str, Any]] = {
+    "dead_letters_counted": _OF_LETTERS,
+    "dead_letters_listed": _OF_LETTERS,
+    "dead_letter": {"partition": 0, "offset": 5},
+    "dead_letters_named": {"partitions": [0], "offsets": [5]},
     "mentors_close": {"within": 2, "missing": 1, "confirmed": 3},
     "just_reached": {"recorded_at": datetime.now(UTC) - timedelta(days=200), "threshold": 1},
     "award_to_take_along": {"badge_id": FIRST_RECRUIT},
+    "award_explained": {"badge_id": FIRST_RECRUIT},
+    "confirmed_until": {"code": "0000000001", "until": datetime.now(UTC) - timedelta(days=10)},
     "thank": {"threshold": 1},
     "unthank": {"threshold": 1},
     "mentors_found": {
@@ -130,20 +153,37 @@ FOUND: dict[str, dict[str, Any]] = {
 }
 """What else a statement is asked with."""
 
+GROUPS = ("North", "G7")
+"""One of half of all mentors, and a small one."""
 LISTS: list[tuple[Kind, Order]] = [(kind, order) for kind in get_args(Kind) for order in get_args(Order)]
 
 
 def spelled_out(name: str) -> list[tuple[bytes, dict[str, Any]]]:
     """Return a statement with what it is asked with; each of its forms, where it has several, in the middle of all."""
+    days = (datetime.now(UTC) - timedelta(days=200)).date()
+    of_groups = [(False, {}), *((True, {"group": lists.group_key(group)}) for group in GROUPS)]
+    if name == "leaderboard_of_group":
+        return [(statement(name), more) for _, more in of_groups[1:]]
     if name == "just_reached":
-        return [(lists.reached_statement(is_open=is_open), {}) for is_open in (True, False)]
+        return [
+            (lists.reached_statement(is_open=is_open, order=order, of_group=of_group), more)
+            for is_open in (True, False)
+            for order in get_args(ReachedOrder)
+            for of_group, more in of_groups
+        ]
+    if name == "mentors_close":
+        return [
+            (lists.close_statement(order, of_group=of_group), more)
+            for order in get_args(CloseOrder)
+            for of_group, more in of_groups
+        ]
     if name != "mentors_listed":
         return [(statement(name), {})]
-    days = (datetime.now(UTC) - timedelta(days=200)).date()
     return [
-        (lists.list_statement(kind, order), {"place": place, "bound": bound})
+        (lists.list_statement(kind, order, of_group=of_group), {"place": place, "bound": bound} | more)
         for kind, order in LISTS
         for place, bound in [(200, 1) if kind == "clicks" else (days, days + timedelta(days=190))]
+        for of_group, more in of_groups
     ]
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edges.web.caching import is_held
-from edges.web.cursors import BadCursor, read_cursor, write_cursor
+from edges.web.cursors import BadCursor, read_cursor, read_place, write_cursor
+from edges.web.dead_letters import LetterPlace
 from edges.web.organisation import Place
 
 COUNTS = st.integers(-(2**63), 2**63 - 1)
@@ -23,6 +25,17 @@ def test_a_cursor_leads_back(rank: int, confirmed: int, mentor_id: object) -> No
     assert read_cursor(cursor, Place) == place
     assert cursor.replace("-", "").replace("_", "").isalnum()
     assert len(cursor) <= 200
+
+
+@given(
+    at=st.datetimes(timezones=st.just(UTC)),
+    offset=st.integers(0, 2**63 - 1),
+)
+def test_a_place_among_dead_letters_leads_back(at: datetime, offset: int) -> None:
+    """What was written is read, up to the ends of the calendar and of a partition."""
+    place = LetterPlace(at, 2**31 - 1, offset)
+    assert read_place(write_cursor(place), LetterPlace) == place
+    assert len(write_cursor(place)) <= 300
 
 
 @given(st.text() | st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_="))

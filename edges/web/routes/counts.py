@@ -13,9 +13,10 @@ from litestar import Request, Response, get
 from litestar.params import FromPath, QueryParameter
 
 from edges.open_badges.issuer import issuer_of
-from edges.web.answers import AttributionCounts, Awards, FieldError, MentorProfile, Milestones, Standing
+from edges.web.answers import AttributionCounts, AwardEvidence, Awards, FieldError, MentorProfile, Milestones, Standing
 from edges.web.caching import FOR_A_MINUTE, UNCHANGED, kept
 from edges.web.counts import attribution_counts, awards_of, milestones_of, profile, standing
+from edges.web.evidence import award_evidence
 from edges.web.identity import BEARER, coordinators_of_org, mentor_or_coordinator
 from edges.web.links import share_url
 from edges.web.problems import Problem, bad_fields, problem_answers
@@ -119,6 +120,27 @@ async def awards(
     return kept(request, Awards(awards=found or [], can_be_taken_along=is_issuer))
 
 
+@get(
+    f"{_MENTOR}/awards/{{badge_id:str}}/evidence",
+    summary="What an award came of",
+    **(_ROUTE | {"guards": [coordinators_of_org]}),
+)
+async def evidence(
+    request: AnyRequest, services: Opened, org_id: FromPath[str], mentor_id: FromPath[str], badge_id: FromPath[str]
+) -> Response[AwardEvidence]:
+    """Answer with the milestone, the registration that crossed and where it stands, and those before it.
+
+    No member's id. The tables do not keep which clicks came before; `referrals explain` reads them from the topic.
+    """
+    if not is_uuid(badge_id):
+        raise bad_fields(FieldError(field="badge_id", message="is not the UUID of a badge"))
+    prefix, org_id, mentor_id = services.settings.topic_prefix, canonical_uuid(org_id), _checked(mentor_id)
+    found = await award_evidence(services.database, prefix, org_id, mentor_id, canonical_uuid(badge_id))
+    if found is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "this mentor holds no such badge")
+    return kept(request, found)
+
+
 async def _is_issuer(services: Services, org_id: str) -> bool:
     """Tell whether credentials of the organisation can be had here: it has a key, and an address to verify them by."""
     if issuer_of(services.settings.public_url, org_id) is None:
@@ -142,4 +164,4 @@ def _unknown() -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, "the organisation has no such mentor")
 
 
-HANDLERS: Final = [counts, mentor, mentor_standing, milestones, awards]
+HANDLERS: Final = [counts, mentor, mentor_standing, milestones, awards, evidence]

@@ -15,6 +15,7 @@ from edges.web.finding import LEAST_DIGITS, find_mentors, read_wanted
 from edges.web.identity import BEARER, coordinators_of_org
 from edges.web.organisation import Place
 from edges.web.problems import bad_fields, problem_answers
+from edges.web.routes.lists import Group
 from edges.web.services import Opened
 from models.identifiers import canonical_uuid
 
@@ -48,11 +49,18 @@ async def summary(request: AnyRequest, services: Opened, org_id: FromPath[str]) 
 
 @get(f"{_ORGANISATION}/leaderboard", summary="Mentors by confirmed registrations", **_ROUTE)
 async def leaderboard(
-    request: AnyRequest, services: Opened, org_id: FromPath[str], limit: _Limit = 20, after: _After = None
+    request: AnyRequest,
+    services: Opened,
+    org_id: FromPath[str],
+    limit: _Limit = 20,
+    after: _After = None,
+    group: Group = None,
 ) -> Response[Leaderboard]:
-    """Answer with a page; `next` leads to the one after it, and is null on the last."""
+    """Answer with a page; `next` leads to the one after it, and is null on the last. Of a group, ranks are its own."""
     place = None if after is None else _place(after)
-    page = await organisation.leaderboard(services.database, canonical_uuid(org_id), limit=limit, after=place)
+    page = await organisation.leaderboard(
+        services.database, canonical_uuid(org_id), limit=limit, after=place, group=group
+    )
     return kept(request, page)
 
 

@@ -1,4 +1,4 @@
-"""The pages for people: `/dashboard`, `/badges`, `/me`, `/welcome`, `/sign-in`, and the files they are made of.
+"""The pages for people: `/dashboard`, `/badges`, `/dead-letters`, `/me`, `/welcome`, `/sign-in`, and their files.
 
 They hold nothing about anybody: what they show they ask for in the session of whoever looks. Each comes in the language
 that was chosen on one of them (`?language=nb`, kept as a cookie), else in the browser's.
@@ -51,6 +51,12 @@ async def dashboard(request: AnyRequest) -> Response[bytes]:
 async def badges(request: AnyRequest) -> Response[bytes]:
     """Answer with the page on which an organisation's badges are made and seen."""
     return _send_page(request, "badges")
+
+
+@get("/dead-letters", include_in_schema=False)
+async def letters(request: AnyRequest) -> Response[bytes]:
+    """Answer with the page on which administrators see what could not be used, and send it again."""
+    return _send_page(request, "dead-letters")
 
 
 @get("/me", include_in_schema=False)
@@ -147,4 +153,4 @@ def _send(
     return Response(asset.content, status_code=status, media_type=asset.media_type, headers=headers)
 
 
-HANDLERS: Final = [root, dashboard, badges, mentor, welcome, sign_in, static]
+HANDLERS: Final = [root, dashboard, badges, letters, mentor, welcome, sign_in, static]

@@ -6,6 +6,7 @@ import { number, shortDay } from "../shared/format.js";
 import { Panel } from "../shared/panel.js";
 import { table } from "../shared/table.js";
 import { text } from "../shared/text.js";
+import { groupPick } from "./groups.js";
 import { mentorName } from "./mentors.js";
 import { Pages } from "./pages.js";
 
@@ -66,7 +67,10 @@ const LISTS = {
   "close-to-badge": {
     bound: "within",
     bounds: [2, 1, 3, 5].map((n) => [n, text("help.missing-at-most", { n })]),
-    orders: [],
+    orders: [
+      ["nearest", text("help.nearest")],
+      ["highest", text("help.highest")],
+    ],
     head: text("help.next-badge"),
     about: ({ remaining, badgeName: name }) => text("help.missing", { n: remaining ?? 0, badge: badgeName(name ?? "") }),
     nothing: text("help.none-close"),
@@ -77,6 +81,7 @@ export class Help {
   #pages = new Pages(() => this.load());
   #panel;
   #name = "no-activity";
+  #group = groupPick("#help-group", () => this.#begin());
 
   /**
    * @param {Api} api
@@ -118,7 +123,7 @@ export class Help {
 
   get #query() {
     const { bound, orders } = LISTS[this.#name];
-    return `&${bound}=${this.#bounds.value}${orders.length > 0 ? `&order=${this.#orders.value}` : ""}`;
+    return `&${bound}=${this.#bounds.value}&order=${this.#orders.value || orders[0][0]}${this.#group()}`;
   }
 
   /** Offer what this list can be bounded and sorted by. */
@@ -127,7 +132,6 @@ export class Help {
     const option = (/** @type {[string | number, string]} */ [value, said]) => element("option", { value }, said);
     fill(this.#bounds, bounds.map(option));
     fill(this.#orders, orders.map(option));
-    this.#orders.hidden = orders.length === 0;
   }
 
   #begin() {

@@ -5,6 +5,7 @@ import { number, percent } from "../shared/format.js";
 import { Panel } from "../shared/panel.js";
 import { table } from "../shared/table.js";
 import { text } from "../shared/text.js";
+import { groupPick } from "./groups.js";
 import { mentorName } from "./mentors.js";
 import { Pages } from "./pages.js";
 
@@ -42,8 +43,13 @@ export class Leaderboard {
    * @param {(error: ApiError) => boolean} settle
    */
   constructor(api, settle) {
+    const group = groupPick("#leaderboard-group", () => {
+      this.#confirmed = new Map();
+      this.#pages.begin();
+      void this.load();
+    });
     this.#panel = new Panel("#leaderboard", {
-      load: () => api.get(`/leaderboard?limit=${PAGE}${this.#pages.query}`),
+      load: () => api.get(`/leaderboard?limit=${PAGE}${group()}${this.#pages.query}`),
       show: (body, page) => this.#show(body, page),
       settle,
     });

@@ -16,6 +16,7 @@ import { saveDays, saveMentors } from "./export.js";
 import { Figures } from "./figures.js";
 import { findMentor } from "./finder.js";
 import { showFirstSteps } from "./first-steps.js";
+import { offerGroups } from "./groups.js";
 import { Help } from "./help.js";
 import { Leaderboard } from "./leaderboard.js";
 import { showMembership } from "./membership.js";
@@ -91,6 +92,8 @@ class Dashboard {
     });
     const left = () => this.#leave(() => void askForToken("signed-out"));
     find("#sign-out").addEventListener("click", () => void leaveSession(left));
+    void offerGroups(this.api);
+    find("#to-letters").hidden = this.session.role !== "org_admin";
     shareSession(this.session, left);
     document.addEventListener("visibilitychange", () => this.#onVisibility());
     addEventListener("online", () => this.#isShown && this.stream.start());

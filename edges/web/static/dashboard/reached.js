@@ -9,6 +9,7 @@ import { announce, element, fill, find, icon } from "../shared/dom.js";
 import { dateAndTime, shortId, since } from "../shared/format.js";
 import { Panel } from "../shared/panel.js";
 import { text } from "../shared/text.js";
+import { groupPick } from "./groups.js";
 import { mentorName } from "./mentors.js";
 import { Pages } from "./pages.js";
 
@@ -35,16 +36,20 @@ export class Reached {
   constructor(api, settle) {
     this.#api = api;
     this.#settle = settle;
+    const begin = () => {
+      this.#pages.begin();
+      void this.#show();
+    };
+    const group = groupPick("#reached-group", begin);
+    const order = /** @type {HTMLSelectElement} */ (find("#reached-order"));
+    order.addEventListener("change", begin);
     this.panel = new Panel("#activity", {
-      load: () => api.get(`/lists/just-reached?limit=${PAGE}&show=${shown()}${this.#pages.query}`),
+      load: () => api.get(`/lists/just-reached?limit=${PAGE}&show=${shown()}&order=${order.value}${group()}${this.#pages.query}`),
       show: (body, page) => this.#fill(body, page),
       settle,
     });
     for (const choice of document.querySelectorAll('input[name="thanks"]'))
-      choice.addEventListener("change", () => {
-        this.#pages.begin();
-        void this.#show();
-      });
+      choice.addEventListener("change", begin);
   }
 
   load() {

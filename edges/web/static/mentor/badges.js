@@ -6,19 +6,21 @@ import { announce, element, fill, icon, isolated } from "../shared/dom.js";
 import { dateAndTime, day } from "../shared/format.js";
 import { save } from "../shared/saving.js";
 import { parts, text } from "../shared/text.js";
+import { evidence } from "./evidence.js";
 
 /**
  * @typedef {import("../shared/answers.js").Award} Award
  * @typedef {import("../shared/answers.js").Milestone} Milestone
  * @typedef {import("../shared/answers.js").Mentor} Mentor
  * @typedef {((award: Award) => Promise<Blob>) | null} TakeAlong  null: there are no credentials here
+ * @typedef {import("./evidence.js").Load | null} Explain  null: he looks himself
  */
 
 /**
  * @param {HTMLElement} body
- * @param {{nextBadge: Mentor["nextBadge"], awards: Award[], milestones: Milestone[], takeAlong: TakeAlong}} given
+ * @param {{nextBadge: Mentor["nextBadge"], awards: Award[], milestones: Milestone[], takeAlong: TakeAlong, explain: Explain}} given
  */
-export function showBadges(body, { nextBadge, awards, milestones, takeAlong }) {
+export function showBadges(body, { nextBadge, awards, milestones, takeAlong, explain }) {
   fill(
     body,
     nextBadge === null
@@ -29,7 +31,7 @@ export function showBadges(body, { nextBadge, awards, milestones, takeAlong }) {
         )
       : next(nextBadge),
     awards.length === 0 && element("p", { class: "nothing" }, text("badges.none")),
-    awards.length > 0 && element("ul", { class: "held", "aria-label": text("badges.held") }, awards.map((award) => held(award, takeAlong))),
+    awards.length > 0 && element("ul", { class: "held", "aria-label": text("badges.held") }, awards.map((award) => held(award, takeAlong, explain))),
     awards.length > 0 && takeAlong !== null && element("p", { class: "quiet" }, text("badges.take-along-text")),
     milestones.length > 0 && [
       element("h3", {}, text("badges.milestones")),
@@ -72,8 +74,8 @@ function next({ name, picture, threshold, remaining }) {
   );
 }
 
-/** @param {Award} award @param {TakeAlong} takeAlong */
-function held(award, takeAlong) {
+/** @param {Award} award @param {TakeAlong} takeAlong @param {Explain} explain */
+function held(award, takeAlong, explain) {
   const { badgeName: name, picture, awardedAt } = award;
   return element(
     "li",
@@ -86,6 +88,7 @@ function held(award, takeAlong) {
       day(awardedAt),
     ),
     takeAlong !== null && takingAlong(award, takeAlong),
+    explain !== null && evidence(award, explain),
   );
 }
 

@@ -53,7 +53,7 @@ class MentorPage {
       show: showCounts,
       settle,
     });
-    this.badges = new Panel("#badges", { load: () => loadBadges(api, mentor), show: showBadges, settle });
+    this.badges = new Panel("#badges", { load: () => loadBadges(api, mentor, this.isOwn), show: showBadges, settle });
     this.standing = new Panel("#standing", { load: () => api.get(`${mentor}/standing`), show: showStanding, settle });
     this.mail = new MailPanel(api, settle);
     this.connection = new Connection(() => void this.#refresh());
@@ -125,8 +125,9 @@ class MentorPage {
 /**
  * @param {Api} api
  * @param {string} mentor
+ * @param {boolean} isOwn
  */
-async function loadBadges(api, mentor) {
+async function loadBadges(api, mentor, isOwn) {
   const [{ nextBadge }, { awards, canBeTakenAlong }, { milestones }] = await Promise.all([
     api.get(mentor),
     api.get(`${mentor}/awards`),
@@ -134,7 +135,9 @@ async function loadBadges(api, mentor) {
   ]);
   /** @param {import("../shared/answers.js").Award} award */
   const takeAlong = ({ badgeId }) => api.file(`${mentor}/awards/${badgeId}/credential`);
-  return { nextBadge, awards, milestones, takeAlong: canBeTakenAlong ? takeAlong : null };
+  /** @param {import("../shared/answers.js").Award} award */
+  const explain = ({ badgeId }) => api.get(`${mentor}/awards/${badgeId}/evidence`);
+  return { nextBadge, awards, milestones, takeAlong: canBeTakenAlong ? takeAlong : null, explain: isOwn ? null : explain };
 }
 
 function showNobody() {

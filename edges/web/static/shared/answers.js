@@ -62,6 +62,25 @@
  * @property {number} confirmedCount
  * @property {string} awardedAt
  *
+ * @typedef {object} RegistrationCounted
+ * @property {string} registeredAt
+ * @property {string} confirmedAt
+ * @property {string | null} withdrawnAt
+ * @property {string} channel
+ * @property {number | null} partition  where its record stands in the topic; null: that is not kept
+ * @property {number | null} offset
+ * @property {boolean} crossed
+ *
+ * @typedef {object} AwardEvidence
+ * @property {number} threshold
+ * @property {number} confirmedCount
+ * @property {string} awardedAt
+ * @property {{threshold: number, reachedAt: string, recordedAt: string} | null} milestone  null: none was announced
+ * @property {string} topic
+ * @property {RegistrationCounted[]} registrations  the latest first
+ * @property {boolean} hasMore
+ * @property {number} totalClicks
+ *
  * @typedef {{milestones: Milestone[], awards: Award[], names: Record<string, string>}} Activity
  *
  * @typedef {object} Reached
@@ -115,6 +134,25 @@
  * @property {Channel[]} channels
  * @property {Decision[]} decisions
  * @property {Happened[]} history
+ *
+ * @typedef {object} DeadLetter
+ * @property {string} letter  partition/offset in the dead letters topic
+ * @property {string} writtenAt
+ * @property {string} reason
+ * @property {string} message  in English
+ * @property {string} stage
+ * @property {string | null} topic  null: nothing says where it came from
+ * @property {number} partition
+ * @property {number} offset
+ * @property {string | null} referralCode
+ * @property {number} records
+ * @property {number} bytes
+ * @property {boolean} again
+ * @property {string | null} replayedAt  null: it was not sent again
+ *
+ * @typedef {{reason: string, topic: string | null, open: number, replayed: number}} DeadLetterCount
+ * @typedef {{counts: DeadLetterCount[], letters: DeadLetter[], next: string | null, listedMax: number, listedDays: number}} DeadLetters
+ * @typedef {{letter: string, verdict: "ready" | "sent" | "before" | "refused" | "gone", why: string | null}} ReplayVerdict
  *
  * @typedef {object} ReconciliationRun
  * @property {string} source

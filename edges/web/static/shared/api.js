@@ -52,13 +52,15 @@ export class Api {
   }
 
   /**
-   * Ask for something to be made.
+   * Ask for something to be made or done.
    *
    * @param {string} path
+   * @param {object} [body]
    * @returns {Promise<any>}
    */
-  async post(path) {
-    return (await ask(this.organisation + path, { method: "POST" })).json();
+  async post(path, body) {
+    const said = body && { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+    return (await ask(this.organisation + path, { method: "POST", ...said })).json();
   }
 
   /**
