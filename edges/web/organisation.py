@@ -118,7 +118,7 @@ async def leaderboard(
 
 
 async def _of_group(database: Database, org_id: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Return a page of a group as rows of the leaderboard; who was never issued a code here has none."""
+    """Return a page of a group as rows of the leaderboard."""
     rows = await database.rows(org_id, statement("leaderboard_of_group"), values)
     return [(mentor_id, code or "", *others) for mentor_id, code, *others in rows]
 

@@ -360,13 +360,7 @@ FROM (
     LIMIT %(limit)s
 ) AS page
 LEFT JOIN LATERAL (
-    SELECT referral_code
-    FROM referral_codes
-    WHERE org_id = %(org_id)s AND referral_codes.mentor_id = page.mentor_id
-    OFFSET 0
-) AS code ON true
-LEFT JOIN LATERAL (
-    SELECT total_clicks, pending_attributions, conversion_rate
+    SELECT referral_code, total_clicks, pending_attributions, conversion_rate
     FROM mentor_counts
     WHERE org_id = %(org_id)s AND mentor_counts.mentor_id = page.mentor_id
     OFFSET 0
