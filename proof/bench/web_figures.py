@@ -46,7 +46,7 @@ Reading: TypeAlias = Callable[[Database], Awaitable[object]]
 
 
 class Timed(NamedTuple):
-    """Seconds of one round, each the median of many, one at a time: what is asked, and SELECT 1 in turn with what is read."""
+    """Seconds of one round, each the median of many, one at a time; SELECT 1 in turn with what is read."""
 
     read: float
     beside_read: float
