@@ -66,7 +66,7 @@ def _show_figures(console: Console, found: WebFigures) -> bool:
     reached = True
     for one in found.figures:
         most = SELECT_1_MAX * one.statements
-        is_enough = one.answer_multiple <= most
+        is_enough = one.read_multiple <= most
         reached &= is_enough
         table.add_row(
             one.name,
