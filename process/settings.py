@@ -29,7 +29,7 @@ OTHER_VARIABLES = frozenset(
     f"REFERRALS_{name}"
     for name in (
         *("FAULT_POINT", "STARTS", "RESTARTS", "GIVEN_DESCRIPTORS", "LISTENING"),
-        *("REQUIRE_BROWSER", "TEST_PARTS", "TEST_CONTAINERS", "TEST_LONG"),
+        *("REQUIRE_BROWSER", "REQUIRE_FIREFOX", "TEST_PARTS", "TEST_CONTAINERS", "TEST_LONG"),
     )
 )
 """What begins as settings do and is none: for tests, and what a worker hands to its next start."""

@@ -612,6 +612,15 @@ class PostedMailWish(TypedDict):
     """Of the mails: English, or Norwegian Bokmål."""
 
 
+class PostedReplay(TypedDict):
+    """Which dead letters are to be sent again."""
+
+    letters: list[str]
+    """By where they stand: partition/offset, as they are listed."""
+    dryRun: NotRequired[bool]
+    """Send nothing; say what would be."""
+
+
 class PostedSignIn(TypedDict):
     """What somebody signs in with: one of the two."""
 
@@ -1063,7 +1072,7 @@ class Client:
         answer: DeadLetters = self._json("GET", path, parameters)
         return answer
 
-    def replay_dead_letters(self, org_id: str) -> DeadLettersReplayed:
+    def replay_dead_letters(self, org_id: str, body: PostedReplay) -> DeadLettersReplayed:
         """Send dead letters again.
 
         Send these through the front door, each record once, however often it is asked; or say what would become
@@ -1073,7 +1082,7 @@ class Client:
         not the organisation's is `gone`, as what is not there.
         """
         path = f"/v1/orgs/{_part(org_id)}/dead-letters/replays"
-        answer: DeadLettersReplayed = self._json("POST", path)
+        answer: DeadLettersReplayed = self._json("POST", path, body=body)
         return answer
 
     def dead_letter(self, org_id: str, partition: str, offset: str) -> DeadLetterListed:

@@ -143,6 +143,7 @@ _BY_SCHEMA: Final[dict[str, Schema]] = {
     "Liveness": {"status": "alive"},
     "NextBadge": {"name": "Five recruits"},
     "PostedBadge": {"name": "Team player"},
+    "PostedReplay": {"letters": ["3/128"], "dryRun": True},
     "PostedSignIn": {"link": "bxwqPktdTG6PcJGis8TV5g", "token": None},
     "Readiness": {"status": "ready"},
 }

@@ -21,6 +21,7 @@ from edges.web.docstrings import field_descriptions
 from edges.web.examples import BY_MEDIA_TYPE, BY_NAME, BY_OPERATION, CODE, example_of
 from edges.web.posted import PostedRegistration, PostedSignup
 from edges.web.posted_mail import PostedMailWish
+from edges.web.replays import PostedReplay
 from edges.web.sign_in.posted import PostedMailAddress, PostedSignIn
 from models.codes import TYPED_CODE_PATTERN
 from process.version import VERSION
@@ -41,6 +42,7 @@ _BODIES: Final[dict[tuple[str, str], type[Struct]]] = {
     ("/v1/sign-in/mail", "post"): PostedMailAddress,
     ("/v1/orgs/{org_id}/badges/{badge_id}", "put"): PostedBadge,
     ("/v1/orgs/{org_id}/mail", "put"): PostedMailWish,
+    ("/v1/orgs/{org_id}/dead-letters/replays", "post"): PostedReplay,
 }
 """What handlers read by themselves, but for the webhook's, which has headers too."""
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from confluent_kafka import KafkaException
+from msgspec import Meta, Struct
 
 from edges.publishing.replaying import BEFORE, READY, CannotReplay, Judge, Replay
 from edges.web.answers import ReplayVerdict
@@ -33,6 +34,18 @@ LETTERS_MAX: Final = 100
 
 Place = tuple[int, int]
 """Partition and offset in the dead letters topic."""
+
+
+_LetterName = Annotated[str, Meta(pattern="^[0-9]{1,9}/[0-9]{1,18}$")]
+
+
+class PostedReplay(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """Which dead letters are to be sent again."""
+
+    letters: Annotated[list[_LetterName], Meta(min_length=1, max_length=LETTERS_MAX)]
+    """By where they stand: partition/offset, as they are listed."""
+    dry_run: bool = False
+    """Send nothing; say what would be."""
 
 
 class ReplayUnavailable(Exception):  # noqa: N818  read as what is wrong

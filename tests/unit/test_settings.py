@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,16 @@ def test_a_standard_s_variable_keeps_its_name(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")
     with pytest.raises(SettingsError, match=r"^OTEL_EXPORTER_OTLP_ENDPOINT: is no address of a collector \("):
         load_settings()
+
+
+def test_what_our_own_files_set_is_known() -> None:
+    """CI, containers and manifests: each component would say of another variable that it changes nothing."""
+    root = Path(__file__).resolve().parents[2]
+    files = [root / ".ci" / "run", root / "Dockerfile", *root.glob("docker-compose*.yml")]
+    files += [*(root / "deploy").rglob("*.yaml"), *(root / "deploy").rglob("*.env")]
+    named = {name for file in files for name in re.findall(r"\bREFERRALS_[A-Z_]+\b(?!\*)", file.read_text())}
+    assert len(named) > 20
+    assert misspelt(named) == []
 
 
 def test_an_empty_variable_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:

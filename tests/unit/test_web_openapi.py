@@ -47,6 +47,7 @@ def test_every_operation_is_described_and_shown() -> None:
     document = openapi_document()
     for method, path, operation in operations(document):
         name = f"{method} {path}"
+        assert ("requestBody" in operation) == ("415" in operation["responses"]), f"{name}: what it reads is described"
         assert operation["summary"], name
         assert len(operation["description"].split()) > 3, name
         well = [response for status, response in operation["responses"].items() if status[0] in "23"]

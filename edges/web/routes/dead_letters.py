@@ -16,7 +16,7 @@ import structlog
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, QueryParameter, SkipValidation
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from edges.web.answers import DeadLetterListed, DeadLetters, DeadLettersReplayed, FieldError
 from edges.web.bodies import decoded, read_plain_body
@@ -26,7 +26,7 @@ from edges.web.dead_letters import Asked, LetterPlace, find_letter, list_letters
 from edges.web.erased import erased_pairs_of
 from edges.web.identity import BEARER, administrators_of_org
 from edges.web.problems import Problem, bad_fields, problem_answers, unavailable
-from edges.web.replays import LETTERS_MAX, ReplayUnavailable
+from edges.web.replays import LETTERS_MAX, PostedReplay, ReplayUnavailable
 from edges.web.services import Opened
 from models.errors import BadCode
 from models.identifiers import canonical_uuid
@@ -63,18 +63,8 @@ _Until = Annotated[str | None, QueryParameter(max_length=40, description="Writte
 _Show = Annotated[Literal["all", "open"], QueryParameter(description="`open`: those alone that were not sent again.")]
 _Limit = Annotated[int, QueryParameter(ge=1, le=LETTERS_MAX, description="The most that are listed.")]
 _After = Annotated[str | None, QueryParameter(max_length=300, description="`next` of the page before.")]
-_LetterName = Annotated[str, Meta(pattern="^[0-9]{1,9}/[0-9]{1,18}$")]
 
 log = structlog.get_logger("web")
-
-
-class PostedReplay(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """Which dead letters are to be sent again."""
-
-    letters: Annotated[list[_LetterName], Meta(min_length=1, max_length=LETTERS_MAX)]
-    """By where they stand: partition/offset, as they are listed."""
-    dry_run: bool = False
-    """Send nothing; say what would be."""
 
 
 _decode: Final = msgspec.json.Decoder(PostedReplay).decode
