@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
+
+    from models.records import Record, StoredRecord
 
 TRACEPARENT: Final = "traceparent"
 
@@ -39,26 +41,6 @@ class Step(Struct, frozen=True, gc=False):
     """When it was read, in milliseconds since 1970."""
 
 
-class Traced(Protocol):
-    """What of a record that was read a step says."""
-
-    @property
-    def topic(self) -> str:
-        """Full name of the topic."""
-
-    @property
-    def partition(self) -> int:
-        """The partition it was read from."""
-
-    @property
-    def offset(self) -> int:
-        """Its place in the partition."""
-
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]:
-        """The headers as received."""
-
-
 def is_traceparent(value: bytes | None) -> bool:
     """Tell whether a header's value has W3C's form."""
     return value is not None and _FORM.fullmatch(value) is not None
@@ -80,7 +62,7 @@ def trace_id_of(headers: Iterable[tuple[str, bytes | None]]) -> str | None:
     return None if found is None else found[1].decode()
 
 
-def step_to(sent: bytes, record: Traced, traceparent: bytes, *, at_ms: int) -> Step:
+def step_to(sent: bytes, record: Record | StoredRecord, traceparent: bytes, *, at_ms: int) -> Step:
     """Return the step from a record, of this traceparent, to the value that is sent because of it."""
     span_id = blake2b(traceparent + sent, digest_size=8).hexdigest().encode()
     own = traceparent[: _SPAN_AT.start] + span_id + traceparent[_SPAN_AT.stop :]

@@ -40,7 +40,7 @@ from models.identifiers import canonical_uuid, is_uuid
 from models.members import microseconds
 from models.partition_changes import Homes
 from models.partitioning import partition_of
-from sinks.positions import NOWHERE
+from sinks.positions import NOWHERE, read_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -161,7 +161,7 @@ class History:
 
         """
         fresh = [r for r in records if r.offset >= self._next.get((r.topic, r.partition), 0)]
-        moved = {(record.topic, record.partition): record.offset + 1 for record in fresh} | dict(reached)
+        moved = read_to(fresh, reached)
         self._store.keep(happened(fresh, self._kinds, self._homes), moved)
         self._next |= moved
         return []

@@ -20,7 +20,7 @@ import msgspec
 import structlog
 
 from models.dead_letters import digest_of, letter_of
-from sinks.positions import NOWHERE
+from sinks.positions import NOWHERE, read_to
 from sinks.records import counted_ms
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Letters:
             Fenced: another process has partitions of these now; nothing was kept.
 
         """
-        moved = {(record.topic, record.partition): record.offset + 1 for record in records} | dict(reached)
+        moved = read_to(records, reached)
         letters = [letter_of(record, _written_at(record)) for record in records if record.topic == self._topic]
         sent = [note for record in records if record.topic != self._topic if (note := _sent(record)) is not None]
         self._store.keep(letters, sent, moved)

@@ -31,6 +31,8 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sinks.records import Record
+
 Place = tuple[str, int]
 """Topic and partition."""
 
@@ -39,6 +41,11 @@ NOWHERE: Final[Mapping[Place, int]] = MappingProxyType({})
 
 OFFSETS_MARK: Final = "the position is in the store"
 """Metadata of Kafka's offsets: they follow a position that the store keeps."""
+
+
+def read_to(records: Iterable[Record], reached: Mapping[Place, int]) -> dict[Place, int]:
+    """Return the offset of what is next to be read, after consecutive records and where partitions were read to."""
+    return {(record.topic, record.partition): record.offset + 1 for record in records} | dict(reached)
 
 
 class Position(Struct, frozen=True, gc=False):

@@ -10,7 +10,7 @@ from typing import Any
 from confluent_kafka.admin import AdminClient
 
 from local.parts.aot import cache_for
-from local.parts.brokers import BROKERS, Broker, joined
+from local.parts.brokers import BROKERS, Broker, ReplicatedKafka
 from local.parts.jars import fetch
 from local.parts.running import Running, cache_dir
 from tests.guarded_kafka import TIMEOUT_S
@@ -21,20 +21,15 @@ class Node(Broker, SecuredKafka):
     """One of several."""
 
 
-class Cluster:
+class Cluster(ReplicatedKafka):
     """All of them; a `SecuredBrokers`."""
 
     def __init__(self, directory: Path, jars: list[Path], **options: Any) -> None:  # noqa: ANN401 - LocalKafka's
         numbers = range(1, BROKERS + 1)
         self.nodes: Sequence[Node] = [Node(directory / str(number), jars, **options) for number in numbers]
-        joined(self.nodes)
+        super().__init__(self.nodes)
         for node in self.nodes:
             node.authority = self.nodes[0].authority
-
-    @property
-    def bootstrap_servers(self) -> str:
-        """Where the administrator comes."""
-        return ",".join(node.bootstrap_servers for node in self.nodes)
 
     @property
     def folder(self) -> Path:
@@ -71,14 +66,9 @@ def secured_cluster(directory: Path) -> Iterator[Cluster]:
     aot_cache = cache_for(jars, cache_dir() / "aot", running=running, announce=lambda _: None)
     cluster = Cluster(directory, jars, durable=False, running=running, aot_cache=aot_cache)
     try:
-        for node in cluster.nodes:
-            node.prepare()
-        for node in cluster.nodes:
-            node.begin()
-        for node in cluster.nodes:
-            node.wait_ready()
+        cluster.prepare()
+        cluster.start()
         yield cluster
     finally:
-        for node in cluster.nodes:
-            node.close()
+        cluster.close()
         running.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from local.parts.kafka import LocalKafka, new_id
@@ -36,22 +36,17 @@ class Broker(LocalKafka):
         return self.common_id
 
 
-def joined(brokers: Sequence[Broker]) -> None:
-    """Make these brokers one cluster; before they are prepared."""
-    cluster_id = new_id()
-    for number, broker in enumerate(brokers, 1):
-        broker.join(number, brokers, cluster_id)
-
-
 class ReplicatedKafka:
     """The brokers as one `Kafka`."""
 
     kind = f"{BROKERS} brokers of {LocalKafka.kind}"
 
-    def __init__(self, make: Callable[[int], Broker]) -> None:
-        """Take brokers as `make` makes each, given its number."""
-        self.brokers = [make(number) for number in range(1, BROKERS + 1)]
-        joined(self.brokers)
+    def __init__(self, brokers: Sequence[Broker]) -> None:
+        """Make these brokers one cluster; before they are prepared."""
+        self.brokers = brokers
+        cluster_id = new_id()
+        for number, broker in enumerate(brokers, 1):
+            broker.join(number, brokers, cluster_id)
 
     @property
     def bootstrap_servers(self) -> str:

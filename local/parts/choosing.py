@@ -175,9 +175,9 @@ def start(
 
             if not replicated:
                 return broker(LocalKafka, "kafka")
-            from local.parts.brokers import Broker, ReplicatedKafka  # noqa: PLC0415  the same
+            from local.parts.brokers import BROKERS, Broker, ReplicatedKafka  # noqa: PLC0415  the same
 
-            return ReplicatedKafka(lambda number: broker(Broker, f"kafka-{number}"))
+            return ReplicatedKafka([broker(Broker, f"kafka-{number}") for number in range(1, BROKERS + 1)])
 
         def local_postgres() -> Postgres:
             from local.parts.postgres import LocalPostgres  # noqa: PLC0415  the same

@@ -5,7 +5,7 @@ import { announce, find } from "../shared/dom.js";
 import { keepAddress } from "../shared/languages.js";
 import { Panel } from "../shared/panel.js";
 import { currentSession, shareSession } from "../shared/session.js";
-import { askAgain, askForToken, leaveSession } from "../shared/signing-in.js";
+import { askForToken, leaveSession, refused } from "../shared/signing-in.js";
 import { text } from "../shared/text.js";
 import { BadgeList } from "./list.js";
 import { Maker } from "./maker.js";
@@ -62,9 +62,7 @@ class BadgePage {
 
   /** Deal with an error that concerns the whole page. @param {ApiError} error */
   settle(error) {
-    if (error.status !== 401 && error.status !== 403) return false;
-    void askAgain(this.session, error.status);
-    return true;
+    return refused(this.session, error);
   }
 }
 

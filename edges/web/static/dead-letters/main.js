@@ -5,7 +5,7 @@ import { element, fill, find } from "../shared/dom.js";
 import { keepAddress } from "../shared/languages.js";
 import { Panel } from "../shared/panel.js";
 import { currentSession, shareSession } from "../shared/session.js";
-import { askAgain, askForToken, leaveSession } from "../shared/signing-in.js";
+import { askForToken, leaveSession, refused } from "../shared/signing-in.js";
 import { text } from "../shared/text.js";
 import { Pages } from "../dashboard/pages.js";
 import { Filters } from "./filters.js";
@@ -103,9 +103,7 @@ class LettersPage {
 
   /** Deal with an error that concerns the whole page. @param {ApiError} error */
   settle(error) {
-    if (error.status !== 401 && error.status !== 403) return false;
-    void askAgain(this.session, error.status);
-    return true;
+    return refused(this.session, error);
   }
 }
 

@@ -30,6 +30,18 @@ export async function askAgain(session, status = 401) {
 }
 
 /**
+ * Ask again where an error says that somebody may not be here; tell whether it did.
+ *
+ * @param {import("./session.js").Session} session
+ * @param {import("./api.js").ApiError} error
+ */
+export function refused(session, error) {
+  if (error.status !== 401 && error.status !== 403) return false;
+  void askAgain(session, error.status);
+  return true;
+}
+
+/**
  * Sign out, and go on with what is shown then; where the server does not answer, say that he is signed in still.
  *
  * @param {() => void} left
