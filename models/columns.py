@@ -5,6 +5,7 @@ What does not pass here is not refused here: it is left to be looked at alone, w
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import MsgspecError, json
@@ -33,10 +34,10 @@ def decode_batch(kind: type[Kind], values: Sequence[bytes | None]) -> list[Kind 
                 None if is_too_much(value) else event  # type: ignore[arg-type]
                 for event, value in zip(events, values, strict=True)
             ]
-    identifiers = UUID_FIELDS[kind]
-    for name in identifiers:
-        if name != "org_id" and not all_uuids([getattr(event, name) for event in events if event is not None]):
-            events = [event if event is not None and is_uuid(getattr(event, name)) else None for event in events]
+    for name in UUID_FIELDS[kind]:
+        identifier = attrgetter(name)
+        if name != "org_id" and not all_uuids(list(map(identifier, filter(None, events)))):
+            events = [event if event is not None and is_uuid(identifier(event)) else None for event in events]
     return events
 
 

@@ -236,6 +236,8 @@ def in_utc(instant: datetime) -> datetime:
 
     Within a day of the years 1 and 9999 some have no form in UTC and stay as they are.
     """
+    if instant.tzinfo is UTC:
+        return instant
     try:
         return instant.astimezone(UTC)
     except OverflowError:

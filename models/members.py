@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from struct import Struct as Layout
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 PENDING: Final = 0
 CONFIRMED: Final = 1
@@ -22,7 +24,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-class Pair(NamedTuple):
+class Pair(Struct, frozen=True, gc=False):
     """What is known of a member under a code."""
 
     state: int

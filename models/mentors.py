@@ -81,6 +81,8 @@ def mentor_key(counts: MentorCounts) -> bytes:
 
 def place_of_channel(counts: MentorCounts, named: str | None) -> str:
     """Return the channel of these counts that an event's channel falls into, and make its place."""
+    if named in counts.by_channel:  # nearly always: what has a place is spelt as the rules spell it
+        return named
     return make_place(counts, channel_name(named))
 
 
@@ -122,17 +124,33 @@ def saw_event(counts: MentorCounts, occurred_at: datetime) -> None:
 def move_pair(counts: MentorCounts, channel: str, before: int | None, after: int) -> int:
     """Count a pair whose state went from `before` (None: new) to `after`, and return the confirmed count."""
     place = counts.by_channel[channel]
-    place.pending += (after == PENDING) - (before == PENDING)
-    place.confirmed += (after == CONFIRMED) - (before == CONFIRMED)
-    counts.pending_attributions += (after == PENDING) - (before == PENDING)
-    counts.confirmed_attributions += (after == CONFIRMED) - (before == CONFIRMED)
+    if before == PENDING:
+        place.pending -= 1
+        counts.pending_attributions -= 1
+    elif before == CONFIRMED:
+        place.confirmed -= 1
+        counts.confirmed_attributions -= 1
+    if after == PENDING:
+        place.pending += 1
+        counts.pending_attributions += 1
+    elif after == CONFIRMED:
+        place.confirmed += 1
+        counts.confirmed_attributions += 1
     return counts.confirmed_attributions
 
 
 def newly_reached(counts: MentorCounts, thresholds: Sequence[int]) -> list[int]:
-    """Return the thresholds that the confirmed count has reached for the first time, and note them (rule 2)."""
+    """Return the thresholds, of ascending ones, that the confirmed count has reached for the first time, and note them.
+
+    Rule 2 of the contract.
+    """
     confirmed = counts.confirmed_attributions
-    reached = [at for at in thresholds if at <= confirmed and at not in counts.milestones]
+    reached: list[int] = []
+    for threshold in thresholds:
+        if threshold > confirmed:
+            break
+        if threshold not in counts.milestones:
+            reached.append(threshold)
     if reached:
         counts.milestones = sorted([*counts.milestones, *reached])
     return reached

@@ -137,7 +137,8 @@ class Work:
                 self.take(batch.record(number))
                 continue
             column[place] += 1
-            latest[place] = max(latest[place], click.occurred_at)
+            if click.occurred_at > latest[place]:  # noqa: PLR1730 - a call takes longer than all of this
+                latest[place] = click.occurred_at
 
     def _place(self, click: Click) -> int | None:
         """Make a place among the columns for a click's mentor; None: `take` must see why it may not be counted."""
@@ -307,9 +308,10 @@ class Work:
         """
         code = mentor.referral_code
         member_id = event.new_member_id
+        members = self._members
         key = erased_key(code, UUID(member_id).bytes) if was_erased else pair_key(code, member_id)
-        row = self._members.get(key)
-        if row is None and self._members.is_erased(code, member_id):
+        row = members.get(key)
+        if row is None and members.is_erased(code, member_id):
             return False
         if row is None or row[0] == NOT_COUNTED:
             row = None
@@ -323,7 +325,7 @@ class Work:
         saw_event(mentor, event.occurred_at)
         if row is not None and (state, decided_us) == (pair.state, pair.decided_us):
             return False
-        self._members.changed[key] = pack_pair(Pair(state, decided_us, pair.channel))
+        members.changed[key] = pack_pair(Pair(state, decided_us, pair.channel))
         confirmed_before = mentor.confirmed_attributions
         if move_pair(mentor, pair.channel, before, state) > confirmed_before:
             self._reach(mentor, event)

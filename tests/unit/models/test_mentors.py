@@ -6,8 +6,10 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from models.events import ChannelCounts, MentorCounts
+from models.events import ChannelCounts, MentorCounts, clean_channel
 from models.members import CONFIRMED, PENDING, WITHDRAWN
 from models.mentors import (
     decode_mentor,
@@ -97,6 +99,18 @@ def test_sixteen_channels_have_a_name_of_their_own() -> None:
 def test_a_known_channel_stays_when_all_are_taken() -> None:
     """Only new names are `other`."""
     assert place_of_channel(named(17), "CHANNEL-3 ") == "channel-3"
+
+
+@given(st.text(max_size=80))
+def test_a_channel_that_has_a_place_is_spelt_as_the_rules_spell_it(named_so: str) -> None:
+    """So a name that is found among a mentor's channels needs no cleaning: it would stay as it is."""
+    cleaned = clean_channel(named_so)
+
+    assert clean_channel(cleaned) == cleaned
+    counts = named(15)
+    place = place_of_channel(counts, named_so)
+    assert place == cleaned or (place == "other" and cleaned not in counts.by_channel)
+    assert place_of_channel(counts, named_so) == place
 
 
 def test_no_channel_is_unknown() -> None:
