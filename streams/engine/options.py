@@ -178,6 +178,15 @@ class EngineOptions:
         return self.backlog_records // self.partitions
 
     @property
+    def caught_up_records(self) -> int:
+        """How many records a partition that was behind may have to come, and is not any more.
+
+        Hardly any, so that it commits once when it has caught up, and not once before and a little later for the rest;
+        not none, because what is left may be markers.
+        """
+        return self.behind_records // 64
+
+    @property
     def leader_topic(self) -> str:
         """Return the name of the topic whose owner is the leader, as Faust names it; nothing is ever written to it."""
         return f"{self.app_id}-__assignor-__leader"

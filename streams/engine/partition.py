@@ -66,6 +66,8 @@ class SourcePartition:
         """The positions of the last epoch with which the group's offsets followed."""
         self._followed_s = 0.0
         """When that was detached, monotonic."""
+        self._unread: set[str] = set()
+        """Source topics of which much followed when it was taken over, until the first batch of any of them."""
         self._behind_until: dict[str, float] = {}
         """Source topic of which much follows -> monotonic time until which that is taken for true."""
         self._careful_to: dict[str, int] = {}
@@ -97,6 +99,11 @@ class SourcePartition:
         self._detached_at = {} if found.standing is None else dict(positions)
         self._followed_at = dict(found.committed)
         self.topic_ids = {topic: log.topic_id for topic, log in found.sources.items()}
+        self._unread = {
+            topic
+            for topic, log in found.sources.items()
+            if topic != self._options.read_first and log.end - positions[topic] > self._options.behind_records
+        }
         if found.standing is not None:
             self.seals = dict(found.standing.seals)
             self.epochs = found.standing.epoch
@@ -178,8 +185,13 @@ class SourcePartition:
         work = self.work
         work.fold(batch, now_ms=self._options.now_ms())
         self.positions[batch.topic] = batch.covers_to
-        if batch.behind > self._options.behind_records:
-            self._behind_until[batch.topic] = time.monotonic() + self._options.epoch_s_max
+        until_s = time.monotonic() + self._options.epoch_s_max
+        if self._unread and batch.topic != self._options.read_first:  # a fetch brings few topics: the rest take a while
+            self._behind_until |= dict.fromkeys(self._unread, until_s)
+            self._unread.clear()
+        was_behind = batch.topic in self._behind_until
+        if batch.behind > (self._options.caught_up_records if was_behind else self._options.behind_records):
+            self._behind_until[batch.topic] = until_s
         else:
             self._behind_until.pop(batch.topic, None)
         if work.is_urgent:

@@ -12,15 +12,17 @@ from msgspec import structs
 from streams.engine.batch import RecordBatch, Rows
 from streams.engine.errors import OutOfOrder
 from streams.engine.partition import SourcePartition
-from streams.engine.standing import Stand, Standing
+from streams.engine.standing import Log, Stand, Standing
 from tests.factories import make_batch, make_record
 from tests.folding import Changed, Sent, begins
 from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, make_found, make_options
 
 NUMBER = 3
+THIRD_TOPIC = "third"
 
 
 BEHIND: Final = make_options().behind_records + 1
+CAUGHT_UP: Final = make_options().caught_up_records
 
 
 def count(rows: Rows, batch: RecordBatch) -> Changed:
@@ -305,10 +307,32 @@ def test_an_epoch_is_ripe_when_the_partition_has_caught_up(partition: SourcePart
     assert (partition.is_behind, partition.ripe.is_set()) == (True, False)
     partition.fold(batch_at(0, topic=OTHER_TOPIC))
     assert (partition.is_behind, partition.ripe.is_set()) == (True, False)
-    partition.fold(batch_at(11, behind=BEHIND - 1))
+    partition.fold(batch_at(11, behind=CAUGHT_UP + 1))
+    assert (partition.is_behind, partition.ripe.is_set()) == (True, False)
+    partition.fold(batch_at(12, behind=CAUGHT_UP))
     assert (partition.is_behind, partition.ripe.is_set()) == (False, True)
     partition.detach()
     assert not partition.ripe.is_set()
+    partition.fold(batch_at(13, behind=BEHIND - 1))
+    assert (partition.is_behind, partition.ripe.is_set()) == (False, True)
+
+
+def test_a_partition_that_has_much_to_read_is_behind_from_its_first_batch_on() -> None:
+    """Though that one is of another topic, and its end: a fetch brings few topics. What is read first says nothing."""
+    options = replace(make_options(), begin_work=begins(count), source_topics=(TOPIC, OTHER_TOPIC, THIRD_TOPIC))
+    partition = SourcePartition(options, NUMBER)
+    found = make_found(10, committed=10)
+    logs = found.sources | {OTHER_TOPIC: Log(0, BEHIND, ""), THIRD_TOPIC: Log(0, BEHIND, "")}
+    at = {TOPIC: 10, OTHER_TOPIC: 0, THIRD_TOPIC: 0}
+    partition.take_over({"stock": {}, "totals": {}}, at, structs.replace(found, sources=logs))
+
+    seen = []
+    for batch in (batch_at(0, topic=OTHER_TOPIC), batch_at(10), batch_at(0, topic=THIRD_TOPIC)):
+        partition.fold(batch)
+        seen.append(partition.is_behind)
+    partition.producer.close()
+
+    assert seen == [False, True, False]
 
 
 def test_a_full_epoch_is_ripe() -> None:
