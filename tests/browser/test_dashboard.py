@@ -12,6 +12,8 @@ from typing import Literal
 import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
+from edges.languages.catalogue import text
+from edges.reconciliation.reasons import Why
 from tests.browser.conftest import DESK, Visit
 from tests.organisation_scene import OrganisationScene
 from tests.web import Web, make_token
@@ -55,14 +57,29 @@ async def test_signs_in_by_the_address_and_shows_the_figures(visit: Visit, scene
 async def test_what_reconciliation_has_left(visit: Visit, scene: OrganisationScene) -> None:
     """The last run, in words and counts, and which rows somebody has to look at; without a run there is nothing."""
     scene.count(scene.issue(), clicks=1)
+    left: list[tuple[str, Why | str]] = [
+        ("page 1, row 3", Why("empty", {"field": "status (<b>state</b>)"})),
+        ("page 1, row 4", Why("rounded", {"field": "member_id"})),
+        ("page 1, row 5", "has said nothing that has a code"),
+    ]
     async with visit("/dashboard", org_id=scene.org_id) as page:
         await expect(page.locator("#pipeline .state")).to_have_text("Up to date")
         await expect(page.locator("#membership")).to_be_hidden()
-        await asyncio.to_thread(scene.reconcile, unclear=2, left=[("page 1, row 3", "status is empty")])
+        await asyncio.to_thread(scene.reconcile, unclear=2, left=left)
         await page.reload()
         await expect(page.locator("#membership .state")).to_have_text("Rows are left")
         await expect(page.locator("#membership .attention")).to_have_text(["2"])
-        await expect(page.locator("#membership .rows-left li")).to_have_text(["page 1, row 3 status is empty"])
+        rows = page.locator("#membership .rows-left li")
+        await expect(rows).to_have_text([f"{place} {why}" for place, why in left])
+        await page.get_by_role("link", name="Norsk").click()
+        await expect(rows).to_have_text(
+            [
+                "page 1, row 3 status (<b>state</b>) er tom",
+                f"page 1, row 4 {text('nb', 'left.rounded', field='member_id')}",
+                "page 1, row 5 has said nothing that has a code",
+            ]
+        )
+        await expect(rows.locator("[lang=en]")).to_have_text(["has said nothing that has a code"])
 
 
 async def test_what_happens_appears_without_a_reload(visit: Visit, scene: OrganisationScene) -> None:

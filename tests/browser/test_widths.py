@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from edges.languages.catalogue import LANGUAGES, Language, text
+from edges.reconciliation.reasons import Why
 from tests.browser.conftest import Visit
 from tests.browser.fonts import MEDIUM, NARROW, WIDE, use_font
 from tests.organisation_scene import OrganisationScene
@@ -146,11 +147,11 @@ def crowded(scene: OrganisationScene) -> OrganisationScene:
     scene.count(mentor_id, clicks=98_765_432, pending=1_000_000, confirmed=7_654_321, **CHANNELS)
     scene.name(mentor_id, "Wilhelmine " * 4 + "M" * 56, "n" * 100)
     scene.reach(mentor_id, 25, scene.confirm(mentor_id, 5, channel="w" * 32))
-    why = "confirmed_at is neither a time with offset (2026-11-20T10:00:00Z) nor a date; say how times are written"
-    columns = f"is marked by {'m' * 64}, so it may be no member any more"
+    why = Why("time-form", {"field": f"confirmed_at ({'m' * 64})"})
+    marked = Why("marked", {"column": f"contact.{'m' * 64}", "mark": "m" * 64})
     scene.reconcile(
         unclear=9_876_543,
-        left=[("page 12,345, row 4,999", why), (f"/home/{'m' * 60}/members.csv:1234567", columns)] * 6,
+        left=[("page 12,345, row 4,999", why), (f"/home/{'m' * 60}/members.csv:1234567", marked)] * 6,
     )
     for confirmed in range(11):
         scene.count(scene.issue(), clicks=1_234_567, confirmed=confirmed)
