@@ -193,6 +193,19 @@ async def test_one_period_for_the_page(visit: Visit, scene: OrganisationScene) -
         await expect(page.locator("#channels .failure")).to_contain_text("This is no period that can be shown")
 
 
+async def test_nothing_waits_for_a_period_that_cannot_be_shown(visit: Visit, scene: OrganisationScene) -> None:
+    """The panels say why, the figures above them are none; another period brings them."""
+    scene.count(scene.issue(), clicks=7)
+    path = "/dashboard?quarter=1999-Q1"
+    async with visit(path, org_id=scene.org_id, expects=("status of 422",)) as page:
+        await expect(page.locator("#channels .failure")).to_be_visible()
+        await expect(figure(page, "clicks")).to_have_text("\u2013")
+        await expect(figure(page, "time")).to_have_text("\u2013")
+        await expect(page.locator(".bone:visible, [aria-busy=true]:visible")).to_have_count(0)
+        await page.get_by_label("7 days").check()
+        await expect(figure(page, "clicks")).to_have_text("7")
+
+
 async def test_dark_as_the_system_is_until_somebody_chooses(visit: Visit, scene: OrganisationScene) -> None:
     """The choice outlives a reload, and choosing what the system prefers is no choice any more."""
 

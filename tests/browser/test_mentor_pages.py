@@ -156,6 +156,15 @@ async def test_the_neutral_page_shows_a_code_and_nothing_else(
         assert parse_qs(urlsplit(page.url).query).get("ref", [""]) == [ref]
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+async def test_the_code_stands_in_the_middle(visit: Visit, scene: OrganisationScene, *, scripts: bool) -> None:
+    """Also where there is no button beside it, because no script has put it there."""
+    async with visit("/welcome?ref=ANNA000001", org_id=scene.org_id, role=None, java_script_enabled=scripts) as page:
+        await expect(page.locator("#code")).to_contain_text("ANNA000001")
+        await expect(page.locator("#code button")).to_have_count(int(scripts))
+        await expect(page.locator("#code")).to_have_css("padding-left", "44px" if scripts else "0px")
+
+
 async def test_in_norwegian(visit: Visit, scene: OrganisationScene) -> None:
     """Words, numbers, plurals and times in Bokmål for whoever reads Nynorsk; English when he says so, and it stays."""
     mentor_id = scene.issue()
@@ -172,6 +181,7 @@ async def test_in_norwegian(visit: Visit, scene: OrganisationScene) -> None:
         await expect(page.locator("#connection")).to_have_text("Direkte")
         await page.goto(f"/me?c=sms#mentor={mentor_id}")
         await expect(page.get_by_role("heading", name="Del lenken")).to_be_visible()
+        await expect(page.locator("#standing")).to_contain_text("Milepælen 1 ble nådd med 1 bekreftet,")
         await page.get_by_role("link", name="English").click()
         await expect(page.get_by_role("heading", name="Share the link")).to_be_visible()
         assert page.url.endswith(f"/me?c=sms#mentor={mentor_id}")

@@ -83,6 +83,10 @@ PARTED: Final = """() => [...document.querySelectorAll(".fields td:nth-child(2)"
 }).map((cell) => cell.textContent)"""
 """Types in the reference whose words have no room."""
 
+SQUEEZED: Final = """() => [...document.querySelectorAll(".fields tbody th")]
+  .filter((name) => name.clientWidth < 0.4 * name.parentElement.clientWidth).map((name) => name.textContent)"""
+"""Names in the reference that a long type beside them leaves no room."""
+
 ASKED_WIDTH: Final = """() => [...document.querySelectorAll("input[placeholder]")].map((field) => {
   const style = getComputedStyle(field), pen = document.createElement("canvas").getContext("2d");
   pen.font = getComputedStyle(field, "::placeholder").font;
@@ -221,6 +225,7 @@ async def test_no_type_is_parted_in_the_reference(visit: Visit, scene: Organisat
         await use_font(page, MEDIUM)
         await assert_fits(page)
         assert await page.evaluate(PARTED) == []
+        assert await page.evaluate(SQUEEZED) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
