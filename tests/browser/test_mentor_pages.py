@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -68,10 +69,11 @@ async def test_an_award_is_explained_to_a_coordinator(visit: Visit, scene: Organ
         await page.keyboard.press("Enter")
         told = page.locator(".evidence").last
         await expect(told).to_contain_text("The milestone of 5 was reached with 5 confirmed, on 20 Nov 2026")
-        await expect(told).to_contain_text("by sms. Its record is browser-")
+        await expect(told).to_contain_text("by SMS. Its record is browser-")
         await expect(told).to_contain_text(".registrations.v1/3/44.")
         await expect(told.locator("li")).to_have_count(5)
         await expect(told.locator("li").first).to_contain_text("Crossed")
+        await expect(told.locator("li").first).to_contain_text("by SMS")
         await expect(told).to_contain_text("The link has been opened 10 times until now.")
         await shoot(page, "evidence")
     async with visit("/me", org_id=scene.org_id, role="mentor", subject=mentor_id) as page:
@@ -154,6 +156,44 @@ async def test_the_neutral_page_shows_a_code_and_nothing_else(
         else:
             await expect(page.locator("#code")).to_have_text(shown)
         assert parse_qs(urlsplit(page.url).query).get("ref", [""]) == [ref]
+
+
+WITHOUT_CLIPBOARD: Final = "delete Navigator.prototype.clipboard"
+"""As where a page comes without TLS."""
+
+
+@pytest.mark.parametrize("changed", ["", WITHOUT_CLIPBOARD], ids=["by the clipboard", "without TLS"])
+async def test_what_is_copied_is_what_the_button_says(visit: Visit, scene: OrganisationScene, changed: str) -> None:
+    """The link and the code, also on the page where the link leads; the focus stays on the button."""
+    mentor_id = scene.issue()
+    code = scene.codes[mentor_id]
+    async with visit("/me", org_id=scene.org_id, role="mentor", subject=mentor_id) as page:
+        await page.add_init_script(changed)
+        for path, what in (("/me", "link"), ("/me", "code"), (f"/welcome?ref={code}", "code")):
+            await page.goto(path)
+            button = page.get_by_role("button", name=f"Copy {what}", exact=True)
+            await button.focus()
+            await page.keyboard.press("Enter")
+            await expect(page.locator("#announcer")).to_have_text(f"Copied {what}.")
+            await expect(button).to_be_focused()
+            await page.goto("/me")
+            link = await page.get_by_label("Link", exact=True).input_value()
+            field = page.get_by_label("Your invitation")
+            await field.fill("")
+            await page.keyboard.press("ControlOrMeta+V")
+            await expect(field).to_have_value({"link": link, "code": code}[what])
+
+
+async def test_what_cannot_be_copied_is_said(visit: Visit, scene: OrganisationScene) -> None:
+    """To those who see the button and to those who do not."""
+    mentor_id = scene.issue()
+    async with visit("/me", org_id=scene.org_id, role="mentor", subject=mentor_id) as page:
+        await page.add_init_script(f"{WITHOUT_CLIPBOARD}; Document.prototype.execCommand = () => false")
+        await page.reload()
+        button = page.get_by_role("button", name="Copy link", exact=True)
+        await button.click()
+        await expect(page.locator("#announcer")).to_have_text("Could not copy link.")
+        await expect(button).to_have_text("Not copied")
 
 
 @pytest.mark.parametrize("scripts", [True, False])

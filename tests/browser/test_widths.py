@@ -250,10 +250,15 @@ async def open_tables(page: Page, language: Language) -> None:
 
 @pytest.mark.parametrize(("screen", "advance"), IN_FONTS)
 async def test_an_empty_organisation_fits(visit: Visit, scene: OrganisationScene, screen: str, advance: int) -> None:
-    """The first steps have commands with long ids in them."""
+    """The first steps have commands with long ids in them; its membership system was asked already."""
+    scene.reconcile(unclear=0, left=[])
     async with visit("/dashboard", org_id=scene.org_id, **screen_of(screen, advance)) as page:
         title = text(LANGUAGE_OF[advance], "first.title")
         await expect(page.get_by_role("heading", name=title)).to_be_visible()
+        await expect(page.locator("#membership .state")).to_be_visible()
+        if screen == "a desk":  # where they stand side by side, none leaves a hole
+            tops = [(await page.locator(name).bounding_box() or {}).get("y") for name in ("#pipeline", "#mail")]
+            assert tops[0] == tops[1]
         await use_font(page, advance)
         await assert_fits(page)
 

@@ -1,5 +1,6 @@
 /** What an award came of, for a coordinator: folded behind each badge, and asked for when it is opened. */
 
+import { channelName } from "../shared/channel-names.js";
 import { ApiError } from "../shared/api.js";
 import { badgeName } from "../shared/badge-names.js";
 import { element, fill } from "../shared/dom.js";
@@ -73,7 +74,7 @@ function crossed({ confirmedAt, channel, partition, offset }, topic) {
   return element(
     "span",
     {},
-    parts("evidence.crossed", { day: dateAndTime(confirmedAt), channel: element("bdi", {}, channel), place }),
+    parts("evidence.crossed", { day: dateAndTime(confirmedAt), channel: element("bdi", {}, channelName(channel)), place }),
   );
 }
 
@@ -90,7 +91,7 @@ const line = ({ registeredAt, confirmedAt, withdrawnAt, channel, partition, offs
       element(
         "span",
         { class: "quiet because" },
-        parts("evidence.registered", { day: day(registeredAt), channel: element("bdi", {}, channel) }),
+        parts("evidence.registered", { day: day(registeredAt), channel: element("bdi", {}, channelName(channel)) }),
         partition !== null && offset !== null && `; ${text("evidence.record", { place: `${partition}/${offset}` })}`,
         withdrawnAt !== null && `; ${text("evidence.withdrawn", { day: day(withdrawnAt) })}`,
       ),
