@@ -514,6 +514,34 @@ async def test_lists_of_one_group(visit: Visit, scene: OrganisationScene) -> Non
             await page.get_by_label(label).select_option("All groups")
 
 
+async def test_a_list_that_does_not_come_is_not_the_one_before(visit: Visit, scene: OrganisationScene) -> None:
+    """Under another choice the rows of the one before would be wrong; what is only old stays."""
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=9, confirmed=4)
+    scene.reach(mentor_id, 1)
+    scene.name(mentor_id, "Kari Nordmann", "Nord")
+
+    async def fail(route: Route) -> None:
+        await route.fulfill(status=503, json={"title": "Service Unavailable", "detail": "for programs"})
+
+    async with visit("/dashboard", org_id=scene.org_id, expects=("status of 503",)) as page:
+        await page.get_by_label("Close to a badge").check()
+        for label, panel, row in (
+            ("Group of mentors", "#leaderboard", "tbody tr"),
+            ("Group of who has reached something", "#activity", "li"),
+            ("Group of who needs help", "#help", "tbody tr"),
+        ):
+            rows = page.locator(f"{panel} .body {row}")
+            await expect(rows).to_have_count(1)
+            await page.route("**/v1/orgs/**group=**", fail)
+            await page.get_by_label(label).select_option("Nord")
+            await expect(page.locator(f"{panel} .failure")).to_be_visible()
+            await expect(rows).to_have_count(0)
+            await page.unroute("**/v1/orgs/**group=**")
+            await page.locator(panel).get_by_role("button", name="Try again").click()
+            await expect(rows).to_have_count(1)
+
+
 async def test_mentors_are_copied_opened_and_exported(visit: Visit, scene: OrganisationScene, tmp_path: Path) -> None:
     """A short id stands for the whole one, the code leads to the mentor's page, and the export has everyone."""
     mentor_id = scene.issue()

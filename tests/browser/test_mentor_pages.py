@@ -168,6 +168,7 @@ async def test_what_is_copied_is_what_the_button_says(visit: Visit, scene: Organ
     mentor_id = scene.issue()
     code = scene.codes[mentor_id]
     async with visit("/me", org_id=scene.org_id, role="mentor", subject=mentor_id) as page:
+        await expect(page.get_by_role("button", name="Copy link", exact=True)).to_be_visible()  # signed in
         await page.add_init_script(changed)
         for path, what in (("/me", "link"), ("/me", "code"), (f"/welcome?ref={code}", "code")):
             await page.goto(path)
@@ -188,6 +189,7 @@ async def test_what_cannot_be_copied_is_said(visit: Visit, scene: OrganisationSc
     """To those who see the button and to those who do not."""
     mentor_id = scene.issue()
     async with visit("/me", org_id=scene.org_id, role="mentor", subject=mentor_id) as page:
+        await expect(page.get_by_role("button", name="Copy link", exact=True)).to_be_visible()  # signed in
         await page.add_init_script(f"{WITHOUT_CLIPBOARD}; Document.prototype.execCommand = () => false")
         await page.reload()
         button = page.get_by_role("button", name="Copy link", exact=True)

@@ -1,8 +1,8 @@
 /** What an award came of, for a coordinator: folded behind each badge, and asked for when it is opened. */
 
-import { channelName } from "../shared/channel-names.js";
 import { ApiError } from "../shared/api.js";
 import { badgeName } from "../shared/badge-names.js";
+import { channelName } from "../shared/channel-names.js";
 import { element, fill } from "../shared/dom.js";
 import { dateAndTime, day } from "../shared/format.js";
 import { failure } from "../shared/panel.js";
