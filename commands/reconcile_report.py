@@ -50,7 +50,7 @@ def print_runs(runs: Sequence[Run], *, dry_run: bool) -> None:
         table.add_row(run.org_id, "a file" if run.until is None and run.since is None else since, *counts)
     Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_IN_FILES).print(table)
     for run in runs:
-        show_left(run.org_id, run.rows_left, run.left)
+        show_left(run.org_id, [(row.place, row.reason) for row in run.rows_left], run.left)
         if run.incomplete is not None:
             click.echo(f"{run.org_id}: not complete: {run.incomplete}", err=True)
         if run.is_busy:

@@ -45,11 +45,12 @@ def run_until_stopped(component: str, *make_tasks: Callable[[Settings], SinkTask
     from sinks.metrics import AllHealth, SinkHealth  # noqa: PLC0415  the same
     from sinks.watchdog import Watchdog  # noqa: PLC0415  the same
 
-    first, *others = (make_task(settings) for make_task in make_tasks)
+    tasks = [make_task(settings) for make_task in make_tasks]
+    first, *others = tasks
     watchdog = Watchdog()
     watchdog.start()
-    health = AllHealth({task.sink.name: SinkHealth(task.state, task.source, watchdog) for task in (first, *others)})
-    start_monitoring(component, settings, health=health, collectors=metrics_of(first))
+    health = AllHealth({task.sink.name: SinkHealth(task.state, task.source, watchdog) for task in tasks})
+    start_monitoring(component, settings, health=health, collectors=metrics_of(tasks))
     renewal = Renewal(settings, stop.set)
     renewal.start()
     beside = [_Beside(task, stop) for task in others]

@@ -22,6 +22,10 @@ RECORD_LINES_MAX: Final = 1_000
 UNREADABLE: Final = "\ufffd"
 """Stands in the place of bytes that are no text in the file's encoding: those of Latin-1 in what is read as UTF-8."""
 
+NOT_UTF8: Final = "has letters that are not UTF-8, Latin-1 perhaps; save the file as CSV UTF-8"
+ROUNDED: Final = "is a number that a spreadsheet has rounded; give the column the format Text and fill it anew"
+"""What `damage_of` returns."""
+
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  the wide ones too
 """A spreadsheet takes a cell that begins so for a formula, and runs it."""
 _MARKS: Final = (
@@ -78,9 +82,9 @@ def _encoding(head: bytes) -> str:
 def damage_of(cell: str) -> str:
     """Return what a spreadsheet has done to a cell whose text cannot be what was meant; empty where nothing is seen."""
     if UNREADABLE in cell:
-        return "has letters that are not UTF-8, Latin-1 perhaps; save the file as CSV UTF-8"
+        return NOT_UTF8
     if _ROUNDED.fullmatch(cell):
-        return "is a number that a spreadsheet has rounded; give the column the format Text and fill it anew"
+        return ROUNDED
     return ""
 
 
@@ -97,6 +101,8 @@ class TableRow(NamedTuple):
     cells: list[str]
     fault: str = ""
     """Why it is none; its cells are empty then."""
+    too_many: int = 0
+    """How many cells it has, where that is the fault."""
 
 
 class Table:
@@ -141,7 +147,7 @@ class Table:
                 yield TableRow(self._line, [], f"{fault}; is a quote in it not closed?")
             elif self.columns and any(cells[len(self.columns) :]):
                 count, expected = len(cells), len(self.columns)
-                yield TableRow(self._line, [], f"has {count} cells, the header has {expected}")
+                yield TableRow(self._line, [], f"has {count} cells, the header has {expected}", count)
             elif any(map(str.strip, cells)):
                 yield TableRow(self._line, [_plain(cell) for cell in cells])
 

@@ -764,7 +764,11 @@ class RowLeft(TypedDict):
 
     place: str
     reason: str
-    """What is wrong with it; nothing that it says."""
+    """What is wrong with it, in English; nothing that it says."""
+    code: str | None
+    """The same as a code, which stays the same when the words change; null: a version before this one noted it."""
+    values: dict[str, str]
+    """What the code is said of, by name: a column, a number, a pattern of the configuration."""
 
 
 class SignInWays(TypedDict):

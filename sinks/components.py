@@ -26,6 +26,8 @@ from sinks.sink_task import Sink, SinkTask
 from sinks.tracing import AwardSpans
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prometheus_client.registry import Collector
 
     from models.topics import Topic
@@ -54,11 +56,11 @@ def counts_projection(settings: Settings) -> SinkTask:
     return _task(settings, sink, CODES, MENTOR_COUNTS)
 
 
-def metrics_of(task: SinkTask) -> list[Collector]:
-    """Return what a component shows of its work."""
-    metrics: list[Collector] = [SinkMetrics(task.state, task.source)]
-    if isinstance(task.sink, BadgeAwarder):
-        metrics.append(DecisionMetrics(task.sink.decided))
+def metrics_of(tasks: Sequence[SinkTask]) -> list[Collector]:
+    """Return what a component shows of its work: of each of its sinks."""
+    sinks = {task.sink.name: (task.state, task.source) for task in tasks}
+    metrics: list[Collector] = [SinkMetrics(sinks, unsent={Letters.name})]
+    metrics += [DecisionMetrics(task.sink.decided) for task in tasks if isinstance(task.sink, BadgeAwarder)]
     return metrics
 
 

@@ -19,7 +19,7 @@ from process.histogram import Histogram
 from sinks.errors import RecordRefused, SecondCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from prometheus_client import Metric
 
@@ -75,56 +75,63 @@ class Reader(Protocol):
 
 
 class SinkMetrics(Collector):
-    """The metrics of one sink."""
+    """The metrics of all sinks of a process; the label `sink` tells them apart."""
 
-    def __init__(self, state: SinkState, source: Reader) -> None:
-        self._state = state
-        self._source = source
+    def __init__(self, sinks: Mapping[str, tuple[SinkState, Reader]], *, unsent: Collection[str] = ()) -> None:
+        """Take what each notes of itself, and what it reads from, by its name; `unsent` make no new dead letters."""
+        self._sinks = sinks
+        self._unsent = unsent
 
     def collect(self) -> Iterator[Metric]:
         """Yield everything; for the registry."""
-        state = self._state
         now_s = time.monotonic()
-        letters = state.letters.copy()
         records = CounterMetricFamily(
-            "referrals_sink_records", "Records read, by what became of them.", labels=["disposition"]
+            "referrals_sink_records", "Records read, by what became of them.", labels=["sink", "disposition"]
         )
-        records.add_metric(["kept"], state.kept)
-        records.add_metric(["dead_letter"], sum(letters.values()))
-        by_reason = CounterMetricFamily("referrals_dead_letters", "Dead letters, by reason.", labels=["reason"])
-        for reason in dict.fromkeys((*(fault.__name__ for fault in FAULTS), *letters)):
-            by_reason.add_metric([reason], letters.get(reason, 0))
-        yield from (records, by_reason)
-        lag = GaugeMetricFamily("referrals_sink_lag_records", "Records that are not kept yet.", labels=["topic"])
+        lag = GaugeMetricFamily(
+            "referrals_sink_lag_records", "Records that are not kept yet.", labels=["sink", "topic"]
+        )
         waits = GaugeMetricFamily(
             "referrals_sink_lag_seconds",
             "How long the oldest of them has waited, as this sink saw it.",
-            labels=["topic"],
+            labels=["sink", "topic"],
         )
-        for topic, behind in state.backlog.by_topic(now_s).items():
-            lag.add_metric([topic], behind.records)
-            waits.add_metric([topic], behind.seconds)
-        yield from (lag, waits)
         took = HistogramMetricFamily(
-            "referrals_sink_put_duration_seconds", "From a batch read to the batch kept, waits for the store among it."
+            "referrals_sink_put_duration_seconds",
+            "From a batch read to the batch kept, waits for the store among it.",
+            labels=["sink"],
         )
-        state.put_s.add_to(took)
-        size = HistogramMetricFamily("referrals_sink_put_records", "Records of a batch.")
-        state.put_records.add_to(size)
-        yield from (took, size)
-        yield GaugeMetricFamily(
+        size = HistogramMetricFamily("referrals_sink_put_records", "Records of a batch.", labels=["sink"])
+        away = GaugeMetricFamily(
             "referrals_sink_store_away_seconds",
             "For how long the store cannot be used; 0 where it can.",
-            value=0.0 if state.away_since_s is None else now_s - state.away_since_s,
+            labels=["sink"],
         )
-        yield CounterMetricFamily(
-            "referrals_sink_rebalances",
-            "Assignments of partitions, the first among them.",
-            value=self._source.rebalances,
+        rebalances = CounterMetricFamily(
+            "referrals_sink_rebalances", "Assignments of partitions, the first among them.", labels=["sink"]
         )
-        yield CounterMetricFamily(
-            "referrals_sink_fenced", "How often another process had claimed its partitions.", value=state.fenced
+        fenced = CounterMetricFamily(
+            "referrals_sink_fenced", "How often another process had claimed its partitions.", labels=["sink"]
         )
+        letters = dict.fromkeys((fault.__name__ for fault in FAULTS), 0)
+        for name, (state, source) in self._sinks.items():
+            found = state.letters.copy()
+            if name not in self._unsent:
+                letters |= {reason: letters.get(reason, 0) + count for reason, count in found.items()}
+            records.add_metric([name, "kept"], state.kept)
+            records.add_metric([name, "dead_letter"], sum(found.values()))
+            for topic, behind in state.backlog.by_topic(now_s).items():
+                lag.add_metric([name, topic], behind.records)
+                waits.add_metric([name, topic], behind.seconds)
+            state.put_s.add_to(took, [name])
+            state.put_records.add_to(size, [name])
+            away.add_metric([name], 0.0 if state.away_since_s is None else now_s - state.away_since_s)
+            rebalances.add_metric([name], source.rebalances)
+            fenced.add_metric([name], state.fenced)
+        by_reason = CounterMetricFamily("referrals_dead_letters", "Dead letters, by reason.", labels=["reason"])
+        for reason, count in letters.items():
+            by_reason.add_metric([reason], count)
+        yield from (records, by_reason, lag, waits, took, size, away, rebalances, fenced)
 
 
 class DecisionMetrics(Collector):

@@ -275,7 +275,7 @@ def main(log_format: str) -> None:
     fail_in_tending(ArithmeticError(MEMBERS["sink.tend_failed"]))
     fail_elsewhere()
     registry = CollectorRegistry()
-    registry.register(SinkMetrics(tasks[0].state, tasks[0].source))
+    registry.register(SinkMetrics({"canary": (tasks[0].state, tasks[0].source)}))
     sys.stdout.write(generate_latest(registry).decode())
     bad = make_record(
         b'{"new_member_id": "%s"}' % MEMBERS["unprocessable"].encode(), topic=REGISTRATIONS.full_name("referrals.")

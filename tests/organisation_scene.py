@@ -13,6 +13,7 @@ import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
+from edges.reconciliation.reasons import Why
 from models.erasures import pair_name, pseudonym
 from models.events import ChannelCounts, CodeIssued, MentorCounts, encode_event
 from models.names import name_keys
@@ -62,14 +63,16 @@ class OrganisationScene:
                 [self.org_id, key_id, *sealed],
             )
 
-    def reconcile(self, *, unclear: int, left: list[tuple[str, str]]) -> None:
-        """Keep a run of reconciliation that saw everything, and has left some rows."""
+    def reconcile(self, *, unclear: int, left: list[tuple[str, Why | str]]) -> None:
+        """Keep a run of reconciliation that saw everything, and has left some; texts are what a version before said."""
+        rows = [(place, str(why)) for place, why in left]
+        reasons = [None if isinstance(why, str) else why for _, why in left]
         with psycopg.connect(self._database_url) as connection:
             connection.execute(
                 "INSERT INTO reconciliation_runs "
-                "(org_id, run_id, source, finished_at, members_read, unclear, rows_left) "
-                "VALUES (%s, %s, 'json', now(), %s, %s, %s)",
-                [self.org_id, uuid.uuid4(), unclear, unclear, Jsonb(left)],
+                "(org_id, run_id, source, finished_at, members_read, unclear, rows_left, reasons_left) "
+                "VALUES (%s, %s, 'json', now(), %s, %s, %s, %s)",
+                [self.org_id, uuid.uuid4(), unclear, unclear, Jsonb(rows), Jsonb(reasons)],
             )
 
     def issue(self, mentor_id: str | None = None) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from msgspec import Struct, json
 
+from edges.reconciliation.reasons import Why
 from models.identifiers import derived_uuid
 from models.members import PENDING, STATE_OF_STATUS, Pair, microseconds, pair_key
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
     from edges.reconciliation.members import Member
 
-CONTRADICTED: Final = "contradicts another row of the same member, and neither says which is the later"
-TWO_CODES: Final = "has another row of the same member beside it that is confirmed under another code"
+CONTRADICTED: Final = Why("contradicted")
+TWO_CODES: Final = Why("two-codes")
 
 _encode = json.Encoder().encode
 

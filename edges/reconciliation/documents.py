@@ -154,7 +154,7 @@ _BROKEN: Final = "\ue000 no row"
 def _pairs(pairs: list[tuple[str, Any]]) -> Any:  # noqa: ANN401  an object, or what stands for a row that is none
     found = dict(pairs)
     if len(found) == len(pairs):
-        return BadRow("is no JSON") if _BROKEN in found else found
+        return BadRow("no-json") if _BROKEN in found else found
     return twice_or_once(pairs)
 
 

@@ -38,11 +38,12 @@ from edges.reconciliation.mapping import (
     spoken,
     truth,
 )
-from edges.reconciliation.times import Time, TimeReader
+from edges.reconciliation.reasons import Why
+from edges.reconciliation.times import IN_THE_FUTURE, Time, TimeReader, UnreadTime
 from models.errors import BadCode
 from models.received import Twice
-from models.spreadsheets import damage_of
-from models.tolerance import BadTime, read_code, read_uuid, trimmed
+from models.spreadsheets import NOT_UTF8, ROUNDED, damage_of
+from models.tolerance import read_code, read_uuid, trimmed
 
 Verdict = Literal["without_code", "not_confirmed"]
 NEEDED: Final[tuple[Field, ...]] = ("member_id", "referral_code", "confirmed_at")
@@ -50,11 +51,16 @@ KEYS_KEPT: Final = 256
 
 
 class BadRow(Exception):  # noqa: N818 - a verdict on a row, not a failure
-    """The row cannot be read; the text says which field and what it must be, and quotes nothing."""
+    """The row cannot be read; `why` says which field and what it must be, and quotes nothing."""
+
+    def __init__(self, why: Why | str, **values: str) -> None:
+        """Take why, or its code and values."""
+        self.why = Why(why, values) if isinstance(why, str) else why
+        super().__init__(str(self.why))
 
 
 class UnclearRow(BadRow):
-    """The row can be read, and does not say certainly what the member is; the text says why."""
+    """The row can be read, and does not say certainly what the member is; `why` says why."""
 
     member_id: str | None = None
     """Whose it is, where that is certain: what another row says of him is not certain either."""
@@ -74,7 +80,7 @@ class Member(NamedTuple):
     """False: the source does not say when; `at` is when it was asked."""
     place: str = ""
     """Where the row stands, as a person finds it."""
-    unclear: str | None = None
+    unclear: Why | None = None
     """Why nothing certain is said; only of a row without a code, of which nothing is to be said unless its member is
     known."""
 
@@ -122,7 +128,7 @@ class MemberReader:
 
         """
         if not isinstance(row, Mapping):
-            raise BadRow("is not an object with fields")
+            raise BadRow("no-object")
         names = self._names(tuple(row))
         if is_removed(row):
             return self._of_removed(row, now, place)
@@ -140,8 +146,8 @@ class MemberReader:
         if member_id is None:
             value = self._value(row, names, "member_id")
             if value is None:
-                raise BadRow(f"has no {self._shown('member_id')}")
-            raise BadRow(f"{self._shown('member_id')} {_damage(value) or 'is not a UUID'}")
+                raise BadRow("missing", field=self._shown("member_id"))
+            raise BadRow((_damage(value) or Why("no-uuid")).about(self._shown("member_id")))
         return Member(self._code(code), member_id, *word, place)
 
     def columns(self, keys: tuple[str, ...]) -> dict[Field, str]:
@@ -149,7 +155,7 @@ class MemberReader:
         found: dict[Field, str] = {}
         for field, name in self._find_names(keys).items():
             if isinstance(name, _Two):
-                raise UnclearRow(self._two_of(field))
+                raise UnclearRow("two-columns", field=field)
             if name is not None and (name in keys or "." in name):
                 found[field] = name
         return found
@@ -193,13 +199,13 @@ class MemberReader:
         if withdrawn is not None and (confirmed is None or withdrawn.until >= confirmed.at):
             if status == "confirmed":
                 raise UnclearRow(
-                    f"{self._shown('status')} says confirmed, and {self._shown('withdrawn_at')} says withdrawn"
+                    "confirmed-and-withdrawn", field=self._shown("status"), withdrawn=self._shown("withdrawn_at")
                 )
             return self._withdrawn(withdrawn, confirmed, now)
         if confirmed is None:
             if status == "confirmed":
                 raise UnclearRow(
-                    f"{self._shown('status')} says confirmed, and {self._shown('confirmed_at')} is not set"
+                    "confirmed-without-time", field=self._shown("status"), confirmed=self._shown("confirmed_at")
                 )
             return None
         self._mark(row, now, may_be_unknown=False)
@@ -213,8 +219,10 @@ class MemberReader:
             return "withdrawn", earliest, False
         if confirmed is not None and withdrawn.until < confirmed.at:
             raise UnclearRow(
-                f"{self._shown('status')} says withdrawn, and {self._shown('withdrawn_at')} lies before "
-                f"{self._shown('confirmed_at')}"
+                "withdrawn-before",
+                field=self._shown("status"),
+                withdrawn=self._shown("withdrawn_at"),
+                confirmed=self._shown("confirmed_at"),
             )
         return "withdrawn", max(withdrawn.at, min(withdrawn.until, earliest)), True
 
@@ -225,7 +233,7 @@ class MemberReader:
             return None
         status = self._value(row, names, "status")
         if status is None:
-            raise UnclearRow(f"{self._shown('status')} is empty")
+            raise UnclearRow("empty", field=self._shown("status"))
         text = ""
         if isinstance(status, float) and status.is_integer():
             status = int(status)
@@ -233,16 +241,15 @@ class MemberReader:
             text = spoken(str(status))
         meaning = self._words.get(text)
         if meaning is None:
-            why = _damage(status) or "is no word known; say what it means with --status WORD=confirmed"
-            raise UnclearRow(f"{self._shown('status')} {why}")
+            raise UnclearRow((_damage(status) or Why("word")).about(self._shown("status")))
         return meaning
 
     def _time(self, row: Mapping[str, Any], names: Mapping[Field, _Name], field: Field, now: datetime) -> Time | None:
         value = self._value(row, names, field)
         try:
             return self._times.read(value, now)
-        except BadTime as fault:
-            raise UnclearRow(f"{self._shown(field)} {_damage(value) or fault}") from None
+        except UnreadTime as fault:
+            raise UnclearRow((_damage(value) or fault.why).about(self._shown(field))) from None
 
     def _time_or_none(
         self, row: Mapping[str, Any], names: Mapping[Field, _Name], field: Field, now: datetime
@@ -265,10 +272,7 @@ class MemberReader:
             if meaning is None and may_be_unknown:
                 continue
             if meaning is None:
-                raise UnclearRow(
-                    f"is marked by {path}, so it may be no member any more; say what that means with "
-                    f"--mark {path.rpartition('.')[2]}=withdrawn, left_out or ignored"
-                )
+                raise UnclearRow("marked", column=path, mark=path.rpartition(".")[2])
             if meaning != "ignored" and found != "left_out":
                 found = meaning
         return found
@@ -302,23 +306,19 @@ class MemberReader:
             return True
         try:  # a time: one that has come
             at = self._times.read(value, now)
-        except BadTime as fault:
-            return "future" not in str(fault)
+        except UnreadTime as fault:
+            return fault.why != IN_THE_FUTURE
         return at is not None and at.at <= now
 
     def _of_removed(self, row: Mapping[str, Any], now: datetime, place: str) -> Member | Verdict:
         """Return what a row says that is no more than: this one was deleted."""
         member_id = removed_id(row)
         if member_id is None:
-            raise BadRow("was deleted, and its id is not a UUID")
+            raise BadRow("deleted-no-uuid")
         meaning = self._marks.get(REMOVED)
         if meaning in {"ignored", "left_out"}:
             return "not_confirmed"
-        unclear = None
-        if meaning is None:
-            unclear = (
-                f"was deleted by its source; say what that means with --mark {REMOVED}=withdrawn, left_out or ignored"
-            )
+        unclear = Why("deleted", {"mark": REMOVED}) if meaning is None else None
         return Member(None, member_id, "withdrawn", now, is_dated=False, place=place, unclear=unclear)
 
     def _of_uncoded(
@@ -327,7 +327,7 @@ class MemberReader:
         try:
             word = self._word(row, names, now)
         except BadRow as fault:
-            return Member(None, member_id, "confirmed", now, is_dated=False, place=place, unclear=str(fault))
+            return Member(None, member_id, "confirmed", now, is_dated=False, place=place, unclear=fault.why)
         return "without_code" if word is None else Member(None, member_id, *word, place)
 
     # -- where it stands ------------------------------------------------------------------------------------------
@@ -362,9 +362,9 @@ class MemberReader:
         if name is None:
             return None
         if isinstance(name, _Two):
-            raise UnclearRow(self._two_of(field))
+            raise UnclearRow("two-columns", field=field)
         if isinstance(row, Twice) and name in row.names:
-            raise UnclearRow(f"says {self._shown(field)} twice, and not the same")
+            raise UnclearRow("twice", field=self._shown(field))
         value = row.get(name)
         if value is None and "." in name:
             value = _along(row, name)
@@ -378,10 +378,7 @@ class MemberReader:
         try:
             return read_code(typed)
         except BadCode:
-            raise BadRow(f"{self._shown('referral_code')} {_damage(typed) or 'cannot be a referral code'}") from None
-
-    def _two_of(self, field: Field) -> str:
-        return f"there are two columns for {field}; say which one it is with --field {field}=COLUMN"
+            raise BadRow((_damage(typed) or Why("no-code")).about(self._shown("referral_code"))) from None
 
     def _shown(self, field: Field) -> str:
         """Return a field's name as the operator knows it."""
@@ -397,11 +394,13 @@ class _Two(str):
 
 _Name = str | None
 _NOWHERE: Final = object()
+_DAMAGES: Final = {NOT_UTF8: Why("not-utf8"), ROUNDED: Why("rounded")}
 _EMPTY_WORDS: Final = ("NULL", "null", "\\N", "None", "nil", "undefined")
 
 
-def _damage(value: object) -> str:
-    return damage_of(value) if isinstance(value, str) else ""
+def _damage(value: object) -> Why | None:
+    """Return what a spreadsheet has done to a value; None where nothing is seen."""
+    return _DAMAGES.get(damage_of(value)) if isinstance(value, str) else None
 
 
 def is_removed(row: Mapping[str, Any]) -> bool:
@@ -431,6 +430,6 @@ def _along(row: Mapping[str, Any], path: str) -> object:
         if not isinstance(value, Mapping) or part not in value:
             return _NOWHERE
         if isinstance(value, Twice) and part in value.names:
-            raise UnclearRow("says something twice, and not the same")
+            raise UnclearRow("something-twice")
         value = value[part]
     return value

@@ -17,8 +17,9 @@ from edges.reconciliation.documents import read_document, trouble
 from edges.reconciliation.endpoint import Endpoint
 from edges.reconciliation.errors import PageGone, SourceFailed
 from edges.reconciliation.members import BadRow, MemberReader, UnclearRow
+from edges.reconciliation.reasons import Why
 from models.received import twice_or_once
-from models.spreadsheets import Table
+from models.spreadsheets import Table, TableRow
 
 SINCE: Final = "{since}"
 """In a source's address: becomes the time from which on members are asked for."""
@@ -180,9 +181,9 @@ def csv_pages(lines: Iterable[str], name: str, reader: MemberReader) -> Iterator
     for row in table.rows():
         content: object
         if row.fault:
-            content = BadRow(f"is no row of CSV: {row.fault}")
+            content = BadRow(_why(row, columns))
         elif len(row.cells) < needed:
-            content = BadRow(f"ends before {columns[needed - 1]}")
+            content = BadRow("ends-before", column=columns[needed - 1])
         else:
             content = _named(columns, row.cells)
         rows.append(Row(f"{name}:{row.line}", content))
@@ -190,6 +191,13 @@ def csv_pages(lines: Iterable[str], name: str, reader: MemberReader) -> Iterator
             yield Page(rows, None, is_last=False, columns=columns)
             rows = []
     yield Page(rows, None, is_last=True, columns=columns)
+
+
+def _why(row: TableRow, columns: tuple[str, ...]) -> Why:
+    """Return why a record is none."""
+    if row.too_many:
+        return Why("too-many-cells", {"count": str(row.too_many), "expected": str(len(columns))})
+    return Why("no-csv")
 
 
 def _named(columns: tuple[str, ...], cells: list[str]) -> dict[str, str]:

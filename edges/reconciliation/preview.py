@@ -104,7 +104,7 @@ def _seen(reader: MemberReader, place: str, content: object, now: datetime) -> S
     if isinstance(member, str):
         return Seen(place, member.replace("_", " "), "")
     if member.unclear is not None:
-        return Seen(place, "unclear", member.unclear)
+        return Seen(place, "unclear", str(member.unclear))
     since = f"since {member.at:%Y-%m-%d %H:%M:%SZ}" if member.is_dated else "its source does not say when"
     matched = "; has no code, and is looked up by member id" if member.code is None else ""
     return Seen(place, member.status, since + matched)

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from edges.reconciliation.mapping import Reading
 from edges.reconciliation.oauth import Client
+from edges.reconciliation.reasons import RowLeft, Why
 
 Kind = Literal["json", "odata", "csv"]
 FILE: Final = "file"
@@ -114,8 +115,8 @@ class Run:
     """Nothing was done: another process is at it."""
     incomplete: str | None = None
     """Why the source has more than was read."""
-    rows_left: list[tuple[str, str]] = field(default_factory=list)
-    """The first rows that were unclear or bad: place and reason."""
+    rows_left: list[RowLeft] = field(default_factory=list)
+    """The first rows that were unclear or bad."""
     delta_url: str | None = None
     """Where what changed since can be asked for."""
     begins_at_delta: bool = False
@@ -133,10 +134,10 @@ class Run:
         """Whether everything was seen, and nothing is left."""
         return not (self.is_busy or self.error or self.incomplete or self.left)
 
-    def leave(self, place: str, reason: str) -> None:
+    def leave(self, place: str, why: Why) -> None:
         """Note a row that is left; the first ones are kept."""
         if len(self.rows_left) < ROWS_LEFT_MAX:
-            self.rows_left.append((place, reason))
+            self.rows_left.append(RowLeft(place, str(why), why))
 
     def anew(self) -> Run:
         """Return a run over the same time from its beginning."""
@@ -156,7 +157,7 @@ class Run:
             "complete": self.error is None and self.incomplete is None and not self.is_busy,
             "incomplete": self.incomplete,
             "left": self.left,
-            "rows_left": [{"place": place, "reason": reason} for place, reason in self.rows_left],
+            "rows_left": [{"place": place, "reason": reason} for place, reason, _ in self.rows_left],
             "ask_again_at": self.ask_again_at,
             "error": self.error,
         }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
@@ -20,6 +21,7 @@ from psycopg.types.json import Jsonb
 from edges.reconciliation.errors import StoreFailed
 from edges.reconciliation.mapping import Reading
 from edges.reconciliation.oauth import Client
+from edges.reconciliation.reasons import RowLeft, Why
 from edges.reconciliation.runs import COUNTS, FILE, Counts, Run, Source
 from process.postgres import is_pooled, session
 
@@ -43,7 +45,7 @@ SET error = NULL, incomplete = NULL, ask_again_at = NULL, begun_at = clock_times
 """
 
 _UNFINISHED: Final = f"""
-SELECT run_id, source, since, until, cursor, rows_left, ask_again_at, {", ".join(COUNTS)}
+SELECT run_id, source, since, until, cursor, rows_left, reasons_left, ask_again_at, {", ".join(COUNTS)}
 FROM reconciliation_runs
 WHERE org_id = %s AND finished_at IS NULL AND (cursor IS NOT NULL OR ask_again_at IS NOT NULL) AND source <> '{FILE}'
 AND started_at >= %s ORDER BY started_at DESC LIMIT 1
@@ -65,7 +67,7 @@ ORDER BY until DESC LIMIT 1
 _SAVE: Final = f"""
 UPDATE reconciliation_runs
 SET cursor = %s, finished_at = CASE WHEN %s THEN clock_timestamp() END, error = %s, incomplete = %s, rows_left = %s,
-    delta_url = %s, ask_again_at = %s,
+    reasons_left = %s, delta_url = %s, ask_again_at = %s,
     {", ".join(f"{name} = %s" for name in COUNTS)}
 WHERE org_id = %s AND run_id = %s
 """  # noqa: S608 - our own names
@@ -210,14 +212,14 @@ class RunStore:
             delta = connection.execute(_DELTA, at).fetchone() if source.is_delta and since is None else None
             ((now,),) = connection.execute("SELECT clock_timestamp()").fetchall()
         if resumable is not None:
-            run_id, kind, begun_since, until, cursor, rows_left, ask_again_at, *counts = resumable
+            run_id, kind, begun_since, until, cursor, rows_left, reasons, ask_again_at, *counts = resumable
             return Run(
                 org_id=org_id,
                 source=kind,
                 since=begun_since,
                 until=until,
                 cursor=cursor,
-                rows_left=[(place, reason) for place, reason in rows_left],
+                rows_left=_rows_left(rows_left, reasons),
                 ask_again_at=ask_again_at,
                 is_resumed=True,
                 run_id=run_id,
@@ -249,7 +251,8 @@ class RunStore:
             if self._holder is not None:
                 self._holder.execute("SELECT 1")  # raises where it is gone, and the lock with it
             connection.execute(_SAVE, [
-                run.cursor, is_finished, run.error, run.incomplete, Jsonb(run.rows_left), run.delta_url,
+                run.cursor, is_finished, run.error, run.incomplete, Jsonb([each[:2] for each in run.rows_left]),
+                Jsonb([each.why for each in run.rows_left]), run.delta_url,
                 run.ask_again_at, *counts, run.org_id, run.run_id])  # fmt: skip
 
     @contextmanager
@@ -265,6 +268,12 @@ class RunStore:
         with self._connection.transaction():
             self._connection.execute("SELECT set_config('role', %s, true)", [ROLE])
             yield self._connection
+
+
+def _rows_left(rows: list[list[str]], reasons: list[list[Any] | None]) -> list[RowLeft]:
+    """Return the rows that a run has left; those that a version before migration 0044 noted have no code."""
+    found = zip_longest(rows, reasons[: len(rows)])
+    return [RowLeft(place, reason, None if why is None else Why(*why)) for (place, reason), why in found]
 
 
 @contextmanager

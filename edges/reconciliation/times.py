@@ -14,8 +14,9 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edges.reconciliation.errors import BadSource
+from edges.reconciliation.reasons import Why
 from models.events import AHEAD_MAX
-from models.tolerance import EARLIEST, BadTime, read_offset, trimmed, written_time
+from models.tolerance import EARLIEST, read_offset, trimmed, written_time
 
 SECONDS: Final = "seconds"
 MILLISECONDS: Final = "milliseconds"
@@ -52,6 +53,18 @@ _DIRECTIVES: Final = frozenset("dmYyHMSIpfzj%")
 """Of strptime's: what reads the same in every language but a.m. and p.m."""
 
 
+IN_THE_FUTURE: Final = Why("future")
+
+
+class UnreadTime(Exception):  # noqa: N818  a verdict on a value, not a failure
+    """A value is no certain time; `why` says so of the field that it stands in, once that is given (`Why.about`)."""
+
+    def __init__(self, why: Why | str, **values: str) -> None:
+        """Take why, or its code and values."""
+        self.why = Why(why, values) if isinstance(why, str) else why
+        super().__init__(self.why.code)
+
+
 class Time(NamedTuple):
     """A time in UTC; of a date its first and its last moment."""
 
@@ -77,7 +90,7 @@ class TimeReader:
             _check_pattern(form)
 
     def read(self, value: object, now: datetime) -> Time | None:
-        """Return the time; None: it is not set. Raises BadTime."""
+        """Return the time; None: it is not set. Raises UnreadTime."""
         found = self._parse(value)
         if found is None:
             return None
@@ -92,11 +105,11 @@ class TimeReader:
         if _is_zero(at, first):
             return None
         if zone is not UTC and at.tzinfo is None and until == at and _is_twice_or_never(at, zone):
-            raise BadTime("stands in the hour in which clocks are changed; its source must give an offset")
+            raise UnreadTime("time-twice")
         if first < EARLIEST:
-            raise BadTime("lies before there were referral links; it is no time of a membership with a code")
+            raise UnreadTime("too-early")
         if first > now + AHEAD_MAX:
-            raise BadTime("lies in the future")
+            raise UnreadTime(IN_THE_FUTURE)
         return Time(first, last)
 
     def _parse(self, value: object) -> tuple[datetime, datetime] | None:
@@ -104,7 +117,7 @@ class TimeReader:
         if value is None or value in ([], {}):
             return None
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise BadTime("is no time")
+            raise UnreadTime("no-time")
         text = trimmed(value) if isinstance(value, str) else repr(value)
         if text.lower() in _NOT_SET or text.startswith("0000-00-00") or value == 0:
             return None
@@ -112,7 +125,7 @@ class TimeReader:
             return self._by_rfc(text)
         if self._form in {SECONDS, MILLISECONDS}:
             if not _NUMBER.fullmatch(text):
-                raise BadTime(f"is no number of {self._form} since 1970")
+                raise UnreadTime(f"no-{self._form}")
             return _of_unix(float(text) / (1000 if self._form == MILLISECONDS else 1))
         if self._form:
             return self._by_pattern(text)
@@ -121,10 +134,7 @@ class TimeReader:
     def _by_rfc(self, text: str) -> tuple[datetime, datetime]:
         at = written_time(text)
         if at is None:
-            raise BadTime(
-                "is neither a time with offset (2026-11-20T10:00:00Z) nor a date (2026-11-20); say how times are "
-                "written with --times"
-            )
+            raise UnreadTime("time-form")
         if not isinstance(at, datetime):
             return _whole(at)
         if at.tzinfo is None:
@@ -137,7 +147,7 @@ class TimeReader:
                 raise ValueError  # noqa: TRY301  strptime takes the digits of any script
             at = datetime.strptime(text, self._form)  # noqa: DTZ007  its zone, if it has none, is the configured one
         except ValueError:
-            raise BadTime(f"is not written as configured ({self._form})") from None
+            raise UnreadTime("time-pattern", pattern=self._form) from None
         if "%H" in self._form or "%I" in self._form:
             if at.tzinfo is None:
                 self._need_zone(at)
@@ -146,7 +156,7 @@ class TimeReader:
 
     def _need_zone(self, at: datetime) -> None:
         if self._zone is None and not _is_never(at) and not _is_zero(at, at.replace(tzinfo=UTC)):
-            raise BadTime("has no zone; give an offset (2026-11-20T10:00:00Z), or say which with --zone")
+            raise UnreadTime("no-zone")
 
 
 @lru_cache(64)
@@ -175,7 +185,7 @@ def _of_unix(seconds: float) -> tuple[datetime, datetime]:
     try:
         at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     except OverflowError:
-        raise BadTime("is a number that is no time") from None
+        raise UnreadTime("number-no-time") from None
     return at, at
 
 

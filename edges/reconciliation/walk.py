@@ -19,6 +19,7 @@ from edges.reconciliation.errors import PageGone, SourceBusy, SourceFailed
 from edges.reconciliation.members import BadRow, Member, MemberReader, UnclearRow
 from edges.reconciliation.opening import opened_endpoint
 from edges.reconciliation.pages import Page, Trail, csv_pages, first_url, json_pages
+from edges.reconciliation.reasons import Why
 from edges.reconciliation.runs import Counts, Run, Source
 from edges.reconciliation.tokens import read_token
 from models.errors import ReferralError
@@ -37,6 +38,7 @@ GATHER_S: Final = 60.0
 WAIT_MAX_S: Final = 3600.0
 """The longest that a source's wish for peace is waited for; the next run comes back to one that asks for more."""
 ROWS_LOGGED: Final = 20
+BESIDE_UNCLEAR: Final = Why("beside-unclear")
 SURE_ROWS: Final = 50
 """So many rows of a later run without a column are more than chance: systems leave empty fields out."""
 
@@ -146,7 +148,7 @@ class Walk:
             elif member.unclear is not None and all(pair.state == WITHDRAWN for pair in codes.values()):
                 self._counts.add("superseded")
             elif member.unclear is not None or len(codes) > 1:
-                self._leave("unclear", member.place, member.unclear or f"has no code, and is known under {len(codes)}")
+                self._leave("unclear", member.place, member.unclear or Why("under-several", {"count": str(len(codes))}))
             else:
                 ((code, pair),) = codes.items()
                 members.append(member._replace(code=code))
@@ -272,7 +274,7 @@ class Walk:
                     raise content
                 member = self._reader.read(content, asked_at, place)
             except BadRow as fault:
-                self._leave("unclear" if isinstance(fault, UnclearRow) else "bad_rows", place, str(fault))
+                self._leave("unclear" if isinstance(fault, UnclearRow) else "bad_rows", place, fault.why)
                 if isinstance(fault, UnclearRow) and fault.member_id is not None:
                     self._doubtful.add(fault.member_id)
                 continue
@@ -285,15 +287,15 @@ class Walk:
         """Tell whether another row of a member who would be confirmed is not clear, and leave his."""
         if member.status != "confirmed" or member.code is None or member.member_id not in self._doubtful:
             return False
-        self._leave("unclear", member.place, "has another row of the same member beside it that is not clear")
+        self._leave("unclear", member.place, BESIDE_UNCLEAR)
         return True
 
-    def _leave(self, count: str, place: str, reason: str) -> None:
+    def _leave(self, count: str, place: str, why: Why) -> None:
         """Count a row that somebody has to look at, and say where it is and why."""
         self._counts.add(count)
-        self.run.leave(place, reason)
+        self.run.leave(place, why)
         left = self.run.left + self._counts.unclear + self._counts.bad_rows
         if left <= ROWS_LOGGED:
-            log.warning("row_left_out", org_id=self.run.org_id, place=place, reason=reason)
+            log.warning("row_left_out", org_id=self.run.org_id, place=place, reason=str(why))
         elif left == ROWS_LOGGED + 1:
             log.warning("more_rows_left_out", org_id=self.run.org_id, reason="counted, and not logged any more")

@@ -6,6 +6,7 @@ Each is one round trip, and takes as long in an organisation of 100,000 mentors 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from msgspec import Meta, Struct
@@ -203,11 +204,20 @@ async def reconciliation(database: Database, org_id: str, *, limit: int) -> Reco
                 incomplete=incomplete,
                 error=error,
                 ask_again_at=ask_again_at and in_utc(ask_again_at),
-                rows_left=[RowLeft(place=place, reason=reason) for place, reason in left],
+                rows_left=_rows_left(left, reasons),
             )
             for (
                 source, started_at, finished_at, read, matched, back_filled, withdrawn, unchanged, unclear, bad, error,
-                incomplete, left, ask_again_at,
+                incomplete, left, reasons, ask_again_at,
             ) in rows
         ]
     )  # fmt: skip
+
+
+def _rows_left(rows: list[list[str]], reasons: list[list[Any] | None]) -> list[RowLeft]:
+    """Return rows that a run has left; `reasons` has none for those that a version before migration 0044 noted."""
+    found = zip_longest(rows, reasons[: len(rows)])
+    return [
+        RowLeft(place=place, reason=reason, code=None if why is None else why[0], values={} if why is None else why[1])
+        for (place, reason), why in found
+    ]

@@ -529,6 +529,7 @@ SELECT
     error,
     incomplete,
     rows_left,
+    reasons_left,
     ask_again_at
 FROM reconciliation_runs
 WHERE org_id = %(org_id)s

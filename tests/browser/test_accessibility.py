@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from edges.languages.catalogue import LANGUAGES, Language, text
+from edges.reconciliation.reasons import Why
 from edges.registry.tokens import Role
 from edges.web.identity import Identity
 from edges.web.mail_subscriptions import CONFIRM, UNSUBSCRIBE, subscribe
@@ -54,7 +55,9 @@ async def test_axe_finds_nothing(visit: Visit, scene: OrganisationScene, languag
     mentor_id = scene.issue()
     scene.count(mentor_id, clicks=1_234, pending=3, confirmed=5, sms=34, **{"notice board": 4})
     scene.reach(mentor_id, 5, scene.confirm(mentor_id, 5))
-    scene.reconcile(unclear=2, left=[("page 1, row 3", "status is empty")])
+    scene.reconcile(
+        unclear=2, left=[("page 1, row 3", Why("empty", {"field": "status"})), ("page 1, row 4", "is not said")]
+    )
     setting = {"locale": {"en": "en-GB", "nb": "nb-NO"}[language], "reduced_motion": "reduce"}
     async with visit("/dashboard", org_id=scene.org_id, expects=("status of 404",), **setting) as page:
         await expect(page.locator("#daily canvas")).to_have_count(2)

@@ -12,6 +12,8 @@ from typing import Literal
 import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
+from edges.languages.catalogue import text
+from edges.reconciliation.reasons import Why
 from tests.browser.conftest import DESK, Visit
 from tests.organisation_scene import OrganisationScene
 from tests.web import Web, make_token
@@ -55,14 +57,29 @@ async def test_signs_in_by_the_address_and_shows_the_figures(visit: Visit, scene
 async def test_what_reconciliation_has_left(visit: Visit, scene: OrganisationScene) -> None:
     """The last run, in words and counts, and which rows somebody has to look at; without a run there is nothing."""
     scene.count(scene.issue(), clicks=1)
+    left: list[tuple[str, Why | str]] = [
+        ("page 1, row 3", Why("empty", {"field": "status (<b>state</b>)"})),
+        ("page 1, row 4", Why("rounded", {"field": "member_id"})),
+        ("page 1, row 5", "has said nothing that has a code"),
+    ]
     async with visit("/dashboard", org_id=scene.org_id) as page:
         await expect(page.locator("#pipeline .state")).to_have_text("Up to date")
         await expect(page.locator("#membership")).to_be_hidden()
-        await asyncio.to_thread(scene.reconcile, unclear=2, left=[("page 1, row 3", "status is empty")])
+        await asyncio.to_thread(scene.reconcile, unclear=2, left=left)
         await page.reload()
         await expect(page.locator("#membership .state")).to_have_text("Rows are left")
         await expect(page.locator("#membership .attention")).to_have_text(["2"])
-        await expect(page.locator("#membership .rows-left li")).to_have_text(["page 1, row 3 status is empty"])
+        rows = page.locator("#membership .rows-left li")
+        await expect(rows).to_have_text([f"{place} {why}" for place, why in left])
+        await page.get_by_role("link", name="Norsk").click()
+        await expect(rows).to_have_text(
+            [
+                "page 1, row 3 status (<b>state</b>) er tom",
+                f"page 1, row 4 {text('nb', 'left.rounded', field='member_id')}",
+                "page 1, row 5 has said nothing that has a code",
+            ]
+        )
+        await expect(rows.locator("[lang=en]")).to_have_text(["has said nothing that has a code"])
 
 
 async def test_what_happens_appears_without_a_reload(visit: Visit, scene: OrganisationScene) -> None:
@@ -174,6 +191,19 @@ async def test_one_period_for_the_page(visit: Visit, scene: OrganisationScene) -
         await expect(page.get_by_label("From", exact=True)).to_have_value("2026-01-01")
         await page.goto("/dashboard?quarter=1999-Q1")
         await expect(page.locator("#channels .failure")).to_contain_text("This is no period that can be shown")
+
+
+async def test_nothing_waits_for_a_period_that_cannot_be_shown(visit: Visit, scene: OrganisationScene) -> None:
+    """The panels say why, the figures above them are none; another period brings them."""
+    scene.count(scene.issue(), clicks=7)
+    path = "/dashboard?quarter=1999-Q1"
+    async with visit(path, org_id=scene.org_id, expects=("status of 422",)) as page:
+        await expect(page.locator("#channels .failure")).to_be_visible()
+        await expect(figure(page, "clicks")).to_have_text("\u2013")
+        await expect(figure(page, "time")).to_have_text("\u2013")
+        await expect(page.locator(".bone:visible, [aria-busy=true]:visible")).to_have_count(0)
+        await page.get_by_label("7 days").check()
+        await expect(figure(page, "clicks")).to_have_text("7")
 
 
 async def test_dark_as_the_system_is_until_somebody_chooses(visit: Visit, scene: OrganisationScene) -> None:
@@ -445,14 +475,8 @@ async def test_whom_to_thank_and_who_needs_help(visit: Visit, scene: Organisatio
         await page.get_by_label("Close to a badge").check()
         await expect(page.locator("#help tbody tr")).to_contain_text(["1 to go: Five recruits"])
         await page.locator("#help-order").select_option("Most confirmed first")
-        await page.get_by_label("Group of who needs help").select_option("Nord")
-        await expect(page.locator("#help tbody tr")).to_have_count(1)
-        await page.get_by_label("Group of mentors").select_option("Nord")
-        await expect(page.locator("#leaderboard tbody tr")).to_have_count(1)
         await page.get_by_label("All", exact=True).check()
         await page.get_by_label("Order of what was reached").select_option("Earliest first")
-        await page.get_by_label("Group of who has reached something").select_option("Nord")
-        await expect(page.locator("#activity li")).to_have_count(1)
         await page.locator("#help").get_by_role("link", name="Kari Nordmann").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Kari Nordmann Nord")
         await expect(page.locator("#standing .facts dd").first).to_have_text("1 of 2")
@@ -461,6 +485,61 @@ async def test_whom_to_thank_and_who_needs_help(visit: Visit, scene: Organisatio
         )
         await expect(page.get_by_role("rowheader", name="WhatsApp")).to_be_visible()
         await expect(page.get_by_role("list", name="What happened")).to_contain_text("Thanked for 1 confirmed")
+
+
+async def test_lists_of_one_group(visit: Visit, scene: OrganisationScene) -> None:
+    """Each list by itself, whatever a group is called; who has no group is among all, and in none."""
+    for name, group in (("Kari Nordmann", "Nord"), ("Ola Hansen", "Sør & Øst"), (None, None)):
+        mentor_id = scene.issue()
+        scene.count(mentor_id, clicks=9, confirmed=4)
+        scene.reach(mentor_id, 1)
+        if name is not None:
+            scene.name(mentor_id, name, group)
+    async with visit("/dashboard", org_id=scene.org_id) as page:
+        await page.get_by_label("Close to a badge").check()
+        lists = {
+            "Group of mentors": page.locator("#leaderboard tbody tr"),
+            "Group of who has reached something": page.locator("#activity li"),
+            "Group of who needs help": page.locator("#help tbody tr"),
+        }
+        for label, rows in lists.items():
+            for each in lists.values():
+                await expect(each).to_have_count(3)
+            await page.get_by_label(label).select_option("Sør & Øst")
+            await expect(rows).to_contain_text(["Ola Hansen"])
+            for other in lists.values():
+                await expect(other).to_have_count(1 if other is rows else 3)
+            await page.get_by_label(label).select_option("Nord")
+            await expect(rows).to_contain_text(["Kari Nordmann"])
+            await page.get_by_label(label).select_option("All groups")
+
+
+async def test_a_list_that_does_not_come_is_not_the_one_before(visit: Visit, scene: OrganisationScene) -> None:
+    """Under another choice the rows of the one before would be wrong; what is only old stays."""
+    mentor_id = scene.issue()
+    scene.count(mentor_id, clicks=9, confirmed=4)
+    scene.reach(mentor_id, 1)
+    scene.name(mentor_id, "Kari Nordmann", "Nord")
+
+    async def fail(route: Route) -> None:
+        await route.fulfill(status=503, json={"title": "Service Unavailable", "detail": "for programs"})
+
+    async with visit("/dashboard", org_id=scene.org_id, expects=("status of 503",)) as page:
+        await page.get_by_label("Close to a badge").check()
+        for label, panel, row in (
+            ("Group of mentors", "#leaderboard", "tbody tr"),
+            ("Group of who has reached something", "#activity", "li"),
+            ("Group of who needs help", "#help", "tbody tr"),
+        ):
+            rows = page.locator(f"{panel} .body {row}")
+            await expect(rows).to_have_count(1)
+            await page.route("**/v1/orgs/**group=**", fail)
+            await page.get_by_label(label).select_option("Nord")
+            await expect(page.locator(f"{panel} .failure")).to_be_visible()
+            await expect(rows).to_have_count(0)
+            await page.unroute("**/v1/orgs/**group=**")
+            await page.locator(panel).get_by_role("button", name="Try again").click()
+            await expect(rows).to_have_count(1)
 
 
 async def test_mentors_are_copied_opened_and_exported(visit: Visit, scene: OrganisationScene, tmp_path: Path) -> None:

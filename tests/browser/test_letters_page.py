@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -109,6 +110,7 @@ async def test_what_is_mended_is_sent_again(visit: Visit, scene: OrganisationSce
         await expect(page.locator("#reasons tbody tr")).to_contain_text(["Not an event", "Waited too long"])
         await page.get_by_label("Reason", exact=True).select_option("BadEvent")
         await expect(page.locator(".letters > li")).to_have_count(1)
+        await expect(page.locator(".letters > li > p").first).to_have_text(re.compile("^Clicks: click_id is no UUID"))
         await page.get_by_label("Reason", exact=True).select_option("")
         await page.get_by_label("Read from").select_option("registrations")
         await expect(page.locator(".letters > li")).to_have_count(2)
@@ -137,6 +139,22 @@ async def test_what_is_mended_is_sent_again(visit: Visit, scene: OrganisationSce
         await page.get_by_label("Show", exact=True).select_option("all")
         await expect(page.locator(".letters > li", has_text="Sent again")).to_have_count(2)
         await page.get_by_label("Show", exact=True).select_option("open")
+        await expect(page.locator(".letters > li")).to_have_count(1)
+
+
+async def test_others_that_do_not_come_are_not_those_before(visit: Visit, scene: OrganisationScene, web: Web) -> None:
+    """Under another reason the letters of the one before would be wrong; a page whose server is away is readable."""
+    two_good_and_a_bad_one(web, scene)
+    expects = ("ERR_FAILED",)
+    async with visit("/dead-letters", org_id=scene.org_id, expects=expects, reduced_motion="reduce", **ADMIN) as page:
+        await expect(page.locator(".letters > li")).to_have_count(3)
+        await page.route("**/v1/**", lambda route: route.abort())
+        await page.get_by_label("Reason", exact=True).select_option("BadEvent")
+        await expect(page.locator("#letters .failure")).to_be_visible()
+        await expect(page.locator(".letters > li")).to_have_count(0)
+        await assert_accessible(page)
+        await page.unroute("**/v1/**")
+        await page.locator("#letters").get_by_role("button", name="Try again").click()
         await expect(page.locator(".letters > li")).to_have_count(1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -68,10 +69,11 @@ async def test_an_award_is_explained_to_a_coordinator(visit: Visit, scene: Organ
         await page.keyboard.press("Enter")
         told = page.locator(".evidence").last
         await expect(told).to_contain_text("The milestone of 5 was reached with 5 confirmed, on 20 Nov 2026")
-        await expect(told).to_contain_text("by sms. Its record is browser-")
+        await expect(told).to_contain_text("by SMS. Its record is browser-")
         await expect(told).to_contain_text(".registrations.v1/3/44.")
         await expect(told.locator("li")).to_have_count(5)
         await expect(told.locator("li").first).to_contain_text("Crossed")
+        await expect(told.locator("li").first).to_contain_text("by SMS")
         await expect(told).to_contain_text("The link has been opened 10 times until now.")
         await shoot(page, "evidence")
     async with visit("/me", org_id=scene.org_id, role="mentor", subject=mentor_id) as page:
@@ -156,6 +158,55 @@ async def test_the_neutral_page_shows_a_code_and_nothing_else(
         assert parse_qs(urlsplit(page.url).query).get("ref", [""]) == [ref]
 
 
+WITHOUT_CLIPBOARD: Final = "delete Navigator.prototype.clipboard"
+"""As where a page comes without TLS."""
+
+
+@pytest.mark.parametrize("changed", ["", WITHOUT_CLIPBOARD], ids=["by the clipboard", "without TLS"])
+async def test_what_is_copied_is_what_the_button_says(visit: Visit, scene: OrganisationScene, changed: str) -> None:
+    """The link and the code, also on the page where the link leads; the focus stays on the button."""
+    mentor_id = scene.issue()
+    code = scene.codes[mentor_id]
+    async with visit("/me", org_id=scene.org_id, role="mentor", subject=mentor_id) as page:
+        await expect(page.get_by_role("button", name="Copy link", exact=True)).to_be_visible()  # signed in
+        await page.add_init_script(changed)
+        for path, what in (("/me", "link"), ("/me", "code"), (f"/welcome?ref={code}", "code")):
+            await page.goto(path)
+            button = page.get_by_role("button", name=f"Copy {what}", exact=True)
+            await button.focus()
+            await page.keyboard.press("Enter")
+            await expect(page.locator("#announcer")).to_have_text(f"Copied {what}.")
+            await expect(button).to_be_focused()
+            await page.goto("/me")
+            link = await page.get_by_label("Link", exact=True).input_value()
+            field = page.get_by_label("Your invitation")
+            await field.fill("")
+            await page.keyboard.press("ControlOrMeta+V")
+            await expect(field).to_have_value({"link": link, "code": code}[what])
+
+
+async def test_what_cannot_be_copied_is_said(visit: Visit, scene: OrganisationScene) -> None:
+    """To those who see the button and to those who do not."""
+    mentor_id = scene.issue()
+    async with visit("/me", org_id=scene.org_id, role="mentor", subject=mentor_id) as page:
+        await expect(page.get_by_role("button", name="Copy link", exact=True)).to_be_visible()  # signed in
+        await page.add_init_script(f"{WITHOUT_CLIPBOARD}; Document.prototype.execCommand = () => false")
+        await page.reload()
+        button = page.get_by_role("button", name="Copy link", exact=True)
+        await button.click()
+        await expect(page.locator("#announcer")).to_have_text("Could not copy link.")
+        await expect(button).to_have_text("Not copied")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+async def test_the_code_stands_in_the_middle(visit: Visit, scene: OrganisationScene, *, scripts: bool) -> None:
+    """Also where there is no button beside it, because no script has put it there."""
+    async with visit("/welcome?ref=ANNA000001", org_id=scene.org_id, role=None, java_script_enabled=scripts) as page:
+        await expect(page.locator("#code")).to_contain_text("ANNA000001")
+        await expect(page.locator("#code button")).to_have_count(int(scripts))
+        await expect(page.locator("#code")).to_have_css("padding-left", "44px" if scripts else "0px")
+
+
 async def test_in_norwegian(visit: Visit, scene: OrganisationScene) -> None:
     """Words, numbers, plurals and times in Bokmål for whoever reads Nynorsk; English when he says so, and it stays."""
     mentor_id = scene.issue()
@@ -172,6 +223,7 @@ async def test_in_norwegian(visit: Visit, scene: OrganisationScene) -> None:
         await expect(page.locator("#connection")).to_have_text("Direkte")
         await page.goto(f"/me?c=sms#mentor={mentor_id}")
         await expect(page.get_by_role("heading", name="Del lenken")).to_be_visible()
+        await expect(page.locator("#standing")).to_contain_text("Milepælen 1 ble nådd med 1 bekreftet,")
         await page.get_by_role("link", name="English").click()
         await expect(page.get_by_role("heading", name="Share the link")).to_be_visible()
         assert page.url.endswith(f"/me?c=sms#mentor={mentor_id}")

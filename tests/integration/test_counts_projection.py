@@ -16,6 +16,7 @@ from sinks.postgres_counts import PostgresCountsRepository
 from sinks.records import Record
 from tests.installation import DEADLINE_S, Installation, killed, reasons_of, wait_until
 from tests.milestones import MENTOR, ORG, OTHER_ORG, code_issued, counts, milestone, new_id
+from tests.monitoring import Scrape, scrape, url_in
 
 pytestmark = pytest.mark.integration
 
@@ -45,12 +46,27 @@ def confirmed(installation: Installation) -> list[int]:
     return [count for (count,) in installation.query("SELECT confirmed_attributions FROM mentor_counts")]
 
 
+def lagging(found: Scrape) -> dict[str, float]:
+    """Return how many records wait for each sink of which that is shown."""
+    name = "referrals_sink_lag_records"
+    shown = {dict(labels)["sink"] for each, labels in found if each == name}
+    return {sink: found.of(name, sink=sink) for sink in shown}
+
+
 def test_row_holds_the_fields_of_the_event(installation: Installation) -> None:
     """Every field of MentorCounts is a column with its value."""
     published = counts(5)
     installation.publish(published)
-    with installation.running("counts"):
+    with installation.running("counts") as component:
         wait_until(lambda: installation.count("mentor_counts") == 1)
+        url = url_in(component.log)
+        sinks = {"counts", "history", "letters"}  # each of the process, not its first alone
+        wait_until(lambda: lagging(scrape(url)) == dict.fromkeys(sinks, 0))
+        found = scrape(url)
+        assert all(found.of("referrals_sink_rebalances_total", sink=sink) >= 1 for sink in sinks)
+        assert all(found.of("referrals_sink_store_away_seconds", sink=sink) == 0 for sink in sinks)
+        kept = {sink: found.of("referrals_sink_records_total", sink=sink) for sink in sinks}
+        assert kept == {"counts": 1, "history": 0, "letters": 0}
     assert installation.query(
         "SELECT org_id::text, mentor_id::text, referral_code, total_clicks, pending_attributions,"
         " confirmed_attributions, conversion_rate, by_channel, milestones, last_event_at FROM mentor_counts"

@@ -86,6 +86,13 @@ def test_catalogues_say_the_same(language: Language) -> None:
         assert (said == other[key]) is (key in SAME_IN_BOTH), key
 
 
+def test_one_is_not_many_in_norwegian() -> None:
+    """What stands behind a number there has an ending of its own for one, where English has the same word."""
+    many = re.compile(r"\{n\} (?:bekreftede|mentorer|medlemmer|dager|timer|rader|registreringer)\b")
+    wrong = [key for key, said in catalogue("nb").items() if many.search(str(said)) and "one" not in forms(said)]
+    assert wrong == []
+
+
 def test_catalogues_hold_no_key_twice() -> None:
     """JSON would take the last and say nothing."""
     for language in LANGUAGES:

@@ -67,7 +67,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         (
             "badges",
             SinkHealth(state, source, Watchdog()),
-            [SinkMetrics(state, source), DecisionMetrics(Counter[Reason]())],
+            [SinkMetrics({"badges": (state, source)}), DecisionMetrics(Counter[Reason]())],
         ),
         ("mail", MailHealth(mail), [MailMetrics(mail)]),
     ):
@@ -157,7 +157,7 @@ def test_an_expression_that_asks_for_nothing_that_exists_is_seen(exported: dict[
 def test_labels_are_words_of_the_program(exported: dict[str, set[str]]) -> None:
     """None names an organisation, a mentor, a member or a code; a new label is thought about here."""
     assert set().union(*exported.values()) <= {
-        *("component", "version", "topic", "disposition", "state", "phase", "table", "reason", "threshold"),
+        *("component", "version", "sink", "topic", "disposition", "state", "phase", "table", "reason", "threshold"),
         *("decision", "kind", "outcome", "last_success", "route", "method", "status", "became", "le"),
     }
 

@@ -56,6 +56,16 @@ export class Figures {
     this.#root.removeAttribute("aria-busy");
   }
 
+  /** Nothing comes of a period that cannot be shown: what waits for it says so, and does not go on waiting. */
+  showNoPeriod() {
+    for (const name of [...STEPS, "time"]) {
+      this.#write(name, "–");
+      this.#beside(name, "\u00a0");
+    }
+    for (const step of STEPS) this.#bar(step, 0);
+    this.#root.removeAttribute("aria-busy");
+  }
+
   /** Say again how long ago the figures changed. */
   tick() {
     const at = this.#shown?.updatedAt;

@@ -78,7 +78,7 @@ const LISTS = {
 };
 
 export class Help {
-  #pages = new Pages(() => this.load());
+  #pages = new Pages(() => this.#panel.loadAnother());
   #panel;
   #name = "no-activity";
   #group = groupPick("#help-group", () => this.#begin());

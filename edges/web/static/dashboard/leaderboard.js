@@ -33,7 +33,7 @@ export class Leaderboard {
   #confirmed = new Map();
   #pages = new Pages(() => {
     this.#confirmed = new Map();
-    return this.load();
+    return this.#panel.loadAnother();
   });
   /** @type {Panel<Page>} */
   #panel;
@@ -46,7 +46,7 @@ export class Leaderboard {
     const group = groupPick("#leaderboard-group", () => {
       this.#confirmed = new Map();
       this.#pages.begin();
-      void this.load();
+      void this.#panel.loadAnother();
     });
     this.#panel = new Panel("#leaderboard", {
       load: () => api.get(`/leaderboard?limit=${PAGE}${group()}${this.#pages.query}`),

@@ -54,7 +54,7 @@ class Dashboard {
     this.visit = visit;
     this.period = new Period(() => void this.#loadHistory());
     this.daily = new Panel("#daily", {
-      load: () => this.#history(),
+      load: () => this.#history().catch((error) => this.#noHistory(error)),
       show: (body, history) => {
         this.period.show(history);
         this.figures.showPeriod(history);
@@ -157,6 +157,12 @@ class Dashboard {
       if (error instanceof ApiError && error.status === 422) throw new ApiError(422, text("period.bad"));
       throw error;
     }
+  }
+
+  /** Without a period of which anything stands here, the figures above the days have nothing to wait for. @param {unknown} error @returns {never} */
+  #noHistory(error) {
+    if (!this.daily.isShown) this.figures.showNoPeriod();
+    throw error;
   }
 
   async #loadHistory() {

@@ -3,6 +3,7 @@
 import { element, fill, find } from "../shared/dom.js";
 import { number, timeOrDate } from "../shared/format.js";
 import { text } from "../shared/text.js";
+import { reasonLeft } from "./left.js";
 import { line, verdictOf } from "./state.js";
 
 /**
@@ -41,7 +42,7 @@ export function showMembership(body, { runs: [run] }) {
         { class: "rows-left", "aria-label": text("membership.rows") },
         run.rowsLeft
           .slice(0, ROWS_SHOWN)
-          .map(({ place, reason }) => element("li", { lang: "en" }, element("strong", {}, place), ` ${reason}`)),
+          .map((row) => element("li", {}, element("strong", {}, row.place), " ", reasonLeft(row) ?? inEnglish(row.reason))),
       ),
     element("p", { class: "quiet checked" }, text("membership.asked", { time: timeOrDate(run.startedAt) })),
   );

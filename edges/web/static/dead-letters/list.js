@@ -34,6 +34,9 @@ export const countsTable = (counts) =>
 export const lettersList = (letters, tryOne) =>
   element("ul", { class: "letters", "aria-label": text("letters.list") }, letters.map((letter) => line(letter, tryOne)));
 
+/** Messages of what is no event begin with which one it should be; where it was read from says that already. */
+const EVENT = /^[A-Z][A-Za-z]+: /;
+
 /**
  * @param {DeadLetter} letter
  * @param {(letter: DeadLetter) => void} tryOne
@@ -45,7 +48,7 @@ function line(letter, tryOne) {
     { "data-letter": letter.letter },
     element("h3", {}, reasonInWords(reason)),
     element("time", { datetime: writtenAt }, dateAndTime(writtenAt)),
-    element("p", {}, `${topicInWords(topic)}: `, element("span", { lang: "en", dir: "auto" }, message)),
+    element("p", {}, `${topicInWords(topic)}: `, element("span", { lang: "en", dir: "auto" }, message.replace(EVENT, ""))),
     replayedAt !== null && element("p", { class: "quiet" }, text("letters.sent-at", { day: dateAndTime(replayedAt) })),
     element(
       "details",

@@ -29,10 +29,10 @@ class LettersPage {
   constructor(session) {
     const api = new Api(session);
     this.session = session;
-    this.pages = new Pages(() => this.load());
+    this.pages = new Pages(() => this.load({ isAnother: true }));
     this.filters = new Filters(() => {
       this.pages.begin();
-      void this.load();
+      void this.load({ isAnother: true });
     });
     this.replay = new Replay(api, { settle: (error) => this.settle(error), sent: () => this.load() });
     this.api = api;
@@ -66,12 +66,16 @@ class LettersPage {
     if (isAdministrator) void this.load();
   }
 
-  /** Load, and again after a while: what was sent again is marked when the program has read that it was. */
-  async load() {
+  /**
+   * Load, and again after a while: what was sent again is marked when the program has read that it was.
+   *
+   * @param {{isAnother?: boolean}} [asked] whether others are meant than those that are shown
+   */
+  async load({ isAnother = false } = {}) {
     clearTimeout(this.#timer);
     const turn = ++this.#asked;
-    if (!document.hidden) {
-      const fault = await this.letters.load();
+    if (!document.hidden || isAnother) {
+      const fault = await (isAnother ? this.letters.loadAnother() : this.letters.load());
       if (fault !== null && !this.reasons.isShown) await this.reasons.load();
     }
     if (turn === this.#asked) this.#timer = setTimeout(() => void this.load(), REFRESH_MS);

@@ -2,6 +2,7 @@
 
 import { ApiError } from "../shared/api.js";
 import { badgeName } from "../shared/badge-names.js";
+import { channelName } from "../shared/channel-names.js";
 import { element, fill } from "../shared/dom.js";
 import { dateAndTime, day } from "../shared/format.js";
 import { failure } from "../shared/panel.js";
@@ -73,7 +74,7 @@ function crossed({ confirmedAt, channel, partition, offset }, topic) {
   return element(
     "span",
     {},
-    parts("evidence.crossed", { day: dateAndTime(confirmedAt), channel: element("bdi", {}, channel), place }),
+    parts("evidence.crossed", { day: dateAndTime(confirmedAt), channel: element("bdi", {}, channelName(channel)), place }),
   );
 }
 
@@ -90,7 +91,7 @@ const line = ({ registeredAt, confirmedAt, withdrawnAt, channel, partition, offs
       element(
         "span",
         { class: "quiet because" },
-        parts("evidence.registered", { day: day(registeredAt), channel: element("bdi", {}, channel) }),
+        parts("evidence.registered", { day: day(registeredAt), channel: element("bdi", {}, channelName(channel)) }),
         partition !== null && offset !== null && `; ${text("evidence.record", { place: `${partition}/${offset}` })}`,
         withdrawnAt !== null && `; ${text("evidence.withdrawn", { day: day(withdrawnAt) })}`,
       ),

@@ -154,6 +154,12 @@
  * @typedef {{counts: DeadLetterCount[], letters: DeadLetter[], next: string | null, listedMax: number, listedDays: number}} DeadLetters
  * @typedef {{letter: string, verdict: "ready" | "sent" | "before" | "refused" | "gone", why: string | null}} ReplayVerdict
  *
+ * @typedef {object} RowLeft
+ * @property {string} place
+ * @property {string} reason  in English
+ * @property {string | null} code  null: a version before this one noted it
+ * @property {Record<string, string>} values
+ *
  * @typedef {object} ReconciliationRun
  * @property {string} source
  * @property {string} startedAt
@@ -169,7 +175,7 @@
  * @property {string | null} incomplete
  * @property {string | null} error
  * @property {string | null} askAgainAt
- * @property {{place: string, reason: string}[]} rowsLeft
+ * @property {RowLeft[]} rowsLeft
  *
  * @typedef {{runs: ReconciliationRun[]}} Reconciliation
  *

@@ -11,6 +11,8 @@ export class Panel {
   #shown = "";
   /** Counts up when another question is asked. */
   #question = 0;
+  /** Whether what is shown answers the question before: under this one it would be wrong, and not just old. */
+  #isOfAnother = false;
 
   /**
    * @param {string} selector where it is
@@ -39,12 +41,13 @@ export class Panel {
   loadAnother() {
     this.#shown = "";
     this.#question++;
+    this.#isOfAnother = true;
     return this.load();
   }
 
   /**
    * Load and show; return what went wrong, null where nothing did. What stands there already stays where that fails: it
-   * is old, not wrong.
+   * is old, not wrong, unless it answers another question.
    *
    * @returns {Promise<ApiError | null>}
    */
@@ -56,7 +59,8 @@ export class Panel {
       return null;
     } catch (error) {
       const isAnswer = error instanceof ApiError;
-      if (isAnswer && (this.#settle(error) || this.#isShown || question !== this.#question)) return error;
+      if (isAnswer && (this.#settle(error) || question !== this.#question)) return error;
+      if (isAnswer && this.#isShown && !this.#isOfAnother) return error;
       this.root.removeAttribute("aria-busy");
       this.#isShown = false;
       const message = isAnswer ? error.message : text("failure.panel");
@@ -83,6 +87,7 @@ export class Panel {
     const focused = this.body.contains(document.activeElement) ? document.activeElement : null;
     if (!this.#isShown) fill(this.body);
     this.#isShown = true;
+    this.#isOfAnother = false;
     this.root.removeAttribute("aria-busy");
     this.#show(this.body, answer);
     if (focused !== null && !focused.isConnected) refocus(this.body, focused);

@@ -1,0 +1,59 @@
+"""Why a row is left: each code has its text in every language, and the page says it by its code."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from edges.languages.catalogue import LANGUAGES, PLACE, Language, catalogue, text
+from edges.reconciliation import reasons
+from edges.reconciliation.mapping import Reading
+from edges.reconciliation.members import BadRow, MemberReader
+from edges.reconciliation.reasons import PREFIX, Why
+from edges.web.assets import FOLDER
+
+SAID: Final = re.compile(r'\b(?:Why|BadRow|UnclearRow|UnreadTime)\(\s*f?"([\w{}.-]+)"')
+"""How Python names a code."""
+
+
+def codes_named() -> set[str]:
+    """Return the codes that are given as reasons; what stands in braces is one of two units."""
+    sources = (path.read_text(encoding="utf-8") for path in Path(reasons.__file__).parent.glob("*.py"))
+    named = {code for source in sources for code in SAID.findall(source)}
+    return (named - {"no-{self._form}"}) | {"no-seconds", "no-milliseconds"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_code_has_its_text(language: Language) -> None:
+    """None is missing, and none is kept that nothing is left for."""
+    assert codes_named() == {key.removeprefix(PREFIX) for key in catalogue(language) if key.startswith(PREFIX)}
+
+
+def test_the_page_says_each_by_its_code() -> None:
+    """A code that stood beside another code's text would say something else in Norwegian than at the terminal."""
+    script = (FOLDER / "dashboard/left.js").read_text(encoding="utf-8")
+    said = re.findall(r'^  "?([\w-]+)"?: \((values)?\) => text\("left\.([\w-]+)"(, values)?\),$', script, re.MULTILINE)
+    assert {code for code, *_ in said} == codes_named()
+    for code, taken, key, given in said:
+        assert key == code
+        has_values = bool(PLACE.search(str(catalogue("en")[PREFIX + code])))
+        assert bool(taken) is bool(given) is has_values, code
+
+
+def test_a_reason_is_english_and_of_a_field() -> None:
+    """At the terminal and in logs; a field is named as the operator knows it."""
+    why = Why("time-pattern", {"pattern": "%d.%m.%Y"}).about("confirmed_at (since)")
+    assert str(why) == "confirmed_at (since) is not written as configured (%d.%m.%Y)"
+    assert text("nb", PREFIX + why.code, **why.values).startswith("confirmed_at (since) er ikke skrevet")
+
+
+def test_a_value_is_never_what_a_row_holds() -> None:
+    """The page, Postgres and whoever asks the API see values: a column, a number, a pattern."""
+    row = {"member_id": "Anna Secret", "referral_code": "ANNA000001", "confirmed_at": "2026-11-20"}
+    with pytest.raises(BadRow) as error:
+        MemberReader(Reading()).read(row, datetime(2026, 11, 28, tzinfo=UTC))
+    assert error.value.why == Why("no-uuid", {"field": "member_id"})
