@@ -87,7 +87,10 @@ class MailServer:
         if settings.smtp_host is None or settings.mail_from is None:
             raise SettingsError("REFERRALS_SMTP_HOST: not set, so there is no server to give mail to; docs/mail.md")
         if (settings.smtp_username is None) != (settings.smtp_password is None):
-            raise SettingsError("REFERRALS_SMTP_USERNAME and REFERRALS_SMTP_PASSWORD go together: set both, or neither")
+            raise SettingsError(
+                "REFERRALS_SMTP_USERNAME and REFERRALS_SMTP_PASSWORD go together: set both, or neither. A running `up` "
+                "hands its settings on to other commands, and no password: set that again"
+            )
         self.sender: Address = read_sender(settings.mail_from)
         self._settings = settings
         self._port = settings.smtp_port or PORTS[settings.smtp_security]
@@ -136,15 +139,18 @@ class MailServer:
             return f"it answers {said(fault)}"
         if isinstance(fault, TimeoutError | SMTPTimeoutError):
             return f"it does not answer within {CONNECT_S:.0f} s"
-        text = " ".join(str(fault).split()) or type(fault).__name__
+        if isinstance(cause, OSError) and cause.strerror:
+            return f"it cannot be reached: {cause.strerror}"
+        return self._not_offered(" ".join(str(fault).split()) or type(fault).__name__)
+
+    def _not_offered(self, text: str) -> str:
+        """Return what aiosmtplib misses at the server, which it says in words alone, and what to do about it."""
         if "AUTH extension" in text:
             if self._settings.smtp_security == "none":
                 return "it takes no password on a way without TLS; see REFERRALS_SMTP_SECURITY"
             return "it takes no passwords; leave REFERRALS_SMTP_USERNAME and REFERRALS_SMTP_PASSWORD out"
         if "STARTTLS" in text:
             return "it offers no STARTTLS; REFERRALS_SMTP_SECURITY says how the way to it is secured"
-        if isinstance(cause, OSError) and cause.strerror:
-            return f"it cannot be reached: {cause.strerror}"
         return text[:200]
 
 
