@@ -78,6 +78,12 @@ def test_the_shell_completes_commands_options_and_values(words: str, completed: 
     assert run(env=asked).stdout == f"plain,{completed}\n"
 
 
+@pytest.mark.parametrize("name", ["token", "sign-in-link"])
+def test_roles_are_whole_words_in_a_narrow_terminal(name: str) -> None:
+    """The list of them beside the option was cut in the middle of a word."""
+    assert "org_adm" not in run(name, "--help", env={"COLUMNS": "80"}).stdout.replace("org_admin", "")
+
+
 @pytest.mark.parametrize(
     ("shell", "script"),
     [
