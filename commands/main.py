@@ -23,6 +23,12 @@ from commands.saying import say
 from process.afresh import unblock
 from process.version import VERSION
 
+_DATABASE_URL = "REFERRALS_DATABASE_URL"
+_POSTGRES_AWAY = {
+    True: f"{_DATABASE_URL} says so: see that it runs there, and can be reached from here",
+    False: f"{_DATABASE_URL} is not set: start a Postgres with `referrals up`, or set it to where one is",
+}
+
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 _EXIT_SIGNALLED = 128  # plus the signal's number, as shells count
@@ -163,6 +169,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, stop)  # also where a shell started us in the background with SIGINT ignored
     try:
         unblock()
+        _expect_shells()
         status = cli.main(prog_name="referrals", standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):
         _leave(_EXIT_SIGNALLED + (stopped_by[-1] if stopped_by else signal.SIGINT))
@@ -184,6 +191,14 @@ def main() -> NoReturn:
     _leave(status if isinstance(status, int) else 0)
 
 
+def _expect_shells() -> None:
+    """Be ready for a shell that asks how a line goes on, which few starts are for."""
+    if "_REFERRALS_COMPLETE" in os.environ:
+        from commands.completion import complete_what_was_typed  # noqa: PLC0415  as said
+
+        complete_what_was_typed()
+
+
 def expected_status(error: BaseException) -> int | None:
     """Return the exit code of an error that a user can do something about; None for one that needs its traceback."""
     names = (f"{cls.__module__}.{cls.__qualname__}" for cls in type(error).__mro__)
@@ -193,7 +208,13 @@ def expected_status(error: BaseException) -> int | None:
 def _text(error: Exception) -> str:
     """Return what an error says; a KafkaException wraps an object that says it better than its own text."""
     kafka_says = getattr(error.args[0] if error.args else None, "str", None)
-    return str(kafka_says()) if callable(kafka_says) else str(error)
+    text = str(kafka_says()) if callable(kafka_says) else str(error)
+    return f"{text.splitlines()[0]}; {_POSTGRES_AWAY[_DATABASE_URL in os.environ]}" if _no_postgres(text) else text
+
+
+def _no_postgres(text: str) -> bool:
+    """Tell whether libpq says that nobody listens at an address; what a server itself says needs no more words."""
+    return text.startswith("connection failed: ") and "FATAL" not in text
 
 
 def _usage_text(error: click.UsageError) -> str:

@@ -35,7 +35,7 @@ def command(files: Sequence[str], *, strict: bool, unchecked: bool) -> None:
 
     Every line is acknowledged by Kafka when the exit code is 0. A malformed line, one whose value would be a dead
     letter or is more than a day ahead, and one that Kafka did not take, are named on standard error with file and
-    number (the first 50, then their total), the others go on, and the exit code is 1.
+    number (the first 50, or 5 where no line is good; then their total), the others go on, and the exit code is 1.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     progress = progress_on(console) if console.is_terminal else None
@@ -49,7 +49,7 @@ def command(files: Sequence[str], *, strict: bool, unchecked: bool) -> None:
             rate = f"{done.sent.total():,} lines, {_rate(done, started_s):,}/s"
             progress.update(task, completed=done.read_bytes, rate=rate)
 
-    complaints = Complaints(console)
+    complaints = Complaints(console, lambda: publisher.published.sent.total() > 0)
     settings = find_settings()
     require_kafka(settings, say, waits=True)
     publisher = FilePublisher(settings, complain=complaints, progress=show, strict=strict, unchecked=unchecked)
@@ -62,6 +62,8 @@ def command(files: Sequence[str], *, strict: bool, unchecked: bool) -> None:
         f"{_rate(done, started_s):,}/s; {done.malformed:,} malformed, {done.refused:,} refused, "
         f"{done.rejected:,} not acknowledged"
     )
+    if done.malformed and not done.sent:
+        say('no line is one: is it the right file? A line is {"topic": "clicks", "value": {...}}')
     if not done.is_complete:
         sys.exit(1)
 

@@ -23,7 +23,7 @@ GOOD_FOR_MAX = timedelta(days=7)
 
 @click.command()
 @click.option("--org", "org_id", type=click.UUID, required=True, metavar="UUID", help="The organisation.")
-@click.option("--role", type=click.Choice(["mentor", "coordinator", "org_admin"]), required=True,
+@click.option("--role", type=click.Choice(["mentor", "coordinator", "org_admin"]), required=True, metavar="ROLE",
               help="A mentor sees himself; coordinator and org_admin see everybody in the organisation, and "
               "org_admin makes its badges.")  # fmt: skip
 @click.option("--subject", required=True, metavar="TEXT",

@@ -34,6 +34,7 @@ class TimeToLive(click.ParamType):
 @click.command()
 @click.option("--org", "org_id", type=click.UUID, required=True, metavar="UUID", help="The organisation.")
 @click.option("--role", type=click.Choice(["mentor", "coordinator", "org_admin", "onboarding"]), required=True,
+              metavar="ROLE",
               help="A mentor sees himself; coordinator and org_admin see everybody in the organisation, and "
               "org_admin makes its badges; onboarding may post who is coming, and see nothing.")  # fmt: skip
 @click.option("--subject", type=click.UUID, metavar="UUID",

@@ -74,6 +74,9 @@ class Client:
     def _json(self, method: str, path: str, parameters: Parameters = NONE, body: object = None) -> Any:  # noqa: ANN401
         return json.loads(self._ask(method, path, parameters, body))
 
+    def _json_or_none(self, method: str, path: str) -> Any:  # noqa: ANN401
+        return json.loads(self._ask(method, path) or b"null")
+
     def _ask(self, method: str, path: str, parameters: Parameters = NONE, body: object = None) -> bytes:
         given = {
             name: str(value).lower() if isinstance(value, bool) else value
@@ -223,6 +226,8 @@ def _method(method: str, path: str, operation: Schema) -> str:
     answer = next(found for status, found in operation["responses"].items() if status.startswith("2"))
     content = answer.get("content", {})
     kind = _hint(content["application/json"]["schema"]) if "application/json" in content else "bytes"
+    is_perhaps_nothing = kind != "bytes" and "204" in operation["responses"]
+    kind += " | None" if is_perhaps_nothing else ""
     where = re.sub(r"\{(\w+)\}", r"{_part(\1)}", path)
     lines = [f'path = f"{where}"' if "{" in where else f'path = "{where}"']
     asked = [f'"{method.upper()}"', "path"]
@@ -232,7 +237,8 @@ def _method(method: str, path: str, operation: Schema) -> str:
     asked += ["body=body"] if body else []
     lines.append(f"return self._ask({', '.join(asked)})")
     if kind != "bytes":
-        lines[-1:] = [f"answer: {kind} = self._json({', '.join(asked)})", "return answer"]
+        asks = "_json_or_none" if is_perhaps_nothing else "_json"
+        lines[-1:] = [f"answer: {kind} = self.{asks}({', '.join(asked)})", "return answer"]
     called = "".join(f"        {line}\n" for line in lines).rstrip()
     said = "\n\n".join([operation["summary"] + ".", operation["description"]])
     signature = f"    def {operation['operationId']}({', '.join(given)}) -> {kind}:"

@@ -904,6 +904,9 @@ class Client:
     def _json(self, method: str, path: str, parameters: Parameters = NONE, body: object = None) -> Any:  # noqa: ANN401
         return json.loads(self._ask(method, path, parameters, body))
 
+    def _json_or_none(self, method: str, path: str) -> Any:  # noqa: ANN401
+        return json.loads(self._ask(method, path) or b"null")
+
     def _ask(self, method: str, path: str, parameters: Parameters = NONE, body: object = None) -> bytes:
         given = {
             name: str(value).lower() if isinstance(value, bool) else value
@@ -1499,13 +1502,13 @@ class Client:
         answer: Summary = self._json("GET", path)
         return answer
 
-    def who_is_signed_in(self) -> SignedIn:
+    def who_is_signed_in(self) -> SignedIn | None:
         """Return who is signed in.
 
         Answer with whose the cookie or the token is.
         """
         path = "/v1/session"
-        answer: SignedIn = self._json("GET", path)
+        answer: SignedIn | None = self._json_or_none("GET", path)
         return answer
 
     def sign_in(self, body: PostedSignIn) -> SignedIn:

@@ -2,7 +2,8 @@
 
 What a server says of the conversation (it is away, its certificate is another's, it does not know our password, it does
 not take our sender) is no mail's fault: `ServerAway`, everything waits. What it says of a recipient or a text is that
-mail's: `TryLater` (4xx), or `Refused` (5xx). A conversation that breaks off in the middle of a mail leaves it open
+mail's: `TryLater` (4xx), or `Refused` (5xx); but a server that does not relay for us blames no address, so that is
+`TryLater` too. A conversation that breaks off in the middle of a mail leaves it open
 whether the server has taken it; it is tried again with the same Message-ID, by which many servers know it (RFC 1047).
 
 Each mail has a bound as a whole: a server that answers a letter a minute holds up nobody for long.
@@ -45,6 +46,7 @@ GOODBYE_S: Final = 2.0
 
 _PERMANENT: Final = 500
 _CLOSING: Final = 421
+_SIGN_IN_FIRST: Final = 530
 
 
 class ServerAway(Exception):  # noqa: N818  read as what is wrong
@@ -85,7 +87,10 @@ class MailServer:
         if settings.smtp_host is None or settings.mail_from is None:
             raise SettingsError("REFERRALS_SMTP_HOST: not set, so there is no server to give mail to; docs/mail.md")
         if (settings.smtp_username is None) != (settings.smtp_password is None):
-            raise SettingsError("REFERRALS_SMTP_USERNAME and REFERRALS_SMTP_PASSWORD go together: set both, or neither")
+            raise SettingsError(
+                "REFERRALS_SMTP_USERNAME and REFERRALS_SMTP_PASSWORD go together: set both, or neither. A running `up` "
+                "hands its settings on to other commands, and no password: set that again"
+            )
         self.sender: Address = read_sender(settings.mail_from)
         self._settings = settings
         self._port = settings.smtp_port or PORTS[settings.smtp_security]
@@ -134,7 +139,16 @@ class MailServer:
             return f"it answers {said(fault)}"
         if isinstance(fault, TimeoutError | SMTPTimeoutError):
             return f"it does not answer within {CONNECT_S:.0f} s"
-        text = " ".join(str(fault).split()) or type(fault).__name__
+        if isinstance(cause, OSError) and cause.strerror:
+            return f"it cannot be reached: {cause.strerror}"
+        return self._not_offered(" ".join(str(fault).split()) or type(fault).__name__)
+
+    def _not_offered(self, text: str) -> str:
+        """Return what aiosmtplib misses at the server, which it says in words alone, and what to do about it."""
+        if "AUTH extension" in text:
+            if self._settings.smtp_security == "none":
+                return "it takes no password on a way without TLS; see REFERRALS_SMTP_SECURITY"
+            return "it takes no passwords; leave REFERRALS_SMTP_USERNAME and REFERRALS_SMTP_PASSWORD out"
         if "STARTTLS" in text:
             return "it offers no STARTTLS; REFERRALS_SMTP_SECURITY says how the way to it is secured"
         return text[:200]
@@ -202,10 +216,22 @@ def envelope_of(address: str) -> Envelope:
 
 
 def _meant(fault: SMTPResponseException, *, is_address: bool) -> TryLater | Refused:
+    if is_address and _is_about_us(fault):
+        return TryLater(f"the mail server sends nothing there for us: {said(fault)}; see REFERRALS_SMTP_USERNAME")
     if fault.code >= _PERMANENT:
         of_what = "the address" if is_address else "the mail"
         return Refused(f"the mail server refuses {of_what}: {said(fault)}", is_address=is_address)
     return TryLater(f"the mail server answers {said(fault)}", is_over=fault.code == _CLOSING)
+
+
+def _is_about_us(fault: SMTPResponseException) -> bool:
+    """Return whether a recipient is refused because of who asks: one who has not signed in, or may not.
+
+    Such a server refuses everybody elsewhere until somebody changes a setting, and no address is to blame. Postfix and
+    Exchange say so by the enhanced code (RFC 3463: 5.7 is policy), Exim in words alone ("550 relay not permitted").
+    """
+    is_policy = said(fault).partition(" ")[2].startswith("5.7.")
+    return fault.code == _SIGN_IN_FIRST or is_policy or (fault.code >= _PERMANENT and "relay" in fault.message.lower())
 
 
 def _tls_context(settings: Settings) -> ssl.SSLContext:

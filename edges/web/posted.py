@@ -102,6 +102,7 @@ _FIELDS: Final = PostedRegistration.__struct_fields__
 _EVENT_NAMES: Final = quoted((*_FIELDS, "share_channel"))
 _NAMES: Final = quoted(tuple(camel(name) for name in (*_FIELDS, "share_channel")))
 _OF_EVENTS: Final = tuple(name for name in _EVENT_NAMES if name not in _NAMES)
+_REQUIRED: Final = ("referral_code", "new_member_id")
 _IDS: Final = ("new_member_id", "attribution_id")
 _NO_IDS: Final = frozenset((0, (1 << 128) - 1))
 
@@ -200,7 +201,8 @@ def _read(reading: Reading, body: bytes) -> Posted:
     given = read_object(body)
     fields = repaired(given, _FIELDS)
     if "status" not in fields:
-        if not fields.keys() <= set(_FIELDS):
+        is_whole = all(name in fields for name in _REQUIRED)  # what is missing is said first: it is another's name
+        if is_whole and not fields.keys() <= set(_FIELDS):
             raise BadField("status", "is required beside fields that are not known here: one of them may say it")
         fields["status"] = reading.alone
     elif reading.alone == "pending_signup" and fields["status"] not in (None, "pending_signup"):

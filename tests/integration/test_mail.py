@@ -285,6 +285,35 @@ async def test_a_recipient_who_is_refused_is_not_tried_again(scene: Scene, post:
     assert await scene.send() == 1
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("550 relay not permitted", "550"),
+        ("550 5.7.1 <kari@example.org>... Relaying denied", "550 5.7.1"),
+        ("554 5.7.1 <kari@example.org>: Relay access denied", "554 5.7.1"),
+        ("530 5.7.0 Authentication required", "530 5.7.0"),
+        ("530 Sign in first", "530"),
+    ],
+)
+async def test_a_server_that_does_not_relay_for_us_blames_no_address(
+    scene: Scene, post: MailServerDouble, answer: str, said: str
+) -> None:
+    """As Exim, sendmail, Postfix and Exchange say it: it waits until a setting is put right, and nobody is given up."""
+    mentor = scene.mentor()
+    await scene.told(mentor, KARI)
+    post.post.refuses = {KARI: answer}
+    scene.award(mentor)
+    assert await scene.send() == 0
+    ((_, sent, gave_up, _, problem),) = scene.rows()
+    assert (sent, gave_up) == (False, False)
+    assert problem == f"the mail server sends nothing there for us: {said}; see REFERRALS_SMTP_USERNAME"
+    found = await find_subscription(scene.database, mentor)
+    assert found is not None
+    assert found.refused_at is None
+    post.post.refuses = {}
+    assert await scene.send() == 1
+
+
 async def test_a_text_that_is_refused_leaves_the_address(scene: Scene, post: MailServerDouble) -> None:
     """It is the mail that is given up."""
     mentor = scene.mentor()
@@ -385,6 +414,21 @@ async def test_a_server_without_starttls_is_not_spoken_with(settings: Settings, 
     with pytest.raises(ServerAway, match="offers no STARTTLS"):
         async with MailServer(settings_with(settings, post, smtp_security="starttls")).conversation():
             pass
+
+
+async def test_what_is_wrong_with_the_way_is_said_by_its_setting(settings: Settings, tmp_path: Path) -> None:
+    """A password where none is taken, a server that is not there, and a host that nobody has."""
+    with_password = {"smtp_username": USER, "smtp_password": secret(PASSWORD), "smtp_security": "none"}
+    (port,) = free_ports(1)
+    with mail_server("starttls", folder=tmp_path, with_password=True) as post:
+        for changed, reason in (
+            (with_password, "takes no password on a way without TLS; see REFERRALS_SMTP_SECURITY"),
+            ({"smtp_port": port}, f":{port}: it cannot be reached: Connect"),
+            ({"smtp_host": "mail.invalid"}, r"mail.invalid:\d+: it cannot be reached: "),
+        ):
+            with pytest.raises(ServerAway, match=reason):
+                async with MailServer(settings_with(settings, post, **changed)).conversation():
+                    pass
 
 
 def secret(text: str) -> Any:  # noqa: ANN401

@@ -113,7 +113,7 @@ async def test_a_key_that_was_replaced_stays_good_and_one_that_was_ended_does_no
     await rotate(settings, org_id)
     second = await issued(web, org_id)
     assert first["id"] == second["id"]
-    assert first["proof"]["verificationMethod"] != second["proof"]["verificationMethod"]
+    assert first["proof"][0]["verificationMethod"] != second["proof"][0]["verificationMethod"]
     assert [await verified(verifier, web, each) for each in (first, second)] == ["verified", "verified"]
     await rotate(settings, org_id, replaced_good_for=timedelta(0))
     third = await issued(web, org_id)

@@ -216,6 +216,9 @@ async def test_the_client_asks_the_real_server(web: Web, scene: TwoOrganisations
         assert client.counts(org_id, mentor_id, channel="sms")["channel"] == "sms"
         assert client.issue_code(org_id, mentor_id)["referralCode"] == scene.ours.codes[mentor_id]
         assert b"<svg" in client.qr_code(org_id, mentor_id)
+        signed_in = client.who_is_signed_in()
+        assert signed_in is not None
+        assert (signed_in["orgId"], Client(url).who_is_signed_in()) == (org_id, None)
         for refused, status, fields in (
             (lambda: client.leaderboard(org_id, limit=0), 422, ["limit"]),
             (lambda: client.summary(f"{org_id}/../x?"), 404, []),

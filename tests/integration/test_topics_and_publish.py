@@ -120,6 +120,16 @@ def test_malformed_lines_are_named_and_the_others_go_on(cluster: Settings) -> No
     assert len(read(cluster, CLICKS.name, 2)) == 2
 
 
+def test_a_wrong_file_is_told_in_a_few_lines(cluster: Settings) -> None:
+    """Where no line is one, five are named, and it is asked whether another file was meant."""
+    create_topics(cluster)
+    result = run_publish("-", text="some words\n" * 100)
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 7
+    assert "... and 95 more; 100 in all" in result.stderr
+    assert "no line is one: is it the right file?" in result.stderr
+
+
 def test_what_would_be_a_dead_letter_is_refused(cluster: Settings) -> None:
     """Refused by line and reason, counted; a wrong file names its first lines and their total, nobody's data."""
     create_topics(cluster)

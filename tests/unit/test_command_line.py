@@ -22,6 +22,7 @@ from process.version import VERSION
 ROOT = Path(__file__).resolve().parents[2]
 
 
+ZSH_ALONE = "autoload -Uz compinit; compinit -u -D; _describe() {{ print $completions_with_descriptions; }}"
 TLS = {"REFERRALS_SECURITY_PROTOCOL": "SSL"}
 
 
@@ -77,6 +78,41 @@ def test_the_shell_completes_commands_options_and_values(words: str, completed: 
     assert run(env=asked).stdout == f"plain,{completed}\n"
 
 
+@pytest.mark.parametrize("name", ["token", "sign-in-link"])
+def test_roles_are_whole_words_in_a_narrow_terminal(name: str) -> None:
+    """The list of them beside the option was cut in the middle of a word."""
+    assert "org_adm" not in run(name, "--help", env={"COLUMNS": "80"}).stdout.replace("org_admin", "")
+
+
+@pytest.mark.parametrize(
+    ("shell", "script"),
+    [
+        ("zsh", f"{ZSH_ALONE}; {{eval}}; words=(./referrals orgs rotat) CURRENT=3; _referrals_completion"),
+        ("fish", "{eval}; complete -C'./referrals orgs rotat'"),
+    ],
+)
+def test_other_shells_ask_the_program_that_was_typed(shell: str, script: str, tmp_path: Path) -> None:
+    """A checkout is on no path: click's own scripts for them ask whatever is called `referrals` there."""
+    program = shutil.which(shell)
+    source = run(env={"_REFERRALS_COMPLETE": f"{shell}_source"}).stdout
+    assert "_complete referrals" not in source
+    assert "$+commands" not in source
+    if program is None:
+        pytest.skip(f"no {shell} here")
+    (tmp_path / "referrals").write_text(f'#!/bin/sh\nexec {sys.executable} -P -m commands "$@"\n')
+    (tmp_path / "referrals").chmod(0o755)
+    (tmp_path / "script").write_text(source)
+    result = subprocess.run(
+        [program, "-c", script.format(eval="source ./script")],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+    )
+    assert "rotate-secret" in result.stdout, result.stderr
+
+
 def test_an_unknown_command_is_bad_usage() -> None:
     """A command that there is not ends with 2."""
     result = run("nonsense")
@@ -125,6 +161,21 @@ def test_without_kafka_a_command_says_what_it_tried(tmp_path: Path) -> None:
             assert f"Kafka does not answer at {address} (Connection refused)" in by_tls.stderr
     settings = load_settings(data_dir=tmp_path)
     assert "REFERRALS_BOOTSTRAP_SERVERS is not set: start one with `referrals up`" in str(Look(settings))
+
+
+@pytest.mark.parametrize("is_given", [True, False])
+def test_without_postgres_a_command_says_by_which_setting_it_was_looked_for(tmp_path: Path, *, is_given: bool) -> None:
+    """In one line, with what to do; libpq's own question is left out."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    url = f"postgresql://referrals@127.0.0.1:{port}/referrals"
+    given = {"REFERRALS_DATABASE_URL": url} if is_given else {"PGCONNECT_TIMEOUT": "2"}
+    result = run("orgs", "list", env=given | {"REFERRALS_DATA_DIR": str(tmp_path)})
+    if is_given or result.returncode:  # some machine has a Postgres at the usual port
+        assert result.returncode == EXIT_FAILED
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("referrals: connection failed: ")
+        assert ("REFERRALS_DATABASE_URL says so" if is_given else "start a Postgres with `referrals up`") in line
 
 
 @pytest.mark.parametrize("protocol", ["PLAINTEXT", "SSL"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -10,6 +11,8 @@ from typing import Any, Final
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from openbadgeslib.ob3.ldp import OB3LdpVerifier
+from openbadgeslib.ob3.verifier import OB3VerificationError
 
 from edges.open_badges.contexts import load_document
 from edges.open_badges.credential import Held, credential_of
@@ -123,8 +126,33 @@ def test_the_proof_is_signed() -> None:
     """When it was made, and by whom."""
     unsigned = credential_of(HELD, issuer=ISSUER, language="en")
     later = sign(unsigned, KEY, issuer=ISSUER, at=AT + timedelta(seconds=1))
-    assert later["proof"]["proofValue"] != _signature(unsigned)
-    assert sign(unsigned, KEY, issuer=ISSUER, at=AT)["proof"]["created"] == "2026-11-29T08:30:15Z"
+    assert later["proof"][0]["proofValue"] != _signature(unsigned)
+    assert sign(unsigned, KEY, issuer=ISSUER, at=AT)["proof"][0]["created"] == "2026-11-29T08:30:15Z"
+
+
+def test_the_proof_stands_in_a_list() -> None:
+    """As 1EdTech's JSON schema of 2024 wants it, by which verifiers still look at credentials."""
+    (proof,) = sign(credential_of(HELD, issuer=ISSUER, language="en"), KEY, issuer=ISSUER, at=AT)["proof"]
+    assert proof["type"] == "DataIntegrityProof"
+
+
+@pytest.mark.parametrize("held", [HELD, HELD._replace(organisation=None, holder=None)])
+def test_a_verifier_of_open_badges_takes_it_and_nothing_that_was_changed(held: Held) -> None:
+    """By openbadgeslib, which finds the key by did:web and wants each term to mean what it says."""
+    asked: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        return json.dumps(did_document(ISSUER, [SigningKey(bytes(32)), KEY])).encode()
+
+    verifier = OB3LdpVerifier.for_issuer_did(ISSUER)
+    credential = sign(credential_of(held, issuer=ISSUER, language="en"), KEY, issuer=ISSUER, at=AT)
+    found = verifier.verify(credential, download=fetch)
+    assert (found.name, found.recipient_id) == (held.badge_name, f"urn:uuid:{held.mentor_id}")
+    assert asked == [f"https://refer.example/orgs/{ORG}/did.json"]
+    credential["credentialSubject"]["achievement"]["name"] = "Another badge"
+    with pytest.raises(OB3VerificationError, match="signature"):
+        verifier.verify(credential, download=fetch)
 
 
 def test_nothing_is_fetched() -> None:
@@ -134,7 +162,7 @@ def test_nothing_is_fetched() -> None:
 
 
 def _signature(unsigned: dict[str, Any]) -> str:
-    return str(sign(unsigned, KEY, issuer=ISSUER, at=AT)["proof"]["proofValue"])
+    return str(sign(unsigned, KEY, issuer=ISSUER, at=AT)["proof"][0]["proofValue"])
 
 
 def _texts(value: object, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:

@@ -51,6 +51,22 @@ def test_either_style_is_taken_and_pays_nothing(monkeypatch: pytest.MonkeyPatch,
     assert found.device_metadata.share_channel == "sms"
 
 
+@pytest.mark.parametrize("reading", [REGISTRATION, SIGNUP])
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"referalCode": CODE, "newMemberId": MEMBER}, "referralCode"),
+        ({"referralCode": CODE, "memberId": MEMBER}, "newMemberId"),
+        ({"referralCode": CODE, "newMemberId": MEMBER, "state": "withdrawn"}, "status"),
+    ],
+)
+def test_a_misspelt_name_is_told_by_what_is_missing(reading: posted.Reading, body: dict[str, Any], field: str) -> None:
+    """The status is asked for where nothing else is missing."""
+    with pytest.raises(Problem) as problem:
+        read_posted(reading, json.dumps(body).encode(), ORG, now=NOW)
+    assert [error.field for error in problem.value.errors] == [field]
+
+
 @pytest.mark.parametrize(
     "body",
     [

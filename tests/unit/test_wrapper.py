@@ -90,6 +90,21 @@ def test_with_an_environment_nothing_is_installed(checkout: Path) -> None:
     assert calls(checkout) == ["venv -P -m commands publish a b --x"]
 
 
+def test_ctrl_c_waits_until_python_has_started(checkout: Path) -> None:
+    """The interpreter would print where it was; so the signal is held until the program takes it, where `env` can."""
+    env, true = shutil.which("env"), shutil.which("true")
+    assert env is not None
+    assert true is not None
+    if subprocess.run([env, "--block-signal=INT", true], check=False, capture_output=True).returncode:
+        pytest.skip("this system's env cannot hold a signal")
+    (checkout / "bin" / "env").symlink_to(env)
+    (checkout / "bin" / "true").symlink_to(true)
+    make_environment(checkout, "app")
+    add_program(checkout / ".venv" / "bin" / "python", '#!/bin/sh\nkill -INT $$\necho "started $*" >>"$CALLS"\n')
+    run(checkout, "up", "--json")
+    assert calls(checkout) == ["started -P -m commands up --json"]
+
+
 def test_tests_need_more(checkout: Path) -> None:
     """`test` asks for the libraries of the tests too."""
     make_environment(checkout, "app")
