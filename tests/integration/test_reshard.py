@@ -24,7 +24,7 @@ from tests.component import environment
 from tests.crew import READY, ROOT, Crew, Traffic, differences, events, wait_until
 from tests.integration.test_stream_app import counts_of, published, send
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 PARTITIONS: Final = 12
 SEED: Final = 41
@@ -146,6 +146,43 @@ def assert_counted_anew(settings: Settings, before: dict[str, Any], counted: Cal
     assert counted() == before
 
 
+def told(settings: Settings, *arguments: str, code: int = 0) -> dict[str, Any]:
+    """Run a command that does what it is asked for, and return what it says with --json."""
+    done = run(settings, *arguments, "--json")
+    assert done.returncode == code, done.stderr + done.stdout
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def assert_commands_look_everywhere(settings: Settings, former: int, code: str, mentor: str, member: str) -> None:
+    """Let commands look for what came before the change, where it is, and do what they do afterwards."""
+    then, now = (partition_of(code.encode(), number) for number in (former, settings.partitions))
+    (explained,) = told(settings, "explain", mentor)["organisations"]
+    (milestone,) = explained["milestones"]
+    assert milestone["crossed_by"]["partition"] == then != now
+    assert (len(milestone["confirmed"]), milestone["clicks"]["total"]) == (1, 3)
+
+    findings = told(settings, "producers", "check", "--last", "100000", code=1)["findings"]
+    crossed = milestone["crossed_by"]
+    assert findings
+    assert [each for each in findings if (each["partition"], each["offset"]) == (then, crossed["offset"])] == []
+
+    (letter,) = told(settings, "dead-letters", "list", "--code", code, "--reason", "OtherOrganisation")["letters"]
+    assert letter["source"].startswith(f"{REGISTRATIONS.full_name(settings.topic_prefix)}/{then}/")
+    replay = ("dead-letters", "replay", letter["letter"], "--unchecked")
+    assert told(settings, *replay)["sent"] == 1
+    assert told(settings, *replay)["sent"] == 0
+
+    erased = told(settings, "erase-member", member, "--yes", "--wait-s", "60")
+    assert [(pair["state"], pair["registrations"], pair["came_after"]) for pair in erased["pairs"]] == [
+        ("erased now", 2, 0)
+    ]
+    send(settings, [(REGISTRATIONS, code, registration(code, member, "confirmed", LATER))])
+    assert_exact(settings)
+    again = told(settings, "erase-member", member, "--yes", "--wait-s", "60")
+    assert [(pair["state"], pair["came_after"]) for pair in again["pairs"]] == [("erased before", 1)]
+
+
 def forget_history(settings: Settings) -> None:
     """Let the history be read anew, from the first records of the source topics (DESIGN.md, "Sums")."""
     with psycopg.connect(settings.database_url, autocommit=True) as connection:
@@ -188,6 +225,8 @@ def test_everything_goes_along(crew: Crew, settings: Settings, tmp_path: Path) -
     let_come(traffic(settings, 0, 3_000), settings)
     send(settings, [(CODES, code, issued), (CLICKS, code, click(code)), (CLICKS, waiting, click(waiting))])
     send(settings, [(REGISTRATIONS, code, registration(code, member, "confirmed", AT))])
+    stray = registration(code, str(uuid4()), "confirmed", AT) | {"org_id": str(uuid4())}
+    send(settings, [(REGISTRATIONS, code, stray)])
     assert_exact(settings)
     change(crew, settings, late=(CLICKS, code, click(code)))
     forget_history(settings)
@@ -214,6 +253,7 @@ def test_everything_goes_along(crew: Crew, settings: Settings, tmp_path: Path) -
         assert [each["milestone_threshold"] for each in announced if each["mentor_id"] == mentor] == [1]
         again = reshard(new)
         assert (again.returncode, "clean" in again.stdout) == (0, True), again.stderr
+        assert_commands_look_everywhere(new, former, code, mentor, member)
         assert_counted_anew(new, counts_of(settings), lambda: counts_of(settings))
         assert_no_worker_begins_anew(new)
     finally:
