@@ -101,6 +101,8 @@ def rebuild(partitions: Sequence[int], *, everything: bool, as_json: bool) -> No
     console = Console(stderr=True, highlight=False)
     with console.status("reading what was announced") if console.is_terminal else nullcontext():
         _report(rebuild_state(options, together, begins=anew), as_json=as_json)
+    if anew.left_out:
+        say(f"left out, because folding them fails: {len(anew.left_out):,} records, the first {anew.left_out[0]}")
 
 
 def _asked(settings: Settings, partitions: Sequence[int]) -> tuple[EngineOptions, Sequence[int]]:

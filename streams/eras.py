@@ -15,7 +15,6 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
 from msgspec import Struct
 
 from models.changes import MENTORS, TABLES, WAITING
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
 
 BATCH_RECORDS: Final = 5_000
 
-log = structlog.get_logger("streams.eras")
-
 
 class Anew:
     """Says with what partitions begin that are counted anew; all methods block."""
@@ -66,6 +63,8 @@ class Anew:
         if self._changes and not self._changes[-1].is_done:
             number = self._changes[-1].partitions
             raise CannotWork(f"a change to {number} partitions is not over: run `referrals state reshard` to its end")
+        self.left_out: list[str] = []
+        """Records that cannot be folded, with the class of the error: workers have made dead letters of them."""
         self._class: int | None = None
         """The class whose former eras are folded."""
         self._rows: dict[int, Rows] = {}
@@ -146,8 +145,7 @@ class Anew:
                 for alone in batch.alone():
                     self._take(rows, attribution, alone)
                 return
-            place = f"{batch.topic}/{batch.partition}/{batch.first_offset}"
-            log.warning("record_left_out", place=place, reason=f"folding it fails: {type(fault).__name__}")
+            self.left_out.append(f"{batch.topic}/{batch.partition}/{batch.first_offset}: {type(fault).__name__}")
             return
         _apply(rows, changes)
         self._due += [record for record in changes.outgoing if record.topic == attribution.milestones]

@@ -11,7 +11,7 @@ import pytest
 from msgspec import json, msgpack
 
 from models.attribution import Attribution, Rules
-from models.changes import MEMBERS, MENTORS, MOVES, WAITING
+from models.changes import MEMBERS, MENTORS, MOVES, WAITING, Changes
 from models.events import MilestoneReached
 from models.outgoing import Outgoing
 from models.partition_changes import PartitionChange, encode_change
@@ -20,7 +20,7 @@ from models.resharding import spread
 from models.topics import PARTITION_CHANGES
 from streams import beginning, eras
 from streams.beginning import Beginnings
-from streams.engine.batch import SourceRecord
+from streams.engine.batch import RecordBatch, Rows, SourceRecord
 from streams.engine.errors import CannotWork
 from streams.engine.options import EngineOptions
 from streams.eras import Anew
@@ -354,3 +354,22 @@ def test_a_code_that_is_issued_meanwhile_counts_what_waits_when_its_issue_is_rea
     }
     installed.stream.published[f"{row['org_id']}:{row['mentor_id']}".encode()] = json.encode(row)
     assert code.encode() not in anew.begin(0).rows[MENTORS]
+
+
+def test_a_record_at_which_the_fold_fails_is_left_out_and_named(
+    installed: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker has set it aside in its time; those beside it count."""
+    topic, offset = CLICKS_TOPIC, installed.changes[0].read_to[CLICKS_TOPIC][0] - 1
+    fold = Attribution.fold
+
+    def fails(attribution: Attribution, rows: Rows, batch: RecordBatch, *, now_ms: int) -> Changes:
+        if (batch.topic, batch.partition) == (topic, 0) and any(each.offset == offset for each in batch.fetched):
+            raise KeyError(offset)
+        return fold(attribution, rows, batch, now_ms=now_ms)
+
+    monkeypatch.setattr(Attribution, "fold", fails)
+    anew = installed.anew()
+    anew.prepare(0)
+    assert anew.left_out == [f"{topic}/0/{offset}: KeyError"]
+    assert anew.begin(0).rows[MENTORS]
