@@ -24,7 +24,7 @@ from tests.component import environment
 from tests.crew import READY, ROOT, Crew, Traffic, differences, events, wait_until
 from tests.integration.test_stream_app import counts_of, published, send
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 PARTITIONS: Final = 12
 SEED: Final = 41
@@ -113,7 +113,7 @@ def assert_no_worker_starts(settings: Settings, *numbers: int) -> None:
         told = settings.model_copy(update={"partitions": partitions})
         refused = subprocess.run(
             [sys.executable, "-P", "-m", "commands", "stream"],
-            cwd=ROOT, env=environment(told), capture_output=True, text=True, check=False, timeout=60,
+            cwd=ROOT, env=environment(told), capture_output=True, text=True, check=False, timeout=180,
         )  # fmt: skip
         assert refused.returncode == 1, refused.stderr
         assert "referrals state reshard" in refused.stderr
@@ -123,7 +123,7 @@ def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]
     """Run a command of the program."""
     return subprocess.run(
         [sys.executable, "-P", "-m", "commands", *arguments],
-        cwd=ROOT, env=environment(settings), capture_output=True, text=True, check=False, timeout=60,
+        cwd=ROOT, env=environment(settings), capture_output=True, text=True, check=False, timeout=180,
     )  # fmt: skip
 
 
