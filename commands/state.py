@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 from rich.console import Console
@@ -25,11 +26,6 @@ if TYPE_CHECKING:
     from streams.engine.options import EngineOptions
 
 EXIT_REFUSED = 1
-
-NOT_AFTER_A_CHANGE: Final = (
-    "the number of partitions was changed: a code's old records lie where it belonged before, and counted anew from "
-    "there some would be lost. After `state reshard` rows cannot be rebuilt yet"
-)
 
 partitions_option = click.option(
     "--partition", "partitions", type=click.IntRange(min=0), multiple=True, metavar="N",
@@ -86,22 +82,27 @@ def rebuild(partitions: Sequence[int], *, everything: bool, as_json: bool) -> No
 
     Milestones that were announced are not announced again. What retention has removed from the source topics cannot be
     counted any more. Works beside running workers, which begin anew by themselves; `referrals verify` tells when all is
-    as it must be. After `state reshard` it refuses.
+    as it must be. After `state reshard` the records before it are counted here, by the number of partitions of their
+    time, and the partitions whose records count together are counted anew together.
     """
-    from operations.partition_changes import read_changes  # noqa: PLC0415  the same
+    from streams.app import attribution_of  # noqa: PLC0415  the same
     from streams.beginning import Beginnings  # noqa: PLC0415  the same
     from streams.engine.deciding import rebuild as rebuild_state  # noqa: PLC0415  the same
+    from streams.eras import Anew  # noqa: PLC0415  the same
 
     if everything == bool(partitions):
         raise click.UsageError("say which: --partition N, or --all")
     settings = find_settings()
     options, numbers = _asked(settings, partitions)
-    if read_changes(settings):
-        raise click.ClickException(NOT_AFTER_A_CHANGE)
+    anew = Anew(options, Beginnings(options, settings.topic_prefix), partial(attribution_of, settings))
+    together = anew.together(numbers)
+    if added := sorted(set(together) - set(numbers)):
+        say(f"counted anew with them, because their records count together: partitions {', '.join(map(str, added))}")
     console = Console(stderr=True, highlight=False)
     with console.status("reading what was announced") if console.is_terminal else nullcontext():
-        states = rebuild_state(options, numbers, begin=Beginnings(options, settings.topic_prefix))
-        _report(states, as_json=as_json)
+        _report(rebuild_state(options, together, begins=anew), as_json=as_json)
+    if anew.left_out:
+        say(f"left out, because folding them fails: {len(anew.left_out):,} records, the first {anew.left_out[0]}")
 
 
 def _asked(settings: Settings, partitions: Sequence[int]) -> tuple[EngineOptions, Sequence[int]]:

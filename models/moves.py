@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from models.outgoing import MOVED_FROM
+from models.outgoing import AGAIN, MOVED_FROM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +40,15 @@ def origin_of(record: Record) -> tuple[bytes, int] | None:
     if topic != record.topic.encode() or not (_is_number(partition) and _is_number(offset)):
         return None  # no worker wrote that
     return place, int(offset)
+
+
+def is_moved_again(record: Record) -> bool:
+    """Tell whether a copy says that it was moved before, as after a rebuild; the first copy stands before it."""
+    if not record.headers:  # nearly always
+        return False
+    names = [name for name, _ in record.headers]
+    since = names[len(names) - names[::-1].index(_DEAD_LETTER) :] if _DEAD_LETTER in names else names
+    return AGAIN in since and MOVED_FROM in since
 
 
 def _is_number(digits: bytes) -> bool:

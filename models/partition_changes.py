@@ -64,13 +64,18 @@ class Homes:
         """How many partitions there have been, the first number first."""
         return [*(change.former for change in self._changes), self.partitions]
 
-    def partitions_at(self, topic: str, partition: int, offset: int) -> int:
-        """Return the number of partitions under which a record was read, or will be."""
-        for change in self._changes:
+    def order(self, topic: str, partition: int, offset: int) -> tuple[int, int]:
+        """Return what orders the records of a code that lay where it belonged: how many changes came before, offset."""
+        for number, change in enumerate(self._changes):
             read_to = change.read_to.get(topic, ())
             if partition < len(read_to) and offset < read_to[partition]:
-                return change.former
-        return self.partitions
+                return number, offset
+        return len(self._changes), offset
+
+    def partitions_at(self, topic: str, partition: int, offset: int) -> int:
+        """Return the number of partitions under which a record was read, or will be."""
+        number, _ = self.order(topic, partition, offset)
+        return self.numbers[number]
 
     def is_at_home(self, topic: str, partition: int, offset: int, code: str) -> bool:
         """Tell whether a record lies where its code belonged when it was read; if not, a copy of it counts."""

@@ -20,8 +20,9 @@ from models.dead_letters import letter_of
 from models.erasures import code_of_row, erased_key, pair_name, pseudonym
 from models.errors import BadInput
 from models.events import Erasure, decode_registration
-from models.partitioning import partition_of
+from models.partition_changes import Homes
 from models.topics import DEAD_LETTERS, REGISTRATIONS
+from operations.partition_changes import homes
 from operations.reading import Place, TopicReader, content, place_of, record_of, time_of_record
 from process.headers import headers_of
 
@@ -66,14 +67,14 @@ class UnderCode:
     """What there is of the member under a code."""
 
     code: str
-    partition: int
-    """Of the source topics and of the changelogs, where it belongs."""
     pair: bytes
     """The pseudonym."""
     events: int = 0
     """Registrations of his in the topic."""
-    came_after: int = 0
-    """Of these, those that came after the erasure: somebody sends them still."""
+    came: list[tuple[int, int]] = field(default_factory=list)
+    """Of those that lay where the code belonged when they came: their order (models/partition_changes.py)."""
+    erased: tuple[int, int] | None = None
+    """The order of the first erasure that lay there."""
     letters: int = 0
     erasure: Place | None = None
     """The first erasure of the pair in the topic."""
@@ -83,6 +84,11 @@ class UnderCode:
     """So many records that name him wait for the code."""
     is_erased_row: bool = False
     """The stream app has the row that stands for the erased pair."""
+
+    @property
+    def came_after(self) -> int:
+        """How many of his registrations came after the erasure: somebody sends them still."""
+        return 0 if self.erased is None else sum(order > self.erased for order in self.came)
 
     @property
     def is_to_be_erased(self) -> bool:
@@ -133,7 +139,8 @@ class MemberTraces:
         self._registrations = REGISTRATIONS.full_name(settings.topic_prefix)
         self._letters = DEAD_LETTERS.full_name(settings.topic_prefix)
         self._members, self._waiting = (f"{settings.app_id}-{table}-changelog" for table in (MEMBERS, WAITING))
-        self._partitions = 0
+        self._homes = Homes((), 1)
+        self._settings = settings
         self._changelogs = _Changelogs()
         self.codes: dict[str, UnderCode] = {}
         self.traces: list[Trace] = []
@@ -155,7 +162,7 @@ class MemberTraces:
     def look(self) -> None:
         """Read everything; raise operations.reading.CannotRead."""
         partitions = self._reader.partitions([self._registrations, self._letters])
-        self._partitions = partitions[self._registrations]
+        self._homes = homes(self._settings, partitions[self._registrations], reader=self._reader)
         for message in self._messages(self._registrations, partitions[self._registrations]):
             self._take_registration(message)
         for message in self._messages(self._letters, partitions[self._letters]):
@@ -192,9 +199,7 @@ class MemberTraces:
     def _under(self, code: str) -> UnderCode:
         under = self.codes.get(code)
         if under is None:
-            under = self.codes[code] = UnderCode(
-                code, partition_of(code.encode(), self._partitions), pseudonym(code, self._member_id)
-            )
+            under = self.codes[code] = UnderCode(code, pseudonym(code, self._member_id))
         return under
 
     def _take_registration(self, message: Message) -> None:
@@ -212,14 +217,19 @@ class MemberTraces:
         code = normalise_code(event.referral_code)
         if isinstance(event, Erasure):
             if UUID(event.erased_pair).bytes == pseudonym(code, self._member_id):
-                self._under(code).erasure = self._under(code).erasure or place
+                under = self._under(code)
+                under.erasure = under.erasure or place
+                if self._homes.is_at_home(*place, code):
+                    order = self._homes.order(*place)
+                    under.erased = min(under.erased or order, order)
             return
         if event.new_member_id.lower() != self._member_id:
             self.traces.append(Trace(What.OTHER, place, at))
             return
         under = self._under(code)
         under.events += 1
-        under.came_after += under.erasure is not None and place.partition == under.partition
+        if self._homes.is_at_home(*place, code):
+            under.came.append(self._homes.order(*place))
         self.traces.append(Trace(What.EVENT, place, at))
 
     def _take_letter(self, message: Message) -> None:

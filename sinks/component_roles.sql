@@ -82,7 +82,8 @@ BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_auditor') THEN
         GRANT SELECT ON organisations, mentors, referral_codes, codes_outbox, badge_definitions, milestones, badge_awards,
             badge_decisions, mentor_counts, milestone_thresholds, organisation_counts, organisation_channels,
-            organisation_days, organisation_totals TO referrals_auditor;
+            organisation_days, organisation_totals, organisation_quarter_hours, history_channels, sink_positions
+            TO referrals_auditor;
     END IF;
 
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'referrals_reader') THEN

@@ -3,7 +3,8 @@
 The counts of a mentor say how many there are; they do not say when each came. So this sink reads the source topics
 beside the stream app and keeps, by `occurred_at`, how many clicks each quarter of an hour had, and when each pair of
 code and member became what (migration 0021 makes days of it). What the stream app makes a dead letter of is left out
-here without a word: bad events, other organisations' (rule 4), what lies in a wrong partition and is moved.
+here without a word: bad events, other organisations' (rule 4), what lies in a wrong partition and is moved, and copies
+that are moved once more because a state was rebuilt.
 
 Of a member who was erased the pair stays as it stood, and later events of it are passed over. No table has ever had his
 id: a digest of code and member stands for the pair, the one that an erasure names too.
@@ -38,6 +39,7 @@ from models.events import (
 )
 from models.identifiers import canonical_uuid, is_uuid
 from models.members import microseconds
+from models.moves import is_moved_again
 from models.partition_changes import Homes
 from models.partitioning import partition_of
 from sinks.positions import NOWHERE, read_to
@@ -187,7 +189,7 @@ def happened(records: Sequence[Record], kinds: Mapping[str, type[Click | Registr
     codes: dict[str, str | None] = {}  # as it is written: as it is kept
     is_home: dict[tuple[str, int, int], bool] = {}
     for topic, kind in kinds.items():
-        those = [record for record in records if record.topic == topic]
+        those = [record for record in records if record.topic == topic and not is_moved_again(record)]
         for record, event in _decoded(kind, those):
             written = event.referral_code
             if written not in codes:

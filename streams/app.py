@@ -73,7 +73,7 @@ def create_app(
         tracer: shows how registrations become milestones; None: nobody does.
 
     """
-    attribution = _attribution(settings, traces=tracer is not None)
+    attribution = attribution_of(settings, settings.partitions, traces=tracer is not None)
     options = replace(
         engine_options(settings, on_leave=on_leave),
         begin_work=attribution.begin,
@@ -120,7 +120,7 @@ def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] 
         record_bytes_max={DEAD_LETTERS.full_name(settings.topic_prefix): DEAD_LETTERS.message_bytes_max},
         check_name=lambda cluster: check_name(settings, options, cluster),
         begin=begin,
-        publish=_attribution(settings).publish,
+        publish=attribution_of(settings, settings.partitions).publish,
         again_header=AGAIN,
         forget=lambda rows, topic: {MOVES: forgotten(rows[MOVES], topic)},
         decide_with="referrals state",
@@ -131,7 +131,8 @@ def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] 
     return options
 
 
-def _attribution(settings: Settings, *, traces: bool = False) -> Attribution:
+def attribution_of(settings: Settings, partitions: int, *, traces: bool = False) -> Attribution:
+    """Return the fold under these settings, for a number of partitions of each source."""
     rules = Rules(
         topic_prefix=settings.topic_prefix,
         thresholds=settings.thresholds,
@@ -139,7 +140,7 @@ def _attribution(settings: Settings, *, traces: bool = False) -> Attribution:
         waiting_age_ms=int(settings.waiting_age_s * 1000),
         traces=traces,
     )
-    return Attribution(rules, partitions=settings.partitions)
+    return Attribution(rules, partitions=partitions)
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute

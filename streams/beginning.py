@@ -19,6 +19,7 @@ from models.events import CodeIssued, MentorCounts, MilestoneReached, decode_eve
 from models.identifiers import canonical_uuid
 from models.issues import STANDS
 from models.mentors import begun_anew, decode_mentor, encode_mentor, mentor_key
+from models.partition_changes import latest_changes
 from models.partitioning import partition_of
 from models.topics import CODES, MENTOR_COUNTS, MILESTONES, PARTITION_CHANGES
 from process.headers import headers_of
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
+    from models.partition_changes import PartitionChange
     from streams.engine.batch import Rows
     from streams.engine.options import EngineOptions
 
@@ -42,10 +44,10 @@ class Beginnings:
 
     def __init__(self, options: EngineOptions, topic_prefix: str) -> None:
         self._options = options
-        self._topic_prefix = topic_prefix
         self._milestones = MILESTONES.full_name(topic_prefix)
         self._counts = MENTOR_COUNTS.full_name(topic_prefix)
         self._codes = CODES.full_name(topic_prefix)
+        self._changes = PARTITION_CHANGES.full_name(topic_prefix)
         self._read_to: dict[tuple[str, int], int] = {}
         self._announced: dict[bytes, set[int]] = {}
         self._latest: dict[bytes, MentorCounts] = {}
@@ -55,32 +57,41 @@ class Beginnings:
         """Return the rows of these partitions; blocks while it reads the three topics.
 
         Raises:
-            CannotWork: the number of partitions was changed since their records came.
+            CannotWork: the number of partitions was changed since their records came (streams/eras.py).
 
         """
-        if partitions:
-            self._check_changes(partitions)
-        for message in read_topics(self._options, (self._milestones, self._counts, self._codes), self._read_to):
-            self._take(message)
-        owners = {counts.referral_code: counts for counts in self._latest.values()} | self._standing
-        rows: dict[int, Rows] = {number: {MENTORS: {}} for number in partitions}
-        for code, mentor in owners.items():
-            number = partition_of(code.encode(), self._options.partitions)
-            if number in rows:
-                key = mentor_key(mentor)
-                known = self._latest.get(key, mentor)
-                announced = {*known.milestones, *self._announced.get(key, ())}
-                rows[number][MENTORS][code.encode()] = encode_mentor(begun_anew(mentor, announced))
-        return rows
-
-    def _check_changes(self, partitions: Collection[int]) -> None:
-        """See that a code's records all lie where it belongs: a partition that was laid out anew never begins."""
-        changes = PARTITION_CHANGES.full_name(self._topic_prefix)
-        if any(True for _ in read_topics(self._options, (changes,), {})):
+        if partitions and self.changes():
             raise CannotWork(
                 f"nothing is kept of partitions {sorted(partitions)}, and the number of partitions was changed since "
-                "their records came: counted anew some would be lost. Bring the changelogs back"
+                "their records came: what came before must be counted by the number of that time. Run `referrals state "
+                "rebuild --all`, then start the workers"
             )
+        self.read()
+        return {number: {MENTORS: self.mentors(number, self._options.partitions)} for number in partitions}
+
+    def changes(self) -> list[PartitionChange]:
+        """Return the changes of the number of partitions, the first one first; the last may not be over."""
+        values: list[Any] = [message.value() for message in read_topics(self._options, (self._changes,), {})]
+        return latest_changes(value for value in values if value)
+
+    def read(self) -> None:
+        """Read on, to where the three topics end now."""
+        for message in read_topics(self._options, (self._milestones, self._counts, self._codes), self._read_to):
+            self._take(message)
+
+    def announced(self, mentor: MentorCounts) -> set[int]:
+        """Return the thresholds that were announced of a mentor."""
+        key = mentor_key(mentor)
+        return {*self._latest.get(key, mentor).milestones, *self._announced.get(key, ())}
+
+    def mentors(self, number: int, partitions: int) -> dict[bytes, bytes]:
+        """Return the rows of the mentors whose codes belong in partition `number` of so many: nothing is counted."""
+        owners = {counts.referral_code: counts for counts in self._latest.values()} | self._standing
+        return {
+            code.encode(): encode_mentor(begun_anew(mentor, self.announced(mentor)))
+            for code, mentor in owners.items()
+            if partition_of(code.encode(), partitions) == number
+        }
 
     def _take(self, message: Message) -> None:
         # A client without deserialisers gives bytes, though its types allow more.

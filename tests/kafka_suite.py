@@ -5,7 +5,6 @@ Each test is one promise that the protocol rests on (DESIGN.md, "The commit prot
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, cast
 from uuid import uuid4
@@ -19,7 +18,7 @@ from streams.engine.batch import Rows
 from streams.engine.changelog import load_rows, read_to_end
 from streams.engine.clients import Clients
 from streams.engine.cluster import Cluster
-from streams.engine.deciding import ATTEMPTS, rebuild
+from streams.engine.deciding import ATTEMPTS, Begun, rebuild
 from streams.engine.epoch import Epoch
 from streams.engine.errors import BadTopic, Fenced
 from streams.engine.options import EngineOptions
@@ -166,13 +165,18 @@ class KafkaSuite:
         commit(options, owner, row=b"1", at=0)
         back: list[TransactionalProducer] = []
 
-        def begin(numbers: Collection[int]) -> Mapping[int, Rows]:
-            if numbers and len(back) < times:
-                back.append(started(options))
-                commit(options, back[-1], row=b"2", at=0, more={b"came %d" % len(back): b"1"})
-            return {number: {TABLE: {b"key": b"announced"}} for number in numbers}
+        class Announced:
+            def prepare(self, number: int) -> None:
+                assert not back, number
 
-        decisions = rebuild(options, [0], begin=begin)
+            def begin(self, number: int) -> Begun:
+                del number
+                if len(back) < times:
+                    back.append(started(options))
+                    commit(options, back[-1], row=b"2", at=0, more={b"came %d" % len(back): b"1"})
+                return Begun({TABLE: {b"key": b"announced"}})
+
+        decisions = rebuild(options, [0], begins=Announced())
         if times == ATTEMPTS:
             with pytest.raises(Fenced, match="stop the workers"):
                 next(decisions)

@@ -117,6 +117,8 @@ class Scene:
     sources: list[Written] = field(default_factory=list)
     unprocessed: int = 0
     """Records of Anna's clicks that the stream app has not committed."""
+    history: dict[tuple[str, str], tuple[int, int, int, int]] = field(default_factory=dict)
+    """By organisation and channel: clicks, registered, confirmed, withdrawn, all from 10:00 to 10:15."""
     statements: list[LiteralString] = field(default_factory=list)
     """Run when all tables are written: for bugs of what Postgres itself keeps."""
 
@@ -189,8 +191,21 @@ class Scene:
                             threshold,
                         ],
                     )
+            self._write_history(connection, f"{settings.topic_prefix}history")
             for statement in self.statements:
                 connection.execute(statement)
+
+    def _write_history(self, connection: psycopg.Connection[Any], consumer: str) -> None:
+        for (org_id, channel), numbers in self.history.items():
+            connection.execute("INSERT INTO history_channels VALUES (%s, %s)", [org_id, channel])
+            connection.execute(
+                "INSERT INTO organisation_quarter_hours VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                [org_id, _at(0), channel, *numbers],
+            )
+        connection.execute(
+            "INSERT INTO sink_positions (consumer, topic, topic_partition, next_offset) VALUES (%s, 'clicks', 0, 1)",
+            [consumer],
+        )
 
 
 def change(row: Value, **changed: object) -> None:
@@ -268,6 +283,12 @@ def scene() -> Scene:
     the.counts_table = {mentor: dict(row) for mentor, row in the.counts.items()}
     the.codes_table = {ANNAS_CODE: (ORG, ANNA), BERTS_CODE: (OTHER_ORG, BERT)}
     the.awards = [award(1, milestone_threshold=1)]
+    the.history = {
+        (ORG, "sms"): (2, 2, 2, 0),
+        (ORG, "email"): (1, 0, 0, 0),
+        (OTHER_ORG, "email"): (1, 0, 0, 0),
+        (OTHER_ORG, "sms"): (0, 1, 0, 0),
+    }
     return the
 
 

@@ -15,6 +15,7 @@ normalisation of codes, each written as plainly as it can be. Where it and the p
     partial.py       counts of mentors of whom records are gone: bounds
     compare.py       expected against found: counts, milestones, dead letters, moved records
     postgres.py      expected against found: the tables
+    history.py       expected against found: what happened when
     sums.py          expected against found: the sums of each organisation
     outputs.py       what the program wrote, from bytes to values
     gather.py        all of it, from the output topics

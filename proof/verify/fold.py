@@ -32,6 +32,7 @@ from proof.verify.events import (
     pair_of,
     registered,
 )
+from proof.verify.history import History
 from proof.verify.layouts import Layouts
 from proof.verify.pairs import Pair
 from proof.verify.partitioning import home_of
@@ -130,6 +131,8 @@ class PartitionFold:
         """
         self._layouts = layouts or Layouts((), partitions)
         self._removed = Removed({}) if removed is None else removed
+        self.history = History()
+        """Takes in what happened when; somebody may give one that takes it in of several."""
         self._before = before
         self._partition = partition
         self._partitions = partitions
@@ -178,6 +181,7 @@ class PartitionFold:
             tally = self._counting(record, event)
             if tally is None:
                 continue
+            self.history.click(tally.owner.org_id, event.channel, event.at)
             if record.again and self._removed.records(record.topic, self._partition):
                 self._removed.note_uncertain(record.topic, self._partition)  # the first copy may have been counted
             elif record.offset >= self._before.up_to(record.partition) or not tally.has_known_clicks:
@@ -208,6 +212,7 @@ class PartitionFold:
             pair = self._pairs.get((event.code, event.member_id))
             if pair is None:
                 pair = self._pairs[event.code, event.member_id] = Pair(event.channel)
+            pair.name(event.channel)
             before = pair.state()
             is_new = pair.take(event.status, event.at)
             after = pair.state()
@@ -224,6 +229,8 @@ class PartitionFold:
         for record in self._without_id:
             if not self._is_erased(registered(record.value)):
                 self._differ(report.DEAD_LETTERS, at(record.place), "other bytes", "key and value as received")
+        for (code, _), known in self._pairs.items():
+            self.history.pair(self._expected.tallies[code].owner.org_id, known)
         if self._waiting_records_max is not None:
             self._check_waiting(self._waiting_records_max)
         self._expected.waiting = frozenset(self._waiting_codes)
@@ -302,6 +309,8 @@ class PartitionFold:
         self._could_wait += not is_full
         if letters and letters[0].error in GIVEN_UP:
             self._expect_dead_letter(record, GIVEN_UP)
+            if event.code in self._expected.tallies:
+                self.history.unsure.add(self._expected.tallies[event.code].owner.org_id)
             return None
         tally = self._expected.tallies.get(event.code)
         if tally is None:

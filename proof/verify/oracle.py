@@ -29,6 +29,7 @@ from proof.verify.compare import (
 )
 from proof.verify.fold import Copy, Expectation, Moved, PartitionFold
 from proof.verify.gather import OUTPUTS, Outputs, gather
+from proof.verify.history import Compared, History, compare_history
 from proof.verify.layouts import Layouts, changes_in
 from proof.verify.partial import gone_milestone, listed, settle
 from proof.verify.partitioning import home_of
@@ -98,6 +99,8 @@ class Oracle:
 
         self._outputs = Outputs()
         self._tallies: list[Tally] = []
+        self._history = History()
+        self._of_history = Compared([], 0, {})
         self._moved: dict[Place, Moved] = {}
         self._copies: dict[str, list[Copy]] = {}
         self._due: dict[Owner, list[Milestone]] = {}
@@ -260,6 +263,7 @@ class Oracle:
             before=before,
             layouts=self._layouts,
         )
+        fold.history = self._history
         fold.codes(codes)
         fold.registrations(self._records(REGISTRATIONS.name, number))
         fold.clicks(self._records(CLICKS.name, number))
@@ -387,6 +391,9 @@ class Oracle:
             time.sleep(LOOK_AGAIN_S)
         self._report.compared.update(compared)
         self._report.differences += differences
+        self._removed.beyond.update(self._of_history.beyond_proof)
+        if not self._of_history.is_there:
+            self._report.notes.append("the history is not compared: `referrals counts` has not begun it")
         if self._tallies and sum(each.check == report.CODES_TABLE for each in differences) == len(self._tallies):
             self._report.notes.append(
                 "no code is right in Postgres: is `referrals counts` running, and is REFERRALS_DATABASE_URL that of "
@@ -396,6 +403,9 @@ class Oracle:
     def _compare_tables(self, compared: Counter[str]) -> list[Difference]:
         try:
             tables = read_tables(self._settings.database_url)
+            of_history = compare_history(
+                self._settings.database_url, f"{self._settings.topic_prefix}history", self._history, self._removed
+            )
         except psycopg.Error as error:
             msg = (
                 f"Postgres: {str(error).strip()} (the database of REFERRALS_DATABASE_URL; --no-database leaves it out)"
@@ -405,6 +415,8 @@ class Oracle:
             self._report.notes.append(
                 f"{len(tables.unpublished):,} codes wait in the outbox until `referrals web` publishes them"
             )
+        self._of_history = of_history
+        compared[report.HISTORY_TABLE] = of_history.rows
         compared[report.CODES_TABLE] = len(self._tallies)
         compared[report.COUNTS_TABLE] = len(self._tallies)
         compared[report.AWARDS_TABLE] = len(tables.awards)
@@ -420,6 +432,7 @@ class Oracle:
             *compare_awards(self._due, tables.definitions, tables.awards, peaks),
             *compare_decisions(self._due, tables.definitions, tables.decisions, counted),
             *of_sums,
+            *of_history.differences,
         ]
 
     def _differ(self, check: str, subject: str, found: str, wanted: str) -> None:

@@ -13,8 +13,14 @@ class Pair:
     channel: str
     """Of the first of its events."""
     is_pending: bool = False
+    pending_at: datetime | None = None
+    """At the earliest, as the next."""
+    first_confirmed_at: datetime | None = None
     confirmed_at: datetime | None = None
+    """At the latest, as the next."""
     withdrawn_at: datetime | None = None
+    other_channels: tuple[str, ...] = ()
+    """What later events named, where that was another channel."""
 
     def state(self) -> str | None:
         """Return the count that the pair is in, if any."""
@@ -28,6 +34,7 @@ class Pair:
 
     def take(self, status: str, occurred_at: datetime) -> bool:
         """Add an event; return whether it told anything new."""
+        self._note_first(status, occurred_at)
         if status == "confirmed":
             if self.confirmed_at is not None and occurred_at <= self.confirmed_at:
                 return False
@@ -41,3 +48,14 @@ class Pair:
                 return False
             self.is_pending = True
         return True
+
+    def name(self, channel: str) -> None:
+        """Note the channel that an event names."""
+        if channel != self.channel and channel not in self.other_channels:
+            self.other_channels += (channel,)
+
+    def _note_first(self, status: str, at: datetime) -> None:
+        if status == "confirmed" and (self.first_confirmed_at is None or at < self.first_confirmed_at):
+            self.first_confirmed_at = at
+        if status == "pending_signup" and (self.pending_at is None or at < self.pending_at):
+            self.pending_at = at

@@ -15,7 +15,7 @@ from streams.engine.rights import not_allowed
 from streams.engine.standing import PUBLISHED_KEY, SEAL_KEY, STANDING_KEY, decode_standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 
     from streams.engine.batch import Rows
     from streams.engine.options import EngineOptions
@@ -116,7 +116,7 @@ def read_to_end(
     start: Mapping[tuple[str, int], int] = MappingProxyType({}),
     cancelled: Callable[[], bool] = lambda: False,
     ends: dict[tuple[str, int], int] | None = None,
-) -> Iterator[tuple[tuple[str, int], Message]]:
+) -> Generator[tuple[tuple[str, int], Message]]:
     """Yield each committed record of topics' partitions, with its place, to where they end now.
 
     `ends` takes in where that was.

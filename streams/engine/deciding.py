@@ -8,7 +8,8 @@ started afresh may take a partition over while it is decided about, and fences u
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Final, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,9 +23,9 @@ from streams.engine.standing import Found, Log, Stand, Standing, judge
 from streams.engine.takeover import find
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from streams.engine.batch import Rows
+    from streams.engine.batch import OutgoingRecord, Rows
     from streams.engine.options import EngineOptions
 
 
@@ -50,6 +51,27 @@ class PartitionState(Struct, kw_only=True):
     """Where an owner goes on; None where it refuses."""
     reason: str | None = None
     """Why it refuses."""
+
+
+class Begun(NamedTuple):
+    """With what a partition begins that is counted anew."""
+
+    rows: Mapping[str, Mapping[bytes, bytes]]
+    """Table -> key -> row; a table without rows may be left out."""
+    positions: Mapping[str, int] = MappingProxyType({})
+    """Source topic -> offset up to which these rows have counted it; absent: nothing of it."""
+    outgoing: Sequence[OutgoingRecord] = ()
+    """What these rows say was to be sent, and never was."""
+
+
+class Begins(Protocol):
+    """Says with what partitions begin that are counted anew."""
+
+    def prepare(self, number: int) -> None:
+        """Do beforehand what takes long: the partition's owner works on meanwhile."""
+
+    def begin(self, number: int) -> Begun:
+        """Return it; the owner is fenced, and what was announced until then is to be known."""
 
 
 def examine(options: EngineOptions, numbers: Collection[int]) -> list[PartitionState]:
@@ -81,30 +103,31 @@ def accept(options: EngineOptions, numbers: Collection[int]) -> Iterator[Partiti
     return _decide(options, numbers, accepted)
 
 
-def rebuild(
-    options: EngineOptions, numbers: Collection[int], *, begin: Callable[[Collection[int]], Mapping[int, Rows]]
-) -> Iterator[PartitionState]:
+def rebuild(options: EngineOptions, numbers: Collection[int], *, begins: Begins) -> Iterator[PartitionState]:
     """Forget the rows, and count anew what the sources still have; yield each partition after it is done.
 
-    `begin` gives the rows with which a partition begins, so that nothing is announced twice. It is asked for each when
-    its owner is fenced: what he announced meanwhile is known then. It is asked for none before, so that what takes long
-    is done by then: a fenced worker comes back in seconds, and would fence us.
+    `begins` gives the rows with which a partition begins, so that nothing is announced twice. It is asked for each when
+    its owner is fenced: what he announced meanwhile is known then. What takes long is done before, in `prepare`: a
+    fenced worker comes back in seconds, and would fence us.
     """
 
     def begun_anew(rows: Rows, found: Found) -> _Decision:
         epoch = _last_epoch(found) + 1
-        beginning = begin([found.number]).get(found.number, {})
-        began: Rows = {table: dict(beginning.get(table, {})) for table in options.tables}
+        beginning = begins.begin(found.number)
+        began: Rows = {table: dict(beginning.rows.get(table, {})) for table in options.tables}
         written = {table: {**dict.fromkeys(rows[table]), **began[table]} for table in options.tables}
-        stands = {topic: Stand(log.first, log.topic_id) for topic, log in found.sources.items()}
+        stands = {
+            topic: Stand(max(log.first, beginning.positions.get(topic, 0)), log.topic_id)
+            for topic, log in found.sources.items()
+        }
         seals = dict.fromkeys(options.tables, epoch)
         before = _still_before(found, _read(found), stands)
         since = {topic: log.first for topic, log in found.sources.items()}
         standing = Standing(epoch, stands, seals, before, since, partitions=options.partitions)
-        return _Decision(standing, written, began)
+        published = options.publish(began[options.tables[0]])
+        return _Decision(standing, written, began, published, beginning.outgoing)
 
-    begin([])
-    return _decide(options, numbers, begun_anew)
+    return _decide(options, numbers, begun_anew, prepare=begins.prepare)
 
 
 class _Decision(NamedTuple):
@@ -115,14 +138,22 @@ class _Decision(NamedTuple):
     """Rows of each table that are written, None where one is deleted."""
     rows: Rows
     """All rows after it."""
+    latest: Mapping[str, dict[bytes, bytes]] = MappingProxyType({})
+    """What they publish, where that may be otherwise than what was published."""
+    outgoing: Sequence[OutgoingRecord] = ()
 
 
 def _decide(
-    options: EngineOptions, numbers: Collection[int], decision: Callable[[Rows, Found], _Decision]
+    options: EngineOptions,
+    numbers: Collection[int],
+    decision: Callable[[Rows, Found], _Decision],
+    *,
+    prepare: Callable[[int], None] = lambda _: None,
 ) -> Iterator[PartitionState]:
     """Commit a decision about each partition; yield each after it is done."""
     cluster = Cluster(options)
     for number in numbers:
+        prepare(number)
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with Deciding(options, number) as producer:
@@ -168,6 +199,8 @@ def _last_epoch(found: Found) -> int:
 def _commit(producer: TransactionalProducer, cluster: Cluster, decided: _Decision) -> None:
     epoch = Epoch()
     epoch.rows.update(decided.written)
+    epoch.latest.update({topic: values for topic, values in decided.latest.items() if values})
+    epoch.outgoing.extend(decided.outgoing)
     epoch.standing = decided.standing
     epoch.positions = decided.standing.positions
     producer.commit(epoch, cluster.group())

@@ -23,6 +23,9 @@ from structlog.testing import capture_logs
 
 from local.parts.databases import create_database, with_database
 from operations.acls import Component
+from proof.verify.history import History, compare_history
+from proof.verify.postgres import read_tables
+from proof.verify.removed import Removed
 from sinks import logins
 from sinks.migrate import OWNER, migrate
 from sinks.postgres import query
@@ -217,6 +220,22 @@ def test_a_sink_moves_its_own_positions_alone(database: Database) -> None:
                 database.rows(component, put, consumer)
         found = database.rows(component, "UPDATE sink_positions SET claim = claim + 1 RETURNING consumer")
         assert sorted(found) == sorted((each,) for each in own)
+
+
+def test_the_oracle_sees_everything_that_it_compares(database: Database) -> None:
+    """With its own login, of every organisation; that the history was begun among it."""
+    org_id = uuid4()
+    put = "INSERT INTO sink_positions (consumer, topic, topic_partition, next_offset) VALUES ('b.history', 'any', 0, 1)"
+    database.rows(None, put)
+    insert = "INSERT INTO organisation_quarter_hours (org_id, begins_at, channel, clicks) VALUES (%s, now(), 'sms', 7)"
+    database.rows(None, insert, org_id)
+    address = database.url_of("verify")
+    assert read_tables(address).awards == []
+    compared = compare_history(address, "b.history", History(), Removed({}))
+    assert [(str(org_id) in each.subject, each.found) for each in compared.differences] == [(True, "7")]
+    assert (compared.is_there, compared.rows) == (True, 1)
+    database.rows(None, "DELETE FROM organisation_quarter_hours WHERE org_id = %s", org_id)
+    database.rows(None, "DELETE FROM sink_positions WHERE consumer = 'b.history'")
 
 
 def test_the_badge_consumer_adds_no_mentor_to_an_organisation_that_there_is(database: Database) -> None:

@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,7 @@ from tests.component import environment
 from tests.crew import READY, ROOT, Crew, Traffic, differences, events, wait_until
 from tests.integration.test_stream_app import counts_of, published, send
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 PARTITIONS: Final = 12
 SEED: Final = 41
@@ -113,24 +113,74 @@ def assert_no_worker_starts(settings: Settings, *numbers: int) -> None:
         told = settings.model_copy(update={"partitions": partitions})
         refused = subprocess.run(
             [sys.executable, "-P", "-m", "commands", "stream"],
-            cwd=ROOT, env=environment(told), capture_output=True, text=True, check=False, timeout=60,
+            cwd=ROOT, env=environment(told), capture_output=True, text=True, check=False, timeout=180,
         )  # fmt: skip
         assert refused.returncode == 1, refused.stderr
         assert "referrals state reshard" in refused.stderr
 
 
-def assert_nothing_begins_anew(settings: Settings) -> None:
-    """Let somebody ask for rows to be rebuilt, and a worker find none at all: neither counts from the beginning."""
-    renamed = settings.model_copy(update={"app_id": f"{settings.app_id}-renamed"})
-    for asked, arguments, said in (
-        (settings, ["state", "rebuild", "--all"], "After `state reshard` rows cannot be rebuilt yet"),
-        (renamed, ["stream"], "counted anew some would be lost"),
-    ):
-        refused = subprocess.run(
-            [sys.executable, "-P", "-m", "commands", *arguments],
-            cwd=ROOT, env=environment(asked), capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
-        assert (refused.returncode, said in refused.stderr) == (1, True), refused.stderr
+def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the program."""
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "commands", *arguments],
+        cwd=ROOT, env=environment(settings), capture_output=True, text=True, check=False, timeout=180,
+    )  # fmt: skip
+
+
+def assert_no_worker_begins_anew(settings: Settings) -> None:
+    """Let a worker find no rows at all: it does not count from the beginning, and says what does."""
+    refused = run(settings.model_copy(update={"app_id": f"{settings.app_id}-renamed"}), "stream")
+    assert (refused.returncode, "state rebuild --all" in refused.stderr) == (1, True), refused.stderr
+
+
+def assert_counted_anew(settings: Settings, before: dict[str, Any], counted: Callable[[], dict[str, Any]]) -> None:
+    """Let rows be forgotten, of a class and of all, while a worker is at work: the same comes of the records."""
+    one = run(settings, "state", "rebuild", f"--partition={PARTITIONS - 1}", "--json")
+    assert one.returncode == 0, one.stderr
+    assert [json.loads(line)["partition"] for line in one.stdout.splitlines()] == [3, 7, 11]
+    assert "because their records count together: partitions 3, 7" in one.stderr
+    assert_exact(settings)
+    everything = run(settings, "state", "rebuild", "--all")
+    assert everything.returncode == 0, everything.stderr
+    assert_exact(settings)
+    assert counted() == before
+
+
+def told(settings: Settings, *arguments: str, code: int = 0) -> dict[str, Any]:
+    """Run a command that does what it is asked for, and return what it says with --json."""
+    done = run(settings, *arguments, "--json")
+    assert done.returncode == code, done.stderr + done.stdout
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def assert_commands_look_everywhere(settings: Settings, former: int, code: str, mentor: str, member: str) -> None:
+    """Let commands look for what came before the change, where it is, and do what they do afterwards."""
+    then, now = (partition_of(code.encode(), number) for number in (former, settings.partitions))
+    (explained,) = told(settings, "explain", mentor)["organisations"]
+    (milestone,) = explained["milestones"]
+    assert milestone["crossed_by"]["partition"] == then != now
+    assert (len(milestone["confirmed"]), milestone["clicks"]["total"]) == (1, 3)
+
+    findings = told(settings, "producers", "check", "--last", "100000", code=1)["findings"]
+    crossed = milestone["crossed_by"]
+    assert findings
+    assert [each for each in findings if (each["partition"], each["offset"]) == (then, crossed["offset"])] == []
+
+    (letter,) = told(settings, "dead-letters", "list", "--code", code, "--reason", "OtherOrganisation")["letters"]
+    assert letter["source"].startswith(f"{REGISTRATIONS.full_name(settings.topic_prefix)}/{then}/")
+    replay = ("dead-letters", "replay", letter["letter"], "--unchecked")
+    assert told(settings, *replay)["sent"] == 1
+    assert told(settings, *replay)["sent"] == 0
+
+    erased = told(settings, "erase-member", member, "--yes", "--wait-s", "60")
+    assert [(pair["state"], pair["registrations"], pair["came_after"]) for pair in erased["pairs"]] == [
+        ("erased now", 2, 0)
+    ]
+    send(settings, [(REGISTRATIONS, code, registration(code, member, "confirmed", LATER))])
+    assert_exact(settings)
+    again = told(settings, "erase-member", member, "--yes", "--wait-s", "60")
+    assert [(pair["state"], pair["came_after"]) for pair in again["pairs"]] == [("erased before", 1)]
 
 
 def forget_history(settings: Settings) -> None:
@@ -175,6 +225,8 @@ def test_everything_goes_along(crew: Crew, settings: Settings, tmp_path: Path) -
     let_come(traffic(settings, 0, 3_000), settings)
     send(settings, [(CODES, code, issued), (CLICKS, code, click(code)), (CLICKS, waiting, click(waiting))])
     send(settings, [(REGISTRATIONS, code, registration(code, member, "confirmed", AT))])
+    stray = registration(code, str(uuid4()), "confirmed", AT) | {"org_id": str(uuid4())}
+    send(settings, [(REGISTRATIONS, code, stray)])
     assert_exact(settings)
     change(crew, settings, late=(CLICKS, code, click(code)))
     forget_history(settings)
@@ -201,6 +253,8 @@ def test_everything_goes_along(crew: Crew, settings: Settings, tmp_path: Path) -
         assert [each["milestone_threshold"] for each in announced if each["mentor_id"] == mentor] == [1]
         again = reshard(new)
         assert (again.returncode, "clean" in again.stdout) == (0, True), again.stderr
-        assert_nothing_begins_anew(new)
+        assert_commands_look_everywhere(new, former, code, mentor, member)
+        assert_counted_anew(new, counts_of(settings), lambda: counts_of(settings))
+        assert_no_worker_begins_anew(new)
     finally:
         after.stop()

@@ -53,6 +53,8 @@ def terminal(settings: Settings, tmp_path: Path) -> Iterator[Terminal]:
         by_channel={"sms": {"clicks": 1, "pending": 0, "confirmed": 2}},
         last_event_at="2026-11-20T10:07:00Z",
     )
+    the.history[ORG, "sms"] = (1, 2, 2, 0)
+    the.history[ORG, "email"] = (0, 0, 0, 0)
     written = the.write(settings)
     in_path = [str(tmp_path), str(Path(sys.executable).parent), str(binaries())]
     yield Terminal(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -28,10 +29,11 @@ from models.partitioning import partition_of
 from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS, Topic
 from process.settings import Settings
 from proof.verify.oracle import Oracle
-from streams.app import engine_options
+from streams.app import attribution_of, engine_options
 from streams.beginning import Beginnings
 from streams.engine.deciding import rebuild
 from streams.engine.recovery import LOOK_AFTER_S
+from streams.eras import Anew
 from tests.component import environment
 from tests.crew import READY, ROOT, Crew, differences, wait_until
 from tests.integration.test_stream_app import counts_of, published, send
@@ -439,7 +441,9 @@ def test_a_rebuild_may_take_longer_than_an_epoch(scene: Scene) -> None:
             time.sleep(1.5 * BROKER_LOOKS_S)
 
     impatient = dataclasses.replace(options, transaction_timeout_s=1.0, fault_point=slow)
-    (state,) = rebuild(impatient, [scene.home], begin=Beginnings(options, scene.settings.topic_prefix))
+    beginnings = Beginnings(options, scene.settings.topic_prefix)
+    anew = Anew(options, beginnings, partial(attribution_of, scene.settings))
+    (state,) = rebuild(impatient, [scene.home], begins=anew)
     assert state.reason is None
     scene.start()
     scene.wait_counted(CLICKS_SENT)

@@ -8,9 +8,13 @@ from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from commands.verify import command
+from models.topics import CLICKS
 from process.settings import Settings
+from proof.verify.history import CLICKS_GONE
 from proof.verify.oracle import Oracle
 from proof.verify.report import (
     AWARDS_TABLE,
@@ -19,6 +23,7 @@ from proof.verify.report import (
     COUNTS_TABLE,
     DEAD_LETTERS,
     DECISIONS_TABLE,
+    HISTORY_TABLE,
     MILESTONES,
     MOVED,
     SUMS_TABLE,
@@ -28,6 +33,7 @@ from tests.programme_scene import (
     ANNA,
     ANNAS_CODE,
     BERT,
+    HOME,
     ORG,
     OTHER_ORG,
     Scene,
@@ -140,6 +146,23 @@ PLANTED: dict[str, tuple[Callable[[Scene], object], set[str]]] = {
         lambda the: the.statements.append("DELETE FROM organisation_totals WHERE counted = 'awards'"),
         {SUMS_TABLE},
     ),
+    "click of the history twice": (
+        lambda the: the.history.update({(ORG, "sms"): (3, 2, 2, 0)}),
+        {HISTORY_TABLE},
+    ),
+    "click of the history lost": (lambda the: the.history.pop((OTHER_ORG, "email")), {HISTORY_TABLE}),
+    "click in another channel": (lambda the: the.history.update({(ORG, "qr"): (1, 0, 0, 0)}), {HISTORY_TABLE}),
+    "registration of the history lost": (
+        lambda the: the.history.update({(OTHER_ORG, "sms"): (0, 0, 0, 0)}),
+        {HISTORY_TABLE},
+    ),
+    "withdrawn and never said": (lambda the: the.history.update({(ORG, "sms"): (2, 2, 2, 1)}), {HISTORY_TABLE}),
+    "in another quarter of an hour": (
+        lambda the: the.statements.append(
+            "UPDATE organisation_quarter_hours SET begins_at = begins_at + interval '15 minutes' WHERE registered = 1"
+        ),
+        {HISTORY_TABLE},
+    ),
 }
 
 
@@ -153,6 +176,35 @@ def test_a_planted_bug_is_caught(settings: Settings, name: str) -> None:
     report = check(the, settings)
 
     assert checks <= {difference.check for difference in report.differences}
+
+
+def test_a_history_that_was_never_begun_is_noted(settings: Settings) -> None:
+    """Nobody runs `referrals counts` yet: no difference of its, but said."""
+    the = scene()
+    the.history.clear()
+    the.statements.append("DELETE FROM sink_positions")
+
+    report = check(the, settings)
+
+    assert report.is_clean, report.differences
+    assert any("the history is not compared" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(("clicks", "differs"), [(2, False), (3, True)])
+def test_old_clicks_of_the_history_are_beyond_proof(settings: Settings, clicks: int, *, differs: bool) -> None:
+    """Retention has removed two of Anna's; one more than these is a difference all the same."""
+    the = scene()
+    the.history[ORG, "sms"] = (clicks, 2, 2, 0)
+    written = the.write(settings)
+    place = TopicPartition(CLICKS.full_name(written.topic_prefix), HOME, 2)
+    admin = AdminClient(dict(written.kafka_client_config()))  # answers nothing once nobody holds it
+    admin.delete_records([place], request_timeout=30)[place].result()
+
+    report = Oracle(written).check(wait_s=0, with_database=True)
+
+    found = [each for each in report.differences if each.check == HISTORY_TABLE]
+    assert bool(found) is differs, found
+    assert (report.beyond_proof.get(CLICKS_GONE) == 2) is not differs
 
 
 def test_a_code_in_the_outbox_is_noted(settings: Settings) -> None:

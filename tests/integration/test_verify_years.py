@@ -297,6 +297,7 @@ def replayed(the: Scene, *, refused_again: bool) -> None:
     moved = the.copies[0]
     the.copies.append(moved._replace(headers=[("referrals.moved-from", origin), *connect]))
     clicks_of(the, sms=2, email=2)
+    the.history[ORG, "email"] = (2, 0, 0, 0)
     if refused_again:
         spoilt = the.dead_letters[1]
         again = [

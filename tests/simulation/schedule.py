@@ -18,6 +18,7 @@ from streams.engine.batch import Rows, Work
 from streams.engine.deciding import accept, rebuild
 from streams.engine.errors import EngineError
 from streams.engine.options import EngineOptions
+from streams.eras import Anew
 from tests.factories import CODES_TOPIC, PREFIX
 from tests.simulation import oracle
 from tests.simulation.acts import Act, Actor, Outcome, Sources
@@ -232,7 +233,7 @@ class Schedule:
             if self.outcome.decide == "accept":
                 done = accept(options, numbers)
             else:
-                done = rebuild(options, numbers, begin=Beginnings(options, PREFIX))
+                done = rebuild(options, numbers, begins=Anew(options, Beginnings(options, PREFIX), self._fold))
             try:
                 for state in done:
                     self._undecided.discard(state.number)
@@ -258,6 +259,9 @@ class Schedule:
 
     def _fails(self) -> bool:
         return self._fails_now_and_then and self.loop.random.random() < 0.3
+
+    def _fold(self, partitions: int) -> Attribution:
+        return Attribution(self.attribution.rules, partitions=partitions)
 
     def _begin(self, options: EngineOptions, numbers: Collection[int]) -> Mapping[int, Rows]:
         return Beginnings(options, PREFIX)(numbers)

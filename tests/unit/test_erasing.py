@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from models.keeping import SLACK, Keeping
+from models.partition_changes import Homes, PartitionChange
+from models.partitioning import partition_of
 from operations.erasing import remains
-from operations.member_traces import Trace, What
+from operations.member_traces import Trace, UnderCode, What
 from operations.reading import Place
 
 AT = datetime(2026, 11, 29, 9, tzinfo=UTC)
@@ -49,3 +53,26 @@ def test_a_record_that_never_goes_leaves_its_kind_without_a_date() -> None:
     (only,) = remains([Trace(What.LETTER, Place("d", 0, 0), None)], {"d": kept}, AT)
     assert (only.gone_by, only.is_held) == (None, False)
     assert "retention.ms=-1" in only.setting
+
+
+@pytest.mark.parametrize(
+    ("partition", "offset", "after"),
+    [(0, 3, 0), (0, 9, 0), (2, 0, 1), (2, 9, 1), (1, 9, 0)],
+    ids=["before the erasure", "in a partition of the past", "in its new partition", "the same", "in a wrong one"],
+)
+def test_what_came_after_the_erasure_may_lie_in_another_partition(partition: int, offset: int, after: int) -> None:
+    """The number of partitions was changed since: their order is that of the changes."""
+    code = next(
+        code
+        for code in (f"ERASED{number:02d}" for number in range(99))
+        if (partition_of(code.encode(), 2), partition_of(code.encode(), 4)) == (0, 2)
+    )
+    change = PartitionChange(number=1, former=2, partitions=4, read_to={"r": [8, 8]}, is_done=True)
+    belongs = Homes([change], 4)
+    under = UnderCode(code, b"")
+    under.erased = belongs.order("r", 0, 5)
+    if belongs.is_at_home("r", partition, offset, code):
+        under.came.append(belongs.order("r", partition, offset))
+    assert under.came_after == after
+    under.erased = None
+    assert under.came_after == 0

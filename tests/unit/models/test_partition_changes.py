@@ -33,3 +33,10 @@ def test_of_a_change_the_last_record_stands() -> None:
     """It is noted when it is begun, and once more when it is over."""
     begun = PartitionChange(number=2, former=4, partitions=8, read_to=SECOND.read_to)
     assert latest_changes([encode_change(each) for each in (FIRST, begun, SECOND)]) == [FIRST, SECOND]
+
+
+def test_the_order_of_a_codes_records_is_that_of_the_changes() -> None:
+    """An offset of a new partition is low, and comes after everything that came before the change."""
+    before, after = HOMES.order(CLICKS_TOPIC, 0, 9), HOMES.order(CLICKS_TOPIC, 2, 0)
+    assert before < after < HOMES.order(CLICKS_TOPIC, 2, 2) < HOMES.order(CLICKS_TOPIC, 2, 3)
+    assert HOMES.order(CLICKS_TOPIC, 6, 0) > HOMES.order(CLICKS_TOPIC, 2, 2)
