@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,17 +23,20 @@ WITH_LOGIN: Final = (
 """As `sinks.logins` has them: `--help` needs no Postgres."""
 
 
-class LoginType(click.ParamType):
-    """COMPONENT=LOGIN."""
+class OfComponent(click.ParamType):
+    """COMPONENT=NAME, of its login or of a variable."""
 
     name = "login"
 
+    def __init__(self, what: str) -> None:
+        self._what = what
+
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str]:  # noqa: ANN401, ARG002  click's
         """Return both."""
-        component, _, login = str(value).partition("=")
-        if component not in WITH_LOGIN or not login:
-            self.fail(f"{value!r}: give one of {', '.join(WITH_LOGIN)}, '=' and the name of its login")
-        return component, login
+        component, _, name = str(value).partition("=")
+        if component not in WITH_LOGIN or not name:
+            self.fail(f"{value!r}: give one of {', '.join(WITH_LOGIN)}, '=' and {self._what}")
+        return component, name
 
 
 def options(function: Callable[..., None]) -> Callable[..., None]:
@@ -42,7 +46,7 @@ def options(function: Callable[..., None]) -> Callable[..., None]:
     pattern = click.option("--logins", "pattern", metavar="PATTERN",
                            help="What the logins are called, with {component} for each one's name; default: the "
                                 "topics' prefix and {component}.")  # fmt: skip
-    each = click.option("--login", "given", multiple=True, type=LoginType(), metavar="COMPONENT=LOGIN",
+    each = click.option("--login", "given", multiple=True, metavar="COMPONENT=LOGIN", type=OfComponent("its login"),
                         help="What one of them is called; can be given several times.")  # fmt: skip
     return only(pattern(each(function)))
 
@@ -71,6 +75,9 @@ def print_(*, chosen: tuple[str, ...], pattern: str | None, given: tuple[tuple[s
 @options
 @click.option("--new-password", "renewed", multiple=True, type=click.Choice(WITH_LOGIN), metavar="COMPONENT",
               help="Give this one a new password though its login stands; can be given several times.")  # fmt: skip
+@click.option("--password-from", "variables", multiple=True, type=OfComponent("a variable with its password"),
+              metavar="COMPONENT=VARIABLE",
+              help="Let this one have the password that a variable has; can be given several times.")  # fmt: skip
 @click.option("--no-passwords", is_flag=True, help="Make none: the logins prove themselves in another way.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
@@ -80,6 +87,7 @@ def apply(
     pattern: str | None,
     given: tuple[tuple[str, str], ...],
     renewed: tuple[str, ...],
+    variables: tuple[tuple[str, str], ...],
     no_passwords: bool,
     dry_run: bool,
     as_json: bool,
@@ -87,8 +95,8 @@ def apply(
     """Make the roles and logins that are missing, and hand the tables over; all or nothing, safe to repeat.
 
     As somebody who may make roles, and owns the tables or is a superuser. A login that is made gets a password, which
-    is printed once, in the address that is its component's REFERRALS_DATABASE_URL. Nothing is taken from a login that
-    stands; what it has beyond its need is named.
+    is printed once, in the address that is its component's REFERRALS_DATABASE_URL; one from a variable is not printed.
+    Nothing is taken from a login that stands; what it has beyond its need is named.
     """
     import psycopg  # noqa: PLC0415  `--help` needs none of it
 
@@ -96,9 +104,15 @@ def apply(
 
     settings = find_settings()
     asked = _asked(settings, chosen, pattern, given)
+    brought = _brought(variables, {login.component for login in asked})
     try:
         done = logins.apply(
-            settings.database_url, asked, new_passwords=renewed, with_passwords=not no_passwords, dry_run=dry_run
+            settings.database_url,
+            asked,
+            new_passwords=renewed,
+            with_passwords=not no_passwords,
+            given_passwords=brought,
+            dry_run=dry_run,
         )
     except psycopg.errors.InsufficientPrivilege as error:
         raise click.ClickException(
@@ -107,6 +121,8 @@ def apply(
         ) from None
     except psycopg.OperationalError as error:
         raise click.ClickException(str(error).strip()) from None
+    for component in brought:  # whoever brought it has it
+        done.passwords.pop(component, None)
     if as_json:
         click.echo(json_line(_for_machines(settings, asked, done, dry_run=dry_run)))
     else:
@@ -125,6 +141,17 @@ def _asked(
     elif PLACE not in pattern:
         raise click.UsageError(f"--logins {pattern!r}: write {PLACE} where the component's name is")
     return logins(pattern, chosen or WITH_LOGIN, dict(given))
+
+
+def _brought(variables: tuple[tuple[str, str], ...], asked: set[str]) -> dict[str, str]:
+    """Return the passwords that variables have, by component; one that has none would be made up, and so is refused."""
+    for component, _ in variables:
+        if component not in asked:
+            raise click.UsageError(f"--password-from {component}=...: name it by --component {component} too")
+    missing = [name for _, name in variables if not os.environ.get(name)]
+    if missing:
+        raise click.UsageError(f"not set, and a login's password: {', '.join(missing)}")
+    return {component: os.environ[name] for component, name in variables}
 
 
 def _tell(settings: Settings, asked: list[Login], done: Applied, *, dry_run: bool) -> None:

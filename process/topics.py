@@ -27,6 +27,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are no
     ResourceType,
 )
 
+LONG_LIVED: Final = {"topic.metadata.refresh.interval.ms": 5_000}
+"""For an administrator's client that is kept. librdkafka asks whom it took for the controller when it last looked
+around, which it does every 5 minutes: so long it would wait for a broker that has died, while the others answer."""
+
 REQUEST_TIMEOUT_S: Final = 30.0
 """A broker that has just started needs a few seconds to answer the first request."""
 

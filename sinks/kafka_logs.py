@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # they are not in its __all__
 
+from process.topics import LONG_LIVED
 from sinks.positions import OFFSETS_MARK, Log, Place
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class KafkaLogs:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         """Make it without connecting; `config` is how to reach Kafka."""
-        self._config = {**config, "log_level": 2}
+        self._config = {**LONG_LIVED, **config, "log_level": 2}
         self._admin: AdminClient | None = None
 
     def look(self, consumer: Consumer, places: Sequence[Place]) -> dict[Place, Log]:

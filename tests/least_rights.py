@@ -77,6 +77,10 @@ class Users(Generic[Brokers]):
             for component, name in self._names.items()
         }
 
+    def change(self, **given: object) -> None:
+        """Let everybody have other settings from now on."""
+        self._given |= given
+
     def settings(self, component: str | None, **changed: object) -> Settings:
         """Return the settings of a component; None: the administrator's."""
         by_password = {

@@ -29,6 +29,7 @@ from models.topics import DEAD_LETTERS, MILESTONES, TOPICS
 from operations.lag import Lag, Place
 from process.headers import headers_of
 from process.postgres import session
+from process.topics import LONG_LIVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -64,7 +65,7 @@ class Watcher:
         settings = installation.settings
         self._installation = installation
         self._settings = settings
-        self._admin = AdminClient({**settings.kafka_client_config(), "log_level": 2})
+        self._admin = AdminClient({**LONG_LIVED, **settings.kafka_client_config(), "log_level": 2})
         self._consumer = Consumer(
             {
                 **settings.kafka_client_config(),

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 
+from process.topics import LONG_LIVED
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -42,4 +44,4 @@ class LibrdkafkaClients:
 
     def admin(self, config: Mapping[str, Any]) -> AdminClient:
         """Return librdkafka's administrator."""
-        return AdminClient(dict(config))
+        return AdminClient({**LONG_LIVED, **config})

@@ -129,7 +129,7 @@ class Asking(threading.Thread):
         """Ask until the end; called by the thread."""
         while not self._ended.wait(0.1):
             try:
-                self._answers.append(str(httpx.get(self._url, timeout=20).status_code))
+                self._answers.append(str(httpx.get(self._url, timeout=120).status_code))
             except httpx.HTTPError as error:
                 self._answers.append(type(error).__name__)
 

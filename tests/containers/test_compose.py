@@ -51,7 +51,7 @@ def test_every_container_is_healthy(stack: Stack) -> None:
         assert container.attrs["HostConfig"]["ReadonlyRootfs"]
         assert container.attrs["HostConfig"]["CapDrop"] == ["ALL"]
         assert inside(container, "sh", "-c", "id -u; touch /app/x 2>/dev/null || echo cannot") == ["10001", "cannot"]
-    for name in ("topics", "migrations"):
+    for name in ("topics", "migrations", "logins"):
         (once,) = stack.containers(name, stopped=True)
         assert once.attrs["State"]["ExitCode"] == 0
 
@@ -83,6 +83,15 @@ def test_a_click_and_a_confirmation_become_an_award(stack: Stack) -> None:
     wait_until(lambda: awards() == 1, "no award")
     verified = stack.command("verify")
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_each_component_comes_by_its_own_login(stack: Stack) -> None:
+    """And by no other: whoever has one component's password has not the owner's rights."""
+    with psycopg.connect(stack.settings.database_url) as connection:
+        found = connection.execute("SELECT DISTINCT usename FROM pg_stat_activity WHERE client_addr IS NOT NULL")
+        seen = {str(name) for (name,) in found.fetchall()}
+    assert {"referrals.badges", "referrals.counts", "referrals.web"} <= seen
+    assert seen <= {f"referrals.{name}" for name in COMPONENTS} | {"referrals"}
 
 
 def test_prometheus_sees_each_component(stack: Stack) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+import ssl
 import subprocess
 import uuid
 from collections.abc import Iterator, Mapping
@@ -92,7 +93,7 @@ def operator(
     somebody = Operator(folder, environment)
     page = (ROOT / _PAGE).read_text(encoding="utf-8")
     secrets_made = "\n".join(line for line in page.splitlines() if line.startswith('echo "REFERRALS_'))
-    set_up, _ = blocks(_PAGE, "With security on", "sh")
+    set_up, _, _ = blocks(_PAGE, "With security on", "sh")
     try:
         somebody.paste(f"{secrets_made}\n{set_up}")
         yield somebody
@@ -100,26 +101,51 @@ def operator(
         somebody.run("docker", "compose", "down", "--volumes", "--remove-orphans", "--timeout", "5")
 
 
-def test_a_broker_dies_under_load_and_nothing_is_lost(operator: Operator) -> None:
-    """Every component as its own user, by TLS: from an organisation to awards, while one broker of three is killed."""
-    made = json.loads(operator.command("orgs", "create", "Alder", "--landing-url", "https://example.org", "--json"))
+def make_mentor(operator: Operator, name: str) -> tuple[str, str]:
+    """Make an organisation, and return a mentor of it with his code."""
+    made = json.loads(operator.command("orgs", "create", name, "--landing-url", "https://example.org", "--json"))
     mentor = str(uuid.uuid4())
     issued = json.loads(operator.command("codes", "issue", "--org", made["org_id"], "--mentor", mentor, "--json"))
+    return mentor, issued["referral_code"]
+
+
+def registrations(code: str) -> str:
+    """Return some members' confirmations, as lines for `publish`."""
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    value = {"referral_code": code, "status": "confirmed", "occurred_at": now}
+    ids = ({"attribution_id": str(uuid.uuid4()), "new_member_id": str(uuid.uuid4())} for _ in range(_REGISTRATIONS))
+    return "".join(json.dumps({"topic": "registrations", "value": value | each}) + "\n" for each in ids)
 
-    def registrations(count: int) -> str:
-        value = {"referral_code": issued["referral_code"], "status": "confirmed", "occurred_at": now}
-        ids = ({"attribution_id": str(uuid.uuid4()), "new_member_id": str(uuid.uuid4())} for _ in range(count))
-        return "".join(json.dumps({"topic": "registrations", "value": value | each}) + "\n" for each in ids)
 
-    operator.command("publish", "-", given=registrations(_REGISTRATIONS))
+def test_a_broker_dies_under_load_and_nothing_is_lost(operator: Operator) -> None:
+    """Every component as its own user, by TLS: from an organisation to awards, while one broker of three is killed."""
+    mentor, code = make_mentor(operator, "Alder")
+    operator.command("publish", "-", given=registrations(code))
     operator.run("docker", "compose", "kill", "kafka-2")
-    operator.command("publish", "-", given=registrations(_REGISTRATIONS))
+    operator.command("publish", "-", given=registrations(code))
     operator.command("verify", "--wait", str(_CATCH_UP_S))
 
     assert f"{2 * _REGISTRATIONS} confirmed, counted" in operator.command("explain", mentor)
     operator.run("docker", "compose", "up", "--no-build", "--detach", "--wait", "kafka-2")
     operator.command("verify", "--wait", str(_CATCH_UP_S))
+
+
+def test_certificates_are_renewed_under_way(operator: Operator) -> None:
+    """As the page says, while registrations come: each server has another one then, and nothing is lost."""
+    _, renewal, _ = blocks(_PAGE, "With security on", "sh")
+    brokers = [(LOOPBACK, int(operator.environment[f"{name}_PORT"])) for name in ("KAFKA", "KAFKA_2", "KAFKA_3")]
+    before = [ssl.get_server_certificate(each) for each in brokers]
+    ends = "import pathlib; [each.unlink() for each in pathlib.Path('/certificates').glob('*/certificate.pem')]"
+    operator.run("docker", "compose", "run", "--rm", "-T", "--entrypoint", "python", "certificates", "-c", ends)
+    mentor, code = make_mentor(operator, "Birch")
+    more = registrations(code)
+    operator.command("publish", "-", given=more)
+    operator.paste(renewal)
+    after = [ssl.get_server_certificate(each) for each in brokers]
+    assert not {*before} & {*after}
+    operator.command("publish", "-", given=more)  # the same: they are counted once
+    operator.command("verify", "--wait", str(_CATCH_UP_S))
+    assert f"{_REGISTRATIONS} confirmed, counted" in operator.command("explain", mentor)
 
 
 def test_postgres_takes_nobody_without_tls(operator: Operator) -> None:

@@ -364,15 +364,21 @@ def test_badges_are_made_by_the_registrys_login(database: Database) -> None:
 
 
 def test_the_command_makes_them_and_says_passwords_once(server: Server) -> None:
-    """A dry run makes nothing; then each address works; again there is nothing to do; one password can be renewed."""
+    """A dry run makes nothing; then each address works; again there is nothing to do; one password can be renewed.
+
+    Or brought by a variable: then it is not said, and one that is missing is named.
+    """
     name, url = server.create()
 
-    def run(*arguments: str) -> dict[str, Any]:
+    def run(*arguments: str, code: int = 0, **variables: str) -> dict[str, Any]:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "commands", "db", "roles", "apply", "--json", *arguments],
-            cwd=ROOT, env={"REFERRALS_DATABASE_URL": url, "REFERRALS_TOPIC_PREFIX": f"{name}."},
-            capture_output=True, text=True, check=True,
+            cwd=ROOT, env={"REFERRALS_DATABASE_URL": url, "REFERRALS_TOPIC_PREFIX": f"{name}.", **variables},
+            capture_output=True, text=True, check=False,
         )  # fmt: skip
+        assert done.returncode == code, done.stderr
+        if code:
+            return {"said": done.stderr}
         told: dict[str, Any] = json.loads(done.stdout)
         return told
 
@@ -392,6 +398,12 @@ def test_the_command_makes_them_and_says_passwords_once(server: Server) -> None:
     renewed = run("--component", "web", "--new-password", "web")
     assert states(renewed) == {"changed"}
     psycopg.connect(renewed["logins"][0]["database_url"]).close()
+    of_web = ("--component", "web", "--password-from", "web=OF_WEB")
+    brought = run(*of_web, OF_WEB=PASSWORD)
+    assert (states(brought), brought["logins"][0]["database_url"]) == ({"changed"}, None)
+    psycopg.connect(logins.address(url, f"{name}.web", PASSWORD)).close()
+    assert "OF_WEB" in run(*of_web, code=2)["said"]
+    assert "--component web" in run("--component", "mail", *of_web[2:], code=2, OF_WEB=PASSWORD)["said"]
 
 
 def test_the_printed_sql_does_the_same(server: Server) -> None:

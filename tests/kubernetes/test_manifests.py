@@ -1,4 +1,7 @@
-"""deploy/kubernetes: rendered by kustomize, decoded strictly by Kubernetes's types, and right for what they run."""
+"""deploy/kubernetes: rendered by kustomize, decoded strictly by Kubernetes's types, and right for what they run.
+
+And admitted, by what a kube-apiserver itself does with objects before it stores them.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from process.settings import ENVIRONMENT_PREFIX, Settings, load_settings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DEPLOY: Final = ROOT / "deploy/kubernetes"
-SOURCE: Final = Path(__file__).with_name("rendering")
+PROGRAMS: Final = Path(__file__).parent
 OVERLAYS: Final = ("development", "production")
 LONG_RUNNING: Final = {"stream", "badges", "counts", "web"}
 ONCE: Final = {"topics", "migrations"}
@@ -26,20 +29,32 @@ MAIL: Final = "components: [../../components/mail]\n"
 """What docs/kubernetes.md says that an overlay takes mail in by."""
 SECRETS: Final = {"database_url", "web_database_url", "secret_keys", "jwt_secret", "sasl_username", "sasl_password"}
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]  # the first run compiles
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]  # the first run compiles a good part of Kubernetes
 
 
 @pytest.fixture(scope="module")
 def renderer() -> Path:
-    """Give the program that renders and decodes; compiled once for each state of its source."""
+    """Give the program that renders and decodes."""
+    return compiled("rendering")
+
+
+@pytest.fixture(scope="module")
+def admitter() -> Path:
+    """Give the program that does what an API server does."""
+    return compiled("admitting")
+
+
+def compiled(name: str) -> Path:
+    """Return a program in Go of this folder; compiled once for each state of its source."""
+    source = PROGRAMS / name
     go = shutil.which("go")
     if go is None:
         pytest.skip("Go is not installed, with which Kubernetes's own types are compiled")
-    state = hashlib.sha256(b"".join(each.read_bytes() for each in sorted(SOURCE.iterdir()))).hexdigest()[:16]
+    state = hashlib.sha256(b"".join(each.read_bytes() for each in sorted(source.iterdir()))).hexdigest()[:16]
     program = cache_dir() / "kubernetes" / state
     if not program.exists():
         environment = os.environ | {"CGO_ENABLED": "0"}
-        subprocess.run([go, "build", "-buildvcs=false", "-o", program, "."], cwd=SOURCE, env=environment, check=True)
+        subprocess.run([go, "build", "-buildvcs=false", "-o", program, "."], cwd=source, env=environment, check=True)
     return program
 
 
@@ -146,6 +161,7 @@ def test_components_are_asked_how_they_are(objects: list[dict[str, Any]]) -> Non
         for probe, path in paths.items():
             asked = container[probe]["httpGet"]
             assert (asked["path"], ports[asked["port"]]) == (path, answers_at), (name, probe)
+            assert container[probe]["timeoutSeconds"] > 1, "unless it is said it is one: a busy node does not keep it"
 
 
 def test_settings_are_settings(objects: list[dict[str, Any]]) -> None:
@@ -231,3 +247,53 @@ def test_mail_is_taken_in_as_the_page_says(objects: list[dict[str, Any]]) -> Non
     assert container["envFrom"][1] == {"secretRef": {"name": "mail"}}
     (egress,) = of(objects, "NetworkPolicy")["mail-to-its-server"]["spec"]["egress"]
     assert {each["port"] for each in egress["ports"]} == {587, 465, 25}
+
+
+def admit(admitter: Path, objects: str) -> dict[str, Any]:
+    """Return what an API server says of objects, and what it would store."""
+    done = subprocess.run([admitter], input=objects, check=False, capture_output=True, text=True)
+    told: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == bool(told["faults"]), done.stderr
+    return told
+
+
+def keeps(given: Any, stored: Any) -> bool:  # noqa: ANN401  JSON
+    """Tell whether all that was said is stored, beside what was filled in."""
+    if isinstance(given, dict):
+        return all(
+            key in stored and keeps(value, stored[key]) for key, value in given.items() if value not in ({}, None)
+        )
+    if isinstance(given, list):
+        return len(given) == len(stored) and all(map(keeps, given, stored))
+    return bool(given == stored)
+
+
+def test_an_api_server_takes_them(admitter: Path, objects: list[dict[str, Any]]) -> None:
+    """Without a warning, by the standard `restricted` that their namespace is held to, and drops nothing."""
+    told = admit(admitter, json.dumps(objects))
+    assert (told["faults"], told["warnings"]) == ([], [])
+    for given, stored in zip(objects, told["stored"], strict=True):
+        asked = {key: value for key, value in given.items() if key != "status"}
+        assert keeps(asked, stored), (asked, stored)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (
+            '"allowPrivilegeEscalation": false',
+            '"allowPrivilegeEscalation": true',
+            "restricted: allowPrivil",
+        ),
+        ('"name": "monitoring"', '"name": "monitoring-of-all"', "must be no more than 15"),
+        ('"whenUnsatisfiable": "ScheduleAnyway"', '"whenUnsatisfiable": "Anyhow"', "Unsupported value"),
+        ('"endPort": 9094', '"endPort": 9000', "must be greater than or equal to `port`"),
+    ],
+)
+def test_what_an_api_server_refuses_is_found(
+    admitter: Path, objects: list[dict[str, Any]], old: str, new: str, says: str
+) -> None:
+    """What each type allows, and the server does not."""
+    text = json.dumps(objects)
+    assert old in text
+    assert any(says in fault for fault in admit(admitter, text.replace(old, new))["faults"])

@@ -45,19 +45,35 @@ def secured() -> dict[str, Any]:
 def test_every_command_of_ours_takes_the_settings_file(plain: dict[str, Any]) -> None:
     """A setting that docker-compose.yml does not name reaches all of them alike."""
     ours = {name: service for name, service in plain.items() if service["image"] == "referral-streams"}
-    assert set(ours) == RUN_ON_KAFKA | {"mail", "topics", "migrations"}
+    assert set(ours) == RUN_ON_KAFKA | {"mail", "topics", "migrations", "logins"}
     for name, service in ours.items():
         assert service["env_file"] == [{"path": "settings.env", "required": False}], name
 
 
+@pytest.mark.parametrize(("file", "otherwise"), [("plain", "referrals"), ("secured", "")])
+def test_each_component_has_a_login_of_its_own(file: str, otherwise: str, request: pytest.FixtureRequest) -> None:
+    """By the name that `db roles apply` gives it, with the password that it is given; mail reads as pages do."""
+    services = request.getfixturevalue(file)
+    command = request.getfixturevalue("plain")["logins"]["command"]
+    passwords = services["logins"]["environment"]
+    for name in (*RUN_ON_KAFKA, "mail"):
+        environment = services[name]["environment"]
+        password = f"${{{name.upper()}_POSTGRES_PASSWORD:-{otherwise}}}"
+        login = f"postgresql://${{REFERRALS_TOPIC_PREFIX:-referrals.}}{name}:{password}@postgres:5432/referrals"
+        assert environment["REFERRALS_DATABASE_URL"].removesuffix("?sslmode=disable") == login
+        assert {f"--component={name}", f"--password-from={name}={name.upper()}_PASSWORD"} <= set(command)
+        assert passwords[f"{name.upper()}_PASSWORD"] == password
+    as_pages_do = services["web"]["environment"]["REFERRALS_DATABASE_URL"]
+    assert services["mail"]["environment"]["REFERRALS_WEB_DATABASE_URL"] == as_pages_do
+
+
 def test_each_component_comes_as_its_own_user(secured: dict[str, Any]) -> None:
-    """By the name that `acls apply` gives rights to, with its own password and its own login in Postgres."""
+    """By the name that `acls apply` gives rights to, with its own password."""
     assert set(users.USERS) == RUN_ON_KAFKA <= {each.value for each in Component}
     for name in RUN_ON_KAFKA:
         environment = secured[name]["environment"]
         assert environment["REFERRALS_SASL_USERNAME"] == f"${{REFERRALS_TOPIC_PREFIX:-referrals.}}{name}"
         assert environment["REFERRALS_SASL_PASSWORD"] == f"${{KAFKA_{name.upper()}_PASSWORD:-}}"
-        assert environment["REFERRALS_DATABASE_URL"] == f"${{{name.upper()}_DATABASE_URL:-}}"
         assert environment["REFERRALS_SECURITY_PROTOCOL"] == "SASL_SSL"
 
 
