@@ -4,11 +4,12 @@ Everything here waits for Kafka, each request for a second at most, so it has a 
 that never join a group: librdkafka's admin client may abort the process when it has to wait for a group's coordinator
 (pull request 5397).
 
-| component | consumer group      | reads                        |
-|-----------|---------------------|------------------------------|
-| stream    | app_id              | codes, clicks, registrations |
-| badges    | topic prefix badges | milestones                   |
-| counts    | topic prefix counts | codes, mentor-counts         |
+| component | consumer group       | reads                        |
+|-----------|----------------------|------------------------------|
+| stream    | app_id               | codes, clicks, registrations |
+| badges    | topic prefix badges  | milestones                   |
+| counts    | topic prefix counts  | codes, mentor-counts         |
+| history   | topic prefix history | clicks, registrations        |
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from models.topics import CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, SOURCES
+from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS, SOURCES
 from operations.lag import Lag, Place
 
 if TYPE_CHECKING:
@@ -28,8 +29,14 @@ if TYPE_CHECKING:
     from models.topics import Topic
     from process.settings import Settings
 
-COMPONENTS: Final = {"stream": SOURCES, "badges": (MILESTONES,), "counts": (CODES, MENTOR_COUNTS)}
-"""By name, what each reads; as in `local/installation/components.py`, which starts them."""
+COMPONENTS: Final = {
+    "stream": SOURCES,
+    "badges": (MILESTONES,),
+    "counts": (CODES, MENTOR_COUNTS),
+    "history": (CLICKS, REGISTRATIONS),
+}
+"""By name, what each reads; as in `local/installation/components.py`, which starts them. The history, of which a page's
+periods are, is a sink of `counts` with a group of its own."""
 
 REQUEST_TIMEOUT_S: Final = 1.0
 READ_TIME_S: Final = 0.3

@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from edges.web import pipeline
 from edges.web.offsets import group_id
-from models.topics import CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, Topic
+from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, Topic
 from operations.topics import create_topics
 from process.settings import Settings
 from tests.web import Web, bearer, running_web
@@ -88,6 +88,15 @@ async def test_records_wait_until_their_component_has_committed_them(settings: S
     await state_when(web, stream=RECORDS, badges=0, counts=2 * RECORDS)
     commit(settings, "stream", CODES, RECORDS - 1)
     await state_when(web, stream=1, badges=0, counts=2 * RECORDS)
+
+
+async def test_the_history_is_a_component_of_its_own(settings: Settings, web: Web) -> None:
+    """A page's periods are as late as it is, though the counts are up to date."""
+    produce(settings, CLICKS)
+    commit(settings, "stream", CLICKS, RECORDS)
+    await state_when(web, stream=0, counts=0, history=RECORDS)
+    commit(settings, "history", CLICKS, RECORDS)
+    await state_when(web, state="ok", history=0)
 
 
 async def test_dead_letters_are_counted_as_records(settings: Settings, web: Web) -> None:

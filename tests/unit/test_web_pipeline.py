@@ -5,8 +5,10 @@ from __future__ import annotations
 from edges.web.offsets import COMPONENTS, Progress, group_id
 from edges.web.pipeline import BEHIND_AFTER_S, BEHIND_RECORDS, Patience
 from local.installation import COMPONENTS as STARTED
+from models.topics import CLICKS, REGISTRATIONS
 from operations.lag import Place
 from process.settings import load_settings
+from sinks.history import History
 
 PLACE: Place = ("clicks", 0)
 LATER_S = BEHIND_AFTER_S + 1
@@ -28,7 +30,7 @@ def test_groups_are_those_that_the_components_join() -> None:
     settings = load_settings(topic_prefix="some.", app_id="an-app")
     assert {name: (topics, group_id(name, settings)) for name, topics in COMPONENTS.items()} == {
         name: (component.reads, component.group_id(settings)) for name, component in STARTED.items()
-    }
+    } | {"history": ((CLICKS, REGISTRATIONS), f"some.{History.name}")}
 
 
 def test_a_component_that_keeps_up_is_not_behind() -> None:

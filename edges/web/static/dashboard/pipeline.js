@@ -19,6 +19,7 @@ const COMPONENTS = {
   stream: [text("pipeline.stream"), text("pipeline.stream-does")],
   badges: [text("pipeline.badges"), text("pipeline.badges-does")],
   counts: [text("pipeline.counts"), text("pipeline.counts-does")],
+  history: [text("pipeline.history"), text("pipeline.history-does")],
 };
 
 /**
