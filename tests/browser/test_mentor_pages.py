@@ -98,7 +98,7 @@ async def test_a_badge_is_taken_along(visit: Visit, scene: OrganisationScene) ->
         credential = json.loads((await download.path()).read_bytes())
         assert credential["credentialSubject"]["id"] == f"urn:uuid:{mentor_id}"
         assert credential["name"] == "Fem vervinger"
-        assert credential["proof"]["cryptosuite"] == "eddsa-rdfc-2022"
+        assert credential["proof"][0]["cryptosuite"] == "eddsa-rdfc-2022"
         await expect(page.get_by_role("button", name="Ta med merket Fem vervinger")).to_be_enabled()
 
 
