@@ -178,7 +178,7 @@ def test_two_at_once_do_not_collide(tmp_path: Path) -> None:
         assert not set(one.ports) & set(two.ports)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM])
 def test_a_signal_stops_everything_and_ends_well(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C and SIGTERM stop both servers, and the exit code is 0."""
     with started_elsewhere(tmp_path) as owner:

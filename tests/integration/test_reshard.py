@@ -24,7 +24,7 @@ from tests.component import environment
 from tests.crew import READY, ROOT, Crew, Traffic, differences, events, wait_until
 from tests.integration.test_stream_app import counts_of, published, send
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900), pytest.mark.long]
 
 PARTITIONS: Final = 12
 SEED: Final = 41

@@ -221,7 +221,7 @@ def test_changelogs_that_are_gone_are_not_taken_for_empty(scene: Scene) -> None:
     scene.assert_exact()
 
 
-@pytest.mark.parametrize("table", ["mentors", "members"])
+@pytest.mark.parametrize("table", [pytest.param("mentors", marks=pytest.mark.long), "members"])
 def test_one_emptied_changelog_is_noticed(scene: Scene, table: str) -> None:
     """Records of one partition were deleted, as cleanup.policy=delete does after a while."""
     scene.configure(scene.changelog(table), "cleanup.policy", "compact,delete")
