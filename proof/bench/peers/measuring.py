@@ -4,14 +4,15 @@ A round, the same way for all:
 
 1. The contender gets an app id that nobody had before it, and topics of counts and milestones that are new and empty.
 2. It starts, and is watched from outside, every 50 ms. The clock starts at the first look at which all codes are
-   committed and counts are readable (read_committed); it stops when the last count is. So start-up and codes are not
-   measured. What was processed before the clock started is known from the counts that were readable then: their share
-   of what is counted in the end is the share of events that is left out.
+   committed; it stops when the last count is readable (read_committed). So start-up and codes are not measured. What
+   was processed before the clock started is known from the counts that were readable then: their share of what is
+   counted in the end is the share of events that is left out. It does not wait for the first count: who publishes late
+   would have counted much by then, which nobody could see.
 3. All offsets must then be committed, and counts and milestones be those of the oracle. Else the round is wrong, and
    its figure void.
 
 Plain Faust does not read the codes first: for it the group's offsets of the events are set to their ends, it processes
-the codes, is stopped, and the offsets are set to 0.
+the codes, is stopped, and the offsets are set to 0. Its clock starts when its first count is readable.
 """
 
 from __future__ import annotations
@@ -119,7 +120,8 @@ def _time(scene: Scene, worker: Worker) -> tuple[_Moment, dict[Position, int], _
         now, found = _Moment.of(worker, scene.parts), watch.ends([scene.counts])
         if found != ends:
             ends, last = found, now
-        if first is None and knows_codes and any(ends.values()):
+        has_begun = scene.contender.reads_codes_first or any(ends.values())
+        if first is None and knows_codes and has_begun:
             first, early, last = now, ends, now
         is_settled = first is not None and now.at_s > last.at_s + SETTLED_S
         if first is not None and is_settled and scene.is_done():
