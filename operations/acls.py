@@ -154,7 +154,10 @@ def rights(settings: Settings, own: OwnTopics) -> dict[Component, list[Right]]:
             *topics((REPLAYS,), READ, WRITE, CREATE, DESCRIBE_CONFIGS),
             *(
                 group(name, DESCRIBE)
-                for name in (app, *(f"{prefix}{each}" for each in ("badges", "counts", "history", "lag", "dead-letters")))
+                for name in (
+                    app,
+                    *(f"{prefix}{each}" for each in ("badges", "counts", "history", "lag", "dead-letters")),
+                )
             ),
             group(f"{prefix}clicks-", READ, pattern=PREFIXED),
             identity(f"{prefix}clicks-", PREFIXED),
