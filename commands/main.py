@@ -213,8 +213,8 @@ def _text(error: Exception) -> str:
 
 
 def _no_postgres(text: str) -> bool:
-    """Tell whether libpq says that nobody listens at an address; what a server itself says needs no more words."""
-    return text.startswith("connection failed: ") and "FATAL" not in text
+    """Tell whether libpq says that nobody answers at an address; what a server itself says needs no more words."""
+    return text.startswith(("connection failed: ", "connection timeout expired")) and "FATAL" not in text
 
 
 def _usage_text(error: click.UsageError) -> str:

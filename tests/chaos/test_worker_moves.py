@@ -18,6 +18,7 @@ PAST_SESSION_S: Final = 9.0
 """A sleep after which the group has given the sleeper's partitions away: the session timeout is 6 s."""
 
 
+@pytest.mark.long
 def test_workers_asleep_past_their_session_do_no_harm(crew: Crew, settings: Settings) -> None:
     """A worker that sleeps past its session, under load and then idle while its partitions get events, is fenced."""
     traffic = Traffic(events(30_000, settings, seed=2), settings, events_per_s=1_500)
@@ -40,6 +41,7 @@ def test_workers_asleep_past_their_session_do_no_harm(crew: Crew, settings: Sett
     assert crew.is_running("right")
 
 
+@pytest.mark.long
 def test_workers_that_come_and_go_change_nothing(crew: Crew, settings: Settings) -> None:
     """Partitions that move to a third worker and back, again and again under load, lose nothing on the way."""
     random = Random(8)

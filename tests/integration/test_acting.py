@@ -330,6 +330,7 @@ def berts(member: int) -> dict[str, Any]:
     return make_registration(20 + member, "confirmed", member, referral_code=BERTS, org_id=OTHER_ORG)
 
 
+@pytest.mark.long
 def test_a_member_is_erased_once_somebody_says_so(programme: Programme) -> None:
     """In his own organisation; what is not done yet is said; he is named no more, and the oracle agrees."""
     member, other = (make_registration(number)["new_member_id"] for number in (2, 7))

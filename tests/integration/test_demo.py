@@ -68,6 +68,7 @@ def test_the_dashboard_shows_what_the_demo_shows_and_ctrl_c_still_verifies() -> 
         assert not demo.left_running()
 
 
+@pytest.mark.long
 def test_sigterm_stops_a_demo_in_the_middle() -> None:
     """SIGTERM stops everything at once and in order, without a verdict."""
     with command(*SMALL, "--seconds=3600") as demo:

@@ -127,7 +127,7 @@ def assert_clean(settings: Settings) -> None:
     assert report.is_clean, differences(report)
 
 
-@pytest.mark.parametrize("lost", ["rebuilt", "changelogs and group gone"])
+@pytest.mark.parametrize("lost", ["rebuilt", pytest.param("changelogs and group gone", marks=pytest.mark.long)])
 def test_a_code_stays_with_whom_it_was_issued_to_first(crew: Crew, settings: Settings, lost: str) -> None:
     """Claimed by another, buried under a tombstone, overwritten by junk: live and anew the codes are the same mentors'.
 

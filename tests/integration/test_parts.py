@@ -172,6 +172,7 @@ def test_one_owner_for_a_directory(tmp_path: Path) -> None:
     assert str(tmp_path) in str(error.value)
 
 
+@pytest.mark.long
 def test_two_at_once_do_not_collide(tmp_path: Path) -> None:
     """Two runs at the same time have addresses of their own."""
     with started_elsewhere(tmp_path / "one") as one, started_elsewhere(tmp_path / "two") as two:

@@ -352,6 +352,7 @@ def test_what_was_moved_is_counted_once_after_a_rebuild(scene: Scene) -> None:
     scene.assert_exact()
 
 
+@pytest.mark.long
 def test_an_acceptance_in_the_middle_of_a_rebuild_forgets_nothing(scene: Scene) -> None:
     """What was read before the rebuild, and is read again after the acceptance, still says that it is sent again."""
     name = CLICKS.full_name(scene.settings.topic_prefix)
@@ -370,6 +371,7 @@ def test_an_acceptance_in_the_middle_of_a_rebuild_forgets_nothing(scene: Scene) 
     scene.assert_exact()
 
 
+@pytest.mark.long
 def test_moves_from_a_topic_made_anew_count(scene: Scene) -> None:
     """Its offsets begin again below those that were moved before; what comes from there counts."""
     name = CLICKS.full_name(scene.settings.topic_prefix)
@@ -432,6 +434,7 @@ def test_an_idle_worker_notices_what_was_decided(scene: Scene) -> None:
     scene.wait_counted(CLICKS_SENT + 1)
 
 
+@pytest.mark.long
 def test_a_rebuild_may_take_longer_than_an_epoch(scene: Scene) -> None:
     """A partition of millions of rows: the broker ends an epoch's transaction after seconds, and not this one."""
     options = engine_options(scene.settings)

@@ -126,7 +126,7 @@ def test_two_installations_never_meet(make: Make) -> None:
         assert f"{each.settings.topic_prefix}stream" in {group.group_id for group in groups}
 
 
-@pytest.mark.parametrize("what", ["offsets", "rows that say it"])
+@pytest.mark.parametrize("what", [pytest.param("offsets", marks=pytest.mark.long), "rows that say it"])
 def test_a_state_under_the_name_of_before_is_not_begun_anew(make: Make, what: str) -> None:
     """No worker starts and no topic is made under the new name; under the one that is named it goes on."""
     before = make(app_id=FORMER_APP_ID)
@@ -155,6 +155,7 @@ def test_a_state_under_the_name_of_before_is_not_begun_anew(make: Make, what: st
         _forget(admin, FORMER_APP_ID)
 
 
+@pytest.mark.long
 def test_one_name_for_two_installations_is_refused(make: Make) -> None:
     """Somebody gives two prefixes one name: who comes second counts nothing of the other's, and both are told."""
     name = f"shared-{uuid4().hex[:8]}"

@@ -79,7 +79,7 @@ async def test_the_pipeline_is_told_too(settings: Settings) -> None:
     with organisation_scene(settings.database_url) as scene:
         async with running_web(settings) as web, events_of(web, scene.org_id) as events:
             state = await next_of(events, "pipeline")
-            assert {one["name"] for one in state["components"]} == {"stream", "badges", "counts"}
+            assert {one["name"] for one in state["components"]} == {"stream", "badges", "counts", "history"}
 
 
 async def test_a_page_hears_of_its_own_organisation_alone(settings: Settings) -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 import pytest
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaException, Producer
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # it is not in its __all__
 
 from local.parts.ports import free_ports
 from process.afresh import STARTS_VARIABLE
 from process.settings import Settings, load_settings
+from streams.engine.epoch import Epoch
+from streams.engine.errors import Fenced
+from streams.engine.options import EngineOptions
+from streams.engine.producer import TransactionalProducer
 from tests.component import Component
 from tests.crew import READY, Crew, events, wait_until
 from tests.monitoring import scrape, url_in
@@ -83,6 +89,35 @@ def test_restarts_keep_the_process_and_no_descriptors(crew: Crew, settings: Sett
     counted = scrape(url_in(crew.log("worker")))  # by the first start and the ones after it
     assert counted.of("stream_restarts_total", reason="Fenced") == counted.of("stream_fenced_total") == RESTARTS
     assert counted.of("stream_restarts_total") == RESTARTS
+
+
+def test_who_is_fenced_while_he_produces_is_told_so(settings: Settings) -> None:
+    """There librdkafka says that the producer is of no use any more, and not why."""
+    client: dict[str, Any] = {**settings.kafka_client_config(), "log_level": "0"}
+    changelog = f"{settings.app_id}-rows-changelog"
+    admin = AdminClient(client)
+    admin.create_topics([NewTopic(changelog, 1)])[changelog].result(TIMEOUT_S)
+
+    def be_fenced(point: str) -> None:
+        if point != "engine.begun":
+            return
+        Producer({**client, "transactional.id": f"{settings.app_id}-0"}).init_transactions(TIMEOUT_S)
+        with suppress(KafkaException):
+            while True:  # until the client has noticed
+                owner._producer.produce(changelog, b"")  # noqa: SLF001 - what an epoch of many rows does
+                time.sleep(0.01)
+
+    options = EngineOptions(
+        app_id=settings.app_id, source_topics=("some",), read_first="some", tables=("rows",), partitions=1,
+        client_config=client, fault_point=be_fenced,
+    )  # fmt: skip
+    owner = TransactionalProducer(options, 0)
+    owner.start()
+    epoch = Epoch()
+    epoch.rows = {"rows": {b"key": b"row"}}
+    with pytest.raises(Fenced, match="_FENCED"):
+        owner.commit(epoch, None)
+    owner.close()
 
 
 def test_a_worker_that_starts_afresh_leaves_the_group_first(
