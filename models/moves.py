@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from models.outgoing import AGAIN, MOVED_FROM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from models.records import Record
 
@@ -29,12 +29,8 @@ def origin_of(record: Record) -> tuple[bytes, int] | None:
     One that was a dead letter meanwhile and is sent again has its headers still, and is a record of its own: only what
     was added behind them says that it was moved since.
     """
-    origin = None
-    for name, value in record.headers:
-        if name == _DEAD_LETTER:
-            origin = None
-        elif name == MOVED_FROM:
-            origin = value
+    moves = [value for name, value in _added_since(record) if name == MOVED_FROM]
+    origin = moves[-1] if moves else None
     place, _, offset = (origin or b"").rpartition(b"/")
     topic, _, partition = place.rpartition(b"/")
     if topic != record.topic.encode() or not (_is_number(partition) and _is_number(offset)):
@@ -46,9 +42,14 @@ def is_moved_again(record: Record) -> bool:
     """Tell whether a copy says that it was moved before, as after a rebuild; the first copy stands before it."""
     if not record.headers:  # nearly always
         return False
-    names = [name for name, _ in record.headers]
-    since = names[len(names) - names[::-1].index(_DEAD_LETTER) :] if _DEAD_LETTER in names else names
-    return AGAIN in since and MOVED_FROM in since
+    names = {name for name, _ in _added_since(record)}
+    return AGAIN in names and MOVED_FROM in names
+
+
+def _added_since(record: Record) -> Sequence[tuple[str, bytes | None]]:
+    """Return the headers that were added since the record was a dead letter last; all of one that never was."""
+    ended = [place for place, (name, _) in enumerate(record.headers, start=1) if name == _DEAD_LETTER]
+    return record.headers[ended[-1] :] if ended else record.headers
 
 
 def _is_number(digits: bytes) -> bool:

@@ -22,7 +22,7 @@ from models.events import MilestoneReached, parse_event
 from models.mentors import decode_mentor, encode_mentor, mentor_key
 from models.resharding import spread
 from process.headers import headers_of
-from streams.engine.batch import RecordBatch
+from streams.engine.batch import RecordBatch, change_rows
 from streams.engine.changelog import read_to_end
 from streams.engine.deciding import Begun
 from streams.engine.errors import CannotWork
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 
     from models.attribution import Attribution
-    from models.changes import Changes
     from models.outgoing import Outgoing
     from models.partition_changes import PartitionChange
     from streams.beginning import Beginnings
@@ -147,7 +146,7 @@ class Anew:
                 return
             self.left_out.append(f"{batch.topic}/{batch.partition}/{batch.first_offset}: {type(fault).__name__}")
             return
-        _apply(rows, changes)
+        change_rows(rows, changes)
         self._due += [record for record in changes.outgoing if record.topic == attribution.milestones]
 
     def _batches(self, topic: str, number: int, begin: int, end: int) -> Iterator[RecordBatch]:
@@ -189,15 +188,6 @@ def _read(options: EngineOptions, place: tuple[str, int], begin: int, end: int) 
 
 def _batch(topic: str, number: int, records: list[_Fetched]) -> RecordBatch:
     return RecordBatch(topic, number, records, records[0].offset, records[-1].offset + 1, generation=0)
-
-
-def _apply(rows: Rows, changes: Changes) -> None:
-    for table, changed in changes.rows.items():
-        for key, row in changed.items():
-            if row is None:
-                rows[table].pop(key, None)
-            else:
-                rows[table][key] = row
 
 
 def _is_due(milestone: Outgoing, announced: dict[bytes, set[int]]) -> bool:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 Rows = dict[str, dict[bytes, bytes]]
 """The rows of one source partition: table -> key -> row."""
+
+
+def change_rows(rows: Rows, changes: Changes) -> None:
+    """Let a fold's changes change the rows."""
+    for table, changed in changes.rows.items():
+        if None in changed.values():
+            for key in [key for key, row in changed.items() if row is None]:
+                rows[table].pop(key, None)
+            rows[table].update((key, row) for key, row in changed.items() if row is not None)
+        else:
+            rows[table].update(cast("Mapping[bytes, bytes]", changed))
 
 
 class FetchedRecord(Protocol):

@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from streams.engine.batch import change_rows
 from streams.engine.epoch import Epoch, size_of
 from streams.engine.errors import OutOfOrder
 from streams.engine.producer import TransactionalProducer
 from streams.engine.standing import Stand, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from streams.engine.batch import Changes, RecordBatch, Rows, Work
     from streams.engine.options import EngineOptions
     from streams.engine.standing import Found
@@ -246,14 +245,7 @@ class SourcePartition:
 
         """
         size = size_of(changes, self._options.record_bytes_max)
-        rows = self.rows
-        for table, changed in changes.rows.items():
-            if None in changed.values():
-                for key in [key for key, row in changed.items() if row is None]:
-                    rows[table].pop(key, None)
-                rows[table].update((key, row) for key, row in changed.items() if row is not None)
-            else:
-                rows[table].update(cast("Mapping[bytes, bytes]", changed))
+        change_rows(self.rows, changes)
         self.epoch.add(changes, size)
         if changes.outgoing:
             self.urgent.set()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from local.parts.running import cache_dir
+from tests.go_programs import compiled
 
 DASHBOARD: Final = Path(__file__).resolve().parents[2] / "docs/operate/dashboard.json"
 SOURCE: Final = Path(__file__).with_name("decoding")
@@ -22,15 +19,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]  # the first run compi
 @pytest.fixture(scope="module")
 def decoder() -> Path:
     """Give the program that decodes; compiled once for each state of its source."""
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("Go is not installed, with which Grafana's own types are compiled")
-    state = hashlib.sha256(b"".join(each.read_bytes() for each in sorted(SOURCE.iterdir()))).hexdigest()[:16]
-    program = cache_dir() / "grafana" / state
-    if not program.exists():
-        environment = os.environ | {"CGO_ENABLED": "0"}
-        subprocess.run([go, "build", "-buildvcs=false", "-o", program, "."], cwd=SOURCE, env=environment, check=True)
-    return program
+    return compiled(SOURCE, of="Grafana")
 
 
 def faults(decoder: Path, dashboard: Path) -> list[str]:

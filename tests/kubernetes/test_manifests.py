@@ -5,9 +5,7 @@ And admitted, by what a kube-apiserver itself does with objects before it stores
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,8 +14,8 @@ from typing import Any, Final
 import pytest
 
 from commands.main import COMMANDS
-from local.parts.running import cache_dir
 from process.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+from tests.go_programs import compiled
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DEPLOY: Final = ROOT / "deploy/kubernetes"
@@ -35,27 +33,13 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]  # the first run comp
 @pytest.fixture(scope="module")
 def renderer() -> Path:
     """Give the program that renders and decodes."""
-    return compiled("rendering")
+    return compiled(PROGRAMS / "rendering", of="Kubernetes")
 
 
 @pytest.fixture(scope="module")
 def admitter() -> Path:
     """Give the program that does what an API server does."""
-    return compiled("admitting")
-
-
-def compiled(name: str) -> Path:
-    """Return a program in Go of this folder; compiled once for each state of its source."""
-    source = PROGRAMS / name
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("Go is not installed, with which Kubernetes's own types are compiled")
-    state = hashlib.sha256(b"".join(each.read_bytes() for each in sorted(source.iterdir()))).hexdigest()[:16]
-    program = cache_dir() / "kubernetes" / state
-    if not program.exists():
-        environment = os.environ | {"CGO_ENABLED": "0"}
-        subprocess.run([go, "build", "-buildvcs=false", "-o", program, "."], cwd=source, env=environment, check=True)
-    return program
+    return compiled(PROGRAMS / "admitting", of="Kubernetes")
 
 
 def render(renderer: Path, folder: Path) -> subprocess.CompletedProcess[str]:
