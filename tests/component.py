@@ -87,3 +87,14 @@ def environment(settings: Settings) -> dict[str, str]:
         "REFERRALS_APP_ID": settings.app_id,
         "REFERRALS_LOG_FORMAT": "json",
     }
+
+
+def run(
+    settings: Settings, *arguments: str, fault: str = "", timeout_s: float = 180.0
+) -> subprocess.CompletedProcess[str]:
+    """Run a command that ends: `referrals ...`. `fault` names a point at which it kills itself."""
+    variables = environment(settings) | ({VARIABLE: fault} if fault else {})
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "commands", *arguments],
+        cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=timeout_s,
+    )  # fmt: skip

@@ -22,10 +22,11 @@ from models.partitioning import partition_of
 from models.topics import CLICKS, CODES
 from process.settings import Settings
 from proof.verify.oracle import Oracle
+from tests.component import run
 from tests.crew import READY, Crew, differences, wait_until
 from tests.factories import at, make_click
 from tests.integration.test_stream_app import counts_of, published, send
-from tests.integration.test_stream_state import TABLES, run
+from tests.integration.test_stream_state import TABLES
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 

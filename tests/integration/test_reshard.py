@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -20,8 +19,8 @@ from models.partitioning import partition_of
 from models.topics import CLICKS, CODES, MILESTONES, REGISTRATIONS, Topic
 from process.settings import Settings
 from proof.verify.oracle import Oracle
-from tests.component import environment
-from tests.crew import READY, ROOT, Crew, Traffic, differences, events, wait_until
+from tests.component import run
+from tests.crew import READY, Crew, Traffic, differences, events, wait_until
 from tests.integration.test_stream_app import counts_of, published, send
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900), pytest.mark.long]
@@ -35,11 +34,7 @@ LATER: Final = "2026-11-21T10:00:00Z"
 
 def reshard(settings: Settings, *arguments: str, fault: str = "") -> subprocess.CompletedProcess[str]:
     """Run `referrals state reshard`; `fault` names a point at which it is killed."""
-    variables = environment(settings) | ({"REFERRALS_FAULT_POINT": fault} if fault else {})
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "commands", "state", "reshard", f"--partitions={PARTITIONS}", *arguments],
-        cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+    return run(settings, "state", "reshard", f"--partitions={PARTITIONS}", *arguments, fault=fault, timeout_s=120)
 
 
 def registration(code: str, member: str, status: str, at: str) -> dict[str, Any]:
@@ -111,20 +106,9 @@ def assert_no_worker_starts(settings: Settings, *numbers: int) -> None:
     """Let one try that counts on each number of partitions; it says what to do."""
     for partitions in numbers:
         told = settings.model_copy(update={"partitions": partitions})
-        refused = subprocess.run(
-            [sys.executable, "-P", "-m", "commands", "stream"],
-            cwd=ROOT, env=environment(told), capture_output=True, text=True, check=False, timeout=180,
-        )  # fmt: skip
+        refused = run(told, "stream")
         assert refused.returncode == 1, refused.stderr
         assert "referrals state reshard" in refused.stderr
-
-
-def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the program."""
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "commands", *arguments],
-        cwd=ROOT, env=environment(settings), capture_output=True, text=True, check=False, timeout=180,
-    )  # fmt: skip
 
 
 def assert_no_worker_begins_anew(settings: Settings) -> None:

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -34,8 +33,8 @@ from streams.beginning import Beginnings
 from streams.engine.deciding import rebuild
 from streams.engine.recovery import LOOK_AFTER_S
 from streams.eras import Anew
-from tests.component import environment
-from tests.crew import READY, ROOT, Crew, differences, wait_until
+from tests.component import run
+from tests.crew import READY, Crew, differences, wait_until
 from tests.integration.test_stream_app import counts_of, published, send
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -251,14 +250,6 @@ def test_changelogs_are_made_by_command(settings: Settings) -> None:
         for table in TABLES:
             name = f"{settings.app_id}-{table}-changelog"
             assert f"{name}: {what}, {settings.partitions} partitions, cleanup.policy=compact" in made.stdout
-
-
-def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that ends."""
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "commands", *arguments],
-        cwd=ROOT, env=environment(settings), capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
 
 
 def test_records_deleted_before_they_were_read(scene: Scene) -> None:
