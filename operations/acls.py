@@ -17,7 +17,6 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are no
     AclBindingFilter,
     AclOperation,
     AclPermissionType,
-    AdminClient,
     ResourcePatternType,
     ResourceType,
 )
@@ -34,6 +33,7 @@ from models.topics import (
     SOURCES,
     TOPICS,
 )
+from process.administrator import Administrator
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -242,7 +242,7 @@ class Acls:
     """The cluster's ACLs, as an administrator sees and adds to them; both methods block."""
 
     def __init__(self, settings: Settings) -> None:
-        self._admin = AdminClient({**settings.kafka_client_config(), "log_level": 2})
+        self._admin = Administrator({**settings.kafka_client_config(), "log_level": 2})
 
     def of(self, who: Collection[str]) -> set[AclBinding]:
         """Return all that these principals have; raise CannotGrant."""

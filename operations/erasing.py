@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
 from models.keeping import Keeping
 from operations.member_traces import Trace, What
 from operations.mentor_rows import owners_of_code
 from operations.reading import CannotRead
 from process import topics as cluster
+from process.administrator import Administrator
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -44,7 +44,7 @@ class Remains(NamedTuple):
 
 def keeping(settings: Settings, topics: Collection[str]) -> dict[str, Keeping]:
     """Return how long these topics keep what; raise operations.reading.CannotRead."""
-    admin = AdminClient({**settings.kafka_client_config(), "log_level": 2})
+    admin = Administrator({**settings.kafka_client_config(), "log_level": 2})
     try:
         found = cluster.describe(admin, topics)
     except KafkaException as error:

@@ -12,10 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from confluent_kafka.admin import AdminClient
-
 from models.topics import SOURCES, TOPICS, Topic
 from process import topics as cluster
+from process.administrator import Administrator
 from process.settings import Settings
 
 LOG_CRITICAL: Final = 2
@@ -51,7 +50,7 @@ def create_topics(settings: Settings) -> list[TopicFound]:
     process.topics.NotAllowed where this user may not create one; and confluent_kafka.KafkaException where the cluster
     cannot be reached or refuses otherwise.
     """
-    admin = AdminClient({**settings.kafka_client_config(), "log_level": LOG_CRITICAL})
+    admin = Administrator({**settings.kafka_client_config(), "log_level": LOG_CRITICAL})
     topics = {topic.full_name(settings.topic_prefix): topic for topic in TOPICS}
     wanted = {name: wanted_topic(topic, settings) for name, topic in topics.items()}
     standing = admin.list_topics(timeout=cluster.REQUEST_TIMEOUT_S).topics

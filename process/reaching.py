@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+
+from process.administrator import Administrator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +48,7 @@ class Look:
         self._settings = settings
         self._faults: dict[str, str] = {}
         config: dict[str, Any] = {**settings.kafka_client_config(), "error_cb": self._note, "log_level": 0}
-        self._client = AdminClient(config | {"reconnect.backoff.ms": 500, "reconnect.backoff.max.ms": 500})
+        self._client = Administrator(config | {"reconnect.backoff.ms": 500, "reconnect.backoff.max.ms": 500})
 
     def answers(self, within_s: float, *, in_vain: bool = False) -> bool:
         """Tell whether the cluster answers in time; where nobody listens it is waited for only `in_vain`."""

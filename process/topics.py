@@ -16,7 +16,6 @@ from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are not in its __all__
-    AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
@@ -27,9 +26,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are no
     ResourceType,
 )
 
-LONG_LIVED: Final = {"topic.metadata.refresh.interval.ms": 5_000}
-"""For an administrator's client that is kept. librdkafka asks whom it took for the controller when it last looked
-around, which it does every 5 minutes: so long it would wait for a broker that has died, while the others answer."""
+from process.administrator import Administrator
 
 REQUEST_TIMEOUT_S: Final = 30.0
 """A broker that has just started needs a few seconds to answer the first request."""
@@ -85,7 +82,7 @@ class StandingTopic:
     """What of it was set on the topic itself."""
 
 
-def describe(admin: AdminClient, names: Collection[str], *, made: Collection[str] = ()) -> dict[str, StandingTopic]:
+def describe(admin: Administrator, names: Collection[str], *, made: Collection[str] = ()) -> dict[str, StandingTopic]:
     """Return those of the topics that stand, by name, and that this user may see.
 
     Those that were made just now are waited for: it takes a moment until every request knows them. Raises
@@ -120,7 +117,7 @@ def describe(admin: AdminClient, names: Collection[str], *, made: Collection[str
     }
 
 
-def make(admin: AdminClient, wanted: Collection[WantedTopic]) -> set[str]:
+def make(admin: Administrator, wanted: Collection[WantedTopic]) -> set[str]:
     """Make topics, and return the names of those that this call made; another process may be faster, which is as good.
 
     Raises NotAllowed where this user may not, and KafkaException where the cluster refuses otherwise.
@@ -144,7 +141,7 @@ def make(admin: AdminClient, wanted: Collection[WantedTopic]) -> set[str]:
     return made
 
 
-def grow(admin: AdminClient, names: Collection[str], partitions: int) -> None:
+def grow(admin: Administrator, names: Collection[str], partitions: int) -> None:
     """Let topics have so many partitions, and return when all is seen; those that have as many are left alone.
 
     Raises NotAllowed where this user may not, and KafkaException where the cluster refuses otherwise.
@@ -172,7 +169,7 @@ def _has(found: Mapping[int, PartitionMetadata], partitions: int) -> bool:
     return len(found) >= partitions and all(each.leader >= 0 for each in found.values())
 
 
-def mend(admin: AdminClient, topic: StandingTopic, wanted: WantedTopic) -> list[str]:
+def mend(admin: Administrator, topic: StandingTopic, wanted: WantedTopic) -> list[str]:
     """Set what exceeds its bound and was left at the broker's default; return what was set, and what it was.
 
     Raises KafkaException where the cluster refuses.
@@ -275,7 +272,7 @@ def _is_chosen(entry: ConfigEntry) -> bool:
     return ConfigSource(entry.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG  # the broker's number, or its name
 
 
-def _configs(admin: AdminClient, names: Iterable[str]) -> dict[str, dict[str, ConfigEntry]]:
+def _configs(admin: Administrator, names: Iterable[str]) -> dict[str, dict[str, ConfigEntry]]:
     """Return the topics' configuration; none of those that this user may not see."""
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     configs: dict[str, dict[str, ConfigEntry]] = {}

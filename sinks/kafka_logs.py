@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # they are not in its __all__
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # they are not in its __all__
 
-from process.topics import LONG_LIVED
+from process.administrator import Administrator
 from sinks.positions import OFFSETS_MARK, Log, Place
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ class KafkaLogs:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         """Make it without connecting; `config` is how to reach Kafka."""
-        self._config = {**LONG_LIVED, **config, "log_level": 2}
-        self._admin: AdminClient | None = None
+        self._config = {**config, "log_level": 2}
+        self._admin: Administrator | None = None
 
     def look(self, consumer: Consumer, places: Sequence[Place]) -> dict[Place, Log]:
         """Return how partitions are, as the consumer's group sees them.
@@ -32,7 +32,7 @@ class KafkaLogs:
 
         """
         if self._admin is None:
-            self._admin = AdminClient(self._config)
+            self._admin = Administrator(self._config)
         topics = {
             name: answer.result(TIMEOUT_S)
             for name, answer in self._admin.describe_topics(
@@ -57,6 +57,6 @@ class KafkaLogs:
         return logs
 
     @staticmethod
-    def _offsets(admin: AdminClient, places: Sequence[Place], spec: Any) -> dict[Place, int]:  # noqa: ANN401 - untyped
+    def _offsets(admin: Administrator, places: Sequence[Place], spec: Any) -> dict[Place, int]:  # noqa: ANN401 - untyped
         answers = admin.list_offsets({TopicPartition(*place): spec for place in places}, request_timeout=TIMEOUT_S)
         return {(place.topic, place.partition): answer.result(TIMEOUT_S).offset for place, answer in answers.items()}

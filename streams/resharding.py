@@ -37,8 +37,7 @@ from streams.republishing import issue_again, send_all
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from confluent_kafka.admin import AdminClient
-
+    from process.administrator import Administrator
     from process.settings import Settings
     from streams.engine.standing import Standing
 
@@ -86,7 +85,7 @@ class Resharding:
         self._sources = [topic.full_name(settings.topic_prefix) for topic in SOURCES]
         self._changelogs = [self._options.changelog(table) for table in self._options.tables]
         self._changes_topic = PARTITION_CHANGES.full_name(settings.topic_prefix)
-        self._admin: AdminClient = self._options.clients.admin(self._options.client_config)
+        self._admin: Administrator = self._options.clients.admin(self._options.client_config)
         self._changes = read_changes(settings)
 
     def look(self) -> Outlook:

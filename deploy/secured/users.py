@@ -31,6 +31,7 @@ def main() -> None:
             "ssl.ca.location": os.environ["REFERRALS_SSL_CA_LOCATION"],
             "ssl.certificate.location": os.environ["REFERRALS_SSL_CERTIFICATE_LOCATION"],
             "ssl.key.location": os.environ["REFERRALS_SSL_KEY_LOCATION"],
+            "topic.metadata.refresh.interval.ms": 5_000,  # a cluster that just starts may have no controller yet
         }
     )
     how = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ITERATIONS)

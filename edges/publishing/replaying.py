@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka.admin import AdminClient
 
 from edges.publishing.lines import BadLine, Line, checked_value, key_of
 from edges.publishing.producer import CONFIG
@@ -33,6 +32,7 @@ from models.topics import DEAD_LETTERS, REGISTRATIONS, REPLAYS, SOURCES
 from operations.dead_letters import Replayed
 from operations.topics import TopicMismatch
 from process import topics as cluster
+from process.administrator import Administrator
 from process.fault_points import fault_point
 from process.fencing import FENCED
 
@@ -246,7 +246,7 @@ class Replay:
 
     def _make_topic(self) -> None:
         """See that the notes' topic stands, compacted, with as many replicas as the dead letters have."""
-        admin = AdminClient({**self._config, "log_level": 2})
+        admin = Administrator({**self._config, "log_level": 2})
         letters = DEAD_LETTERS.full_name(self._settings.topic_prefix)
         try:
             found = cluster.describe(admin, [letters, self._notes])

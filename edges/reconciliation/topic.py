@@ -16,7 +16,7 @@ from uuid import UUID
 
 import msgspec
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # not in its __all__
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # not in its __all__
 from msgspec import Struct, json
 
 from edges.reconciliation.errors import NotPublished
@@ -27,6 +27,7 @@ from models.events import Erasure, Registration, decode_event
 from models.identifiers import canonical_uuid
 from models.members import PENDING, Pair, next_state, pair_key
 from models.topics import REGISTRATIONS
+from process.administrator import Administrator
 
 if TYPE_CHECKING:
     from process.settings import Settings
@@ -195,7 +196,7 @@ class RegistrationsTopic:
 
     def _ask_for_ends(self, partitions: Iterable[int]) -> dict[int, int]:
         # The true end: a consumer of committed records would be told the beginning of the oldest open transaction.
-        admin = AdminClient(self._admin_config)  # kept until it has answered: without it the answers never come
+        admin = Administrator(self._admin_config)  # kept until it has answered: without it the answers never come
         answers = admin.list_offsets(
             {TopicPartition(self._name, number): OffsetSpec.latest() for number in partitions},  # type: ignore[no-untyped-call]
             isolation_level=IsolationLevel.READ_UNCOMMITTED,

@@ -39,9 +39,9 @@ def scratch_names(settings: Settings, *, is_external: bool, announce: Callable[[
 
 
 def _delete_topics(settings: Settings) -> None:
-    from confluent_kafka.admin import AdminClient  # noqa: PLC0415  the usual demo does not need it
+    from process.administrator import Administrator  # noqa: PLC0415  the usual demo does not need it
 
-    admin = AdminClient({**settings.kafka_client_config(), "log_level": 2})
+    admin = Administrator({**settings.kafka_client_config(), "log_level": 2})
     topics = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
     ours = [name for name in topics if name.startswith(settings.topic_prefix)]
     if ours:

@@ -20,16 +20,16 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # not in its __all__
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # not in its __all__
 
 from local.demo.figures import AwardSeen, Figures, MentorSeen, MilestoneSeen, ProcessSeen
 from local.installation import COMPONENTS, STREAM, Component
 from models.events import MilestoneReached, decode_event
 from models.topics import DEAD_LETTERS, MILESTONES, TOPICS
 from operations.lag import Lag, Place
+from process.administrator import Administrator
 from process.headers import headers_of
 from process.postgres import session
-from process.topics import LONG_LIVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -65,7 +65,7 @@ class Watcher:
         settings = installation.settings
         self._installation = installation
         self._settings = settings
-        self._admin = AdminClient({**LONG_LIVED, **settings.kafka_client_config(), "log_level": 2})
+        self._admin = Administrator({**settings.kafka_client_config(), "log_level": 2})
         self._consumer = Consumer(
             {
                 **settings.kafka_client_config(),

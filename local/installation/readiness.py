@@ -7,12 +7,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import Consumer, ConsumerGroupState, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from local.installation.components import COMPONENTS, MAIL, Component
 from local.installation.web import WEB, is_ready
 from local.parts import PartsError
 from local.parts.process import tail
+from process.administrator import Administrator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -88,7 +88,7 @@ class _Groups:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._config: dict[str, str | int | float | bool] = {**settings.kafka_client_config(), "log_level": 2}
-        self._admin = AdminClient(self._config)
+        self._admin = Administrator(self._config)
         self._reachable: set[str] = set()
 
     def are_at_work(self, component: Component, *, members: int, former: frozenset[str]) -> bool:

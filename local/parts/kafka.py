@@ -296,9 +296,10 @@ def wait_for_broker(
     `check` is called while waiting, to raise where waiting is vain. Raises PartsError after `timeout_s` seconds.
     """
     from confluent_kafka import KafkaException  # noqa: PLC0415  slow to import, and not needed for `--help`
-    from confluent_kafka.admin import AdminClient  # noqa: PLC0415  the same
 
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0, **_EAGER})
+    from process.administrator import Administrator  # noqa: PLC0415  the same
+
+    admin = Administrator({"bootstrap.servers": bootstrap_servers, "log_level": 0, **_EAGER})
     port = int(bootstrap_servers.rpartition(":")[2])
     deadline = time.monotonic() + timeout_s
     while True:

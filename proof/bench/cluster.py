@@ -15,9 +15,10 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # they are not in its __all__
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # they are not in its __all__
 
 from edges.publishing.producer import SourceProducer
+from process.administrator import Administrator
 from process.settings import Settings
 from proof.bench.load import LoadRecord
 
@@ -70,7 +71,7 @@ class Watch:
     def __init__(self, settings: Settings) -> None:
         self._group = settings.app_id
         self._partitions = range(settings.partitions)
-        self._admin = AdminClient({**settings.kafka_client_config(), "log_level": 4})
+        self._admin = Administrator({**settings.kafka_client_config(), "log_level": 4})
         self._consumer = Consumer(
             {
                 **settings.kafka_client_config(),

@@ -12,9 +12,10 @@ from itertools import islice
 from typing import Final
 from uuid import uuid4
 
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # they are not in its __all__
+from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # they are not in its __all__
 
 from local.parts import Parts
+from process.administrator import Administrator
 from proof.bench.rows import Rows, build
 from proof.bench.worker import PARTITIONS, settings_for
 from streams.engine.changelog import load_rows
@@ -52,7 +53,7 @@ def measure_recovery(parts: Parts, kind: str, count: int, *, announce: Callable[
         partitions=PARTITIONS,
         client_config=settings.kafka_client_config(),
     )
-    admin = AdminClient({**settings.kafka_client_config()})
+    admin = Administrator(settings.kafka_client_config())
     changelog = NewTopic(options.changelog(kind), num_partitions=PARTITIONS, config={"cleanup.policy": "compact"})
     admin.create_topics([changelog])[changelog.topic].result(TIMEOUT_S)
     announce(f"making {count:,} rows of {kind}")

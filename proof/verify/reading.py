@@ -16,11 +16,11 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec, TopicMetadata  # type: ignore[attr-defined]  # not in its __all__
+from confluent_kafka.admin import OffsetSpec, TopicMetadata  # type: ignore[attr-defined]  # not in its __all__
 
 from models.topics import PARTITION_CHANGES
+from process.administrator import Administrator
 from process.settings import Settings
-from process.topics import LONG_LIVED
 
 REQUEST_TIMEOUT_S = 30.0
 STALL_TIMEOUT_S = 30.0
@@ -84,7 +84,7 @@ class Reader:
         self._prefix = settings.topic_prefix
         self._group = settings.app_id
         config = settings.kafka_client_config()
-        self._admin = AdminClient({**LONG_LIVED, **config, "log_level": LOG_CRITICAL})
+        self._admin = Administrator({**config, "log_level": LOG_CRITICAL})
         ours = f"{self._prefix}verify"  # asked for by librdkafka; nothing is committed under it
         self._consumer = Consumer({**config, **CONFIG, "group.id": ours})
         self._group_consumer = Consumer({**config, **CONFIG, "group.id": self._group})

@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from confluent_kafka import Consumer, Producer
-from confluent_kafka.admin import AdminClient
 
-from process.topics import LONG_LIVED
+from process.administrator import Administrator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +26,7 @@ class Clients(Protocol):
     def consumer(self, config: Mapping[str, Any]) -> Consumer:
         """Return a consumer."""
 
-    def admin(self, config: Mapping[str, Any]) -> AdminClient:
+    def admin(self, config: Mapping[str, Any]) -> Administrator:
         """Return a client for what an administrator asks."""
 
 
@@ -42,6 +41,6 @@ class LibrdkafkaClients:
         """Return librdkafka's consumer."""
         return Consumer(dict(config))
 
-    def admin(self, config: Mapping[str, Any]) -> AdminClient:
+    def admin(self, config: Mapping[str, Any]) -> Administrator:
         """Return librdkafka's administrator."""
-        return AdminClient({**LONG_LIVED, **config})
+        return Administrator(config)

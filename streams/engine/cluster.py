@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # not in its __all__
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # not in its __all__
 from msgspec import Struct
 
 from process import topics
+from process.administrator import Administrator
 from streams.engine.changelog import read_to_end
 from streams.engine.errors import BadTopic, NotCoPartitioned
 from streams.engine.standing import OFFSETS_MARK, STANDING_KEY, Log, decode_standing
@@ -69,7 +70,7 @@ class Cluster:
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
         self._consumer: Consumer | None = None
-        self._admin: AdminClient | None = None
+        self._admin: Administrator | None = None
         self._is_name_checked = False
         self._said: set[str] = set()
 
@@ -308,7 +309,7 @@ class Cluster:
         return {place: Log(first[place], end[place], ids[place[0]]) for place in places}
 
     @staticmethod
-    def _offsets(admin: AdminClient, places: Iterable[Place], spec: Any) -> dict[Place, int]:  # noqa: ANN401
+    def _offsets(admin: Administrator, places: Iterable[Place], spec: Any) -> dict[Place, int]:  # noqa: ANN401
         asked = {TopicPartition(*place): spec for place in places}
         answers = admin.list_offsets(asked, request_timeout=TIMEOUT_S)
         return {(place.topic, place.partition): answer.result(TIMEOUT_S).offset for place, answer in answers.items()}
@@ -320,7 +321,7 @@ class Cluster:
             self._consumer = self._options.clients.consumer(config)
         return self._consumer
 
-    def _administering(self) -> AdminClient:
+    def _administering(self) -> Administrator:
         if self._admin is None:
             self._admin = self._options.clients.admin(self._options.client_config)
         return self._admin

@@ -14,11 +14,11 @@ from typing import Final
 import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicCollection
-from confluent_kafka.admin import AdminClient
 
 from local.parts.brokers import BROKERS
 from models.topics import CLICKS, CODES, PARTITION_CHANGES
 from process import topics as topics_of_cluster
+from process.administrator import Administrator
 from sinks.kafka_logs import KafkaLogs
 from streams.engine.clients import LibrdkafkaClients
 from tests.crew import Traffic, events, wait_until
@@ -74,7 +74,7 @@ def test_one_of_three_brokers_is_killed(cluster: Cluster, database_url: str, tmp
     users = Users(cluster, database_url, tmp_path, replication_factor=BROKERS, partitions=PARTITIONS)
     users.run(None, "acls", "apply", "--principals", "User:{component}")
     users.run("topics", "topics", "create")
-    standing = topics_of_cluster.describe(AdminClient({"bootstrap.servers": cluster.bootstrap_servers}), users.topics)
+    standing = topics_of_cluster.describe(Administrator({"bootstrap.servers": cluster.bootstrap_servers}), users.topics)
     assert {(each.replicas, each.config["min.insync.replicas"]) for each in standing.values()} == {(BROKERS, "2")}
 
     settings = users.settings("publish")
@@ -103,7 +103,7 @@ def add_partitions(users: Users[Cluster], cluster: Cluster) -> None:
     users.change(partitions=MORE)
     grown = [CLICKS.full_name(users.prefix), *users.own.changelogs]
     looked_at = [*users.topics, PARTITION_CHANGES.full_name(users.prefix)]
-    standing = topics_of_cluster.describe(AdminClient({"bootstrap.servers": cluster.bootstrap_servers}), looked_at)
+    standing = topics_of_cluster.describe(Administrator({"bootstrap.servers": cluster.bootstrap_servers}), looked_at)
     assert {standing[name].partitions for name in grown} == {MORE}
     assert {each.replicas for each in standing.values()} == {BROKERS}
     assert cluster.is_whole(looked_at)

@@ -10,12 +10,12 @@ from typing import Final
 from uuid import uuid4
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
 from local.parts import Parts
 from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS, Topic
 from operations.topics import create_topics, wanted_topic
 from process import topics as cluster
+from process.administrator import Administrator
 from process.settings import Settings
 from proof.bench.cluster import GroupBusy, Position, Watch, publish, read_messages
 from proof.bench.expected import Expected
@@ -136,7 +136,7 @@ def sinks_of(contender: Contender, settings: Settings) -> Settings:
 def make_sinks(sinks: Settings) -> None:
     """Make the topics that are written to, where they do not stand."""
     topics = [wanted_topic(topic, sinks) for topic in (MENTOR_COUNTS, MILESTONES, DEAD_LETTERS, CHANGELOG)]
-    admin = AdminClient({**sinks.kafka_client_config(), "log_level": 2})
+    admin = Administrator({**sinks.kafka_client_config(), "log_level": 2})
     cluster.describe(admin, [topic.name for topic in topics], made=cluster.make(admin, topics))
 
 

@@ -1,0 +1,70 @@
+"""The administrator's client, on a broker that leaves its own cluster again and again, as one that hung does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]  # not in its __all__
+
+from local.parts.kafka import LocalKafka
+from process.administrator import Administrator
+from tests.own_kafka import own_kafka
+
+pytestmark = pytest.mark.integration
+HEARTBEAT_S = 3.7
+"""No part of the seconds after which the client looks around: it would look only while the broker is away."""
+
+
+class Flickering(LocalKafka):
+    """Takes itself for dead for a part of each heartbeat's interval, and answers all the while."""
+
+    session_ms = 2_500
+
+    def prepare(self) -> None:
+        """Let a heartbeat come later than the session ends."""
+        super().prepare()
+        with (self._directory / "server.properties").open("a") as file:
+            file.write(f"\nbroker.heartbeat.interval.ms={HEARTBEAT_S * 1000:.0f}\n")
+
+
+@pytest.fixture
+def flickering(tmp_path: Path) -> Iterator[LocalKafka]:
+    """Give such a broker."""
+    with own_kafka(Flickering, tmp_path / "kafka") as kafka:
+        yield kafka
+
+
+def is_alone(bare: AdminClient) -> bool:
+    """Tell whether the cluster has no broker, as librdkafka's own client is told."""
+    try:
+        bare.list_topics(timeout=5)
+    except KafkaException:
+        return True
+    return False
+
+
+def test_asked_while_the_cluster_has_no_controller(flickering: LocalKafka) -> None:
+    """It waits until there is one, instead of until its request has timed out."""
+    config: dict[str, str | int | float | bool] = {"bootstrap.servers": flickering.bootstrap_servers, "log_level": 0}
+    bare = AdminClient(config)
+    for ask in (_topics, _config):
+        deadline_s = time.monotonic() + 60
+        while not is_alone(bare):
+            assert time.monotonic() < deadline_s, "the broker was never away"
+            time.sleep(0.02)
+        ask(Administrator(config))
+
+
+def _topics(asked: Administrator) -> None:
+    assert asked.list_topics(timeout=30).brokers
+
+
+def _config(asked: Administrator) -> None:
+    nowhere = ConfigResource(ResourceType.TOPIC, "nowhere")
+    with pytest.raises(KafkaException) as told:
+        asked.describe_configs([nowhere], request_timeout=30)[nowhere].result()
+    assert told.value.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART  # which only a cluster can say
