@@ -211,6 +211,13 @@ PEERS = ("engine", "native", "flink-1s", "flink-100ms", "kafka-streams", "python
     show_default=True,
     help="Events per second at which latency is measured.",
 )
+@click.option(
+    "--share",
+    "shares",
+    multiple=True,
+    type=click.FloatRange(0, 100, min_open=True),
+    help="Percent of each one's own uniform throughput, found in the same run, at which latency is measured too.",
+)
 @click.option("--seconds", default=30.0, show_default=True, help="Length of each measured load of latency.")
 @click.option("--kills", default=3, show_default=True, help="How often each is killed at work.")
 @click.option("--only", type=click.Choice(["throughput", "latency", "kills"]), help="Measure one of the three alone.")
@@ -229,6 +236,7 @@ def peers(  # noqa: PLR0913 - each is an option
     populations: tuple[str, ...],
     names: tuple[str, ...],
     rates: tuple[float, ...],
+    shares: tuple[float, ...],
     seconds: float,
     kills: int,
     only: str | None,
@@ -240,8 +248,10 @@ def peers(  # noqa: PLR0913 - each is an option
     Maven, Cargo and a C compiler are needed for those that they build. Who cannot be built is shown as absent, who
     counts wrong as wrong. Exit code 1 where anybody counted wrong or failed, or nobody could be measured.
     """
-    from proof.bench.peers.running import Wanted, run  # noqa: PLC0415 - `--help` needs none of it
+    from proof.bench.peers.running import BY_SHARE, Wanted, run  # noqa: PLC0415 - `--help` needs none of it
 
+    if shares and (only not in {None, "throughput"} or BY_SHARE not in populations):
+        raise click.UsageError(f"--share is of the {BY_SHARE} throughput, which this run does not measure")
     wanted = Wanted(
         names=names,
         populations=populations if only in {None, "throughput"} else (),
@@ -250,6 +260,7 @@ def peers(  # noqa: PLR0913 - each is an option
         rounds=rounds,
         kills=kills if only in {None, "kills"} else 0,
         rates=rates if only in {None, "latency"} else (),
+        shares=shares,
         seconds=seconds,
     )
     with _parts(as_shipped=True) as parts:

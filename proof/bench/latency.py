@@ -47,6 +47,12 @@ FIRST_THRESHOLD: Final = 1
 WARM_UP_S: Final = 60.0
 """Load before the measured one: caches fill, and the broker's Java compiles, which after ten seconds takes a third of
 two cores still."""
+GATHERED_FROM: Final = 5_000.0
+"""Events per second from which the sender gathers records for a millisecond, as whoever sends so many does; each by
+itself, the broker would have more work with requests than with what is in them."""
+GATHER_MS: Final = 1.0
+REPORTS_EVERY: Final = 256
+"""Records after which delivery reports are taken where the sender never waits."""
 POLL_S: Final = 0.002
 """A client's poll counts in whole milliseconds: one of less is none, and to wait by it takes a core from who is
 measured."""
@@ -101,7 +107,7 @@ def start_engine(settings: Settings, parts: Parts) -> Worker:
     return Worker(ENGINE, settings=settings, parts=parts)
 
 
-def measure_latency(
+def measure_latency(  # noqa: PLR0913 - all but the first are said by name
     parts: Parts,
     *,
     events_per_s: float,
@@ -111,24 +117,26 @@ def measure_latency(
     start: Callable[[Settings, Parts], Worker] = start_engine,
     sinks_of: Callable[[Settings], Settings] = lambda settings: settings,
     acts: Acts | None = None,
+    warm_up_s: float = WARM_UP_S,
 ) -> Latencies:
     """Run the load and return what was measured. Raises TimeoutError where a milestone or an award does not come.
 
     Args:
         parts: Kafka and, for awards, Postgres.
         events_per_s: the pace of the load.
-        seconds: its length, after `WARM_UP_S` that do not count.
+        seconds: its length, after those of warming up, which do not count.
         awards: whether awards are measured too.
         announce: told what is done.
         start: starts who is measured, over the given settings' topics.
         sinks_of: the settings with the prefix under which he publishes milestones.
         acts: what happens meanwhile, each in a thread of its own.
+        warm_up_s: seconds of the load before.
 
     """
     installation = f"bench-{uuid4().hex[:8]}-latency"
     settings = settings_for(parts, installation=installation, app="streams")
     create_topics(settings)
-    measured = int((WARM_UP_S + seconds) * events_per_s / EVENTS_PER_MEASURED)
+    measured = int((warm_up_s + seconds) * events_per_s / EVENTS_PER_MEASURED)
     load = Load(Population(name="latency", mentors=measured + CLICKED_MENTORS, zipf_exponent=0.0))
     publish(load.codes(), settings)
     times = Times()
@@ -145,8 +153,8 @@ def measure_latency(
         pids.append(worker.pid)
         wait_committed(watch, worker, watch.ends([CODES.full_name(settings.topic_prefix)]))
         milestones = running.enter_context(_Readers(sinks_of(settings), times, awards=awards))
-        announce(f"{events_per_s:g} events/s for {WARM_UP_S:g} + {seconds:g} s")
-        sender = _Sender(settings, times)
+        announce(f"{events_per_s:g} events/s for {warm_up_s:g} + {seconds:g} s")
+        sender = _Sender(settings, times, gather_ms=GATHER_MS if events_per_s >= GATHERED_FROM else 0.0)
         events = list(_events(load, measured))  # before, so that it takes no core from who is measured
         started_s, foreign_before_s = time.perf_counter(), foreign_cpu_s(parts, pids)
         for at_s, act in (acts or {}).values():
@@ -158,7 +166,7 @@ def measure_latency(
         milestones.wait(measured)
         worker.check_alive()
         notice_s = milestones.notice_s()
-    skipped = int(WARM_UP_S * events_per_s / EVENTS_PER_MEASURED)
+    skipped = int(warm_up_s * events_per_s / EVENTS_PER_MEASURED)
     ids = list(times.produced)[skipped:]
     return Latencies(
         produced_at_s=[times.produced[one] - started_s for one in ids],
@@ -195,11 +203,11 @@ def _milestone_of(mentor: Mentor) -> str:
 
 
 class _Sender:
-    """Sends events at a pace, each by itself, as webhooks do."""
+    """Sends events at a pace; where nothing is gathered each by itself, as webhooks do."""
 
-    def __init__(self, settings: Settings, times: Times) -> None:
+    def __init__(self, settings: Settings, times: Times, *, gather_ms: float) -> None:
         self._producer = Producer(
-            {**settings.kafka_client_config(), **CONFIG, "linger.ms": 0, "delivery.report.only.error": False}
+            {**settings.kafka_client_config(), **CONFIG, "linger.ms": gather_ms, "delivery.report.only.error": False}
         )
         self._prefix = settings.topic_prefix
         self._times = times
@@ -222,6 +230,8 @@ class _Sender:
                 self._times.produced[milestone] = time.perf_counter()
                 self._producer.produce(topic, record.value, record.key, -1, self._note(milestone))
             sent += 1
+            if sent % REPORTS_EVERY == 0:
+                self._producer.poll(0)
         self.events_per_s = sent / (time.perf_counter() - started_s)
         self._producer.flush(ARRIVAL_TIMEOUT_S)
 

@@ -11,8 +11,8 @@ from tests.simulation.running import output_of, run_side_by_side
 
 pytestmark = pytest.mark.timeout(600)
 
-FIXED = 3_000
-OF_THE_DAY = 5_000
+FIXED = 2_000
+OF_THE_DAY = 3_000
 PROCESSES = 2
 BUDGET = 5_000
 """Schedules within which a planted bug must be found; most are in the first hundred."""

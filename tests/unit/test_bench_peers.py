@@ -11,9 +11,10 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
-from commands.bench import PEERS
+from commands.bench import PEERS, peers
 from local.parts.jars import KAFKA_VERSION
 from models.topics import CODES
 from proof.bench.expected import Expected
@@ -126,6 +127,33 @@ def test_plots_are_drawn_to_scale_and_name_who_has_none() -> None:
     assert "200,000, WRONG 1 of 2" in texts
     (absent,) = (drawing for name, drawing in plots(a_run(a_round(), absent={"native": "-"})).items() if "cpu" in name)
     assert ">absent</text>" in absent
+
+
+def test_a_load_by_each_one_s_own_throughput_is_told_with_its_pace() -> None:
+    """Who is faster gets more, so the rate stands beside each figure; others by rate stand in a table of their own."""
+    half = [
+        Percentiles(
+            contender=name, rate=rate, share=50, pace=rate, percentiles_ms={50: 5.0, 90: 9.0, 99: 20.0}, max_ms=30
+        )
+        for name, rate in (("engine", 40_000), ("native", 300_000))
+    ]
+    few = Percentiles(contender="engine", rate=50, percentiles_ms={50: 4.0, 90: 8.0, 99: 19.0}, max_ms=29)
+    run = a_run(latencies=(few, *half))
+    text = shown(run)
+    assert "milestone readable, 50 events/s, ms" in text
+    assert "milestone readable, 50 % of its own throughput, ms" in text
+    assert re.search(r"native <limit> .* 300,000", text)
+    drawn = plots(run)
+    assert drawn.keys() == {"latency-50.svg", "latency-50-percent.svg"}
+    assert "20.0 at 300,000 events/s" in drawn["latency-50-percent.svg"]
+
+
+@pytest.mark.parametrize("options", [("--only", "latency"), ("--population", "zipf")])
+def test_a_share_of_what_is_not_measured_is_refused(options: tuple[str, ...]) -> None:
+    """Before anything is started."""
+    told = CliRunner().invoke(peers, ["--share", "80", *options])
+    assert told.exit_code == 2
+    assert "--share is of the uniform throughput" in told.output
 
 
 def test_the_option_knows_every_contender() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from proof.bench.peers.kills import Survival
+from proof.bench.peers.latency import Percentiles
 from proof.bench.peers.summary import Run, Spread, Summary
 from proof.bench.peers.svg import Bar, Group, bar_chart
 
@@ -25,9 +26,9 @@ def plots(run: Run) -> dict[str, str]:
                 run, population, lambda one: [(one.cpu_s_per_million, ".1f"), (one.broker_cpu_s_per_million, ".1f")]
             ),
         )
-    for rate in dict.fromkeys(one.rate for one in run.latencies):
-        drawn[f"latency-{rate:.0f}.svg"] = bar_chart(
-            f"Registration to milestone readable at {rate:,.0f} events/s, ms",
+    for load, example in {one.load: one for one in run.latencies}.items():
+        drawn[_latency_file(example)] = bar_chart(
+            f"Registration to milestone readable at {load}, ms",
             ["p50", "p99"],
             [
                 Group(
@@ -36,12 +37,12 @@ def plots(run: Run) -> dict[str, str]:
                     bars=[]
                     if one.fault
                     else [
-                        Bar(value=one.percentiles_ms[percent], label=f"{one.percentiles_ms[percent]:.1f}")
+                        Bar(value=one.percentiles_ms[percent], label=_at(one, one.percentiles_ms[percent]))
                         for percent in (50, 99)
                     ],
                 )
                 for one in run.latencies
-                if one.rate == rate
+                if one.load == load
             ]
             + _absent(run),
         )
@@ -60,6 +61,14 @@ def plots(run: Run) -> dict[str, str]:
             + _absent(run),
         )
     return drawn
+
+
+def _latency_file(one: Percentiles) -> str:
+    return f"latency-{one.rate:.0f}.svg" if one.share is None else f"latency-{one.share:g}-percent.svg"
+
+
+def _at(one: Percentiles, ms: float) -> str:
+    return f"{ms:,.1f}" if one.share is None else f"{ms:,.1f} at {one.pace:,.0f} events/s"
 
 
 def _killed(one: Survival) -> str:

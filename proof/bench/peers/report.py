@@ -23,8 +23,8 @@ def show(run: Run, console: Console | None = None) -> None:
         console.width = max(console.width, WIDTH)
     for population in run.populations:
         console.print(_throughput(run, population))
-    for rate in dict.fromkeys(one.rate for one in run.latencies):
-        console.print(_latency(run, rate))
+    for load in dict.fromkeys(one.load for one in run.latencies):
+        console.print(_latency(run, load))
     if run.survivals:
         console.print(_kills(run))
     for reason in _reasons(run):
@@ -39,7 +39,7 @@ def _reasons(run: Run) -> Iterator[str]:
             yield from (f"{run.titles[summary.contender]}, {population}: {fault}" for fault in summary.faults)
     for one in run.latencies:
         if one.fault:
-            yield f"{run.titles[one.contender]}, {one.rate:,.0f} events/s: {one.fault}"
+            yield f"{run.titles[one.contender]}, {one.load}: {one.fault}"
     for survival in run.survivals:
         if why := survival.fault or survival.example:
             yield f"{run.titles[survival.contender]}, killed: {why}"
@@ -66,13 +66,11 @@ def _throughput(run: Run, population: str) -> Table:
     return table
 
 
-def _latency(run: Run, rate: float) -> Table:
-    table = Table(
-        "", title=f"Registration produced to milestone readable, {rate:,.0f} events/s, ms", title_justify="left"
-    )
+def _latency(run: Run, load: str) -> Table:
+    table = Table("", title=f"Registration produced to milestone readable, {load}, ms", title_justify="left")
     for column in (*(f"p{percent}" for percent in PERCENTILES_SHOWN), "max", "pace kept", "result"):
         table.add_column(column, justify="right")
-    for one in (each for each in run.latencies if each.rate == rate):
+    for one in (each for each in run.latencies if each.load == load):
         figures = [one.percentiles_ms[percent] for percent in PERCENTILES_SHOWN] if not one.fault else []
         cells = [f"{each:.1f}" for each in (*figures, one.max_ms)] if figures else ["-"] * (len(PERCENTILES_SHOWN) + 1)
         pace = f"{one.pace:,.0f}" if figures else "-"

@@ -22,10 +22,12 @@ from proof.bench.peers.measuring import Round, measure
 from proof.bench.peers.plots import plots
 from proof.bench.peers.report import show
 from proof.bench.peers.scene import Source
-from proof.bench.peers.summary import Run
+from proof.bench.peers.summary import Run, summarise
 
 DATA: Final = "peers.json"
 KILLED_POPULATION: Final = "uniform"
+BY_SHARE: Final = "uniform"
+"""The population whose throughput is the whole of which a share is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,8 @@ class Wanted:
     rounds: int
     kills: int
     rates: tuple[float, ...]
+    shares: tuple[float, ...]
+    """Of each contender's own throughput, percent."""
     seconds: float
 
 
@@ -63,6 +67,9 @@ def run(parts: Parts, wanted: Wanted, *, output: Path, announce: Announce) -> bo
                 found.rounds.append(one)
         for rate in wanted.rates:
             for latencies in _latencies(parts, rate, commands, wanted, announce):
+                found.latencies.append(latencies)
+        for share in wanted.shares:
+            for latencies in _at_share(parts, share, commands, found, wanted, announce):
                 found.latencies.append(latencies)
         if wanted.kills:
             for survival in _survivals(parts, commands, wanted, announce):
@@ -125,8 +132,33 @@ def _latencies(
 ) -> Iterator[Percentiles]:
     for name, command in commands.items():
         one = latency.measure(parts, CONTENDERS[name], command, rate=rate, seconds=wanted.seconds, announce=announce)
-        announce(f"{name}: {one.fault or f'p50 {one.percentiles_ms[50]:.1f} ms, p99 {one.percentiles_ms[99]:.1f} ms'}")
+        announce(f"{name}: {_said(one)}")
         yield one
+
+
+def _at_share(
+    parts: Parts, share: float, commands: dict[str, Command], found: Run, wanted: Wanted, announce: Announce
+) -> Iterator[Percentiles]:
+    """Measure each at a share of what it did in this run; who has no throughput is left out."""
+    for name, command in commands.items():
+        mine = summarise(name, [one for one in found.rounds if (one.contender, one.population) == (name, BY_SHARE)])
+        if mine.events_per_s is None:
+            continue
+        one = latency.measure(
+            parts,
+            CONTENDERS[name],
+            command,
+            rate=mine.events_per_s.median * share / 100,
+            share=share,
+            seconds=wanted.seconds,
+            announce=announce,
+        )
+        announce(f"{name}: {_said(one)}")
+        yield one
+
+
+def _said(one: Percentiles) -> str:
+    return one.fault or f"p50 {one.percentiles_ms[50]:.1f} ms, p99 {one.percentiles_ms[99]:.1f} ms"
 
 
 def _machine(parts: Parts, wanted: Wanted) -> dict[str, Any]:
