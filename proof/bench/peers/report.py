@@ -67,7 +67,8 @@ def _throughput(run: Run, population: str) -> Table:
 
 
 def _latency(run: Run, load: str) -> Table:
-    table = Table("", title=f"Registration produced to milestone readable, {load}, ms", title_justify="left")
+    title = f"Registration produced to milestone readable, {load}, ms"
+    table = Table("", title=title, title_justify="left", min_width=len(title))
     for column in (*(f"p{percent}" for percent in PERCENTILES_SHOWN), "max", "pace kept", "result"):
         table.add_column(column, justify="right")
     for one in (each for each in run.latencies if each.load == load):
