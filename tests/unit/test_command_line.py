@@ -209,6 +209,48 @@ def test_a_component_that_is_nobody_to_kafka_says_so_at_once(component: str, tmp
         assert run("db", "roles", "print", env=secured).returncode == 0
 
 
+@pytest.mark.parametrize("component", ["web", "stream", "badges", "counts", "mail"])
+def test_a_port_that_is_taken_is_said_before_anything_is_waited_for(component: str, tmp_path: Path) -> None:
+    """Kafka says nothing, Postgres is away: `web` ends, the others say so and work on."""
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+        settings = {
+            "REFERRALS_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}",
+            "REFERRALS_DATABASE_URL": f"postgresql://referrals@127.0.0.1:{closed.getsockname()[1]}/referrals",
+            "REFERRALS_DATA_DIR": str(tmp_path),
+            "REFERRALS_WEB_PORT": port,
+            "REFERRALS_MONITORING_PORT": port,
+            "REFERRALS_LOG_LEVEL": "warning",
+            "REFERRALS_LOG_FORMAT": "json",
+            "REFERRALS_PUBLIC_URL": "https://refer.example",
+            "REFERRALS_SMTP_HOST": "127.0.0.1",
+            "REFERRALS_MAIL_FROM": "refer@refer.example",
+        }
+        with subprocess.Popen(
+            [sys.executable, "-P", "-m", "commands", component],
+            cwd=ROOT,
+            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **settings},
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        ) as process:
+            assert process.stderr is not None
+            lines = iter(process.stderr)
+            said = next(line for line in lines if '"event":"kafka_away"' not in line)  # that is looked for beside
+            if component != "web":
+                process.kill()
+            after = list(lines)
+            process.kill()
+        if component == "web":
+            assert said.startswith(f"referrals: cannot listen at 127.0.0.1:{port}: ")
+            assert after == []
+            assert process.returncode == EXIT_FAILED
+        else:
+            assert '"event":"monitoring_port_taken"' in said
+            assert "REFERRALS_MONITORING_PORT" in said
+
+
 def test_ctrl_c_while_it_starts_shows_no_traceback() -> None:
     """Whatever is imported then: the first thing that it does is to take the signal as the system does."""
     code = (
