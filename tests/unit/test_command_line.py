@@ -151,12 +151,20 @@ def test_without_kafka_a_command_says_what_it_tried(tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{closed.getsockname()[1]}"
-        for arguments, status in ((["topics", "create"], EXIT_FAILED), (["verify", "--no-checkpoint"], 2)):
+        for arguments, status in (
+            (["topics", "create"], EXIT_FAILED),
+            (["verify", "--no-checkpoint"], 2),
+            (["dead-letters", "list"], EXIT_FAILED),
+            (["dead-letters", "show", "0/0"], EXIT_FAILED),
+            (["dead-letters", "replay", "--all"], EXIT_FAILED),
+        ):
             result = run(*arguments, env={"REFERRALS_BOOTSTRAP_SERVERS": address})
             assert result.returncode == status
             assert f"Kafka does not answer at {address} (Connection refused)" in result.stderr
             assert "REFERRALS_BOOTSTRAP_SERVERS says" in result.stderr
             assert "waiting" not in result.stderr
+            if arguments[0] == "dead-letters":
+                continue
             by_tls = run(*arguments, env={"REFERRALS_BOOTSTRAP_SERVERS": address, **TLS})
             assert f"Kafka does not answer at {address} (Connection refused)" in by_tls.stderr
     settings = load_settings(data_dir=tmp_path)
