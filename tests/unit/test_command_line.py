@@ -8,12 +8,15 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import rich_click as click
+from click.testing import CliRunner
 
 from commands import main as main_module
 from commands.main import COMMANDS, EXIT_FAILED, EXIT_USAGE, expected_status
+from commands.membership import configure
 from local.parts.errors import PartsError
 from process.reaching import Look
 from process.settings import SettingsError, load_settings
@@ -169,6 +172,18 @@ def test_without_kafka_a_command_says_what_it_tried(tmp_path: Path) -> None:
             assert f"Kafka does not answer at {address} (Connection refused)" in by_tls.stderr
     settings = load_settings(data_dir=tmp_path)
     assert "REFERRALS_BOOTSTRAP_SERVERS is not set: start one with `referrals up`" in str(Look(settings))
+
+
+def test_a_membership_system_that_is_away_is_not_saved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It says which address, why not, and what to do; asked once."""
+    monkeypatch.setenv("REFERRALS_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr("edges.reconciliation.configuring.check_organisation", lambda *_: None)
+    monkeypatch.setattr("edges.reconciliation.configuring.may_send_kept_secret", lambda *_: False)
+    url = "https://members.invalid/api/members"
+    result = CliRunner().invoke(configure, ["--org", str(uuid4()), "--url", url])
+    assert result.exit_code == EXIT_FAILED
+    assert f"{url}: no connection (" in result.output
+    assert "nothing is saved: see that --url is right" in result.output
 
 
 @pytest.mark.parametrize("is_given", [True, False])
