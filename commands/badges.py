@@ -82,7 +82,12 @@ def preview(*, threshold: int, org_id: UUID, badge_id: UUID | None, as_json: boo
     found = asyncio.run(run())
     if as_json:
         mentors = [
-            {"mentor_id": each.mentor_id, "display_name": each.display_name, "confirmed": each.confirmed}
+            {
+                "mentor_id": each.mentor_id,
+                "referral_code": each.referral_code,
+                "display_name": each.display_name,
+                "confirmed": each.confirmed,
+            }
             for each in found.mentors
         ]
         click.echo(

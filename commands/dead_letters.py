@@ -12,7 +12,9 @@ from rich.table import Table
 
 from commands.dead_letters_chosen import LetterType, Meant, filters, named, reading
 from commands.dead_letters_replay import replay
+from commands.saying import say
 from process.lines import json_line
+from process.reaching import require_kafka
 from process.running import find_settings
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ def list_(*, only_open: bool, last: int, as_json: bool, **asked: Any) -> None:  
     """
     settings = find_settings()
     meant = Meant(settings, asked)
+    require_kafka(settings, say)
     latest: list[tuple[Letter, Replayed | None]] = []
     counts: dict[tuple[str, str], Counter[str]] = {}
     with reading(settings, quiet=as_json) as reader:
@@ -74,7 +77,9 @@ def list_(*, only_open: bool, last: int, as_json: bool, **asked: Any) -> None:  
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 def show(*, letter: tuple[int, int], with_value: bool, as_json: bool) -> None:
     """Show one dead letter: what is wrong, where it came from, and whether it was sent again."""
-    with reading(find_settings(), quiet=True) as reader:
+    settings = find_settings()
+    require_kafka(settings, say)
+    with reading(settings, quiet=True) as reader:
         found = named(reader, [letter])[0]
         sent = reader.replayed().get(found.identity)
     told = _told(found, sent)

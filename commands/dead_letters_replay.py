@@ -20,6 +20,7 @@ from edges.publishing.replaying import BEFORE, READY, REFUSED, CannotReplay, Jud
 from models.dead_letters import Letter
 from operations.topics import TopicMismatch
 from process.lines import json_line
+from process.reaching import require_kafka
 from process.running import find_settings
 from process.settings import Settings
 
@@ -52,6 +53,7 @@ def replay(
     if bool(letters) + every + any(asked.values()) != 1:
         raise click.UsageError("say which: some by PARTITION/OFFSET, or filters, or --all")
     meant = Meant(settings, asked)
+    require_kafka(settings, say)
     complaints = Complaints(Console(stderr=True, highlight=False, soft_wrap=True))
     sender = Replay(settings)
     kinds: Counter[str] = Counter()

@@ -10,10 +10,12 @@ import rich_click as click
 from rich.console import Console
 
 from commands.progress import progress_on
+from commands.saying import say
 from commands.trees import show_tree
 from models.errors import BadCode
 from models.tolerance import read_code, read_uuid
 from process.lines import json_line
+from process.reaching import require_kafka
 from process.running import find_settings
 from process.settings import Settings
 
@@ -65,6 +67,7 @@ def _explain(
     known = _rows(settings, mentor, org_id)
     if not with_topics:
         return [explain(rows, None) for rows in known]
+    require_kafka(settings, say)
     console = Console(stderr=True)
     bar = progress_on(console) if console.is_terminal and not quiet else None
     task = bar.add_task("reading", total=None, rate="") if bar else None

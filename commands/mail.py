@@ -53,7 +53,11 @@ def test(address: str) -> None:
 
     try:
         asyncio.run(send())
-    except (ServerAway, TryLater, Refused) as fault:
+    except Refused as fault:
+        elsewhere = fault.is_address and envelope.address.rpartition("@")[2] != server.sender.domain
+        perhaps = "; or it does not relay for this installation, which servers may say in the same words: see its rules"
+        raise click.ClickException(f"{fault}{perhaps if elsewhere else ''}") from None
+    except (ServerAway, TryLater) as fault:
         raise click.ClickException(str(fault)) from None
     click.echo(f"{server.place} has taken it")
 

@@ -75,7 +75,7 @@ EXPECTED_ERRORS = {
     "edges.registry.errors.RegistryError": EXIT_FAILED,
     "edges.reconciliation.errors.BadSource": EXIT_USAGE,
     "edges.reconciliation.errors.ReconciliationError": EXIT_FAILED,
-    "edges.web.server.CannotListen": EXIT_FAILED,
+    "edges.web.listening.CannotListen": EXIT_FAILED,
     "psycopg.OperationalError": EXIT_FAILED,
     "cimpl.KafkaException": EXIT_FAILED,
     "process.reaching.KafkaAway": EXIT_FAILED,

@@ -150,7 +150,7 @@ def configure(  # noqa: PLR0913  the options of a command
         configure_source,
         read_interval,
     )
-    from edges.reconciliation.errors import BadSource  # noqa: PLC0415  the same
+    from edges.reconciliation.errors import BadSource, SourceFailed  # noqa: PLC0415  the same
     from edges.reconciliation.pages import SINCE  # noqa: PLC0415  the same
     from edges.reconciliation.preview import preview, resolved  # noqa: PLC0415  the same
     from edges.reconciliation.runs import Source  # noqa: PLC0415  the same
@@ -176,7 +176,12 @@ def configure(  # noqa: PLR0913  the options of a command
     check_organisation(settings.database_url, str(org))
     given = _given_secret(token_from_env, client_secret_from_env)
     if not unseen:
-        shown = preview(source, given or _kept_secret(settings, str(org), source))
+        try:
+            shown = preview(source, given or _kept_secret(settings, str(org), source))
+        except SourceFailed as fault:
+            raise click.ClickException(
+                f"{fault}; nothing is saved: see that --url is right and answers from here, or save it with --unseen"
+            ) from None
         _show(shown)
         if only_preview:
             return

@@ -20,16 +20,22 @@ def command() -> None:
     for Kafka was renewed it does the same and starts itself afresh; who connects meanwhile waits a second or two.
     """
     afresh.begin()
-    import uvloop  # noqa: PLC0415 - `--help` needs none of it
-
-    from edges.registry.keys import with_keys  # noqa: PLC0415 - the same
-    from edges.web.server import serve  # noqa: PLC0415 - the same
-    from process.renewal import REASON  # noqa: PLC0415 - the same
+    from edges.registry.keys import with_keys  # noqa: PLC0415 - `--help` needs none of it
+    from edges.web.listening import listen  # noqa: PLC0415 - the same
 
     settings = with_keys(load_settings())
     configure(settings)
     settings.kafka_client_config()  # who we are there is said before anything listens
+    listening = afresh.listening()
+    if listening is None:
+        listening = listen(settings).detach()
+
+    import uvloop  # noqa: PLC0415 - seconds of a busy machine, which nobody waits for whose port is taken
+
+    from edges.web.server import serve  # noqa: PLC0415 - the same
+    from process.renewal import REASON  # noqa: PLC0415 - the same
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        handed_on = runner.run(serve(settings, click.echo, listening=afresh.listening()))
+        handed_on = runner.run(serve(settings, click.echo, listening=listening))
     if handed_on is not None:
         afresh.replace_this_process(reason=REASON, listening=handed_on)

@@ -444,6 +444,8 @@ class MentorDue(TypedDict):
     """A mentor who has reached a badge and does not hold it."""
 
     mentorId: str
+    referralCode: str | None
+    """Null: no code has been issued to him."""
     displayName: str | None
     """Null: he is known by his pseudonym alone."""
     confirmedAttributions: int
@@ -660,6 +662,8 @@ class Reached(TypedDict):
     """A milestone that a mentor reached, and what it brought him."""
 
     mentorId: str
+    referralCode: str | None
+    """Null: no code has been issued to him."""
     displayName: str | None
     """Null: he is known by his pseudonym alone."""
     group: str | None

@@ -77,9 +77,10 @@ def days_called(language: Language, first: date, last: date) -> str:
     return text(language, "mail.days", first=from_, last=f"{to} {last.year}")
 
 
-def mentor_called(language: Language, mentor_id: str, name: str | None) -> str:
-    """Return what a mentor is called, as the pages do where he has no name."""
-    return name or text(language, "mentors.name", id=mentor_id[:8])
+def mentor_called(language: Language, mentor: Reached | MentorListed | MentorClose) -> str:
+    """Return what a mentor is called, as pages do (`shared/mentors.js`): name, else code, else a part of his id."""
+    short = f"{mentor.mentor_id[:4]}\N{HORIZONTAL ELLIPSIS}{mentor.mentor_id[-4:]}"
+    return mentor.display_name or text(language, "mentors.name", id=mentor.referral_code or short)
 
 
 def _figures(language: Language, history: History, link: Link) -> Figures:
@@ -124,7 +125,7 @@ async def _reached(
 
 
 def _reached_line(language: Language, links: Links, reached: Reached) -> tuple[Link, str]:
-    called = mentor_called(language, reached.mentor_id, reached.display_name)
+    called = mentor_called(language, reached)
     badges = ", ".join(badge_name(language, name) for name in reached.badges)
     return Link(called, links.mentor(reached.mentor_id)), badges
 
@@ -160,7 +161,7 @@ def _lines(
 ) -> list[tuple[Link, str]]:
     return [
         (
-            Link(mentor_called(language, each.mentor_id, each.display_name), links.mentor(each.mentor_id)),
+            Link(mentor_called(language, each), links.mentor(each.mentor_id)),
             text(
                 language,
                 "mail.mentor-counts",

@@ -47,9 +47,14 @@ _HELD: Final = "SELECT count(*) FROM badge_awards WHERE org_id = %(org_id)s AND 
 _IS_ANNOUNCED: Final = "SELECT EXISTS (SELECT FROM milestone_thresholds WHERE threshold = %(threshold)s)"
 _DUE: Final = "SELECT count(*) FROM mentors_due(%(threshold)s, %(badge_id)s)"
 _FIRST: Final = """
-SELECT due.mentor_id::text, display_name, coalesce(confirmed_attributions, confirmed_count) AS confirmed
+SELECT
+    due.mentor_id::text,
+    referral_codes.referral_code,
+    display_name,
+    coalesce(confirmed_attributions, confirmed_count) AS confirmed
 FROM mentors_due(%(threshold)s, %(badge_id)s) AS due
 LEFT JOIN mentor_counts ON mentor_counts.org_id = %(org_id)s AND mentor_counts.mentor_id = due.mentor_id
+LEFT JOIN referral_codes ON referral_codes.org_id = %(org_id)s AND referral_codes.mentor_id = due.mentor_id
 LEFT JOIN mentor_names ON mentor_names.org_id = %(org_id)s AND mentor_names.mentor_id = due.mentor_id
 ORDER BY confirmed DESC, due.mentor_id
 LIMIT %(limit)s
@@ -71,6 +76,7 @@ class MentorDue:
     """A mentor who would be awarded a badge."""
 
     mentor_id: str
+    referral_code: str | None
     display_name: str | None
     confirmed: int
     """As it is counted now: fewer than the badge needs where members have withdrawn since."""
@@ -153,7 +159,10 @@ async def preview_badge(
         ((due,),) = await rows_of(connection, _DUE, values)
         ((held,),) = await rows_of(connection, _HELD, values)
         rows = await rows_of(connection, _FIRST, values)
-    mentors = [MentorDue(mentor_id=mentor, display_name=name, confirmed=confirmed) for mentor, name, confirmed in rows]
+    mentors = [
+        MentorDue(mentor_id=mentor, referral_code=code, display_name=name, confirmed=confirmed)
+        for mentor, code, name, confirmed in rows
+    ]
     return Due(is_announced=is_announced, due=due, held=held, mentors=mentors)
 
 

@@ -319,6 +319,8 @@ class Reached(Answer, frozen=True, kw_only=True):
     """A milestone that a mentor reached, and what it brought him."""
 
     mentor_id: str
+    referral_code: str | None
+    """Null: no code has been issued to him."""
     display_name: str | None
     """Null: he is known by his pseudonym alone."""
     group: str | None
@@ -519,6 +521,8 @@ class MentorDue(Answer, frozen=True, kw_only=True):
     """A mentor who has reached a badge and does not hold it."""
 
     mentor_id: str
+    referral_code: str | None
+    """Null: no code has been issued to him."""
     display_name: str | None
     """Null: he is known by his pseudonym alone."""
     confirmed_attributions: int

@@ -96,7 +96,12 @@ async def preview_of(database: Organisations, org_id: UUID, threshold: int, badg
         due=found.due,
         held=found.held,
         mentors=[
-            MentorDue(mentor_id=each.mentor_id, display_name=each.display_name, confirmed_attributions=each.confirmed)
+            MentorDue(
+                mentor_id=each.mentor_id,
+                referral_code=each.referral_code,
+                display_name=each.display_name,
+                confirmed_attributions=each.confirmed,
+            )
             for each in found.mentors
         ],
     )

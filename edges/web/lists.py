@@ -261,6 +261,7 @@ async def just_reached(
     reached = [
         Reached(
             mentor_id=mentor_id,
+            referral_code=code,
             display_name=name,
             group=group,
             threshold=threshold,
@@ -268,9 +269,9 @@ async def just_reached(
             reached_at=in_utc(reached_at),
             recorded_at=in_utc(recorded_at),
             badges=badges or [],
-            thanked_at=thanked_at and in_utc(thanked_at),
+            thanked_at=thanked and in_utc(thanked),
         )
-        for mentor_id, name, group, threshold, confirmed, reached_at, recorded_at, badges, thanked_at in rows[:limit]
+        for mentor_id, code, name, group, threshold, confirmed, reached_at, recorded_at, badges, thanked in rows[:limit]
     ]
     last = reached[-1] if len(rows) > limit else None
     return JustReached(

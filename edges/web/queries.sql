@@ -662,6 +662,7 @@ ORDER BY {order}, page.mentor_id;
 -- for which somebody was thanked; {group} those of other groups. edges/web/lists.py fills in what is in braces.
 SELECT
     page.mentor_id,
+    referral_code,
     display_name,
     group_name,
     milestone_threshold,
@@ -701,6 +702,12 @@ FROM (
     ORDER BY recorded_at {time}, mentor_id {rest}, milestone_threshold {rest}
     LIMIT %(limit)s
 ) AS page
+LEFT JOIN LATERAL (
+    SELECT referral_code
+    FROM referral_codes
+    WHERE org_id = %(org_id)s AND referral_codes.mentor_id = page.mentor_id
+    OFFSET 0
+) AS code ON true
 LEFT JOIN LATERAL (
     SELECT display_name, group_name
     FROM mentor_names

@@ -15,6 +15,7 @@ import uvicorn
 
 from edges.web.app import create_web
 from edges.web.connections import BoundedConnection, BoundedServer, connections_max
+from edges.web.listening import listen
 from edges.web.services import open_services
 from process.renewal import Renewal
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from edges.web.services import Services
     from process.settings import Settings
 
-BACKLOG: Final = 2048
 GC_THRESHOLDS: Final = (10_000, 20, 20)
 """What requests make is nearly all gone with their answers; Python's own thresholds (700, 10, 10) look more often."""
 GRACE_S: Final = 10
@@ -35,10 +35,6 @@ KEEP_ALIVE_S: Final = 75
 """How long an idle connection is kept: longer than proxies keep theirs, so that they are the ones who close."""
 
 log = structlog.get_logger("web")
-
-
-class CannotListen(Exception):  # noqa: N818  read as what is wrong
-    """The address is taken, or not this machine's; the message names it and the settings."""
 
 
 class WebServer(BoundedServer):
@@ -92,11 +88,11 @@ def server_config(app: Litestar) -> uvicorn.Config:
     )
 
 
-async def serve(settings: Settings, on_listening: Callable[[str], None], *, listening: int | None = None) -> int | None:
+async def serve(settings: Settings, on_listening: Callable[[str], None], *, listening: int) -> int | None:
     """Serve until SIGTERM or Ctrl-C, or until a certificate was renewed; `on_listening` is told the address.
 
-    Listens by the descriptor that is given, if one is. Returns None, or for a new start a descriptor that listens.
-    Raises CannotListen, and SettingsError where a setting cannot be used.
+    Listens by the descriptor that is given. Returns None, or for a new start a descriptor that listens.
+    Raises SettingsError where a setting cannot be used.
     """
     async with open_services(settings) as services:
         server = WebServer(services, listening)
@@ -138,26 +134,3 @@ async def serve(settings: Settings, on_listening: Callable[[str], None], *, list
         gc.set_threshold(*GC_THRESHOLDS)
         await server.run_until_stopped()
         return handed_on
-
-
-def listen(settings: Settings) -> socket.socket:
-    """Return a socket that listens where the settings say; raise CannotListen."""
-    host, port = settings.web_host, settings.web_port
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, protocol)
-        try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(address)
-            listening.listen(BACKLOG)
-        except OSError:
-            listening.close()
-            raise
-    except OSError as error:
-        msg = (
-            f"cannot listen at {host}:{port}: {error.strerror}; choose another REFERRALS_WEB_PORT (0: any that is "
-            "free) or REFERRALS_WEB_HOST"
-        )
-        raise CannotListen(msg) from None
-    listening.setblocking(False)  # noqa: FBT003  the standard library's signature
-    return listening

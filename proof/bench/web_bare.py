@@ -21,9 +21,10 @@ from litestar.response import Redirect
 
 from edges.web.answers import Accepted, AttributionCounts
 from edges.web.database import Database
+from edges.web.listening import listen
 from edges.web.producer import AcknowledgedProducer
 from edges.web.queries import statement
-from edges.web.server import listen, server_config
+from edges.web.server import server_config
 from models.topics import REGISTRATIONS
 from process.settings import Settings, load_settings
 from proof.bench.web_scene import CODES, LANDING

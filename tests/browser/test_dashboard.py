@@ -487,6 +487,38 @@ async def test_whom_to_thank_and_who_needs_help(visit: Visit, scene: Organisatio
         await expect(page.get_by_role("list", name="What happened")).to_contain_text("Thanked for 1 confirmed")
 
 
+async def test_a_mentor_is_called_the_same_everywhere(visit: Visit, scene: OrganisationScene) -> None:
+    """By his name, else his code, in every list, in what is said to those who do not see it, and above his own page."""
+    named, coded = scene.issue(), scene.issue()
+    scene.name(named, "Kari Nordmann")
+    for mentor_id in (named, coded):
+        scene.count(mentor_id, clicks=20, confirmed=11)
+        scene.reach(mentor_id, 1)
+    called = {named: "Kari Nordmann", coded: scene.codes[coded]}
+
+    async def assert_called(page: Page, places: tuple[str, ...]) -> None:
+        for place in places:
+            for mentor_id, name in called.items():
+                links = page.locator(f'{place} a[href="/me#mentor={mentor_id}"]')
+                await expect(links.first).to_be_visible()
+                assert set(await links.all_text_contents()) == {name}, place
+
+    async with visit("/dashboard", org_id=scene.org_id, role="org_admin") as page:
+        await assert_called(page, ("#leaderboard", "#activity"))
+        thanks = page.locator("#activity").get_by_role("button", name=f"Mark as thanked: Mentor {called[coded]}, 1")
+        await expect(thanks).to_have_count(1)
+        await expect(page.locator("#connection")).to_have_text("Live")
+        await asyncio.to_thread(scene.reach, coded, 5)
+        await expect(page.locator("#announcer")).to_contain_text(f"Mentor {called[coded]} earned the badge")
+        await page.goto("/badges")
+        await page.get_by_label("Name", exact=True).fill("Lagspiller")
+        await page.get_by_label("Earned at").select_option("10")
+        await assert_called(page, ("#reached",))
+        await page.goto(f"/me#mentor={coded}")
+        await expect(page.get_by_role("heading", level=1)).to_have_text(f"Mentor {called[coded]}")
+        await expect(page).to_have_title(re.compile(f"^Mentor {called[coded]}"))
+
+
 async def test_lists_of_one_group(visit: Visit, scene: OrganisationScene) -> None:
     """Each list by itself, whatever a group is called; who has no group is among all, and in none."""
     for name, group in (("Kari Nordmann", "Nord"), ("Ola Hansen", "Sør & Øst"), (None, None)):

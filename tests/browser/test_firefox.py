@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import json
 from pathlib import Path
+from uuid import uuid4
 
+import psycopg
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, Route, expect
 
 from edges.languages.catalogue import text
+from edges.reconciliation.reasons import Why
+from edges.web.identity import Identity
+from edges.web.mail_subscriptions import CONFIRM, UNSUBSCRIBE, subscribe
+from edges.web.sign_in.credentials import Credential
 from tests.browser.conftest import Visit
+from tests.browser.test_accessibility import ALONE
 from tests.browser.test_badges_page import populate
 from tests.browser.test_sign_in import TABS_TO_EXPORT, figure, link_for
 from tests.browser.test_widths import assert_fits
@@ -99,3 +107,117 @@ async def test_an_administrators_way(visit_in_firefox: Visit, scene: Organisatio
         await assert_fits(page)
         await page.goto(f"/me#token={make_token('mentor', org_id=scene.org_id)}")
         await expect(page.locator("main")).to_contain_text(text("en", "sign-in.stay"))
+
+
+async def assert_fits_everywhere(page: Page) -> None:
+    """See that nothing is too wide, on a phone and on a desk."""
+    await expect(page.locator("[aria-busy=true]:visible")).to_have_count(0)
+    for width in SCREENS:
+        await page.set_viewport_size({"width": width, "height": 900})
+        await assert_fits(page)
+
+
+@pytest.mark.long
+async def test_every_page_and_state(  # noqa: C901, PLR0915  one after the other, in one browser
+    visit_in_firefox: Visit, scene: OrganisationScene, web: Web
+) -> None:
+    """Those that axe-core looks at in Chromium, in Norwegian: each comes, complains of nothing, and fits."""
+    scene.call("Nordlys")
+    scene.make_key()
+    mentor_id, unnamed = scene.issue(), scene.issue()
+    scene.name(mentor_id, "Kari Nordmann", "Nord")
+    for each in (mentor_id, unnamed):
+        scene.count(each, clicks=1_234, pending=3, confirmed=4, sms=34, **{"notice board": 4})
+        scene.reach(each, 1)
+    scene.reach(mentor_id, 5, scene.confirm(mentor_id, 5))
+    scene.reconcile(unclear=2, left=[("page 1, row 3", Why("empty", {"field": "status"})), ("page 1, row 4", "a word")])
+    await subscribe(web.services.database, Identity(scene.org_id, "kari", "coordinator"), "kari@example.org", "nb")
+    with psycopg.connect(web.services.settings.database_url) as connection:
+        row = connection.execute(
+            "SELECT subscription_id::text, secret FROM mail_subscriptions WHERE org_id = %s", [scene.org_id]
+        ).fetchone()
+    assert row is not None
+    link = Credential(scene.org_id, *row).text
+
+    async def fail(route: Route) -> None:
+        await route.fulfill(status=503, json={"title": "Service Unavailable", "detail": "for programs"})
+
+    async def behind(route: Route) -> None:
+        components = [{"name": name, "lag": lag} for name, lag in (("stream", 0), ("counts", 0), ("history", 12_431))]
+        told = {"components": components, "deadLetters": 3, "state": "behind", "checkedAt": "2026-11-29T19:30:00Z"}
+        body = f"event: pipeline\ndata: {json.dumps(told)}\n\n"
+        await route.fulfill(content_type="text/event-stream", body=body)
+
+    async def failed(route: Route) -> None:
+        answer = await route.fetch()
+        told = await answer.json()
+        told["runs"][0]["error"] = "https://members.example/api: answered 401"
+        await route.fulfill(json=told)
+
+    async def come_as(page: Page, path: str, token: str) -> None:
+        await page.context.clear_cookies()  # who is signed in is asked before somebody else is
+        await page.goto("/welcome")
+        await page.goto(f"{path}#token={token}")
+
+    setting = {"role": "org_admin", "locale": "nb-NO", "expects": ("status of", "blocked", "NetworkError", "aborted")}
+    async with visit_in_firefox("/dashboard", org_id=scene.org_id, **setting) as page:
+        await expect(page.locator("#daily canvas")).to_have_count(2)
+        await assert_fits_everywhere(page)
+        await page.get_by_role("button", name=text("nb", "daily.as-table")).click()
+        await page.locator("#mentor").fill("7KQ2M9XW4T")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#found")).to_be_visible()
+        await assert_fits_everywhere(page)
+        await page.route("**/v1/**/events", behind)
+        await page.route("**/v1/**/reconciliation**", failed)
+        await page.reload()
+        await expect(page.locator("#pipeline .state")).to_have_text(text("nb", "pipeline.behind"))
+        await expect(page.locator("#membership .state")).to_have_text(text("nb", "membership.failed"))
+        await assert_fits_everywhere(page)
+        await page.unroute_all()
+        await page.goto("/dashboard?quarter=1999-Q1&list=close-to-badge")
+        await expect(page.locator("#channels .failure")).to_be_visible()
+        await assert_fits_everywhere(page)
+        await page.route("**/summary", fail)
+        await page.reload()
+        await expect(page.locator("#failure .failure")).to_be_visible()
+        await assert_fits_everywhere(page)
+        await page.unroute_all()
+        for path in ("/badges", "/dead-letters", "/sign-in", f"/welcome?ref={scene.codes[mentor_id]}", "/welcome"):
+            await page.goto(path)
+            await expect(page.get_by_role("heading", level=1)).to_be_visible()
+            await assert_fits_everywhere(page)
+        for path in ("/docs", "/nothing", f"{CONFIRM}/{link}", f"{UNSUBSCRIBE}/{link}", "/sign-in?problem=unknown"):
+            await page.goto(path)
+            await expect(page.get_by_role("heading", level=1)).to_be_visible()
+            await assert_fits_everywhere(page)
+        for each, named in ((mentor_id, "Kari Nordmann Nord"), (unnamed, f"Mentor {scene.codes[unnamed]}")):
+            await page.goto("/welcome")
+            await page.goto(f"/me#mentor={each}")
+            await expect(page.get_by_role("heading", level=1)).to_have_text(named)
+            await expect(page.locator("#share .qr svg[role=img]")).to_be_visible()
+            await page.locator(".evidence summary").last.click()
+            await expect(page.locator(".evidence[open] p").first).to_be_visible()
+            await assert_fits_everywhere(page)
+        await page.goto("/welcome")
+        await page.goto(f"/me#mentor={uuid4()}")
+        await expect(page.get_by_role("link", name=text("nb", "me.to-dashboard"))).to_be_visible()
+        await assert_fits_everywhere(page)
+        await come_as(page, "/dashboard", make_token(org_id=str(uuid4())))
+        await expect(page.locator("#welcome h2")).to_have_text(text("nb", "first.title"))
+        await assert_fits_everywhere(page)
+        await page.locator("#sign-out").click()
+        await page.locator("summary").click()
+        await assert_fits_everywhere(page)
+        for path, role, changed in ALONE:
+            await come_as(page, path, make_token(role, org_id=scene.org_id, **changed))
+            await expect(page.locator("[aria-busy=true]:visible")).to_have_count(0)
+            await page.route("**/v1/**", lambda route: route.abort())
+            if path == "/me":
+                await expect(page.locator("#banner")).to_be_visible()
+            if path == "/badges":
+                await page.locator("#name").fill("Lagspiller")
+                await page.locator("#save").click()
+                await expect(page.locator("#fault")).not_to_be_empty()
+            await assert_fits_everywhere(page)
+            await page.unroute_all()

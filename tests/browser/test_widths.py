@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from edges.languages.catalogue import LANGUAGES, Language, text
 from edges.reconciliation.reasons import Why
 from tests.browser.conftest import Visit
-from tests.browser.fonts import MEDIUM, NARROW, WIDE, use_font
+from tests.browser.fonts import BOLD, MEDIUM, NARROW, WIDE, use_font
 from tests.organisation_scene import OrganisationScene
 from tests.web import make_token
 
@@ -97,6 +97,25 @@ ASKED_WIDTH: Final = """() => [...document.querySelectorAll("input[placeholder]"
 """What fields ask for and do not show whole, and how much of it is missing."""
 
 
+ON_ONE_LINE: Final = """(node) => [...node.childNodes].filter((part) => part.nodeType === 3).every((part) => {
+  const range = document.createRange();
+  range.selectNodeContents(part);
+  return range.getClientRects().length === 1;
+})"""
+
+HOLE: Final = """() => document.querySelector("#daily").getBoundingClientRect().bottom
+  - document.querySelector(".chart-foot").getBoundingClientRect().bottom"""
+"""What is empty below the charts."""
+PADDING: Final = 22
+"""Pixels of a panel's edge, with its line."""
+
+OFF_MIDDLE: Final = """(node) => {
+  const middle = ({ left, right }) => (left + right) / 2, text = document.createRange();
+  text.selectNodeContents(node.firstChild);
+  return Math.abs(middle(text.getBoundingClientRect()) - middle(node.closest(".panel").getBoundingClientRect()));
+}"""
+
+
 SMALLEST_LETTERS: Final = """() => Math.min(...[...document.querySelectorAll("body *")]
   .filter((node) => node.checkVisibility())
   .filter((node) => [...node.childNodes].some((text) => text.nodeType === 3 && text.data.trim()))
@@ -179,6 +198,7 @@ async def test_the_dashboard_fits(visit: Visit, crowded: OrganisationScene, scre
         await page.locator("summary").click()
         await use_font(page, advance)
         await assert_fits(page)
+        assert await page.locator(".sign-in pre").evaluate("node => node.scrollWidth <= node.clientWidth")
 
 
 @pytest.mark.parametrize("screen", ["a phone", "a tablet"])
@@ -230,13 +250,36 @@ async def test_no_type_is_parted_in_the_reference(visit: Visit, scene: Organisat
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-async def test_what_a_field_asks_for_is_read(visit: Visit, crowded: OrganisationScene, language: Language) -> None:
-    """In letters that are as wide as the wider of common ones, nothing of it is cut off."""
+async def test_what_is_to_be_read_is_whole(visit: Visit, crowded: OrganisationScene, language: Language) -> None:
+    """In letters as wide as common ones: what fields ask for, large figures, a long link, a code, a label."""
     setting = screen_of("a desk") | {"locale": LOCALES[language]}
     async with visit("/dashboard", org_id=crowded.org_id, **setting) as page:
         await expect(page.locator("#leaderboard tbody tr").first).to_be_visible()
         await use_font(page, MEDIUM)
         assert await page.evaluate(ASKED_WIDTH) == []
+        await use_font(page, BOLD)
+        for width in (1024, 1440):
+            await page.set_viewport_size({"width": width, "height": 900})
+            for figure in await page.locator(".step .figure").all():
+                assert await figure.evaluate(ON_ONE_LINE), f"{await figure.text_content()} is parted at {width}"
+            await page.wait_for_function(f"({HOLE})() <= {PADDING}")
+        await page.set_viewport_size({"width": 768, "height": 900})
+        mentor_id = next(iter(crowded.codes))
+        await page.goto(f"/me#mentor={mentor_id}")
+        label = page.locator("#share .qr .button")
+        await expect(label).to_be_visible()
+        await use_font(page, BOLD)
+        assert await label.evaluate(ON_ONE_LINE)
+        await use_font(page, MEDIUM)
+        link = page.locator("#link")
+        await link.evaluate("node => { node.value = 'https://refer.example.org/r/7KQ2M9XW4T'; }")
+        assert await link.evaluate("node => node.scrollWidth <= node.clientWidth"), "the link is cut off"
+        await page.set_viewport_size({"width": 160, "height": 900})  # a phone at 200 %
+        assert await link.evaluate("node => node.offsetWidth === node.parentElement.clientWidth")
+        await page.set_viewport_size({"width": 768, "height": 900})
+        await page.goto(f"/welcome?ref={crowded.codes[mentor_id]}")
+        await expect(page.locator(".code .button")).to_be_visible()
+        assert await page.locator("#code").evaluate(OFF_MIDDLE) < 1.5
 
 
 async def open_tables(page: Page, language: Language) -> None:

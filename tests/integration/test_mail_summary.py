@@ -135,7 +135,7 @@ async def test_what_it_says(programme: Programme) -> None:
         "Registrations have been pending for 30 days or more",
         "- Anna <Berg> & Søn: 1 confirmed, 2 pending",
         "Nothing for 30 days or more",
-        f"- Mentor {bert[:8]}: 0 confirmed, 0 pending",
+        f"- Mentor {scene.codes[bert]}: 0 confirmed, 0 pending",
         "Days are those of Europe/Oslo.",
     ):
         assert said in plain, said

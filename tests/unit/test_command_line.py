@@ -8,12 +8,15 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import rich_click as click
+from click.testing import CliRunner
 
 from commands import main as main_module
 from commands.main import COMMANDS, EXIT_FAILED, EXIT_USAGE, expected_status
+from commands.membership import configure
 from local.parts.errors import PartsError
 from process.reaching import Look
 from process.settings import SettingsError, load_settings
@@ -151,16 +154,36 @@ def test_without_kafka_a_command_says_what_it_tried(tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{closed.getsockname()[1]}"
-        for arguments, status in ((["topics", "create"], EXIT_FAILED), (["verify", "--no-checkpoint"], 2)):
+        for arguments, status in (
+            (["topics", "create"], EXIT_FAILED),
+            (["verify", "--no-checkpoint"], 2),
+            (["dead-letters", "list"], EXIT_FAILED),
+            (["dead-letters", "show", "0/0"], EXIT_FAILED),
+            (["dead-letters", "replay", "--all"], EXIT_FAILED),
+        ):
             result = run(*arguments, env={"REFERRALS_BOOTSTRAP_SERVERS": address})
             assert result.returncode == status
             assert f"Kafka does not answer at {address} (Connection refused)" in result.stderr
             assert "REFERRALS_BOOTSTRAP_SERVERS says" in result.stderr
             assert "waiting" not in result.stderr
+            if arguments[0] == "dead-letters":
+                continue
             by_tls = run(*arguments, env={"REFERRALS_BOOTSTRAP_SERVERS": address, **TLS})
             assert f"Kafka does not answer at {address} (Connection refused)" in by_tls.stderr
     settings = load_settings(data_dir=tmp_path)
     assert "REFERRALS_BOOTSTRAP_SERVERS is not set: start one with `referrals up`" in str(Look(settings))
+
+
+def test_a_membership_system_that_is_away_is_not_saved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It says which address, why not, and what to do; asked once."""
+    monkeypatch.setenv("REFERRALS_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr("edges.reconciliation.configuring.check_organisation", lambda *_: None)
+    monkeypatch.setattr("edges.reconciliation.configuring.may_send_kept_secret", lambda *_: False)
+    url = "https://members.invalid/api/members"
+    result = CliRunner().invoke(configure, ["--org", str(uuid4()), "--url", url])
+    assert result.exit_code == EXIT_FAILED
+    assert f"{url}: no connection (" in result.output
+    assert "nothing is saved: see that --url is right" in result.output
 
 
 @pytest.mark.parametrize("is_given", [True, False])
@@ -207,6 +230,48 @@ def test_a_component_that_is_nobody_to_kafka_says_so_at_once(component: str, tmp
     assert "needs REFERRALS_SASL_USERNAME and REFERRALS_SASL_PASSWORD" in result.stderr
     if component == "web":
         assert run("db", "roles", "print", env=secured).returncode == 0
+
+
+@pytest.mark.parametrize("component", ["web", "stream", "badges", "counts", "mail"])
+def test_a_port_that_is_taken_is_said_before_anything_is_waited_for(component: str, tmp_path: Path) -> None:
+    """Kafka says nothing, Postgres is away: `web` ends, the others say so and work on."""
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+        settings = {
+            "REFERRALS_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}",
+            "REFERRALS_DATABASE_URL": f"postgresql://referrals@127.0.0.1:{closed.getsockname()[1]}/referrals",
+            "REFERRALS_DATA_DIR": str(tmp_path),
+            "REFERRALS_WEB_PORT": port,
+            "REFERRALS_MONITORING_PORT": port,
+            "REFERRALS_LOG_LEVEL": "warning",
+            "REFERRALS_LOG_FORMAT": "json",
+            "REFERRALS_PUBLIC_URL": "https://refer.example",
+            "REFERRALS_SMTP_HOST": "127.0.0.1",
+            "REFERRALS_MAIL_FROM": "refer@refer.example",
+        }
+        with subprocess.Popen(
+            [sys.executable, "-P", "-m", "commands", component],
+            cwd=ROOT,
+            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **settings},
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        ) as process:
+            assert process.stderr is not None
+            lines = iter(process.stderr)
+            said = next(line for line in lines if '"event":"kafka_away"' not in line)  # that is looked for beside
+            if component != "web":
+                process.kill()
+            after = list(lines)
+            process.kill()
+        if component == "web":
+            assert said.startswith(f"referrals: cannot listen at 127.0.0.1:{port}: ")
+            assert after == []
+            assert process.returncode == EXIT_FAILED
+        else:
+            assert '"event":"monitoring_port_taken"' in said
+            assert "REFERRALS_MONITORING_PORT" in said
 
 
 def test_ctrl_c_while_it_starts_shows_no_traceback() -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from click.testing import CliRunner
 
+from commands.mail import command
 from edges.mail.metrics import MailState
 from edges.mail.relay import MailRelay
 from process.settings import Settings, SettingsError, load_settings
-from tests.mail_server import SENDER
+from tests.mail_server import SENDER, mail_server
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DEADLINE_S: Final = 60.0
@@ -76,3 +78,21 @@ def test_what_it_needs_is_named(changed: dict[str, str | None], named: str) -> N
         MailRelay(load(**given), MailState())
     assert named in str(fault.value)
     assert "canary" not in str(fault.value)
+
+
+@pytest.mark.parametrize("domain", ["elsewhere.example", SENDER.rpartition("@")[2].rstrip(">")])
+def test_an_address_elsewhere_may_be_refused_because_nothing_is_relayed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, domain: str
+) -> None:
+    """OpenSMTPD says the same of both, so it is said as a possibility; of an address at home it is none."""
+    address = f"kari@{domain}"
+    with mail_server() as server:
+        server.post.refuses = {address: "550 Invalid recipient"}
+        for name, value in {**server.settings(), "data_dir": tmp_path}.items():
+            if value is not None:
+                monkeypatch.setenv(f"REFERRALS_{name.upper()}", str(value))
+        result = CliRunner().invoke(command, ["test", address])
+    assert result.exit_code == 1
+    said = " ".join(result.output.replace("│", " ").split())
+    assert "refuses the address: 550" in said
+    assert ("does not relay for this installation" in said) is (domain == "elsewhere.example")

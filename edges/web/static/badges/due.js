@@ -1,8 +1,7 @@
 /** The first of the mentors who have reached a badge and do not hold it, and how many more there are. */
 
-import { mentorPage } from "../dashboard/mentors.js";
-import { element, isolated } from "../shared/dom.js";
-import { shortId } from "../shared/format.js";
+import { element } from "../shared/dom.js";
+import { mentorLink } from "../shared/mentors.js";
 import { text } from "../shared/text.js";
 
 const NAMED = 5;
@@ -13,12 +12,12 @@ export function mentorsDue({ due, mentors }) {
   return element(
     "ul",
     { class: "mentors" },
-    named.map(({ mentorId, displayName, confirmedAttributions }) =>
+    named.map((mentor) =>
       element(
         "li",
         {},
-        element("a", { href: mentorPage(mentorId), title: mentorId }, displayName ? isolated(displayName) : shortId(mentorId)),
-        element("span", { class: "quiet" }, text("counts.confirmed-number", { n: confirmedAttributions })),
+        mentorLink(mentor),
+        element("span", { class: "quiet" }, text("counts.confirmed-number", { n: mentor.confirmedAttributions })),
       ),
     ),
     due > named.length && element("li", { class: "quiet" }, text("making.more", { n: due - named.length })),

@@ -27,7 +27,8 @@ const CHARACTER_WIDTH = 0.45;
 const LABEL_WIDTH = 4;
 const DAYS_HEIGHT = 1.5;
 const LINE_DISTANCE = 2.125;
-const ROOMY = 40;
+/** The part of the height that clicks have, which are above. */
+const CLICKS_SHARE = 0.56;
 
 export class DailyChart {
   /** @type {Day[]} */
@@ -121,7 +122,7 @@ export class DailyChart {
     }
     this.#plots.forEach((plot) => plot.destroy());
     const width = this.#canvas.clientWidth;
-    const [above, below] = width > inPixels(ROOMY) ? [236, 180] : [140, 110];
+    const [above, below] = this.#heights;
     this.#plots = [
       new uPlot(this.#options(uPlot, width, above, [["clicks", 0]], false), data[0], this.#canvas),
       new uPlot(
@@ -153,7 +154,7 @@ export class DailyChart {
     const font = `${inPixels(LABEL_SIZE)}px ${getComputedStyle(document.body).fontFamily}`;
     return {
       width,
-      height: height + (hasDays ? inPixels(DAYS_HEIGHT) : 0),
+      height,
       padding: [8, 18, hasDays ? 0 : 4, 0],
       legend: { show: false },
       cursor: { sync: { key: "daily" }, y: false, points: { show: false }, drag: { x: false, y: false } },
@@ -205,6 +206,14 @@ export class DailyChart {
     };
   }
 
+  /** How high each chart is: together as high as what is beside them leaves room for (page.css). */
+  get #heights() {
+    const days = inPixels(DAYS_HEIGHT);
+    const room = this.#canvas.clientHeight - days;
+    const above = Math.round(room * CLICKS_SHARE);
+    return [above, room - above + days];
+  }
+
   /** The days that have room for their label. @param {number} width */
   #labelled(width) {
     const step = Math.max(1, Math.ceil((this.#days.length * inPixels(LABEL_WIDTH)) / Math.max(1, width - this.#axisWidth)));
@@ -254,7 +263,7 @@ export class DailyChart {
 
   #resize() {
     const width = this.#canvas.clientWidth;
-    if (width > 0) this.#plots.forEach((plot) => plot.setSize({ width, height: plot.height }));
+    if (width > 0) this.#plots.forEach((plot, number) => plot.setSize({ width, height: this.#heights[number] }));
   }
 
   #toggle() {

@@ -2,8 +2,8 @@
 
 import { ApiError } from "../shared/api.js";
 import { announce, element, fill, find } from "../shared/dom.js";
+import { mentorName, mentorPage } from "../shared/mentors.js";
 import { text } from "../shared/text.js";
-import { mentorName, mentorPage } from "./mentors.js";
 
 /** @typedef {import("../shared/answers.js").MentorsFound} MentorsFound */
 
@@ -46,9 +46,7 @@ function say(words, mentors = []) {
       element(
         "ul",
         {},
-        mentors.map(({ mentorId, referralCode, displayName, group }) =>
-          element("li", {}, mentorName(mentorId, referralCode, displayName, group)),
-        ),
+        mentors.map((mentor) => element("li", {}, mentorName(mentor))),
       ),
   );
   place.hidden = false;

@@ -3,11 +3,11 @@
 import { badgeName } from "../shared/badge-names.js";
 import { element, fill, find } from "../shared/dom.js";
 import { number, shortDay } from "../shared/format.js";
+import { mentorName } from "../shared/mentors.js";
 import { Panel } from "../shared/panel.js";
 import { table } from "../shared/table.js";
 import { text } from "../shared/text.js";
 import { groupPick } from "./groups.js";
-import { mentorName } from "./mentors.js";
 import { Pages } from "./pages.js";
 
 /**
@@ -159,7 +159,7 @@ export class Help {
     const rows = mentors.map((entry) => ({
       attributes: { "data-mentor": entry.mentorId },
       cells: [
-        mentorName(entry.mentorId, entry.referralCode, entry.displayName, entry.group),
+        mentorName(entry),
         about(entry),
         number(entry.totalClicks),
         number(entry.pendingAttributions),

@@ -2,11 +2,11 @@
 
 import { element, fill } from "../shared/dom.js";
 import { number, percent } from "../shared/format.js";
+import { mentorName } from "../shared/mentors.js";
 import { Panel } from "../shared/panel.js";
 import { table } from "../shared/table.js";
 import { text } from "../shared/text.js";
 import { groupPick } from "./groups.js";
-import { mentorName } from "./mentors.js";
 import { Pages } from "./pages.js";
 
 /**
@@ -91,15 +91,14 @@ const rangeOf = (entries) =>
  * @param {number | undefined} before his confirmed members when the table was last shown
  */
 function row(entry, before) {
-  const { rank, mentorId, referralCode, displayName, group } = entry;
-  const { totalClicks, pendingAttributions, confirmedAttributions } = entry;
+  const { rank, mentorId, totalClicks, pendingAttributions, confirmedAttributions } = entry;
   const hasMore = before !== undefined && before !== confirmedAttributions;
   return {
     attributes: { "data-mentor": mentorId },
     cells: [
       number(rank),
       [
-        mentorName(mentorId, referralCode, displayName, group),
+        mentorName(entry),
         element(
           "span",
           { class: "narrow quiet" },

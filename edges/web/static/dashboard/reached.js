@@ -6,11 +6,11 @@
 import { ApiError } from "../shared/api.js";
 import { badgeName } from "../shared/badge-names.js";
 import { announce, element, fill, find, icon } from "../shared/dom.js";
-import { dateAndTime, shortId, since } from "../shared/format.js";
+import { dateAndTime, since } from "../shared/format.js";
+import { mentorCalled, mentorName } from "../shared/mentors.js";
 import { Panel } from "../shared/panel.js";
 import { text } from "../shared/text.js";
 import { groupPick } from "./groups.js";
-import { mentorName } from "./mentors.js";
 import { Pages } from "./pages.js";
 
 /**
@@ -115,7 +115,7 @@ export class Reached {
         { datetime: entry.recordedAt, title: dateAndTime(entry.recordedAt) },
         since(entry.recordedAt, new Date()),
       ),
-      mentorName(entry.mentorId, null, entry.displayName),
+      mentorName({ ...entry, group: null }),
       this.#thanks(entry),
     );
   }
@@ -124,7 +124,7 @@ export class Reached {
   #thanks(entry) {
     const isThanked = entry.thankedAt !== null;
     const what = isThanked ? text("reached.thanked") : text("reached.thank");
-    const name = entry.displayName ?? text("mentors.name", { id: shortId(entry.mentorId) });
+    const name = mentorCalled(entry);
     return element(
       "button",
       {
@@ -180,8 +180,9 @@ const shown = () => /** @type {HTMLInputElement} */ (find('input[name="thanks"]:
 const keyOf = ({ mentorId, threshold, badges }) => `${mentorId} ${threshold} ${badges.length > 0}`;
 
 /** @param {Entry} entry */
-function inWords({ mentorId, displayName, threshold, badges }) {
-  const name = displayName ?? text("mentors.name", { id: shortId(mentorId) });
+function inWords(entry) {
+  const { threshold, badges } = entry;
+  const name = mentorCalled(entry);
   return badges.length > 0
     ? text("reached.earned", { name, badge: badges.map(badgeName).join(", ") })
     : text("reached.reached", { name, milestone: text("counts.confirmed-number", { n: threshold }) });

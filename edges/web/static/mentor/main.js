@@ -6,6 +6,7 @@ import { element, fill, find, isolated } from "../shared/dom.js";
 import { shortId } from "../shared/format.js";
 import { keepAddress } from "../shared/languages.js";
 import { MailPanel } from "../shared/mail.js";
+import { mentorCalled } from "../shared/mentors.js";
 import { Panel } from "../shared/panel.js";
 import { currentSession, shareSession } from "../shared/session.js";
 import { askAgain, askForToken, leaveSession } from "../shared/signing-in.js";
@@ -81,11 +82,13 @@ class MentorPage {
     if (this.isOwn) void this.mail.load(); // whoever else looks is told of himself on his own page
   }
 
-  /** Call him what his organisation does; a coordinator's page alone has his name. @param {Mentor} mentor */
-  #call({ displayName, group }) {
-    if (this.isOwn || displayName === null) return;
-    fill(find("#title"), isolated(displayName), group && [" ", element("span", { class: "quiet" }, isolated(group))]);
-    document.title = text("title", { title: displayName });
+  /** Call him what the dashboard does; a coordinator's page alone has his name. @param {Mentor} mentor */
+  #call(mentor) {
+    if (this.isOwn) return;
+    const { group } = mentor;
+    const title = mentorCalled(mentor);
+    fill(find("#title"), isolated(title), group && [" ", element("span", { class: "quiet" }, isolated(group))]);
+    document.title = text("title", { title });
   }
 
   /** Load what changes, and what has not come yet; again after a while, sooner where the server does not answer. */

@@ -85,6 +85,7 @@
  *
  * @typedef {object} Reached
  * @property {string} mentorId
+ * @property {string | null} referralCode
  * @property {string | null} displayName
  * @property {string | null} group
  * @property {number} threshold
@@ -223,7 +224,7 @@
  * @property {number} threshold
  * @property {number} due
  * @property {number} held
- * @property {{mentorId: string, displayName: string | null, confirmedAttributions: number}[]} mentors  the first of those due
+ * @property {{mentorId: string, referralCode: string | null, displayName: string | null, confirmedAttributions: number}[]} mentors  the first of those due
  *
  * @typedef {object} Counts
  * @property {number} totalClicks
