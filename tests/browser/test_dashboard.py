@@ -154,12 +154,13 @@ async def test_by_keyboard_alone(visit: Visit, scene: OrganisationScene) -> None
 async def test_one_period_for_the_page(visit: Visit, scene: OrganisationScene) -> None:
     """Beside the one before, in the address, by the back button; what is no period is said; the last visit is known."""
     mentor_id = scene.issue()
-    scene.count(mentor_id, clicks=30, confirmed=3)
+    scene.count(mentor_id, clicks=30, confirmed=21)
     scene.happened("sms", clicks=20, registered=4, confirmed=2, days_ago=35)
     async with visit("/dashboard", org_id=scene.org_id, expects=("status of 422",)) as page:
         beside = page.locator('[data-rate="clicks"]')
         await expect(figure(page, "clicks")).to_have_text("30")
         await expect(beside).to_have_text("+50% from 20")
+        await expect(page.locator('[data-rate="confirmed"]')).to_have_text("2 before")
         await expect(page.locator("#period-said")).to_contain_text("days in UTC")
         await expect(page.locator("#visit")).to_contain_text("This browser knows of no earlier visit")
         await page.get_by_label("90 days").check()
@@ -187,7 +188,7 @@ async def test_one_period_for_the_page(visit: Visit, scene: OrganisationScene) -
             f"referrals.visit.{scene.org_id}",
         )
         await page.reload()
-        await expect(page.locator("#visit")).to_contain_text("clicks 10, registered 0, confirmed 0")
+        await expect(page.locator("#visit")).to_contain_text("clicks 10, registered 18, confirmed 18")
         await expect(page.get_by_label("From", exact=True)).to_have_value("2026-01-01")
         await page.goto("/dashboard?quarter=1999-Q1")
         await expect(page.locator("#channels .failure")).to_contain_text("This is no period that can be shown")

@@ -10,6 +10,9 @@ import { text } from "../shared/text.js";
  * @typedef {import("../shared/answers.js").ConfirmationTime} ConfirmationTime
  */
 
+/** From more than so many times as much on no percentage says more than the figure before. */
+const TELLING = 10;
+
 /** @type {("clicks" | "registered" | "confirmed" | "withdrawn")[]} */
 const STEPS = ["clicks", "registered", "confirmed", "withdrawn"];
 
@@ -115,10 +118,11 @@ export class Figures {
 }
 
 /** What there was before, and by how much that has changed. @param {number} now @param {number} before */
-const comparison = (now, before) =>
-  before > 0
-    ? text("funnel.change", { change: percentChange((now - before) / before), before })
-    : text("funnel.none-before");
+function comparison(now, before) {
+  if (before === 0) return text("funnel.none-before");
+  if (now > before * TELLING) return text("funnel.before", { before });
+  return text("funnel.change", { change: percentChange((now - before) / before), before });
+}
 
 /** @param {number | null} p90Hours @param {ConfirmationTime} before */
 function waited(p90Hours, { medianHours }) {
