@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from edges.mail.metrics import MailState
+from edges.mail.metrics import YOUNG_S, MailHealth, MailState
 from edges.mail.relay import MailRelay
 from process.settings import Settings, SettingsError, load_settings
 from tests.mail_server import SENDER
@@ -76,3 +76,13 @@ def test_what_it_needs_is_named(changed: dict[str, str | None], named: str) -> N
         MailRelay(load(**given), MailState())
     assert named in str(fault.value)
     assert "canary" not in str(fault.value)
+
+
+def test_a_loop_that_waits_for_an_answer_is_not_ready_before_it_is_dead() -> None:
+    """A Postgres that is stopped keeps its connections, so nothing fails: the loop does not turn."""
+    state = MailState()
+    state.has_looked = True
+    assert MailHealth(state).ready() == {}
+    state.turned_s -= YOUNG_S
+    assert set(MailHealth(state).ready()) == {"loop"}
+    assert MailHealth(state).live() == {}
