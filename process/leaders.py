@@ -1,7 +1,8 @@
 """How brokers answer about a partition while its leader changes: who asks again in a moment is answered.
 
 A client that names the epoch of the leader it knows is told that this one is older than the broker's (the client has
-not heard of the change), or newer (the broker has not). An administrator's client passes that on to who asked.
+not heard of the change), or newer (the broker has not). An administrator's client passes that on to who asked;
+Kafka's own one asks again by itself (KAFKA-9535).
 """
 
 from __future__ import annotations
