@@ -100,7 +100,7 @@ def command() -> None:
         app.engine.cluster.check_changelogs()
     except (CannotWork, NotCoPartitioned) as fault:
         raise click.ClickException(with_remedy(fault)) from fault
-    except KafkaException as error:
+    except (KafkaException, TimeoutError) as error:  # the latter by an answer that never came
         app.engine.leave(error)
     app.finalize()
     loop = asyncio.new_event_loop()

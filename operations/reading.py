@@ -16,6 +16,7 @@ from confluent_kafka import (
 )
 
 from process.headers import headers_of
+from process.leaders import LEADER_CHANGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,15 +26,11 @@ if TYPE_CHECKING:
 SETTLES_S: Final = 3.0
 """A topic that was just made is not known at once to every broker, nor has each partition its leader."""
 LOOK_AGAIN_S: Final = 0.1
-_NOT_YET: Final = frozenset(
-    {
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001  librdkafka's public name begins so
-        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001  the same
-    }
-)
+_NOT_YET: Final = LEADER_CHANGES | {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001  librdkafka's public name begins so
+    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001  the same
+}
 REQUEST_TIMEOUT_S: Final = 30.0
 STALL_TIMEOUT_S: Final = 30.0
 BATCH_RECORDS: Final = 1_000

@@ -9,7 +9,8 @@ reading it, awaits `begin`, and is read from there; the offsets only follow, wit
 what is no record, a transaction's marker for example: that it was passed is known from the end that librdkafka reports.
 
 A broker that is away is librdkafka's to bear: it connects again by itself. That is logged once, and once more when
-Kafka answers again.
+Kafka answers again. One that is silent and ends no connection is seen by what has come of it (`kafka_answers`), and by
+the group: who hears nothing of it for the session's time has lost its partitions.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from msgspec.structs import replace
 
 from process.headers import headers_of
+from sinks.kafka_answers import INTERVAL_MS, Answers
 from sinks.kafka_logs import KafkaLogs
 from sinks.positions import OFFSETS_MARK, Log, Place
 from sinks.records import Record
@@ -41,6 +43,9 @@ as is usual, would stop it for 4 s."""
 
 METADATA_INTERVAL_MS: Final = 10_000
 """Topics and partitions made after the start are noticed within this time; librdkafka's default is 5 minutes."""
+
+SILENT_S: Final = 30.0
+"""A broker that has not answered for so long keeps it from reading; a new leader is found sooner."""
 
 _BACK_CHECK_INTERVAL_S: Final = 1.0
 _BACK_CHECK_TIMEOUT_S: Final = 0.2
@@ -90,12 +95,15 @@ class KafkaSource:
             "enable.partition.eof": not keeps_positions,
             "log_level": logging.CRITICAL // 25,  # 2: what matters comes through `error_cb`, once
             "error_cb": self._on_error,
+            "statistics.interval.ms": INTERVAL_MS,
+            "stats_cb": self._on_statistics,
         }
         self._topics = list(topics)
         self._group_id = group_id
         self._batch_records_max = batch_records_max
         self._keeps_positions = keeps_positions
         self._logs = KafkaLogs(config)
+        self._answers = Answers()
         self._awaiting: set[Place] = set()
         self._begun: dict[Place, Start] = {}
         self._next: dict[Place, int] = {}  # what follows all that was polled
@@ -107,6 +115,7 @@ class KafkaSource:
         self._unreachable_since: float | None = None
         self._next_back_check = 0.0
         self._told: set[int] = set()
+        self._is_member = False
         self.rebalances = 0
         """How often the group has given partitions, or none."""
 
@@ -116,8 +125,11 @@ class KafkaSource:
         since_s = self._unreachable_since
         if since_s is not None:
             return f"does not answer for {time.monotonic() - since_s:.0f} s"
-        if not self.rebalances:
-            return "the group has given no partitions yet"
+        if not self._is_member:
+            lost = "does not answer, or has given its partitions to others"
+            return f"the group {lost if self.rebalances else 'has given no partitions yet'}"
+        if (silent_s := self._answers.silent_s) >= SILENT_S:
+            return f"a broker has not answered for {silent_s:.0f} s"
         return f"{len(self._awaiting)} partitions are to be claimed" if self._awaiting else None
 
     @property
@@ -128,7 +140,9 @@ class KafkaSource:
     def subscribe(self) -> None:
         """Join the group; partitions come with the first polls."""
         self._consumer = Consumer(self._config)
-        self._consumer.subscribe(self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke)
+        self._consumer.subscribe(
+            self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
 
     def poll(self, timeout_s: float) -> Sequence[Record]:
         """Return what has been fetched, waiting for the first record only."""
@@ -256,6 +270,7 @@ class KafkaSource:
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None
+            self._is_member = False
             self._fetched = []
             self._paused = {}
             self._lost_in_hand = set()
@@ -299,6 +314,11 @@ class KafkaSource:
             self._unreachable_since = time.monotonic()
             log.warning("kafka.unreachable", group=self._group_id, error=error.str())
 
+    def _on_statistics(self, statistics: str) -> None:
+        """Hear, now and then within a poll, how often which broker has answered."""
+        reads = self._begun or [(p.topic, p.partition) for p in self._joined().assignment()]
+        self._answers.look(statistics, reads, time.monotonic())
+
     def _look_whether_back(self, *, is_back: bool) -> None:
         if self._unreachable_since is None:
             return
@@ -321,6 +341,7 @@ class KafkaSource:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self.rebalances += 1
+        self._is_member = True
         if not self._keeps_positions:
             self._awaiting |= {(p.topic, p.partition) for p in partitions}
             consumer.incremental_assign([])  # else librdkafka would read them from the group's offsets
@@ -334,6 +355,11 @@ class KafkaSource:
             self._awaiting -= places
             self._forget(self._begun.keys() & places)
         log.info("kafka.partitions_revoked", group=self._group_id, partitions=_by_topic(partitions))
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Hear that the group has given the partitions to others by now, or does not answer at all."""
+        self._is_member = False
+        self._on_revoke(consumer, partitions)
 
     def _take(self, message: Message) -> Record:
         record = _record(message)

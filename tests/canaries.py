@@ -24,6 +24,7 @@ import psycopg
 import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 
+from edges.reconciliation import endpoint
 from edges.web.metrics import WEBHOOK as ROUTE
 from edges.web.problems import Problem
 from edges.web.tracing import produce, request_span
@@ -49,6 +50,7 @@ from streams.engine.batch import RecordBatch, Rows
 from streams.engine.engine import Engine
 from streams.engine.partition import SourcePartition
 from streams.tracing import MilestoneSpans
+from tests import canaries_outside
 from tests.factories import make_batch, make_code_issued, make_record, make_registration
 from tests.folding import Changed, begins
 from tests.milestones import MENTOR, ORG, milestone
@@ -80,6 +82,7 @@ COLLECTOR: Final = "canary-token-of-the-collector"
 CANARIES: Final = frozenset(
     {*MEMBERS.values(), JWT_SECRET, KEY, *PASSWORDS.values(), "canary/web", TOKEN, WEBHOOK, BEARER, COLLECTOR}
     | {member.replace("-", "") for member in MEMBERS.values()}
+    | canaries_outside.CANARIES
 )
 
 log = structlog.get_logger("canaries")
@@ -256,9 +259,12 @@ def _fail_twice() -> None:
 
 def main(log_format: str) -> None:
     """Let everything go wrong."""
-    logs.configure(settings(log_format))
-    sink_task.RETRY_DELAY_FIRST_S = 0.01  # type: ignore[misc]
+    given = settings(log_format)
+    logs.configure(given)
+    sink_task.RETRY_DELAY_FIRST_S = endpoint.PAUSE_FIRST_S = 0.01  # type: ignore[misc]
     asyncio.run(fail_in_the_engine())
+    asyncio.run(canaries_outside.fail_in_mail(given))
+    canaries_outside.fail_in_reconciliation(given)
     with otlp_receiver() as collector:
         asyncio.run(trace(collector.url))
         assert collector.wait_for(6)

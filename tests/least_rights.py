@@ -31,6 +31,8 @@ from tests.web import JWT_SECRET, SECRET_KEYS
 
 Brokers = TypeVar("Brokers", bound=SecuredBrokers)
 PREFIX: Final = "least."
+RUN_S: Final = 180.0
+"""More than `verify --wait` is ever told, or what it has found would be lost with it."""
 DENIED: Final = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
@@ -112,7 +114,7 @@ class Users(Generic[Brokers]):
         """Run a command as a component's user, or as the administrator; return what it says."""
         done = subprocess.run(
             [sys.executable, "-P", "-m", "commands", *arguments],
-            cwd=ROOT, env=self._environment(component), capture_output=True, text=True, check=False, timeout=120,
+            cwd=ROOT, env=self._environment(component), capture_output=True, text=True, check=False, timeout=RUN_S,
         )  # fmt: skip
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout if code == 0 else done.stdout + done.stderr

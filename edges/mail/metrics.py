@@ -20,6 +20,8 @@ Outcome: TypeAlias = Literal["sent", "put_off", "gave_up", "not_wanted"]
 
 STANDS_S: Final = 180.0
 """No turn of the loop takes so long: a mail has a minute, and so has a statement."""
+YOUNG_S: Final = 30.0
+"""A turn takes seconds where the mail server and Postgres answer; who is stopped and keeps his connections does not."""
 
 
 class MailState:
@@ -94,6 +96,8 @@ class MailHealth:
     def ready(self) -> dict[str, str]:
         """Return what is missing; empty where nothing is."""
         missing = self.live()
+        if (stands_s := time.monotonic() - self._state.turned_s) >= YOUNG_S:
+            missing.setdefault("loop", f"no answer of Postgres or the mail server for {stands_s:.0f} s")
         if self._state.store_away is not None:
             missing["postgres"] = self._state.store_away
         elif not self._state.has_looked:

@@ -286,7 +286,8 @@ class MailRelay:
             log.info("mail.server_back", away_s=round(away_s, 1))
 
     def _note_store_away(self, fault: Exception) -> None:
-        reason = " ".join(str(fault).split())[:200] or type(fault).__name__
+        """Note and say why; Postgres's further lines have the row's values, addresses among them."""
+        reason = str(fault).strip().partition("\n")[0][:200] or type(fault).__name__
         if self._state.store_away is None:
             log.warning("mail.store_away", reason=reason)
         self._state.store_away = reason

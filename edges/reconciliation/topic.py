@@ -28,6 +28,7 @@ from models.identifiers import canonical_uuid
 from models.members import PENDING, Pair, next_state, pair_key
 from models.topics import REGISTRATIONS
 from process.administrator import Administrator
+from process.leaders import LEADER_CHANGES
 
 if TYPE_CHECKING:
     from process.settings import Settings
@@ -59,9 +60,7 @@ CONFIG: Final[dict[str, str | int | float | bool]] = {
     "log_level": LOG_CRITICAL,
 }
 
-_PASSING: Final = frozenset(
-    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
-)
+_PASSING: Final = LEADER_CHANGES | {KafkaError.UNKNOWN_TOPIC_OR_PART}
 
 OnProgress = Callable[[int, int], None]
 """Told how many records are read, and how many there are."""

@@ -12,6 +12,7 @@ Failure handling: Postgres may be away at the start and at any time later; whoev
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -36,6 +37,9 @@ PATIENCE_S: Final = 2.0
 ABSENT_S: Final = 2.0
 """When somebody has waited for a connection in vain, others are refused at once for so long: else every answer would be
 late by `PATIENCE_S` while Postgres is away."""
+ANSWER_S: Final = 3.0
+"""How long who asks whether Postgres can be used is kept waiting. One that is stopped keeps its connections, and on
+these nothing fails for half a minute."""
 STATEMENT_S: Final = 30.0
 """The longest that Postgres works on one statement."""
 CONNECTIONS_MAX: Final = 10
@@ -84,6 +88,7 @@ class Database:
         self.reason = "Postgres does not answer"
         """Why there is no connection, where there is none."""
         self._absent_until_s = 0.0
+        self._asking: asyncio.Task[str | None] | None = None
         self._is_said = False
         """That the login may do more than the role."""
 
@@ -96,6 +101,8 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Close every connection."""
+        if self._asking is not None:
+            self._asking.cancel()
         await self._pool.close()
 
     @asynccontextmanager
@@ -131,7 +138,14 @@ class Database:
                 return await self._rows(org_id, query, values)
 
     async def fault(self) -> str | None:
-        """Return why Postgres cannot be used now, None where it can."""
+        """Return why Postgres cannot be used now, None where it can; it is told within `ANSWER_S`."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask(), name="postgres-asked")
+        asking = self._asking  # not cancelled with who waits: it takes psycopg long to give up what it has sent
+        answered, _ = await asyncio.wait({asking}, timeout=ANSWER_S)
+        return asking.result() if answered else f"Postgres does not answer within {ANSWER_S:.0f} s"
+
+    async def _ask(self) -> str | None:
         try:
             await self.rows(None, "SELECT 1 FROM referral_codes LIMIT 0")
         except DatabaseUnavailable as error:

@@ -216,7 +216,8 @@ class Cluster:
         """
         begun_s = time.monotonic()
         while True:  # a broker that has just started does not know its groups yet
-            groups = self._administering().list_consumer_groups(request_timeout=TIMEOUT_S).result(TIMEOUT_S)
+            # Each broker is asked, and one that is away is waited for to the end of the request's time.
+            groups = self._administering().list_consumer_groups(request_timeout=METADATA_TIMEOUT_S).result(TIMEOUT_S)
             if not groups.errors or time.monotonic() > begun_s + GROUPS_KNOWN_S:
                 break
             time.sleep(LOOK_AGAIN_S)

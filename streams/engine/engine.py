@@ -31,6 +31,7 @@ from confluent_kafka import KafkaException
 from faust.types import TP
 
 from process.faults import named, where
+from process.leaders import passes
 from streams.engine.cluster import Cluster
 from streams.engine.counters import Counters, Taken
 from streams.engine.errors import EngineError, StateDecided, TooLarge
@@ -169,12 +170,22 @@ class Engine:
         return generation == self._generation
 
     async def look_after_decisions(self) -> None:
-        """Start afresh when somebody has decided about a partition that was refused, or that has nothing to commit."""
+        """Start afresh when somebody has decided about a partition that was refused, or that has nothing to commit.
+
+        A cluster that does not answer now, because a leader changes for example, is asked the next time: a worker that
+        has nothing to commit has nothing to begin anew.
+        """
         if not self.is_accepting:
             return
         generation = self._generation
-        decided = await self.refusals.decided()
-        ends = await in_thread(self.cluster.ends_of_standings, self._idle.find(self.partitions))
+        try:
+            decided = await self.refusals.decided()
+            ends = await in_thread(self.cluster.ends_of_standings, self._idle.find(self.partitions))
+        except (KafkaException, TimeoutError) as error:
+            if not passes(error):
+                raise
+            log.info("decisions_not_looked_at", reason=str(error) or type(error).__name__)
+            return
         if self.is_accepting and generation == self._generation and (decided := decided + self._idle.grown(ends)):
             self.leave(StateDecided(f"somebody decided about partitions {decided}"))
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
+from http import HTTPStatus
 
 import pytest
 
@@ -11,6 +14,7 @@ from local.parts import Parts
 from local.parts.kafka import LocalKafka
 from models.badges import FIRST_RECRUIT, FIVE_RECRUITS, SEEDED_DEFINITIONS, TEN_RECRUITS
 from models.topics import MILESTONES
+from process.monitoring import READY
 from process.settings import Settings
 from tests.installation import Installation, killed, reasons_of, wait_until
 from tests.milestones import MENTOR, ORG, OTHER_ORG, milestone, new_id
@@ -111,10 +115,22 @@ def test_stopped_while_postgres_is_away(installation: Installation, parts: Parts
 
 
 def test_broker_restart(installation: Installation, own_broker: LocalKafka) -> None:
-    """Kafka is killed and comes back: the process stays and awards what is published then."""
+    """Kafka is stopped, goes on, is killed and comes back: the process stays and awards what is published then.
+
+    A broker that is stopped keeps its connections; the process says that it is not ready all the same, and not only
+    when librdkafka has waited for an answer to its end.
+    """
     installation.publish(milestone(1))
-    with installation.running("badges"):
+    with installation.running("badges") as badges:
         wait_until(lambda: installation.awards(MENTOR) == [1])
+        url = url_in(badges.log)
+        wait_until(lambda: ask(url, READY).status == HTTPStatus.OK)
+        os.kill(own_broker.pid, signal.SIGSTOP)
+        try:
+            wait_until(lambda: "the group does not answer" in ask(url, READY).missing.get("kafka", ""))
+        finally:
+            os.kill(own_broker.pid, signal.SIGCONT)
+        wait_until(lambda: ask(url, READY).status == HTTPStatus.OK)
         own_broker.kill()
         own_broker.start()
         installation.publish(milestone(5))

@@ -165,3 +165,17 @@ async def test_while_postgres_is_away_only_one_request_waits_for_it(settings: Se
                 with pytest.raises(DatabaseUnavailable, match="does not answer"):
                     await database.rows(ORG, "SELECT 1")
             assert await database.fault() == "Postgres does not answer"
+
+
+async def test_whether_it_can_be_used_is_told_while_nothing_answers(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a Postgres that is stopped: whoever asks is told soon, and when it is over that all is well."""
+    monkeypatch.setattr(module, "ANSWER_S", 0.2)
+    async with await psycopg.AsyncConnection.connect(settings.database_url) as holder:
+        await holder.execute("LOCK TABLE referral_codes IN ACCESS EXCLUSIVE MODE")
+        for _ in range(2):
+            assert "does not answer within" in str(await database.fault())
+        await holder.rollback()
+    monkeypatch.undo()
+    assert await database.fault() is None

@@ -23,6 +23,7 @@ PROGRAMS: Final = Path(__file__).parent
 OVERLAYS: Final = ("development", "production")
 LONG_RUNNING: Final = {"stream", "badges", "counts", "web"}
 ONCE: Final = {"topics", "migrations"}
+LIVE: Final = "/health/live"
 MAIL: Final = "components: [../../components/mail]\n"
 """What docs/kubernetes.md says that an overlay takes mail in by."""
 SECRETS: Final = {"database_url", "web_database_url", "secret_keys", "jwt_secret", "sasl_username", "sasl_password"}
@@ -135,13 +136,17 @@ def test_everything_that_runs_is_there_and_confined(objects: list[dict[str, Any]
 
 
 def test_components_are_asked_how_they_are(objects: list[dict[str, Any]]) -> None:
-    """At the port where each answers: live is what starts it afresh, ready is what an update waits for."""
+    """At the port where each answers: live is what starts it afresh, ready is what an update waits for.
+
+    Web is asked for the latter as it starts: once it was ready it keeps its requests, since links work without Kafka.
+    """
     for name in long_running(objects):
         (container,) = pods(objects)[name]["spec"]["containers"]
         ports = {each["name"]: each["containerPort"] for each in container["ports"]}
         given = environment(objects, container)
         answers_at = int(given["REFERRALS_WEB_PORT" if name == "web" else "REFERRALS_MONITORING_PORT"])
-        paths = {"startupProbe": "/health/live", "livenessProbe": "/health/live", "readinessProbe": "/health/ready"}
+        at_start, later = ("/health/ready", LIVE) if name == "web" else (LIVE, "/health/ready")
+        paths = {"startupProbe": at_start, "livenessProbe": LIVE, "readinessProbe": later}
         for probe, path in paths.items():
             asked = container[probe]["httpGet"]
             assert (asked["path"], ports[asked["port"]]) == (path, answers_at), (name, probe)

@@ -16,13 +16,14 @@ from tests.component import ROOT
 SAID: Final = (
     *("work_failed", "batch_failed", "record_set_aside", "worker_leaves", "sink.batch_failed", "sink.record_failed"),
     *("sink.tend_failed", "request_failed", "Exception in ASGI application", "secret_unreadable", "kafka.error"),
+    *("mail.gave_up", "mail.put_off", "mail.not_written", "mail.store_away", "row_left_out", "source_asked_again"),
 )
 """What must be said all the same."""
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_none_is_logged_or_shown(log_format: str) -> None:
-    """Through every path where errors quote what they failed at: fold, sinks, libraries, chains of errors."""
+    """Through every path where errors quote what they failed at: fold, sinks, mail, reconciliation, libraries."""
     ran = subprocess.run(
         [sys.executable, "-P", "-m", "tests.canaries", log_format],
         cwd=ROOT,

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from commands.mail import command
-from edges.mail.metrics import MailState
+from edges.mail.metrics import YOUNG_S, MailHealth, MailState
 from edges.mail.relay import MailRelay
 from process.settings import Settings, SettingsError, load_settings
 from tests.mail_server import SENDER, mail_server
@@ -96,3 +96,13 @@ def test_an_address_elsewhere_may_be_refused_because_nothing_is_relayed(
     said = " ".join(result.output.replace("│", " ").split())
     assert "refuses the address: 550" in said
     assert ("does not relay for this installation" in said) is (domain == "elsewhere.example")
+
+
+def test_a_loop_that_waits_for_an_answer_is_not_ready_before_it_is_dead() -> None:
+    """A Postgres that is stopped keeps its connections, so nothing fails: the loop does not turn."""
+    state = MailState()
+    state.has_looked = True
+    assert MailHealth(state).ready() == {}
+    state.turned_s -= YOUNG_S
+    assert set(MailHealth(state).ready()) == {"loop"}
+    assert MailHealth(state).live() == {}

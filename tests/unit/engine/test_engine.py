@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from faust.types import TP
 from msgspec import structs
 
@@ -322,3 +323,35 @@ async def test_a_revision_that_fails_makes_the_worker_leave(worker: Worker) -> N
     await worker.engine.revise(fails)
 
     assert [type(error) for error in worker.left] == [ZeroDivisionError]
+
+
+@pytest.mark.parametrize(
+    ("fault", "leaves"),
+    [
+        (KafkaException(KafkaError(KafkaError.UNKNOWN_LEADER_EPOCH)), False),
+        (KafkaException(KafkaError(KafkaError.FENCED_LEADER_EPOCH)), False),
+        (KafkaException(KafkaError(KafkaError._TIMED_OUT)), False),  # noqa: SLF001  librdkafka's public name begins so
+        (TimeoutError(), False),
+        (KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)), True),
+    ],
+)
+async def test_a_cluster_whose_leaders_change_is_asked_again(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, *, fault: Exception, leaves: bool
+) -> None:
+    """What is looked at now and then is no reason to start afresh, unless it is refused."""
+    answers: list[Exception | dict[int, int]] = [fault, {0: 5}]
+
+    def ends(_: object) -> dict[int, int]:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(worker.engine.cluster, "ends_of_standings", ends)
+    if leaves:
+        with pytest.raises(KafkaException):
+            await worker.engine.look_after_decisions()
+        return
+    for _ in range(2):
+        await worker.engine.look_after_decisions()
+    assert (answers, worker.left) == ([], [])

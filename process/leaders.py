@@ -1,0 +1,38 @@
+"""How brokers answer about a partition while its leader changes: who asks again in a moment is answered.
+
+A client that names the epoch of the leader it knows is told that this one is older than the broker's (the client has
+not heard of the change), or newer (the broker has not). An administrator's client passes that on to who asked;
+Kafka's own one asks again by itself (KAFKA-9535).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException
+
+LEADER_CHANGES: Final = frozenset({
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.REPLICA_NOT_AVAILABLE,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+})  # fmt: skip
+"""Codes of errors."""
+
+AWAY: Final = frozenset({
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError._TIMED_OUT,  # noqa: SLF001 - librdkafka's own codes have no other name
+    KafkaError._TRANSPORT,  # noqa: SLF001 - the same
+    KafkaError._RESOLVE,  # noqa: SLF001 - the same
+    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001 - the same
+})  # fmt: skip
+"""Codes of errors where nobody has answered."""
+
+
+def passes(error: Exception) -> bool:
+    """Tell whether what a broker was asked in vain may well be answered in a moment."""
+    if isinstance(error, KafkaException):
+        return error.args[0].code() in LEADER_CHANGES | AWAY
+    return isinstance(error, TimeoutError)
