@@ -26,6 +26,7 @@ from proof.bench.peers.measuring import Round
 from proof.bench.peers.plots import plots
 from proof.bench.peers.report import show
 from proof.bench.peers.summary import Run, Spread, summarise
+from proof.bench.peers.svg import WIDTH, Bar, Group, bar_chart
 
 WRONG: Final = "WRONG: 3 differences, the figure is void: mentor a:b: None, expected 1"
 SVG: Final = "{http://www.w3.org/2000/svg}"
@@ -145,7 +146,17 @@ def test_a_load_by_each_one_s_own_throughput_is_told_with_its_pace() -> None:
     assert re.search(r"native <limit> .* 300,000", text)
     drawn = plots(run)
     assert drawn.keys() == {"latency-50.svg", "latency-50-percent.svg"}
-    assert "20.0 at 300,000 events/s" in drawn["latency-50-percent.svg"]
+    assert "20.0 at 300,000/s" in drawn["latency-50-percent.svg"]
+
+
+def test_a_long_label_has_its_room() -> None:
+    """A wide character takes 0.58 of the type's size; the longest bar ends where its label still has so much."""
+    label = "28,085.7 at 1,123,423/s, WRONG"
+    bars = [Bar(value=value, label=label) for value in (1.0, 100.0)]
+    drawn = ET.fromstring(bar_chart("title", ["p50", "p99"], [Group(name="engine", bars=bars)]))  # noqa: S314  our own
+    ends = [float(each.get("x", 0)) for each in drawn.iter(f"{SVG}text") if each.text == label]
+    assert max(ends) + 0.58 * 13 * len(label) <= WIDTH
+    assert min(ends) < max(ends)
 
 
 @pytest.mark.parametrize("options", [("--only", "latency"), ("--population", "zipf")])

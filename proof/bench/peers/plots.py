@@ -68,7 +68,7 @@ def _latency_file(one: Percentiles) -> str:
 
 
 def _at(one: Percentiles, ms: float) -> str:
-    return f"{ms:,.1f}" if one.share is None else f"{ms:,.1f} at {one.pace:,.0f} events/s"
+    return f"{ms:,.1f}" if one.share is None else f"{ms:,.1f} at {one.pace:,.0f}/s"
 
 
 def _killed(one: Survival) -> str:

@@ -11,7 +11,9 @@ WIDTH: Final = 880
 LABELS: Final = 250
 """Pixels for the names at the left."""
 VALUES: Final = 150
-"""Pixels for the figures at the right."""
+"""Pixels for the figures at the right, at least."""
+CHARACTER: Final = 7.6
+"""Pixels of a character of a label, in a wide font."""
 ROW: Final = 22
 GAP: Final = 8
 TOP: Final = 58
@@ -46,7 +48,8 @@ class Group:
 def bar_chart(title: str, series: Sequence[str], groups: Sequence[Group]) -> str:
     """Return a chart of horizontal bars; `series` names the bars of a group, in their order."""
     most = max((bar.most or bar.value for group in groups for bar in group.bars), default=0.0) or 1.0
-    scale = (WIDTH - LABELS - VALUES) / most
+    values = max([VALUES, *(8 + CHARACTER * len(bar.label) for group in groups for bar in group.bars)])
+    scale = (WIDTH - LABELS - values) / most
     parts = [_text(12, 24, title, size=16)]
     at_x = LABELS
     if len(series) > 1:
