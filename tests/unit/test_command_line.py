@@ -179,8 +179,10 @@ def test_a_membership_system_that_is_away_is_not_saved(monkeypatch: pytest.Monke
     monkeypatch.setenv("REFERRALS_DATA_DIR", str(tmp_path))
     monkeypatch.setattr("edges.reconciliation.configuring.check_organisation", lambda *_: None)
     monkeypatch.setattr("edges.reconciliation.configuring.may_send_kept_secret", lambda *_: False)
-    url = "https://members.invalid/api/members"
-    result = CliRunner().invoke(configure, ["--org", str(uuid4()), "--url", url])
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"https://127.0.0.1:{closed.getsockname()[1]}/api/members"
+        result = CliRunner().invoke(configure, ["--org", str(uuid4()), "--url", url])
     assert result.exit_code == EXIT_FAILED
     assert f"{url}: no connection (" in result.output
     assert "nothing is saved: see that --url is right" in result.output
