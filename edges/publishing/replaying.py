@@ -34,7 +34,7 @@ from operations.topics import TopicMismatch
 from process import topics as cluster
 from process.administrator import Administrator
 from process.fault_points import fault_point
-from process.fencing import FENCED
+from process.fencing import FENCED, cause_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -134,18 +134,6 @@ class Judge:
         return pseudonym(normalise_code(event.referral_code), event.new_member_id) in self.erased()
 
 
-def _cause(producer: Producer, error: KafkaError) -> KafkaError:
-    """Return what an error comes of: `produce` says of one that ended the producer only that it is fatal."""
-    if error.code() != KafkaError._FATAL:  # noqa: SLF001  librdkafka's own name of it
-        return error
-    try:
-        producer.abort_transaction(ABORT_TIMEOUT_S)
-    except KafkaException as cause:
-        found: KafkaError = cause.args[0]
-        return found
-    return error
-
-
 def _key(letter: Letter) -> bytes | None:
     """Return the key that the record belongs under; the one that it had where its code is none."""
     code, _ = letter.named()
@@ -220,7 +208,7 @@ class Replay:
             producer.commit_transaction(COMMIT_TIMEOUT_S)  # refuses where a record was not acknowledged
             self._is_open = False
         except KafkaException as error:
-            raise CannotReplay(self._why(_cause(producer, error.args[0]))) from None
+            raise CannotReplay(self._why(cause_of(producer, error.args[0], ABORT_TIMEOUT_S))) from None
         fault_point("replay.committed")
         self.sent.update(verdict.line.topic.name for verdict in batch if verdict.line is not None)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from process.fencing import FENCED
+from process.fencing import FENCED, cause_of
 from streams.engine.errors import CommitFailed, EngineError, Fenced
 from streams.engine.rights import denied_kind, not_allowed
 from streams.engine.standing import OFFSETS_MARK, PUBLISHED_KEY, SEAL_KEY, STANDING_KEY, encode_standing, seal_of
@@ -177,19 +177,8 @@ class TransactionalProducer:
             else:
                 return
 
-    def _why_fatal(self) -> KafkaError | None:
-        """Return what made the producer unusable: `produce` says only that it is, calls of the transaction say why."""
-        try:
-            self._producer.abort_transaction(0)
-        except KafkaException as error:
-            why: KafkaError = error.args[0]
-            return why
-        return None
-
     def _failure(self, step: str, error: KafkaException) -> EngineError:
-        fault = error.args[0]
-        if fault.code() == KafkaError._FATAL:  # noqa: SLF001 - librdkafka's local errors are public, for all their names
-            fault = self._why_fatal() or fault
+        fault = cause_of(self._producer, error.args[0], 0)
         kind = denied_kind(error)
         if kind == "transactional-id":
             return not_allowed("WRITE", kind, self._options.transactional_id(self._partition))

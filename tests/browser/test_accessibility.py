@@ -103,6 +103,18 @@ async def test_a_planted_fault_is_found(visit: Visit, scene: OrganisationScene) 
                 await assert_accessible(page)
 
 
+async def cut_off(page: Page, path: str) -> None:
+    """Take the server away from a page of `ALONE`, once it has come, and wait until it says so."""
+    await expect(page.locator("[aria-busy=true]:visible")).to_have_count(0)
+    await page.route("**/v1/**", lambda route: route.abort())
+    if path == "/me":
+        await expect(page.locator("#banner")).to_be_visible()
+    if path == "/badges":
+        await page.locator("#name").fill("Lagspiller")
+        await page.locator("#save").click()
+        await expect(page.locator("#fault")).not_to_be_empty()
+
+
 async def test_axe_finds_nothing_where_something_is_wrong(visit: Visit, scene: OrganisationScene) -> None:
     """A period that is none, panels and pages that fail, a server that is away, and everything that has no figures."""
     scene.call("Nordlys")
@@ -136,14 +148,7 @@ async def test_axe_finds_nothing_where_something_is_wrong(visit: Visit, scene: O
             await page.context.clear_cookies()  # who is signed in is asked before somebody else is
             await page.goto("/welcome")
             await page.goto(f"{path}#token={make_token(role, org_id=scene.org_id, **changed)}")
-            await expect(page.locator("[aria-busy=true]:visible")).to_have_count(0)
-            await page.route("**/v1/**", lambda route: route.abort())
-            if path == "/me":
-                await expect(page.locator("#banner")).to_be_visible()
-            if path == "/badges":
-                await page.locator("#name").fill("Lagspiller")
-                await page.locator("#save").click()
-                await expect(page.locator("#fault")).not_to_be_empty()
+            await cut_off(page, path)
             await assert_accessible(page)
             await page.unroute("**/v1/**")
 
