@@ -13,18 +13,20 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
 
 import faust
 import msgspec
 import structlog
+from confluent_kafka import Producer
 
 from process import logs
 from process.monitoring import start_monitoring
 from process.settings import load_settings
 from streams.engine.app import EngineApp
 from streams.engine.batch import RecordBatch, Rows
+from streams.engine.clients import LibrdkafkaClients
 from streams.engine.health import EngineHealth
 from streams.engine.metrics import EngineMetrics
 from streams.engine.options import EngineOptions
@@ -104,6 +106,42 @@ def commit_hangs(point: str) -> None:
     """Let the thread that commits hang; what a takeover commits is not meant."""
     if point == "engine.begun" and has_folded.is_set():
         threading.Event().wait()
+
+
+class HangingProducer:
+    """librdkafka's producer, of which a call does not return that was given 5 s."""
+
+    def __init__(self, producer: Producer) -> None:
+        self._producer = producer
+
+    def __getattr__(self, name: str) -> object:
+        """Return what the real one has."""
+        return getattr(self._producer, name)
+
+    def commit_transaction(self, timeout: float) -> None:
+        """Hang, but in a takeover."""
+        if has_folded.is_set():
+            threading.Event().wait()
+        self._producer.commit_transaction(timeout)
+
+
+class HangingClients(LibrdkafkaClients):
+    """The real ones, but for the producer."""
+
+    def producer(self, config: Mapping[str, Any]) -> Producer:
+        """Return one that hangs."""
+        return cast("Producer", HangingProducer(super().producer(config)))
+
+
+def group_loads(app: EngineApp) -> None:
+    """Let aiokafka take the group for one without offsets, as it does while its coordinator loads them."""
+    from aiokafka.consumer.group_coordinator import GroupCoordinator  # noqa: PLC0415
+
+    async def fetch(*_: object) -> dict[object, object]:
+        return {}
+
+    del app
+    GroupCoordinator._do_fetch_commit_offsets = fetch  # noqa: SLF001 - the fault
 
 
 def begin_hangs(numbers: object) -> dict[int, Rows]:
@@ -186,9 +224,10 @@ PLANTED: Final[dict[str, Callable[[EngineApp], None]]] = {
     "assignor-hangs": assignor_hangs,
     "join-hangs": join_hangs,
     "fetch-hangs": fetch_hangs,
+    "group-loads": group_loads,
     "records-are-lost": records_are_lost,
 }
-FAULTS: Final = {"none", "commit-hangs", "begin-hangs", "changes-fail-at-bad", *FOLDS, *PLANTED}
+FAULTS: Final = {"none", "call-hangs", "commit-hangs", "begin-hangs", "changes-fail-at-bad", *FOLDS, *PLANTED}
 
 
 def main(app_id: str, fault: str, *bounds: str) -> None:
@@ -200,6 +239,8 @@ def main(app_id: str, fault: str, *bounds: str) -> None:
     more: dict[str, Any] = {}
     if fault == "commit-hangs":
         more["fault_point"] = commit_hangs
+    if fault == "call-hangs":
+        more["clients"] = HangingClients()
     if fault == "begin-hangs":
         more["begin"] = begin_hangs
     if fault.endswith("at-bad"):

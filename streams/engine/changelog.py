@@ -26,6 +26,11 @@ FIRST_OFFSET: Final = 0
 the leaders are not known yet, which they never are in a consumer just made. Nothing is deleted from a changelog
 but by compaction; else `auto.offset.reset` finds the first offset."""
 
+LAST_RECORDS: Final = 2_000
+"""Each epoch ends with a standing: behind the last one are records of transactions that were aborted."""
+FURTHER_BACK: Final = 10
+"""So many times as far where it is not among them."""
+
 METADATA_TIMEOUT_S: Final = 5.0
 RECORDS_PER_CALL: Final = 10_000
 SILENCE_S: Final = 5.0
@@ -94,6 +99,32 @@ def load_rows(
         number: _told_apart(rows, first, ends.get((options.changelog(first), number), 0), changed[number])
         for number, rows in loaded.items()
     }
+
+
+def last_standing(options: EngineOptions, number: int, end: int) -> Standing | None:
+    """Return where the committed rows of a source partition stand, from the last records of its first changelog.
+
+    Blocks. The partition's producer must have started since the last commit of which nobody knows whether it was one.
+
+    Args:
+        options: the application's wiring.
+        number: the source partition.
+        end: where the changelog ends.
+
+    Raises:
+        KafkaException: the changelog cannot be read.
+
+    """
+    place = (options.standing_changelog, number)
+    looked_at, found = LAST_RECORDS, None
+    while True:
+        first = max(FIRST_OFFSET, end - looked_at)
+        for _, message in read_to_end(options, [place], start={place: first}):
+            if message.key() == STANDING_KEY:
+                found = decode_standing(message.value())
+        if found is not None or first == FIRST_OFFSET:
+            return found
+        looked_at *= FURTHER_BACK
 
 
 def read_topics(options: EngineOptions, topics: Sequence[str], start: dict[tuple[str, int], int]) -> Iterator[Message]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from process import topics
 from process.administrator import Administrator
+from process.leaders import passes
 from streams.engine.changelog import read_to_end
 from streams.engine.errors import BadTopic, NotCoPartitioned
 from streams.engine.standing import OFFSETS_MARK, STANDING_KEY, Log, decode_standing
@@ -264,19 +265,33 @@ class Cluster:
     def committed(self, numbers: Collection[int]) -> tuple[dict[int, dict[str, int]], set[int]]:
         """Return the group's offsets, partition -> topic -> offset, and which partitions' came with a standing.
 
-        What an open transaction is about to change is waited for.
+        What an open transaction is about to change is waited for, and a coordinator that has just come and loads.
         """
         asked = [TopicPartition(topic, number) for number in numbers for topic in self._options.source_topics]
         offsets: dict[int, dict[str, int]] = {number: {} for number in numbers}
         marked: set[int] = set()
-        for answer in self._in_group().committed(asked, TIMEOUT_S) if asked else ():
-            if answer.error is not None:
-                raise KafkaException(answer.error)
+        for answer in self._offsets_of_group(asked) if asked else ():
             if answer.offset >= 0:
                 offsets[answer.partition][answer.topic] = answer.offset
                 if answer.metadata == OFFSETS_MARK:
                     marked.add(answer.partition)
         return offsets, marked
+
+    def _offsets_of_group(self, asked: list[TopicPartition]) -> list[TopicPartition]:
+        deadline_s = time.monotonic() + TIMEOUT_S
+        while True:
+            try:
+                answers: list[TopicPartition] = self._in_group().committed(asked, TIMEOUT_S)
+            except KafkaException as error:
+                failed = error
+            else:
+                errors = [answer.error for answer in answers if answer.error is not None]
+                if not errors:
+                    return answers
+                failed = KafkaException(errors[0])
+            if not passes(failed) or time.monotonic() > deadline_s:
+                raise failed
+            time.sleep(LOOK_AGAIN_S)
 
     def sources(self, numbers: Collection[int]) -> dict[int, dict[str, Log]]:
         """Return the source topics' partitions: number -> topic -> what is there of it."""

@@ -6,7 +6,7 @@ The order that makes it exact (see DESIGN.md, the commit protocol):
     prepare  a producer starts for each new partition: the former owner is fenced, its open transaction ends;
              then the group's offsets are asked for, and the changelogs are read to their end. What they hold says
              where the rows stand; the group's offsets are made to follow, or the partition is refused (standing.py)
-    resume   unless partitions are given away again: Faust seeks the sources to the committed offsets, records flow
+    resume   unless partitions are given away again: the sources are sought to where the rows stand, records flow
     apply    a batch is folded: rows, epoch and position change in one step, without an await between
     commit   the open work ends, in turns if it is large, so that nobody waits long; the epoch is detached, written and
              committed by a thread, while the next one grows
@@ -33,6 +33,7 @@ from faust.types import TP
 from process.faults import named, where
 from process.leaders import passes
 from streams.engine.cluster import Cluster
+from streams.engine.committing import commit
 from streams.engine.counters import Counters, Taken
 from streams.engine.errors import EngineError, StateDecided, TooLarge
 from streams.engine.idle import IdlePartitions
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from streams.engine.batch import Changes, RecordBatch, Rows
+    from streams.engine.epoch import Epoch
     from streams.engine.options import EngineOptions
     from streams.engine.partition import SourcePartition
 
@@ -226,7 +228,7 @@ class Engine:
         """Fold the batch into its partition, and see to it that it is committed.
 
         Waits while too much is uncommitted. A batch of an assignment that has ended is dropped: whoever owns
-        the partition now reads it again from the committed offset. A record at which the fold fails is set aside
+        the partition now reads it again from where its rows stand. A record at which the fold fails is set aside
         (isolation.py); any other error makes this worker leave: Faust would take the batch as done, and its records
         would be lost.
         """
@@ -355,6 +357,15 @@ class Engine:
         partition = self.partitions.get(number)
         return 0 if partition is None else partition.positions.get(topic, 0)
 
+    @property
+    def positions(self) -> dict[TP, int]:
+        """Where each source partition is to be read on: the offset of the next record to be folded."""
+        return {
+            TP(topic, number): at
+            for number, partition in self.partitions.items()
+            for topic, at in partition.positions.items()
+        }
+
     # -- committing -------------------------------------------------------------------------------------------
 
     def _commit_soon(self, partition: SourcePartition) -> asyncio.Task[None]:
@@ -373,9 +384,7 @@ class Engine:
                 if epoch is None:
                     continue
                 started = time.monotonic()
-                await asyncio.get_running_loop().run_in_executor(
-                    self._commit_threads, partition.producer.commit, epoch, self._group
-                )
+                await asyncio.get_running_loop().run_in_executor(self._commit_threads, self._write, partition, epoch)
                 took_s = time.monotonic() - started
                 self.counters.commit(epoch, took_s)
                 if epoch.outgoing:
@@ -389,6 +398,16 @@ class Engine:
             partition.committing = None
             if not partition.is_pending:
                 partition.opened_s = None
+
+    def _write(self, partition: SourcePartition, epoch: Epoch) -> None:
+        commit(
+            self.options,
+            self.cluster,
+            partition,
+            epoch,
+            self._group,
+            is_wanted=lambda: self.phase is not Phase.LEAVING,
+        )
 
     async def _end_work(self, partition: SourcePartition) -> bool:
         """End the partition's open work, and let others have their turn in between; False if it fails."""

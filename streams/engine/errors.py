@@ -4,7 +4,8 @@ EngineError            a fresh start puts it right
 ├── NothingFolds       records fail one after the other: it is the program, or what it needs
 ├── TooLarge           what a fold wants kept or sent is larger than its topic takes
 ├── CommitFailed       an epoch could not be committed: aborted, or the broker was away too long
-│   └── Fenced             somebody else has the partition's transactional id
+│   ├── Fenced             somebody else has the partition's transactional id
+│   └── Interrupted        its transaction was, for a reason that passes
 ├── OutOfOrder         a batch does not follow the position that the rows stand at
 ├── NotCoPartitioned   the assignment or the topics contradict the join by partition
 ├── NotInGroup         the group's protocol failed, in the client or in the assignor
@@ -44,6 +45,10 @@ class CommitFailed(EngineError):  # noqa: N818 - read as what happened
 
 class Fenced(CommitFailed):
     """Another producer has begun under the partition's transactional id: the partition is its owner's."""
+
+
+class Interrupted(CommitFailed):
+    """A transaction went no further, for a reason that passes: its epoch can be tried again, by another producer."""
 
 
 class JoinRefused(CannotWork):

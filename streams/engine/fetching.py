@@ -180,6 +180,20 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
             log.warning("group_not_told", reason=repr(error))
 
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Read on where the rows stand, which Faust calls the committed offsets; called from the main thread.
+
+        The group's offsets are the same (takeover.py), and asking aiokafka for them takes a request for each partition.
+        It also takes a coordinator that is still loading for one without offsets.
+        """
+        positions: dict[TP, int] = cast("Any", self.app).engine.positions
+        await self.call_thread(self._seek_to, positions)
+        return positions
+
+    async def _seek_to(self, positions: Mapping[TP, int]) -> None:
+        for tp, offset in positions.items():
+            self._ensure_consumer().seek(tp, offset)
+
     def seek_back(self, positions: Mapping[TP, int]) -> None:
         """Fetch again from these offsets on; called from another thread."""
         self.thread_loop.call_soon_threadsafe(self._seek_back, positions)
@@ -188,7 +202,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         for tp, offset in positions.items():
             try:
                 cast("Any", self._consumer).seek(tp, offset)
-            except IllegalStateError:  # not ours any more: its new owner begins at the committed offset
+            except IllegalStateError:  # not ours any more: its new owner begins where the rows stand
                 continue
 
     def covered(self, topics: Collection[str]) -> dict[TP, tuple[int, int]]:
@@ -240,6 +254,6 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         for tp, fetched in records.items():
             try:
                 consumer.seek(tp, fetched.covers_from)
-            except IllegalStateError:  # not ours any more: its new owner begins at the committed offset
+            except IllegalStateError:  # not ours any more: its new owner begins where the rows stand
                 continue
         return {}

@@ -95,6 +95,9 @@ class EngineOptions:
     transaction_timeout_s: float = 10.0
     """The broker aborts an older open transaction. A dead worker's holds back every read_committed reader
     until its successor starts, so it is short; a commit takes milliseconds."""
+    again_s: float = 20.0
+    """How long after its first try an epoch may be tried again whose transaction was interrupted (committing.py); then
+    the worker starts afresh."""
     begin_work: Callable[[Rows, int], Work] = nothing_to_fold
     """Begins a fold over the rows of a source partition, of this number."""
     now_ms: Callable[[], int] = milliseconds

@@ -36,6 +36,9 @@ class SourcePartition:
     opened_s: float | None = None
     """The same of the open epoch."""
 
+    written: Standing | None = None
+    """Where the rows stand that are committed."""
+
     def __init__(self, options: EngineOptions, number: int) -> None:
         self.number = number
         self.producer = TransactionalProducer(options, number)
@@ -93,6 +96,7 @@ class SourcePartition:
         All of it was asked for after the producer had started.
         """
         self.rows = rows
+        self.written = found.standing
         self.positions = dict(positions)
         self._stands_at = dict(positions)
         self._detached_at = {} if found.standing is None else dict(positions)

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from process.fencing import FENCED, cause_of
-from streams.engine.errors import CommitFailed, EngineError, Fenced
+from process.leaders import PASSING, UNWRITTEN
+from streams.engine.errors import CommitFailed, EngineError, Fenced, Interrupted
+from streams.engine.progress import CALLS
 from streams.engine.rights import denied_kind, not_allowed
 from streams.engine.standing import OFFSETS_MARK, PUBLISHED_KEY, SEAL_KEY, STANDING_KEY, encode_standing, seal_of
 
@@ -31,6 +33,8 @@ START_TIMEOUT_S: Final = 60.0
 CALL_TIMEOUT_S: Final = 5.0
 """Longest wait of one call before it is looked at again; librdkafka goes on where the call left off."""
 
+PRODUCE: Final = "produce"
+LOOK: Final = "list_topics"
 SEND_OFFSETS: Final = "send_offsets_to_transaction"
 
 RETRY_PAUSE_S: Final = 0.05
@@ -65,6 +69,8 @@ class TransactionalProducer:
             "retry.backoff.max.ms": 100,
         }
         self._producer = options.clients.producer(config)
+        self.calls = 0
+        """How many calls to librdkafka have returned that have a time by which they must; for the watchdog."""
         self._topics: set[str] = set()
         """What the epoch writes to."""
 
@@ -77,7 +83,7 @@ class TransactionalProducer:
 
         """
         # A client just made knows no broker, and would look for the coordinator again only after half a second.
-        self._persist("list_topics", lambda timeout: self._producer.list_topics(timeout=timeout), START_TIMEOUT_S)
+        self._persist(LOOK, lambda timeout: self._producer.list_topics(timeout=timeout), START_TIMEOUT_S)
         self._persist("init_transactions", self._producer.init_transactions, START_TIMEOUT_S)
 
     def commit(self, epoch: Epoch, group: Any) -> None:  # noqa: ANN401 - librdkafka's opaque group metadata
@@ -85,7 +91,8 @@ class TransactionalProducer:
 
         Raises:
             Fenced: another owner has the partition; nothing of the epoch is visible to read_committed readers.
-            CommitFailed: the same, and for another reason.
+            Interrupted: it is not committed, or nobody knows, for a reason that passes; this producer is done with.
+            CommitFailed: the same, for another reason.
 
         """
         fault_point = self._options.fault_point
@@ -155,7 +162,7 @@ class TransactionalProducer:
             except BufferError:
                 self._producer.poll(FULL_QUEUE_POLL_S)
             except KafkaException as error:
-                raise self._failure("produce", error) from error
+                raise self._failure(PRODUCE, error) from error
             else:
                 return
 
@@ -165,17 +172,26 @@ class TransactionalProducer:
         asked_again = False
         while True:
             try:
-                call(CALL_TIMEOUT_S)
+                self._call(call)
             except KafkaException as error:
                 fault = error.args[0]
                 if fault.code() == KafkaError._STATE and step == SEND_OFFSETS and not asked_again:  # noqa: SLF001
                     asked_again = True  # something went wrong during the call; from the next one it says what
                     continue
-                if not fault.retriable() or fault.txn_requires_abort() or time.monotonic() > deadline:
+                passes = fault.retriable() or (step == LOOK and fault.code() in PASSING)
+                if not passes or fault.txn_requires_abort() or time.monotonic() > deadline:
                     raise self._failure(step, error) from error
                 time.sleep(RETRY_PAUSE_S)
             else:
                 return
+
+    def _call(self, call: Callable[[float], object]) -> None:
+        CALLS[self._partition] = self.calls
+        try:
+            call(CALL_TIMEOUT_S)
+        finally:
+            CALLS.pop(self._partition, None)
+            self.calls += 1
 
     def _failure(self, step: str, error: KafkaException) -> EngineError:
         fault = cause_of(self._producer, error.args[0], 0)
@@ -188,5 +204,12 @@ class TransactionalProducer:
             return not_allowed("READ", kind, " or ".join(self._options.source_topics))
         if kind is not None:
             return not_allowed("WRITE", kind, " or ".join(sorted(self._topics)))
-        failed = Fenced if fault.code() in FENCED else CommitFailed
+        failed = Fenced if fault.code() in FENCED else Interrupted if _passes(step, fault) else CommitFailed
         return failed(f"partition {self._partition}: {step} failed: {fault.name()}: {fault.str()}")
+
+
+def _passes(step: str, fault: KafkaError) -> bool:
+    """Tell whether a transaction may go well another time. Of `produce` librdkafka does not say what is in its way."""
+    if step == PRODUCE and fault.code() == KafkaError._STATE:  # noqa: SLF001 - librdkafka's own codes have no other name
+        return True
+    return fault.code() in PASSING | UNWRITTEN

@@ -38,3 +38,6 @@ READING: Final = Reading()
 
 TALLY: Final = Tally()
 """Reads of changelogs and other topics that gave records, and calls of a takeover that have returned."""
+
+CALLS: Final[dict[int, int]] = {}
+"""Source partition -> how many calls of its producer had returned when the one began that is under way."""

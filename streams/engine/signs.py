@@ -6,7 +6,8 @@
     takeover     assigned           calls that returned, records that were read
     fetch p      running            when the broker answered last for the partition
     fold         fetched, unfolded  the positions
-    commit p     open epoch         how many epochs were detached
+    commit p     open epoch         how many epochs were detached, and calls of the producer that have returned
+    call p       in a call          how many have returned
     stop         asked to stop      epochs that were detached
     leave        leaving            nothing: it has its bound and no more
 
@@ -18,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from streams.engine.engine import Phase
-from streams.engine.progress import TALLY
+from streams.engine.progress import CALLS, TALLY
 
 if TYPE_CHECKING:
     import asyncio
@@ -81,7 +82,9 @@ class Signs:
             yield ("takeover", None), (engine.generation, TALLY.count)
         for number, partition in engine.partitions.copy().items():
             if partition.is_pending or partition.committing is not None:
-                yield ("commit", number), partition.detached
+                yield ("commit", number), (partition.detached, partition.producer.calls)
+        for number, returned in CALLS.copy().items():
+            yield ("call", number), returned
         if engine.phase is Phase.RUNNING and thread is not None:
             yield from _of_fetching(engine, thread)
 

@@ -17,6 +17,7 @@ import structlog
 from msgspec import Struct
 
 from streams.engine.changelog import load_rows
+from streams.engine.committing import commit
 from streams.engine.errors import CommitFailed, StateRefused
 from streams.engine.partition import SourcePartition
 from streams.engine.progress import TALLY
@@ -101,7 +102,7 @@ async def take_over(
         if partition.is_pending:
             if committed[number] and committed[number] != positions:
                 _say_that_they_follow(number, positions, committed[number])
-            await in_thread(_follow, cluster, partition, group)
+            await in_thread(_follow, options, cluster, partition, group, is_current)
         taken.partitions.append(partition)
 
     begins = [number for number, each in found.items() if each.begins]
@@ -160,9 +161,15 @@ def _say_that_they_follow(number: int, positions: dict[str, int], committed: dic
     say("offsets_follow_the_rows", partition=number, rows=positions, offsets=committed)
 
 
-def _follow(cluster: Cluster, partition: SourcePartition, group: Any) -> None:  # noqa: ANN401 - the same
+def _follow(
+    options: EngineOptions,
+    cluster: Cluster,
+    partition: SourcePartition,
+    group: Any,  # noqa: ANN401 - the same
+    is_current: Callable[[], bool],
+) -> None:
     """Commit what is pending, where the rows stand as the group's offsets too; return when everybody sees it."""
-    partition.producer.commit(partition.detach(), group)
+    commit(options, cluster, partition, partition.detach(), group, is_wanted=is_current)
     committed, _ = cluster.committed([partition.number])
     if committed[partition.number] != partition.positions:
         raise CommitFailed(f"partition {partition.number}: the group's offsets do not follow its rows")

@@ -6,7 +6,7 @@
     EpochTransport   puts them in place
 
 When partitions move, Faust calls `Epochs.on_partitions_revoked`, then `Epochs.on_rebalance`, and then
-`ChangelogRecovery` (recovery.py), which ends with a seek to the committed offsets.
+`ChangelogRecovery` (recovery.py), which ends with a seek to where the rows stand.
 """
 
 from __future__ import annotations

@@ -62,7 +62,9 @@ class Bounds(Struct, frozen=True):
     fold: float = 60.0
     """Records that were fetched and are not folded."""
     commit: float = 90.0
-    """Its calls give up by themselves after 35 s."""
+    """It waits for a thread, or between two tries for the group's coordinator."""
+    call: float = 20.0
+    """Of the producer to librdkafka: each is given 5 s, wherever the cluster is; see "Not obvious" in DESIGN.md."""
     stop: float = 60.0
     """What was asked to stop; the partitions' last commits are among it."""
     leave: float = 30.0
@@ -70,7 +72,7 @@ class Bounds(Struct, frozen=True):
 
 BOUNDS: Final = Bounds()
 
-RESTART_CURES: Final = frozenset({"event_loop", "group", "stop", "leave"})
+RESTART_CURES: Final = frozenset({"event_loop", "group", "call", "stop", "leave"})
 """These stand still by themselves; of the others the cluster may be the cause."""
 
 

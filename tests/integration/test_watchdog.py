@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import orjson
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # they are not in its __all__
 
 from local.parts import Parts
@@ -94,6 +94,13 @@ class Shop:
             producer.produce(topics(self.app_id)[0], b"{}", f"customer-{number}", number % PARTITIONS)
         assert producer.flush(DEADLINE_S) == 0
 
+    def read(self) -> int:
+        """Return how many orders are folded, as the group's offsets say."""
+        asked = ConsumerGroupTopicPartitions(self.app_id)
+        (answer,) = self.admin.list_consumer_group_offsets([asked]).values()
+        offsets = [place.offset for place in answer.result().topic_partitions if place.topic == topics(self.app_id)[0]]
+        return sum(max(0, offset) for offset in offsets)
+
     def members(self) -> set[str]:
         """Return the ids of the group's members, as the broker has them."""
         (answer,) = self.admin.describe_consumer_groups([self.app_id]).values()
@@ -119,6 +126,7 @@ def shop(parts: Parts, tmp_path: Path) -> Iterator[Shop]:
         ("fold-sleeps", "event_loop", "folding"),
         ("fold-spins", "event_loop", "folding"),
         ("commit-hangs", "commit", "commit of partition"),
+        ("call-hangs", "call", "call of partition"),
         ("records-are-lost", "fold", "fold has made"),
         ("fetch-hangs", "fetch", "fetch of partition"),
         ("begin-hangs", "takeover", "takeover"),
@@ -174,6 +182,20 @@ def test_a_worker_that_has_nothing_to_do_is_well(shop: Shop) -> None:
         wait_until(lambda n=number, s=seen: len(shop.lines("view", n)) >= s + VIEWS, "no views")  # type: ignore[misc]
         assert STANDS not in shop.log(number)
         assert all(line["is_well"] for line in shop.lines("view", number))
+
+
+def test_a_group_whose_offsets_are_being_loaded_begins_nothing_anew(shop: Shop) -> None:
+    """A worker reads on where its rows stand, and aiokafka's word for the group's offsets is not asked for."""
+    shop.order(10)
+    first = shop.start("none")
+    wait_until(lambda: shop.read() == 10, "the orders are not read")
+    first.terminate()
+    first.wait(DEADLINE_S)
+    shop.start("group-loads")
+    shop.wait_log(READY, number=1)
+    shop.order(10)
+    wait_until(lambda: shop.read() >= 20, "the orders that follow are not read")
+    assert "worker_leaves" not in shop.log(1)
 
 
 def test_a_worker_that_slept_is_well(shop: Shop) -> None:

@@ -21,10 +21,10 @@ from models.waiting import WaitingRoom
 from sinks import sink_task
 from sinks.badge_awarder import BadgeAwarder
 from sinks.positions import NOWHERE
-from streams.engine import engine, takeover
+from streams.engine import committing, engine, takeover
 from streams.engine.batch import RecordBatch
 from streams.engine.epoch import Epoch
-from streams.engine.errors import CommitFailed
+from streams.engine.errors import CommitFailed, Interrupted
 from streams.engine.isolation import Isolation
 from streams.engine.options import EngineOptions
 from streams.engine.partition import SourcePartition
@@ -181,6 +181,31 @@ def epoch_retried_when_nobody_knows() -> None:
 
 
 @_bug
+def epoch_again_without_a_look() -> None:
+    """An epoch that was interrupted is committed again, whatever has become of the first try or of the changelog."""
+
+    def take_again(options: EngineOptions, _: object, partition: SourcePartition) -> None:
+        partition.producer = TransactionalProducer(options, partition.number)
+        partition.producer.start()
+
+    _replace(committing, "_take_again", take_again)
+
+
+@_bug
+def interrupted_epoch_is_forgotten() -> None:
+    """An epoch whose transaction was interrupted is taken for committed, and the next one goes on from there."""
+
+    def commit(self: TransactionalProducer, epoch: Epoch, group: Any) -> None:
+        try:
+            original(self, epoch, group)
+        except Interrupted:
+            self.__init__(self._options, self._partition)  # type: ignore[misc]  # another client under the same id
+            self.start()
+
+    original = _replace(TransactionalProducer, "commit", commit)
+
+
+@_bug
 def judge_always_heals() -> None:
     """Whatever is found, the new owner goes on."""
 
@@ -233,8 +258,8 @@ def owes_nothing() -> None:
 
 
 @_bug
-def offsets_do_not_follow() -> None:
-    """The group's offsets stay as they are when the rows stand elsewhere, and Faust seeks to them."""
+def takeover_commits_nothing() -> None:
+    """Neither what the rows still have to publish, nor that the group's offsets follow them."""
     _replace(takeover, "_follow", lambda *_: None)
 
 

@@ -107,6 +107,8 @@ class FakeProducer:
         self._buffer: dict[Place, list[Data]] = {}
         self._is_begun = False
         self._is_ended = False
+        self._failed: KafkaException | None = None
+        """Why it can only be aborted."""
 
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> SimpleNamespace:
         """Return the cluster's metadata."""
@@ -128,7 +130,7 @@ class FakeProducer:
         """Begin: the client's affair alone."""
         if self._epoch < 0 or self._is_begun:
             raise KafkaException(KafkaError(KafkaError._STATE, "not initialised, or begun already"))
-        self._is_begun, self._is_ended = True, False
+        self._is_begun, self._is_ended, self._failed = True, False, None
 
     def produce(
         self,
@@ -163,7 +165,7 @@ class FakeProducer:
         del timeout
         self._clients.pause("offsets")
         self._check_begun()
-        self._clients.raise_drawn("offsets")
+        self._raise_drawn("offsets")
         transaction = self._transaction()
         offsets = [((each.topic, each.partition), each.offset, each.metadata or "") for each in positions]
         self._kafka.add_offsets(transaction, group, offsets)
@@ -175,10 +177,10 @@ class FakeProducer:
         self._clients.pause("commit")
         self._check_begun()
         if not self._is_ended:
-            self._clients.raise_drawn("commit")
+            self._raise_drawn("commit")
             self._kafka.end(self._id, self._epoch, committed=True)
             self._is_ended = True
-            self._clients.raise_drawn("committed")
+            self._raise_drawn("committed")
         self._is_begun = False
 
     def abort_transaction(self, timeout: float = -1) -> None:
@@ -203,7 +205,7 @@ class FakeProducer:
             if at % BATCHES == 0:
                 self._clients.pause("produce")
                 self._check_begun()
-                self._clients.raise_drawn("produce")
+                self._raise_drawn("produce")
             transaction = self._transaction() if self._id else None
             log = self._kafka.log(*place)
             for record in records:
@@ -214,6 +216,17 @@ class FakeProducer:
         """Refuse what needs a transaction: it may have been aborted by another thread, which closes the client."""
         if self._id and not self._is_begun:
             raise KafkaException(KafkaError(KafkaError._STATE, "no transaction"))
+        if self._failed is not None:
+            raise self._failed
+
+    def _raise_drawn(self, point: str) -> None:
+        """Fail where a fault is drawn; after some the transaction can only be aborted."""
+        try:
+            self._clients.raise_drawn(point)
+        except KafkaException as drawn:
+            if drawn.args[0].txn_requires_abort():
+                self._failed = drawn
+            raise
 
     def _transaction(self) -> Any:
         while (transaction := self._kafka.transaction(self._id, self._epoch)) is None:

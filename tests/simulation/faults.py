@@ -19,7 +19,8 @@ SETTLES: Final = 60
 
 STEPS: Final = (
     "init", "committed", "load", "ends", "engine.loading", "engine.folded", "engine.begun", "engine.produced",
-    "offsets", "engine.offsets_sent", "produce", "commit", "engine.committed", "engine.settling",
+    "offsets", "engine.offsets_sent", "produce", "commit", "engine.committed", "engine.interrupted",
+    "engine.settling",
 )  # fmt: skip
 """Where a process can be met; the turns in between are drawn by their number."""
 
@@ -61,10 +62,14 @@ REFUSALS: Final = (
     ("offsets", _error(KafkaError._TIMED_OUT, retriable=True)),
     ("offsets", _error(KafkaError.UNKNOWN_MEMBER_ID, txn_requires_abort=True)),
     ("produce", _error(KafkaError.MSG_SIZE_TOO_LARGE, txn_requires_abort=True)),
+    ("offsets", _error(KafkaError.NOT_COORDINATOR, txn_requires_abort=True)),
+    ("offsets", _error(KafkaError.COORDINATOR_LOAD_IN_PROGRESS, txn_requires_abort=True)),
+    ("commit", _error(KafkaError._INCONSISTENT, txn_requires_abort=True)),
     ("commit", _error(KafkaError._TIMED_OUT, retriable=True)),
     ("commit", _error(KafkaError.INVALID_TXN_STATE, txn_requires_abort=True)),
     ("committed", _error(KafkaError._TIMED_OUT, retriable=True)),
     ("committed", _error(KafkaError._FATAL, fatal=True)),
+    ("committed", _error(KafkaError._TIMED_OUT, txn_requires_abort=True)),
 )
 
 

@@ -141,12 +141,10 @@ class ConsumerStandIn:
         return {tp: (covers_from, self.positions[tp]) for tp, covers_from in self._passed.items()}
 
     async def perform_seek(self) -> None:
-        """Seek to the group's offsets, without waiting for those that a transaction is about to change."""
+        """Seek to where the rows stand: what is refused is where it begins, and held."""
         await asyncio.sleep(0)
-        offsets = self._shared.kafka.group(self._worker.engine.options.app_id).offsets
         self._passed = {}
-        for tp in self.positions:
-            self.positions[tp] = offsets.get(tp, (self._shared.kafka.log(*tp).first, ""))[0]
+        self.positions |= self._worker.engine.positions
 
     def seek(self, positions: Mapping[TP, int]) -> None:
         """Fetch again from these offsets on, a moment later: the consumer has a thread of its own."""

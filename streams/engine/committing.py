@@ -1,0 +1,79 @@
+"""An epoch is committed: at a second try where a broker that died, or a leader that changed, interrupted the first.
+
+    fence     the transaction, by a producer that begins under the same id: it is committed now, or aborted for good
+    look      whether the changelog is as this worker left it: nobody else has had the partition, nor was it committed
+    again     the same epoch, in another transaction
+
+Else the worker leaves, as it does wherever it was fenced itself. What a start afresh costs is saved: a rebalance, and
+all rows of its partitions, read once more. librdkafka's own way, `abort_transaction`, ends the producer where the
+coordinator has not heard of the transaction yet.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from streams.engine.changelog import last_standing
+from streams.engine.errors import CommitFailed, Interrupted
+from streams.engine.producer import TransactionalProducer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.engine.cluster import Cluster
+    from streams.engine.epoch import Epoch
+    from streams.engine.options import EngineOptions
+    from streams.engine.partition import SourcePartition
+
+log = structlog.get_logger("engine")
+
+
+def commit(
+    options: EngineOptions,
+    cluster: Cluster,
+    partition: SourcePartition,
+    epoch: Epoch,
+    group: Any,  # noqa: ANN401 - librdkafka's opaque group metadata
+    *,
+    is_wanted: Callable[[], bool],
+) -> None:
+    """Commit a partition's epoch; blocks.
+
+    Args:
+        options: the application's wiring.
+        cluster: its changelogs.
+        partition: whose epoch it is; it may have another producer afterwards.
+        epoch: what its rows and positions say already.
+        group: what a transaction needs to commit in the group's name.
+        is_wanted: whether to go on, asked before another try: not by a worker that leaves.
+
+    Raises:
+        CommitFailed: as `TransactionalProducer.commit`; Interrupted among them where it was tried for long enough.
+
+    """
+    begun_s = time.monotonic()
+    while True:
+        try:
+            partition.producer.commit(epoch, group)
+        except Interrupted as error:
+            if time.monotonic() - begun_s > options.again_s or not is_wanted():
+                raise
+            log.warning("commit_interrupted", partition=partition.number, reason=str(error))
+            options.fault_point("engine.interrupted")
+            _take_again(options, cluster, partition)
+        else:
+            partition.written = epoch.standing or partition.written
+            return
+
+
+def _take_again(options: EngineOptions, cluster: Cluster, partition: SourcePartition) -> None:
+    """Give the partition another producer, if its rows are the ones that this worker has committed."""
+    former, partition.producer = partition.producer, TransactionalProducer(options, partition.number)
+    partition.producer.start()
+    former.close()
+    end = cluster.ends_of_standings([partition.number])[partition.number]
+    if last_standing(options, partition.number, end) != partition.written:
+        raise CommitFailed(f"partition {partition.number}: its changelog is not as this worker has left it")
