@@ -22,12 +22,18 @@ def named(error: BaseException) -> str:
 
 def where(error: BaseException) -> list[str]:
     """Return the innermost calls that led to an error, outermost first, and those of what caused it behind them."""
-    frames = [
-        f"{_path(call.filename)}:{call.lineno} {call.name}"
-        for call in traceback.extract_tb(error.__traceback__)[-FRAMES_MAX:]
-    ]
-    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return frames if cause is None else [*frames, f"from {type(cause).__name__}", *where(cause)]
+    frames: list[str] = []
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:  # one that is raised again may be its own cause in the end
+        frames += [f"from {type(cause).__name__}"] if seen else []
+        seen.add(id(cause))
+        frames += [
+            f"{_path(call.filename)}:{call.lineno} {call.name}"
+            for call in traceback.extract_tb(cause.__traceback__)[-FRAMES_MAX:]
+        ]
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return frames
 
 
 def _path(file: str) -> str:

@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPart
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # they are not in its __all__
 
 from process.administrator import Administrator
+from process.offset_marks import is_marked
 from sinks.positions import OFFSETS_MARK, Log, Place
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class KafkaLogs:
                 topic_id=str(topics[answer.topic].topic_id),
                 partitions=len(topics[answer.topic].partitions),
                 committed=answer.offset if answer.offset >= 0 else None,
-                is_marked=answer.metadata == OFFSETS_MARK,
+                is_marked=is_marked(answer, OFFSETS_MARK),
             )
         return logs
 

@@ -24,10 +24,11 @@ from streams.engine.errors import BadTopic, Fenced
 from streams.engine.options import EngineOptions
 from streams.engine.producer import TransactionalProducer
 from streams.engine.resharding import Layout
-from streams.engine.standing import Stand, Standing
+from streams.engine.standing import OFFSETS_MARK, Stand, Standing
 
 TIMEOUT_S = 30.0
 PARTITIONS = 2
+READ_TIMES = 200
 TABLE = "stock"
 
 
@@ -40,6 +41,10 @@ class KafkaSuite:
 
     def delete_group(self, name: str) -> None:
         """Delete a group's offsets."""
+        raise NotImplementedError
+
+    def follow(self, group: str, place: TopicPartition) -> None:
+        """Commit an offset of a group without members, as it stands there with its mark."""
         raise NotImplementedError
 
     def delete_topic(self, name: str) -> None:
@@ -70,18 +75,24 @@ class KafkaSuite:
         return options
 
     def test_what_is_committed_is_seen_whole(self, options: EngineOptions) -> None:
-        """Rows, positions and what they are marked with come together."""
+        """Rows, positions and seals come together."""
         producer = started(options)
         commit(options, producer, row=b"1", at=7)
         producer.close()
 
         loaded = load_rows(options, [0])[0]
-        committed, marked = Cluster(options).committed([0])
         assert loaded.rows == {TABLE: {b"key": b"1"}}
         assert loaded.standing is not None
         assert loaded.standing.positions == {options.source_topics[0]: 7}
         assert loaded.seals == {TABLE: 1}
-        assert (committed, marked) == ({0: {options.source_topics[0]: 7}}, {0})
+
+    def test_a_mark_is_read_each_time(self, options: EngineOptions) -> None:
+        """Whatever lies behind it in the client's memory (one in six was misread, or could not be read at all)."""
+        topic = options.source_topics[0]
+        self.follow(options.app_id, TopicPartition(topic, 0, 7, OFFSETS_MARK))
+
+        cluster = Cluster(options)
+        assert all(cluster.committed([0]) == ({0: {topic: 7}}, {0}) for _ in range(READ_TIMES))
 
     def test_the_last_row_of_a_key_is_loaded(self, options: EngineOptions) -> None:
         """And a deleted one is not."""
@@ -156,7 +167,6 @@ class KafkaSuite:
         owner.close()
 
         assert load_rows(options, [0])[0].rows == {TABLE: {b"key": b"3"}}
-        assert Cluster(options).committed([0])[0] == {0: {options.source_topics[0]: 3}}
 
     @pytest.mark.parametrize("times", [1, ATTEMPTS])
     def test_a_decision_outlives_an_owner_who_comes_back(self, options: EngineOptions, times: int) -> None:
@@ -189,17 +199,14 @@ class KafkaSuite:
             commit(options, back[0], row=b"3", at=0)
 
     def test_a_transaction_left_open_is_ended_by_the_next_owner(self, options: EngineOptions) -> None:
-        """Nothing of it is visible, neither records nor offsets, and reading does not wait for it any more."""
+        """Nothing of it is visible, and reading does not wait for it any more."""
         dead = raw_producer(options)
         dead.begin_transaction()
         dead.produce(options.changelog(TABLE), b"lost", b"key", 0)
         dead.flush(TIMEOUT_S)
-        place = TopicPartition(options.source_topics[0], 0, 9)
-        dead.send_offsets_to_transaction([place], Cluster(options).group(), TIMEOUT_S)
         owner = started(options)
 
         assert load_rows(options, [0])[0].rows == {TABLE: {}}
-        assert Cluster(options).committed([0])[0] == {0: {}}
         commit(options, owner, row=b"1", at=1)
         owner.close()
         assert load_rows(options, [0])[0].rows == {TABLE: {b"key": b"1"}}
@@ -297,6 +304,7 @@ class KafkaSuite:
         producer = started(options)
         commit(options, producer, row=b"1", at=7)
         producer.close()
+        self.follow(options.app_id, TopicPartition(options.source_topics[0], 0, 7, OFFSETS_MARK))
         self.delete_group(options.app_id)
 
         assert Cluster(options).committed([0]) == ({0: {}}, set())
@@ -364,10 +372,9 @@ def commit(
     epoch = Epoch()
     epoch.rows = {TABLE: {b"key": row, **(more or {})}}
     epoch.latest = latest or {}
-    epoch.positions = {options.source_topics[0]: at}
     stands = {topic: Stand(at) for topic in options.source_topics}
     epoch.standing = Standing(1, stands, {TABLE: 1}, owes=owes)
-    producer.commit(epoch, Cluster(options).group())
+    producer.commit(epoch)
 
 
 def values(options: EngineOptions, topic: str) -> list[bytes | None]:

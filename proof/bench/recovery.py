@@ -74,7 +74,7 @@ def _write(options: EngineOptions, number: int, rows: Rows) -> None:
     producer = TransactionalProducer(options, number)
     producer.start()
     for epoch in _epochs(rows):
-        producer.commit(epoch, None)
+        producer.commit(epoch)
     producer.close()
 
 

@@ -69,6 +69,10 @@ class EngineApp(faust.App):
         if self.consumer_thread is not None:
             self.consumer_thread.seek_back(positions)
 
+    async def follow(self, positions: Mapping[TP, int]) -> bool:
+        """Commit the group's offsets; False if they are as they were."""
+        return self.consumer_thread is not None and await self.consumer_thread.follow(positions)
+
     @classmethod
     def create(
         cls,
@@ -118,7 +122,7 @@ class EngineApp(faust.App):
         )
         app.group_instance_id = group_instance_id
         app.transport = EpochTransport(brokers, app)
-        app.engine = Engine(options, depart=app.leave_group, seek=app.seek)
+        app.engine = Engine(options, depart=app.leave_group, seek=app.seek, follow=app.follow)
         app.backlog = Backlog()
         app.watchdog = Watchdog(app, bounds)
         for table in options.tables:

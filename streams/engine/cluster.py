@@ -14,6 +14,7 @@ from msgspec import Struct
 from process import topics
 from process.administrator import Administrator
 from process.leaders import passes
+from process.offset_marks import is_marked
 from streams.engine.changelog import read_to_end
 from streams.engine.errors import BadTopic, NotCoPartitioned
 from streams.engine.standing import OFFSETS_MARK, STANDING_KEY, Log, decode_standing
@@ -258,14 +259,10 @@ class Cluster:
         found = self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics
         return [(name, number) for number in found[name].partitions] if name in found else []
 
-    def group(self) -> Any:  # noqa: ANN401 - librdkafka's opaque group metadata
-        """Return what a transaction needs to commit offsets in the group's name."""
-        return self._in_group().consumer_group_metadata()
-
     def committed(self, numbers: Collection[int]) -> tuple[dict[int, dict[str, int]], set[int]]:
         """Return the group's offsets, partition -> topic -> offset, and which partitions' came with a standing.
 
-        What an open transaction is about to change is waited for, and a coordinator that has just come and loads.
+        A coordinator that has just come, and loads, is waited for.
         """
         asked = [TopicPartition(topic, number) for number in numbers for topic in self._options.source_topics]
         offsets: dict[int, dict[str, int]] = {number: {} for number in numbers}
@@ -273,7 +270,7 @@ class Cluster:
         for answer in self._offsets_of_group(asked) if asked else ():
             if answer.offset >= 0:
                 offsets[answer.partition][answer.topic] = answer.offset
-                if answer.metadata == OFFSETS_MARK:
+                if is_marked(answer, OFFSETS_MARK):
                     marked.add(answer.partition)
         return offsets, marked
 

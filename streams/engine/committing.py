@@ -12,7 +12,7 @@ coordinator has not heard of the transaction yet.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -36,7 +36,6 @@ def commit(
     cluster: Cluster,
     partition: SourcePartition,
     epoch: Epoch,
-    group: Any,  # noqa: ANN401 - librdkafka's opaque group metadata
     *,
     is_wanted: Callable[[], bool],
 ) -> None:
@@ -47,7 +46,6 @@ def commit(
         cluster: its changelogs.
         partition: whose epoch it is; it may have another producer afterwards.
         epoch: what its rows and positions say already.
-        group: what a transaction needs to commit in the group's name.
         is_wanted: whether to go on, asked before another try: not by a worker that leaves.
 
     Raises:
@@ -57,7 +55,7 @@ def commit(
     begun_s = time.monotonic()
     while True:
         try:
-            partition.producer.commit(epoch, group)
+            partition.producer.commit(epoch)
         except Interrupted as error:
             if time.monotonic() - begun_s > options.again_s or not is_wanted():
                 raise
@@ -65,7 +63,7 @@ def commit(
             options.fault_point("engine.interrupted")
             _take_again(options, cluster, partition)
         else:
-            partition.written = epoch.standing or partition.written
+            partition.note_written(epoch)
             return
 
 

@@ -159,7 +159,7 @@ def _decide(
                 with Deciding(options, number) as producer:
                     ((rows, found),) = _load(options, cluster, [number])
                     decided = decision(rows, found)
-                    _commit(producer, cluster, decided)
+                    _commit(producer, decided)
             except Fenced as fenced:
                 if attempt == ATTEMPTS:
                     message = f"{fenced}; its owner came back {ATTEMPTS} times before it was done: stop the workers"
@@ -196,14 +196,13 @@ def _last_epoch(found: Found) -> int:
     return max([found.standing.epoch if found.standing else 0, *found.seals.values()])
 
 
-def _commit(producer: TransactionalProducer, cluster: Cluster, decided: _Decision) -> None:
+def _commit(producer: TransactionalProducer, decided: _Decision) -> None:
     epoch = Epoch()
     epoch.rows.update(decided.written)
     epoch.latest.update({topic: values for topic, values in decided.latest.items() if values})
     epoch.outgoing.extend(decided.outgoing)
     epoch.standing = decided.standing
-    epoch.positions = decided.standing.positions
-    producer.commit(epoch, cluster.group())
+    producer.commit(epoch)
 
 
 def _state_after(found: Found, decided: _Decision) -> PartitionState:

@@ -5,12 +5,13 @@ The order that makes it exact (see DESIGN.md, the commit protocol):
     assign   partitions that another worker may have owned meanwhile are dropped
     prepare  a producer starts for each new partition: the former owner is fenced, its open transaction ends;
              then the group's offsets are asked for, and the changelogs are read to their end. What they hold says
-             where the rows stand; the group's offsets are made to follow, or the partition is refused (standing.py)
+             where the rows stand, or the partition is refused (standing.py)
     resume   unless partitions are given away again: the sources are sought to where the rows stand, records flow
     apply    a batch is folded: rows, epoch and position change in one step, without an await between
     commit   the open work ends, in turns if it is large, so that nobody waits long; the epoch is detached, written and
              committed by a thread, while the next one grows
-    settle   before partitions are given away, everything folded is committed
+    follow   each second the group's offsets are set to where the committed rows stand, outside any transaction
+    settle   before partitions are given away, everything folded is committed, and the offsets follow
 
 Everything here runs on the event loop except what is handed to threads: the producers and the loading.
 """
@@ -24,7 +25,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from confluent_kafka import KafkaException
@@ -42,7 +43,7 @@ from streams.engine.rights import explained
 from streams.engine.takeover import Refusals, in_thread, take_over
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from streams.engine.batch import Changes, RecordBatch, Rows
     from streams.engine.epoch import Epoch
@@ -70,6 +71,12 @@ def tell_nobody() -> None:
     """Leave without a word to the group."""
 
 
+async def follow_nobody(positions: Mapping[TP, int]) -> bool:
+    """Commit no offsets: there is no group."""
+    del positions
+    return False
+
+
 def seek_nothing(positions: Mapping[TP, int]) -> None:
     """Read nothing again."""
     del positions
@@ -84,6 +91,7 @@ class Engine:
         *,
         depart: Callable[[], None] = tell_nobody,
         seek: Callable[[Mapping[TP, int]], None] = seek_nothing,
+        follow: Callable[[Mapping[TP, int]], Awaitable[bool]] = follow_nobody,
     ) -> None:
         """Make an engine without partitions.
 
@@ -91,10 +99,12 @@ class Engine:
             options: the application's wiring.
             depart: tells the group that this worker leaves.
             seek: lets source partitions be fetched again from these offsets on.
+            follow: commits the group's offsets; False if they are as they were.
 
         """
         self.options = options
         self._seek = seek
+        self._follow = follow
         self.phase = Phase.JOINING
         self.does: str | None = None
         """What keeps the event loop busy now, in words; for the watchdog."""
@@ -112,7 +122,6 @@ class Engine:
         self._hurry = asyncio.Event()
         self._commit_threads = ThreadPoolExecutor(options.commit_threads, thread_name_prefix="commit")
         self._closing = ThreadPoolExecutor(1, thread_name_prefix="close")
-        self._group: Any = None
         self._isolation = Isolation(self._set_aside)
 
     # -- ownership --------------------------------------------------------------------------------------------
@@ -139,8 +148,6 @@ class Engine:
         """
         await in_thread(self.cluster.check_topics)
         await in_thread(self.cluster.check_changelogs)
-        if self._group is None:
-            self._group = await in_thread(self.cluster.group)
         kept = set(self.partitions)
         committed, _ = await in_thread(self.cluster.committed, kept)
         if generation != self._generation:
@@ -148,9 +155,7 @@ class Engine:
         for number in [number for number in kept if self.partitions[number].positions != committed[number]]:
             self._drop(number)  # its rows do not stand at the position it would go on from
         new = sorted(self._assigned - self.partitions.keys())
-        taken = await take_over(
-            self.options, self.cluster, self._group, new, is_current=lambda: generation == self._generation
-        )
+        taken = await take_over(self.options, self.cluster, new, is_current=lambda: generation == self._generation)
         if taken is None:
             return False
         self.partitions.update({partition.number: partition for partition in taken.partitions})
@@ -212,8 +217,22 @@ class Engine:
         while self.phase is not Phase.LEAVING:
             committing = [self._commit_soon(p) for p in self.partitions.values() if p.is_pending or p.committing]
             if not committing:
+                await self.follow()
                 return
             await asyncio.wait(committing)  # not cancelled with who waits: a commit begun is ended
+
+    async def follow(self) -> None:
+        """Let the group's offsets follow the rows that are committed.
+
+        Tools that show lag read them, and they tell a state that was lost from one that begins. Where to go on the rows
+        say themselves; so no transaction waits for the offsets, nor for who keeps them.
+        """
+        ahead = [(partition, partition.ahead) for partition in self.partitions.values()]
+        offsets = {TP(topic, each.number): at for each, positions in ahead for topic, at in positions.items()}
+        self.options.fault_point("engine.following")
+        if offsets and await self._follow(offsets):
+            for partition, positions in ahead:
+                partition.followed |= positions
 
     def _drop(self, number: int) -> None:
         self._close(self.partitions.pop(number))
@@ -405,7 +424,6 @@ class Engine:
             self.cluster,
             partition,
             epoch,
-            self._group,
             is_wanted=lambda: self.phase is not Phase.LEAVING,
         )
 

@@ -20,14 +20,12 @@ class Epoch:
     changed many times is written once.
     """
 
-    __slots__ = ("bytes", "counted", "elsewhere", "is_whole", "latest", "outgoing", "positions", "rows", "standing")
+    __slots__ = ("bytes", "counted", "elsewhere", "is_whole", "latest", "outgoing", "rows", "standing")
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[bytes, bytes | None]] = {}
         self.latest: dict[str, dict[bytes, bytes]] = {}
         self.outgoing: list[OutgoingRecord] = []
-        self.positions: dict[str, int] = {}
-        """Source topic -> offset of the next record to be read, where the group's offsets are to follow."""
         self.standing: Standing | None = None
         """Where the rows stand after it; given when it is detached, if they or the positions have changed."""
         self.elsewhere: dict[int, tuple[dict[str, dict[bytes, bytes]], Standing]] = {}
@@ -40,7 +38,7 @@ class Epoch:
         """What the epoch holds, about: for the bound on uncommitted work."""
 
     def __bool__(self) -> bool:
-        return bool(self.positions or self.rows or self.latest or self.outgoing)
+        return bool(self.rows or self.latest or self.outgoing)
 
     def leave(self, following: Epoch) -> None:
         """Leave what it would publish to the epoch that follows, which has nothing yet.

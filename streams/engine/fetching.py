@@ -17,6 +17,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.errors import IllegalStateError, KafkaError, TopicAuthorizationFailedError
 from faust.transport.drivers import aiokafka as driver
@@ -26,6 +27,7 @@ from mode import Service
 
 from streams.engine.membership import Membership, explained
 from streams.engine.parsing import FetchedBatches, LeanRecords
+from streams.engine.standing import OFFSETS_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -45,6 +47,9 @@ it: with Faust's 1,500 ms a second record of an otherwise idle topic would wait 
 
 LEAVE_GROUP_S: Final = 2.0
 """Longest wait for the coordinator when a worker leaves: it needs milliseconds, or is away."""
+
+FOLLOW_S: Final = 5.0
+"""Longest wait for the coordinator: the offsets can follow another time."""
 
 log = structlog.get_logger("engine")
 
@@ -193,6 +198,21 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     async def _seek_to(self, positions: Mapping[TP, int]) -> None:
         for tp, offset in positions.items():
             self._ensure_consumer().seek(tp, offset)
+
+    async def follow(self, positions: Mapping[TP, int]) -> bool:
+        """Commit the group's offsets, as a member; False if that cannot be done now. Called from the main thread."""
+        committing = asyncio.run_coroutine_threadsafe(self._follow(positions), self.thread_loop)
+        return await asyncio.wrap_future(committing)
+
+    async def _follow(self, positions: Mapping[TP, int]) -> bool:
+        offsets = {TopicPartition(*tp): (offset, OFFSETS_MARK) for tp, offset in positions.items()}
+        try:
+            async with asyncio.timeout(FOLLOW_S):
+                await cast("Any", self._ensure_consumer()).commit(offsets)
+        except (KafkaError, OSError, ValueError) as error:  # given away meanwhile, or its coordinator is away
+            log.info("offsets_not_followed", reason=repr(error))
+            return False
+        return True
 
     def seek_back(self, positions: Mapping[TP, int]) -> None:
         """Fetch again from these offsets on; called from another thread."""

@@ -118,8 +118,9 @@ class EngineOptions:
     0.1 s gave p50 32 ms to the milestone, 0.3 s gave 25, in runs that followed each other."""
 
     follow_s: float = 1.0
-    """An urgent epoch leaves out what nobody waits for: published values and the group's offsets, a transaction's more
-    expensive half. They follow with the next calm one, at the latest after this long."""
+    """An urgent epoch leaves out what nobody waits for: published values, a transaction's more expensive half. They
+    follow with the next calm one, at the latest after this long. The group's offsets follow in no transaction, after as
+    long."""
     follow_behind_s: float = 8.0
     """The same while the partition is behind: a value that changed many times is published once. And published values
     lie in all partitions of their topic, so each epoch that has some writes to all: the more, the smaller its part."""

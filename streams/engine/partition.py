@@ -36,6 +36,8 @@ class SourcePartition:
     opened_s: float | None = None
     """The same of the open epoch."""
 
+    _published_s = 0.0
+    """When an epoch was detached last that left nothing out, monotonic."""
     written: Standing | None = None
     """Where the rows stand that are committed."""
 
@@ -64,10 +66,10 @@ class SourcePartition:
         """The positions that rows and epoch stand at; those of the work are ahead of them."""
         self._detached_at: dict[str, int] = {}
         """The positions that the last standing says, with what is in flight."""
-        self._followed_at: dict[str, int] = {}
-        """The positions of the last epoch with which the group's offsets followed."""
-        self._followed_s = 0.0
-        """When that was detached, monotonic."""
+        self.followed: dict[str, int] = {}
+        """The group's offsets, as they were asked for or committed last."""
+        self._published_at: dict[str, int] = {}
+        """Where the rows stood with the last committed epoch that left nothing out."""
         self._unread: set[str] = set()
         """Source topics of which much followed when it was taken over, until the first batch of any of them."""
         self._behind_until: dict[str, float] = {}
@@ -97,10 +99,11 @@ class SourcePartition:
         """
         self.rows = rows
         self.written = found.standing
+        self._published_at = dict(positions)
         self.positions = dict(positions)
         self._stands_at = dict(positions)
         self._detached_at = {} if found.standing is None else dict(positions)
-        self._followed_at = dict(found.committed)
+        self.followed = dict(found.committed)
         self.topic_ids = {topic: log.topic_id for topic, log in found.sources.items()}
         self._unread = {
             topic
@@ -140,6 +143,12 @@ class SourcePartition:
         if self.opened_s is None:
             self.opened_s = time.monotonic()
 
+    def note_written(self, epoch: Epoch) -> None:
+        """Note that an epoch is committed, from the thread that has done it."""
+        self.written = epoch.standing or self.written
+        if epoch.is_whole and self.written is not None:
+            self._published_at = self.written.positions
+
     def note_committed(self) -> None:
         """Note that the epoch in flight is committed."""
         self.committing_bytes = 0
@@ -155,7 +164,12 @@ class SourcePartition:
         """Tell whether there is something to commit."""
         if self.work is not None or self.epoch:
             return True
-        return self.positions != self._detached_at or self.positions != self._followed_at
+        return self.positions != self._detached_at
+
+    @property
+    def ahead(self) -> dict[str, int]:
+        """Up to where everything is committed, what the rows publish too; where the group's offsets are elsewhere."""
+        return {topic: at for topic, at in self._published_at.items() if at != self.followed.get(topic)}
 
     @property
     def is_behind(self) -> bool:
@@ -291,7 +305,7 @@ class SourcePartition:
 
         Args:
             whole: whether what nobody waits for must be in it too, though it is urgent or the partition behind: what it
-                publishes, and the positions that the group's offsets follow.
+                publishes.
 
         Raises:
             Exception: as `end_work`.
@@ -299,14 +313,13 @@ class SourcePartition:
         """
         self.end_work()
         now_s = time.monotonic()
-        whole = whole or self._must_follow(now_s)
+        whole = whole or self._must_publish(now_s)
         self.urgent.clear()
         self.ripe.clear()
         epoch, self.epoch = self.epoch, Epoch()
         self.committing_since_s, self.opened_s = self.opened_s, None
         if whole:
-            epoch.positions.update({t: at for t, at in self.positions.items() if at != self._followed_at.get(t)})
-            self._followed_at, self._followed_s = dict(self.positions), now_s
+            self._published_s = now_s
         else:
             epoch.leave(self.epoch)
             self.opened_s = now_s
@@ -319,13 +332,12 @@ class SourcePartition:
         self._detached_at = dict(self.positions)
         return epoch
 
-    def _must_follow(self, now_s: float) -> bool:
+    def _must_publish(self, now_s: float) -> bool:
         """Tell whether the epoch must have what nobody waits for, too."""
-        is_first = not any(self._followed_at.values())  # without offsets a loss of all rows would look like a beginning
-        passed_s = now_s - self._followed_s
+        passed_s = now_s - self._published_s
         if self.is_behind:
-            return is_first or passed_s >= self._options.follow_behind_s
-        return is_first or not self.urgent.is_set() or passed_s >= self._options.follow_s
+            return passed_s >= self._options.follow_behind_s
+        return not self.urgent.is_set() or passed_s >= self._options.follow_s
 
     def _standing(self) -> Standing:
         return Standing(

@@ -11,14 +11,14 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 
 from process.fencing import FENCED, cause_of
 from process.leaders import PASSING, UNWRITTEN
 from streams.engine.errors import CommitFailed, EngineError, Fenced, Interrupted
 from streams.engine.progress import CALLS
 from streams.engine.rights import denied_kind, not_allowed
-from streams.engine.standing import OFFSETS_MARK, PUBLISHED_KEY, SEAL_KEY, STANDING_KEY, encode_standing, seal_of
+from streams.engine.standing import PUBLISHED_KEY, SEAL_KEY, STANDING_KEY, encode_standing, seal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,7 +35,6 @@ CALL_TIMEOUT_S: Final = 5.0
 
 PRODUCE: Final = "produce"
 LOOK: Final = "list_topics"
-SEND_OFFSETS: Final = "send_offsets_to_transaction"
 
 RETRY_PAUSE_S: Final = 0.05
 
@@ -86,8 +85,8 @@ class TransactionalProducer:
         self._persist(LOOK, lambda timeout: self._producer.list_topics(timeout=timeout), START_TIMEOUT_S)
         self._persist("init_transactions", self._producer.init_transactions, START_TIMEOUT_S)
 
-    def commit(self, epoch: Epoch, group: Any) -> None:  # noqa: ANN401 - librdkafka's opaque group metadata
-        """Write the epoch's rows, records and positions in one transaction.
+    def commit(self, epoch: Epoch) -> None:
+        """Write the epoch's rows and records, and where these stand, in one transaction.
 
         Raises:
             Fenced: another owner has the partition; nothing of the epoch is visible to read_committed readers.
@@ -101,16 +100,6 @@ class TransactionalProducer:
         fault_point("engine.begun")
         self._produce(epoch)
         fault_point("engine.produced")
-        if epoch.positions:
-            positions = [
-                TopicPartition(topic, self._partition, at, OFFSETS_MARK) for topic, at in epoch.positions.items()
-            ]
-            self._persist(
-                SEND_OFFSETS,
-                lambda timeout: self._producer.send_offsets_to_transaction(positions, group, timeout),
-                self._options.transaction_timeout_s,
-            )
-        fault_point("engine.offsets_sent")
         self._persist("commit_transaction", self._producer.commit_transaction, 2 * self._options.transaction_timeout_s)
         fault_point("engine.committed")
 
@@ -169,15 +158,11 @@ class TransactionalProducer:
     def _persist(self, step: str, call: Callable[[float], object], deadline_s: float) -> None:
         """Call until it succeeds: a retriable error, a time-out among them, is not the end before the deadline."""
         deadline = time.monotonic() + deadline_s
-        asked_again = False
         while True:
             try:
                 self._call(call)
             except KafkaException as error:
                 fault = error.args[0]
-                if fault.code() == KafkaError._STATE and step == SEND_OFFSETS and not asked_again:  # noqa: SLF001
-                    asked_again = True  # something went wrong during the call; from the next one it says what
-                    continue
                 passes = fault.retriable() or (step == LOOK and fault.code() in PASSING)
                 if not passes or fault.txn_requires_abort() or time.monotonic() > deadline:
                     raise self._failure(step, error) from error
@@ -198,10 +183,6 @@ class TransactionalProducer:
         kind = denied_kind(error)
         if kind == "transactional-id":
             return not_allowed("WRITE", kind, self._options.transactional_id(self._partition))
-        if kind == "group":
-            return not_allowed("READ", kind, self._options.app_id)
-        if kind == "topic" and "offsets" in fault.str():  # an error of what was produced may come out here too
-            return not_allowed("READ", kind, " or ".join(self._options.source_topics))
         if kind is not None:
             return not_allowed("WRITE", kind, " or ".join(sorted(self._topics)))
         failed = Fenced if fault.code() in FENCED else Interrupted if _passes(step, fault) else CommitFailed

@@ -107,6 +107,19 @@ class ChangelogRecovery(Recovery):
             except Exception as error:  # noqa: BLE001 - Faust would end the task without a word
                 engine.leave(error)
 
+    @Service.task
+    async def _follow(self) -> None:
+        engine = engine_of(self.app)
+        while not self.should_stop:
+            await self.sleep(engine.options.follow_s)
+            try:
+                if engine.is_accepting:
+                    await engine.follow()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the same
+                engine.leave(error)
+
     def _other_sources(self, numbers: set[int]) -> set[TP]:
         options = engine_of(self.app).options
         others = set(options.source_topics) - {options.read_first}

@@ -92,7 +92,7 @@ class Layout:
                 standing.since,
                 partitions=self._options.partitions,
             )
-            producer.commit(self._epoch(number, loaded, found, after), self._cluster.group())
+            producer.commit(self._epoch(number, loaded, found, after))
         return after
 
     def _load(self, number: int) -> tuple[Loaded, Found]:

@@ -1,10 +1,9 @@
-"""Taking over source partitions: fence, load, judge, and make the group's offsets follow; and what was refused.
+"""Taking over source partitions: fence, load, judge, and commit what is owed; and what was refused.
 
 start    a producer for each partition: the former owner is fenced, its open transaction ends
 load     the group's offsets, then the changelogs, read to their end: each finds what the one before has made final
 judge    where to go on (standing.py), or that somebody has to decide
-follow   what the rows publish and is not published is, and where the group's offsets are others than the rows'
-         positions, they are committed with these: who died left both a second behind at most, in the midst of work
+commit   what a new state begins with, and what the rows publish and is not published: who died left a second of it
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from msgspec import Struct
 
 from streams.engine.changelog import load_rows
 from streams.engine.committing import commit
-from streams.engine.errors import CommitFailed, StateRefused
+from streams.engine.errors import StateRefused
 from streams.engine.partition import SourcePartition
 from streams.engine.progress import TALLY
 from streams.engine.standing import Found, judge
@@ -62,7 +61,6 @@ class Beginning(Struct):
 async def take_over(
     options: EngineOptions,
     cluster: Cluster,
-    group: Any,  # noqa: ANN401 - librdkafka's opaque group metadata
     numbers: Collection[int],
     *,
     is_current: Callable[[], bool],
@@ -72,7 +70,6 @@ async def take_over(
     Args:
         options: the application's wiring.
         cluster: its topics and offsets.
-        group: what a transaction needs to commit in the group's name.
         numbers: the partitions.
         is_current: whether the assignment still stands; asked between the steps.
 
@@ -99,10 +96,10 @@ async def take_over(
             partition.note(Beginning(rows=beginnings[number]))
         if loaded[number].owed:
             _publish(options, partition, loaded[number].owed)
+        if committed[number] and committed[number] != positions:
+            _say_that_they_follow(number, positions, committed[number])
         if partition.is_pending:
-            if committed[number] and committed[number] != positions:
-                _say_that_they_follow(number, positions, committed[number])
-            await in_thread(_follow, options, cluster, partition, group, is_current)
+            await in_thread(_commit, options, cluster, partition, is_current)
         taken.partitions.append(partition)
 
     begins = [number for number, each in found.items() if each.begins]
@@ -161,18 +158,10 @@ def _say_that_they_follow(number: int, positions: dict[str, int], committed: dic
     say("offsets_follow_the_rows", partition=number, rows=positions, offsets=committed)
 
 
-def _follow(
-    options: EngineOptions,
-    cluster: Cluster,
-    partition: SourcePartition,
-    group: Any,  # noqa: ANN401 - the same
-    is_current: Callable[[], bool],
+def _commit(
+    options: EngineOptions, cluster: Cluster, partition: SourcePartition, is_current: Callable[[], bool]
 ) -> None:
-    """Commit what is pending, where the rows stand as the group's offsets too; return when everybody sees it."""
-    commit(options, cluster, partition, partition.detach(), group, is_wanted=is_current)
-    committed, _ = cluster.committed([partition.number])
-    if committed[partition.number] != partition.positions:
-        raise CommitFailed(f"partition {partition.number}: the group's offsets do not follow its rows")
+    commit(options, cluster, partition, partition.detach(), is_wanted=is_current)
 
 
 class Refusals:

@@ -33,7 +33,7 @@ CRASH_POINTS: Final = (
     "engine.folded:40",
     "engine.begun:40",
     "engine.produced:40",
-    "engine.offsets_sent:40",
+    "engine.following:4",
     "engine.committed:40",
     "engine.loading",
     "engine.settling",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from local.parts import Parts
@@ -28,7 +28,7 @@ class TestRealKafka(KafkaSuite):
     def client_config(self, parts: Parts) -> dict[str, str]:
         """Give the broker's address."""
         config = {"bootstrap.servers": parts.bootstrap_servers, "log_level": "0"}
-        self.admin = AdminClient(dict(config))
+        self.config, self.admin = config, AdminClient(dict(config))
         return config
 
     def delete_before(self, topic: str, number: int, offset: int) -> None:
@@ -39,6 +39,12 @@ class TestRealKafka(KafkaSuite):
     def delete_group(self, name: str) -> None:
         """Delete the group."""
         self.admin.delete_consumer_groups([name], request_timeout=TIMEOUT_S)[name].result()
+
+    def follow(self, group: str, place: TopicPartition) -> None:
+        """Commit it by a consumer."""
+        consumer = Consumer({**self.config, "group.id": group})
+        consumer.commit(offsets=[place], asynchronous=False)
+        consumer.close()
 
     def delete_topic(self, name: str) -> None:
         """Delete it, and wait until it is gone."""

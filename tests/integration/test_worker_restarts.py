@@ -116,7 +116,7 @@ def test_who_is_fenced_while_he_produces_is_told_so(settings: Settings) -> None:
     epoch = Epoch()
     epoch.rows = {"rows": {b"key": b"row"}}
     with pytest.raises(Fenced, match="_FENCED"):
-        owner.commit(epoch, None)
+        owner.commit(epoch)
     owner.close()
 
 

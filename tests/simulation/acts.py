@@ -152,7 +152,9 @@ class Actor:
         outcome.refused = {
             number
             for number in range(self._options.partitions)
-            if oracle.visible(self._kafka.log(name, number)) and any(self._positions(number).values())
+            if oracle.visible(self._kafka.log(name, number))
+            and any(self._positions(number).values())
+            and (table != self._options.tables[0] or self._is_known_besides(number))
         }
         self._kafka.delete_topic(name)
         self._kafka.make_topic(name, self._options.partitions, **COMPACTED)
@@ -225,6 +227,17 @@ class Actor:
                 known, _ = offsets.get((topic, number), (0, ""))
                 if known < read:
                     outcome.forgotten[topic, number] = known
+
+    def _is_known_besides(self, number: int) -> bool:
+        """Tell whether anything but the first table says that a partition was read.
+
+        Nothing does in its first second, before the group's offsets follow; then it begins once more.
+        """
+        offsets = self._kafka.group(self._options.app_id).offsets
+        logs = [self._kafka.log(self._options.changelog(table), number) for table in self._options.tables[1:]]
+        return any(oracle.visible(log) for log in logs) or any(
+            offset for (_, place), (offset, _) in offsets.items() if place == number
+        )
 
     def _number(self) -> int:
         return self._random.randrange(self._options.partitions)

@@ -52,14 +52,11 @@ def _replace(owner: Any, name: str, value: Any) -> Any:
 def offset_before_state() -> None:
     """Positions are committed first, in a transaction of their own, and then what they stand for."""
 
-    def commit(self: TransactionalProducer, epoch: Epoch, group: Any) -> None:
-        first = Epoch()
-        first.positions, first.standing = epoch.positions, epoch.standing
-        if first.positions:
-            original(self, first, group)
-        rest = copy(epoch)
-        rest.positions = {}
-        original(self, rest, group)
+    def commit(self: TransactionalProducer, epoch: Epoch) -> None:
+        first, rest = Epoch(), copy(epoch)
+        first.standing, rest.standing = epoch.standing, None
+        original(self, first)
+        original(self, rest)
 
     original = _replace(TransactionalProducer, "commit", commit)
 
@@ -101,9 +98,9 @@ def skipped_partition() -> None:
 def told_before_it_is_committed() -> None:
     """Of what is sent somebody is told who then may not find it."""
 
-    def commit(self: TransactionalProducer, epoch: Epoch, group: Any) -> None:
+    def commit(self: TransactionalProducer, epoch: Epoch) -> None:
         self._options.on_sent(epoch.outgoing)
-        original(self, epoch, group)
+        original(self, epoch)
         epoch.outgoing = []  # not once more
 
     original = _replace(TransactionalProducer, "commit", commit)
@@ -155,15 +152,15 @@ def rows_of_aborted_transactions() -> None:
 def _commit_again_where(is_retried: Callable[[str], bool]) -> None:
     """Do a failed commit once more, by another client under the same transactional id."""
 
-    def commit(self: TransactionalProducer, epoch: Epoch, group: Any) -> None:
+    def commit(self: TransactionalProducer, epoch: Epoch) -> None:
         try:
-            original(self, epoch, group)
+            original(self, epoch)
         except CommitFailed as failed:
             if not is_retried(str(failed)):
                 raise
             self.__init__(self._options, self._partition)  # type: ignore[misc]  # another client under the same id
             self.start()
-            original(self, epoch, group)
+            original(self, epoch)
 
     original = _replace(TransactionalProducer, "commit", commit)
 
@@ -195,9 +192,9 @@ def epoch_again_without_a_look() -> None:
 def interrupted_epoch_is_forgotten() -> None:
     """An epoch whose transaction was interrupted is taken for committed, and the next one goes on from there."""
 
-    def commit(self: TransactionalProducer, epoch: Epoch, group: Any) -> None:
+    def commit(self: TransactionalProducer, epoch: Epoch) -> None:
         try:
-            original(self, epoch, group)
+            original(self, epoch)
         except Interrupted:
             self.__init__(self._options, self._partition)  # type: ignore[misc]  # another client under the same id
             self.start()
@@ -258,9 +255,20 @@ def owes_nothing() -> None:
 
 
 @_bug
+def offsets_before_what_is_published() -> None:
+    """The group's offsets follow each epoch, also one that leaves something out, and whoever sees no lag misses it."""
+
+    def note_written(self: SourcePartition, epoch: Epoch) -> None:
+        epoch.is_whole = True
+        original(self, epoch)
+
+    original = _replace(SourcePartition, "note_written", note_written)
+
+
+@_bug
 def takeover_commits_nothing() -> None:
     """Neither what the rows still have to publish, nor that the group's offsets follow them."""
-    _replace(takeover, "_follow", lambda *_: None)
+    _replace(takeover, "_commit", lambda *_: None)
 
 
 @_bug

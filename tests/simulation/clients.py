@@ -160,16 +160,6 @@ class FakeProducer:
         self._send()
         return 0
 
-    def send_offsets_to_transaction(self, positions: Sequence[TopicPartition], group: str, timeout: float = -1) -> None:
-        """Make offsets part of the transaction."""
-        del timeout
-        self._clients.pause("offsets")
-        self._check_begun()
-        self._raise_drawn("offsets")
-        transaction = self._transaction()
-        offsets = [((each.topic, each.partition), each.offset, each.metadata or "") for each in positions]
-        self._kafka.add_offsets(transaction, group, offsets)
-
     def commit_transaction(self, timeout: float = -1) -> None:
         """Send what is left, and commit."""
         del timeout
@@ -293,24 +283,15 @@ class FakeConsumer:
         del topic, timeout
         return self._clients.list_topics()
 
-    def consumer_group_metadata(self) -> str:
-        """Return what a transaction needs to commit in the group's name: here its name."""
-        return self._group
-
     def committed(self, asked: Sequence[TopicPartition], timeout: float = -1) -> list[TopicPartition]:
-        """Return the group's offsets, once no transaction is about to change them."""
+        """Return the group's offsets."""
         del timeout
         group = self._kafka.group(self._group)
-        places = [(each.topic, each.partition) for each in asked]
-        while True:
-            self._clients.pause("committed")
-            if not any(place in each.offsets for each in group.pending for place in places):
-                break
-        answers = []
-        for place in places:
-            offset, metadata = group.offsets.get(place, (-1001, ""))
-            answers.append(TopicPartition(*place, offset, metadata))
-        return answers
+        self._clients.pause("committed")
+        return [
+            TopicPartition(each.topic, each.partition, *group.offsets.get((each.topic, each.partition), (-1001, "")))
+            for each in asked
+        ]
 
     def assign(self, places: Sequence[TopicPartition]) -> None:
         """Read these partitions, from these offsets on."""

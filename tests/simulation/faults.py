@@ -19,7 +19,7 @@ SETTLES: Final = 60
 
 STEPS: Final = (
     "init", "committed", "load", "ends", "engine.loading", "engine.folded", "engine.begun", "engine.produced",
-    "offsets", "engine.offsets_sent", "produce", "commit", "engine.committed", "engine.interrupted",
+    "engine.following", "produce", "commit", "engine.committed", "engine.interrupted",
     "engine.settling",
 )  # fmt: skip
 """Where a process can be met; the turns in between are drawn by their number."""
@@ -59,11 +59,9 @@ def _error(code: int, **kind: bool) -> KafkaError:
 
 REFUSALS: Final = (
     ("init", _error(KafkaError._TIMED_OUT, retriable=True)),
-    ("offsets", _error(KafkaError._TIMED_OUT, retriable=True)),
-    ("offsets", _error(KafkaError.UNKNOWN_MEMBER_ID, txn_requires_abort=True)),
     ("produce", _error(KafkaError.MSG_SIZE_TOO_LARGE, txn_requires_abort=True)),
-    ("offsets", _error(KafkaError.NOT_COORDINATOR, txn_requires_abort=True)),
-    ("offsets", _error(KafkaError.COORDINATOR_LOAD_IN_PROGRESS, txn_requires_abort=True)),
+    ("produce", _error(KafkaError.NOT_ENOUGH_REPLICAS, txn_requires_abort=True)),
+    ("commit", _error(KafkaError.NOT_COORDINATOR, txn_requires_abort=True)),
     ("commit", _error(KafkaError._INCONSISTENT, txn_requires_abort=True)),
     ("commit", _error(KafkaError._TIMED_OUT, retriable=True)),
     ("commit", _error(KafkaError.INVALID_TXN_STATE, txn_requires_abort=True)),

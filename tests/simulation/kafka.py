@@ -7,7 +7,7 @@ partition by partition, as its markers are written; offsets in a transaction are
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from types import SimpleNamespace
 from typing import Final, NamedTuple
@@ -35,14 +35,12 @@ class Data(NamedTuple):
 class Transaction:
     """A transaction, and where it has written."""
 
-    __slots__ = ("began_s", "group", "logs", "offsets", "outcome", "pending")
+    __slots__ = ("began_s", "logs", "outcome", "pending")
 
     def __init__(self, began_s: float) -> None:
         self.began_s = began_s
         self.outcome = OPEN
         self.logs: list[Log] = []
-        self.group: Group | None = None
-        self.offsets: dict[Place, tuple[int, str]] = {}
         self.pending = 0
         """Markers to be written."""
 
@@ -157,11 +155,10 @@ class Topic:
 class Group:
     """A consumer group's offsets."""
 
-    __slots__ = ("offsets", "pending")
+    __slots__ = ("offsets",)
 
     def __init__(self) -> None:
         self.offsets: dict[Place, tuple[int, str]] = {}
-        self.pending: list[Transaction] = []
 
 
 class Coordinated:
@@ -188,7 +185,7 @@ class Kafka:
         self.topics: dict[str, Topic] = {}
         self.groups: dict[str, Group] = {}
         self.coordinated: dict[str, Coordinated] = {}
-        self.unwritten: list[tuple[Transaction, Log | Group]] = []
+        self.unwritten: list[tuple[Transaction, Log]] = []
         """Markers that are decided and not written."""
         self.metadata: SimpleNamespace | None = None
         """What clients have made of the topics, until one of them changes."""
@@ -267,14 +264,6 @@ class Kafka:
             known.transaction = Transaction(self.now())
         return known.transaction
 
-    def add_offsets(self, transaction: Transaction, group: str, offsets: Iterable[tuple[Place, int, str]]) -> None:
-        """Make a group's offsets part of a transaction."""
-        found = self.group(group)
-        if transaction.group is None:
-            transaction.group = found
-            found.pending.append(transaction)
-        transaction.offsets.update({place: (offset, metadata) for place, offset, metadata in offsets})
-
     def end(self, transactional_id: str, epoch: int, *, committed: bool) -> None:
         """Decide the id's open transaction, if there is one.
 
@@ -296,23 +285,15 @@ class Kafka:
 
     def write_marker(self, at: int = 0) -> None:
         """Write one of the markers that are decided."""
-        transaction, where = self.unwritten.pop(at)
+        transaction, log = self.unwritten.pop(at)
         transaction.pending -= 1
-        if isinstance(where, Group):
-            where.pending.remove(transaction)
-            if transaction.outcome is COMMITTED:
-                where.offsets.update(transaction.offsets)
-        else:
-            where.append(_MARKER, transaction, is_marker=True)
-            where.undecided.pop(transaction, None)
+        log.append(_MARKER, transaction, is_marker=True)
+        log.undecided.pop(transaction, None)
 
     def _decide(self, transaction: Transaction, outcome: str) -> None:
         transaction.outcome = outcome
-        marked: list[Log | Group] = [*transaction.logs]
-        if transaction.group is not None:
-            marked.append(transaction.group)
-        transaction.pending = len(marked)
-        self.unwritten += [(transaction, where) for where in marked]
+        transaction.pending = len(transaction.logs)
+        self.unwritten += [(transaction, log) for log in transaction.logs]
 
     def _checked(self, transactional_id: str, epoch: int) -> Coordinated:
         known = self.coordinated[transactional_id]

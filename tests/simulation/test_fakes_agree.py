@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from models.badges import BadgeDefinition
 from sinks.badge_repository import BadgeRepository
@@ -38,6 +39,10 @@ class TestKafkaInMemory(KafkaSuite):
         while self.kafka.unwritten:
             self.kafka.write_marker()
         self.kafka.group(name).offsets.clear()
+
+    def follow(self, group: str, place: TopicPartition) -> None:
+        """Commit it."""
+        self.kafka.group(group).offsets[place.topic, place.partition] = (place.offset, str(place.metadata))
 
     def delete_topic(self, name: str) -> None:
         """Delete it."""

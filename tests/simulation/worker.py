@@ -20,6 +20,7 @@ from streams.engine.batch import OutgoingRecord, RecordBatch
 from streams.engine.engine import Engine
 from streams.engine.options import EngineOptions
 from streams.engine.recovery import ChangelogRecovery
+from streams.engine.standing import OFFSETS_MARK
 from streams.engine.transport import Epochs
 from tests.simulation.clients import Draw, FakeClients
 from tests.simulation.kafka import Kafka
@@ -30,6 +31,8 @@ HEARTBEAT_S: Final = 0.2
 POLL_S: Final = 0.1
 RECORDS_MAX: Final = 8
 QUEUE: Final = 4
+UNFOLLOWED: Final = 0.1
+"""Part of the offsets that are not committed, for whatever reason."""
 
 
 class Cluster:
@@ -146,6 +149,15 @@ class ConsumerStandIn:
         self._passed = {}
         self.positions |= self._worker.engine.positions
 
+    async def follow(self, positions: Mapping[TP, int]) -> bool:
+        """Commit offsets, if the coordinator still knows this member."""
+        await asyncio.sleep(0)
+        if self._shared.loop.random.random() < UNFOLLOWED or not self._worker.is_member:
+            return False  # its coordinator is away, or knows of another generation
+        group = self._shared.kafka.group(self._worker.engine.options.app_id)
+        group.offsets.update({(tp.topic, tp.partition): (at, OFFSETS_MARK) for tp, at in positions.items()})
+        return True
+
     def seek(self, positions: Mapping[TP, int]) -> None:
         """Fetch again from these offsets on, a moment later: the consumer has a thread of its own."""
         self._worker.shared.loop.call_later(POLL_S, self._seek, positions)
@@ -209,6 +221,7 @@ class Worker:
     def __init__(self, shared: Cluster) -> None:
         self.shared = shared
         self.consumer_generation_id = -1
+        self._member: int | None = None
         loop = shared.loop
         self._process = loop.current
         pause = partial(loop.pause, loop.current)
@@ -222,7 +235,7 @@ class Worker:
             begin=lambda numbers: shared.begin(self.engine.options, numbers),
         )
         self.consumer = ConsumerStandIn(self)
-        self.engine = Engine(options, seek=self.consumer.seek)
+        self.engine = Engine(options, seek=self.consumer.seek, follow=self.consumer.follow)
         self.queue: deque[RecordBatch] = deque()
         self.has_batches = asyncio.Event()
         self._epochs = cast("Any", Epochs.__new__(Epochs))
@@ -249,15 +262,14 @@ class Worker:
 
     async def _stay_in_group(self) -> None:
         coordinator, loop = self.shared.coordinator, self.shared.loop
-        member: int | None = None
         while True:
             self.consumer.flow_active = False
             await self._epochs.on_partitions_revoked(self.consumer.assignment())
-            member = coordinator.join(member, loop.now)
+            self._member = member = coordinator.join(self._member, loop.now)
             while (found := coordinator.assigned(member, loop.now)) is None:
                 await asyncio.sleep(POLL_S)
                 if not coordinator.is_member(member):
-                    member = coordinator.join(None, loop.now)
+                    self._member = member = coordinator.join(None, loop.now)
             self.consumer_generation_id, numbers = found
             self.consumer.assign(numbers)
             await self._epochs.on_rebalance(self.consumer.assignment(), set(), set())
@@ -265,6 +277,13 @@ class Worker:
             while coordinator.heartbeat(member, loop.now):
                 self.consumer.look()
                 await asyncio.sleep(HEARTBEAT_S)
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the coordinator takes offsets of this member: it knows it, and of no later generation."""
+        coordinator = self.shared.coordinator
+        is_known = self._member is not None and coordinator.is_member(self._member)
+        return is_known and coordinator.generation == self.consumer_generation_id
 
     def note_refusals(self) -> None:
         """Say which partitions it has refused, and which it has."""

@@ -76,14 +76,6 @@ def test_a_new_epoch_is_nothing_to_commit() -> None:
     assert not epoch
 
 
-def test_a_position_is_something_to_commit() -> None:
-    """A batch that changed nothing must not be read again for ever."""
-    epoch = Epoch()
-    epoch.positions["orders"] = 1
-
-    assert epoch
-
-
 def test_a_row_or_a_record_is_something_to_commit() -> None:
     """Also without a position: a step that no record caused."""
     deleted, sent = Epoch(), Epoch()

@@ -10,6 +10,7 @@ import pytest
 from msgspec import structs
 
 from streams.engine.batch import RecordBatch, Rows
+from streams.engine.epoch import Epoch
 from streams.engine.errors import OutOfOrder
 from streams.engine.partition import SourcePartition
 from streams.engine.standing import Log, Stand, Standing
@@ -95,6 +96,12 @@ def test_an_earlier_batch_is_refused(partition: SourcePartition, first: int) -> 
         assert told in str(refused.value)
 
 
+def stands(epoch: Epoch) -> dict[str, int]:
+    """Return where the rows stand after an epoch."""
+    assert epoch.standing is not None
+    return epoch.standing.positions
+
+
 def test_an_epoch_says_where_the_rows_stand_after_it(partition: SourcePartition) -> None:
     """Positions of all topics, which topics they are, and of each table the last epoch that changed it."""
     partition.note(Changed(rows={"totals": {b"a": b"2"}}), topic=TOPIC, next_offset=12)
@@ -138,15 +145,15 @@ def test_the_epoch_has_what_the_rows_have(partition: SourcePartition) -> None:
     size, epoch = partition.size, partition.detach()
     assert epoch.rows == {"stock": {b"a": b"22", b"b": None}}
     assert [record.value for record in epoch.outgoing] == [b"333"]
-    assert epoch.positions == {TOPIC: 20}
+    assert stands(epoch) == {TOPIC: 20, OTHER_TOPIC: 0}
     assert size == epoch.bytes == 8
 
 
 def test_a_step_that_no_record_caused_moves_no_position(partition: SourcePartition) -> None:
-    """Its changes are committed without one."""
+    """Its changes are committed where the rows stood before."""
     partition.note(Changed(rows={"stock": {b"a": None}}))
 
-    assert (partition.detach().positions, partition.positions) == ({}, {TOPIC: 10, OTHER_TOPIC: 0})
+    assert stands(partition.detach()) == partition.positions == {TOPIC: 10, OTHER_TOPIC: 0}
 
 
 def test_a_detached_epoch_is_not_changed_by_later_folds(partition: SourcePartition) -> None:
@@ -155,9 +162,9 @@ def test_a_detached_epoch_is_not_changed_by_later_folds(partition: SourcePartiti
     detached = partition.detach()
     partition.note(Changed(rows={"stock": {b"a": b"3"}}), topic=TOPIC, next_offset=12)
 
-    assert (detached.rows, detached.positions) == ({"stock": {b"a": b"2"}}, {TOPIC: 11})
+    assert (detached.rows, stands(detached)[TOPIC]) == ({"stock": {b"a": b"2"}}, 11)
     following = partition.detach()
-    assert (following.rows, following.positions) == ({"stock": {b"a": b"3"}}, {TOPIC: 12})
+    assert (following.rows, stands(following)[TOPIC]) == ({"stock": {b"a": b"3"}}, 12)
 
 
 def receipt_for(key: bytes, *, at: int) -> Changed:
@@ -172,42 +179,54 @@ def test_an_urgent_epoch_leaves_what_nobody_waits_for(partition: SourcePartition
     partition.detach()
     partition.note(receipt_for(b"k", at=1), topic=TOPIC, next_offset=12)
     urgent = partition.detach(whole=False)
-    assert (urgent.latest, urgent.positions, urgent.is_whole) == ({"totals": {b"k": b"1"}}, {}, False)
+    assert (urgent.latest, urgent.is_whole) == ({"totals": {b"k": b"1"}}, False)
     assert (urgent.standing is not None and urgent.standing.owes, partition.is_pending) == (True, True)
-    assert urgent.standing is not None
-    assert urgent.standing.positions[TOPIC] == 12
+    assert stands(urgent)[TOPIC] == 12
 
     partition.note(Changed(latest={"totals": {b"third": b"3"}}))
     calm = partition.detach(whole=False)
-    assert (calm.latest, calm.positions) == ({"totals": {b"other": b"1", b"third": b"3"}}, {TOPIC: 12})
+    assert calm.latest == {"totals": {b"other": b"1", b"third": b"3"}}
     assert (calm.is_whole, calm.standing, calm.bytes) == (True, None, 2)
     assert not partition.is_pending
 
 
 def test_what_is_left_out_follows_though_all_is_urgent(partition: SourcePartition) -> None:
-    """After a while, with an epoch in which it must be, and with the first one of all."""
+    """After a while, and with an epoch in which it must be."""
     partition.detach()
     partition.note(receipt_for(b"k", at=1), topic=TOPIC, next_offset=11)
     assert partition.detach(whole=False).is_whole is False
     partition.note(receipt_for(b"k", at=2), topic=TOPIC, next_offset=12)
-    assert partition.detach(whole=True).positions == {TOPIC: 12}
+    assert partition.detach(whole=True).is_whole is True
 
-    partition.fold(batch_at(12, behind=BEHIND))
-    assert partition.detach(whole=False).positions == {}, "calm, and behind"
-    partition.fold(batch_at(13))
-    assert partition.detach(whole=False).positions == {TOPIC: 14}
+    partition.note(receipt_for(b"k", at=3), topic=TOPIC, next_offset=13)
+    partition.urgent.clear()
+    partition.fold(batch_at(13, behind=BEHIND))
+    assert partition.detach(whole=False).is_whole is False, "calm, and behind"
+    partition.fold(batch_at(14))
+    assert partition.detach(whole=False).latest == {"totals": {b"other": b"3"}}
 
     slow = SourcePartition(replace(make_options(), follow_s=0.0), NUMBER)
     slow.take_over({"stock": {}, "totals": {}}, {TOPIC: 10, OTHER_TOPIC: 0}, make_found(10, committed=10))
     slow.note(receipt_for(b"k", at=1), topic=TOPIC, next_offset=11)
     assert slow.detach(whole=False).latest["totals"].keys() == {b"k", b"other"}
+    slow.producer.close()
 
-    new = SourcePartition(make_options(), NUMBER)
-    new.take_over({"stock": {}, "totals": {}}, {TOPIC: 0, OTHER_TOPIC: 0}, make_found())
-    new.note(receipt_for(b"k", at=1), topic=TOPIC, next_offset=1)
-    assert new.detach(whole=False).positions == {TOPIC: 1, OTHER_TOPIC: 0}
-    for made in (slow, new):
-        made.producer.close()
+
+def test_the_group_s_offsets_follow_what_is_committed_and_published(partition: SourcePartition) -> None:
+    """Who sees no lag finds everything that was read in what is published."""
+    partition.note_written(partition.detach())
+    partition.followed |= partition.ahead
+    partition.note(receipt_for(b"k", at=1), topic=TOPIC, next_offset=11)
+    urgent = partition.detach(whole=False)
+    partition.note_written(urgent)
+    assert partition.ahead == {}
+    calm = partition.detach()
+    assert (calm.is_whole, partition.ahead) == (True, {}), "not committed yet"
+    partition.note_written(calm)
+    assert partition.ahead[TOPIC] == 11
+
+    partition.followed |= partition.ahead
+    assert partition.ahead == {}
 
 
 def test_rows_change_when_the_work_ends(partition: SourcePartition) -> None:
@@ -218,7 +237,7 @@ def test_rows_change_when_the_work_ends(partition: SourcePartition) -> None:
 
     epoch = partition.detach()
     assert partition.rows["totals"] == epoch.rows["totals"] == {b"count": b"3"}
-    assert epoch.positions == {TOPIC: 12, OTHER_TOPIC: 1}
+    assert stands(epoch) == {TOPIC: 12, OTHER_TOPIC: 1}
 
 
 def test_an_epoch_has_the_positions_that_moved(partition: SourcePartition) -> None:
@@ -226,7 +245,7 @@ def test_an_epoch_has_the_positions_that_moved(partition: SourcePartition) -> No
     partition.cover(TOPIC, 15)
 
     assert partition.is_pending
-    assert partition.detach().positions == {TOPIC: 15}
+    assert stands(partition.detach()) == {TOPIC: 15, OTHER_TOPIC: 0}
     assert not partition.is_pending
 
 
@@ -249,7 +268,7 @@ def test_a_rewind_throws_the_work_away(partition: SourcePartition) -> None:
     assert partition.rewind(failing) == {TOPIC: 11}
     assert (partition.rows["totals"], partition.positions[TOPIC]) == ({b"count": b"1"}, 11)
     epoch = partition.detach()
-    assert (epoch.rows["totals"], epoch.positions) == ({b"count": b"1"}, {TOPIC: 11})
+    assert (epoch.rows["totals"], stands(epoch)[TOPIC]) == ({b"count": b"1"}, 11)
 
 
 def test_after_a_rewind_stale_batches_are_told_and_the_others_are_taken_with_care(partition: SourcePartition) -> None:
