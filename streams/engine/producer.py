@@ -105,7 +105,9 @@ class TransactionalProducer:
 
     def close(self) -> None:
         """Let go of the connections and threads; what was not committed is not visible to anybody."""
-        with suppress(KafkaException):  # who is fenced is told so once more here, instead of why he closes
+        # Who is fenced is told so once more here, instead of why he closes: as an error, or as one that the client has
+        # raised and given a result beside it, which Python takes for a fault of the interpreter.
+        with suppress(KafkaException, SystemError):
             self._producer.close()
 
     def _produce(self, epoch: Epoch) -> None:
