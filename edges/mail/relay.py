@@ -29,6 +29,7 @@ from edges.mail.summary import write_summary
 from edges.web.database import Database, DatabaseUnavailable
 from edges.web.sign_in.links import make_link
 from process.fault_points import fault_point
+from process.faults import said
 from process.postgres import is_pooled_async
 from process.settings import SettingsError
 
@@ -287,7 +288,7 @@ class MailRelay:
 
     def _note_store_away(self, fault: Exception) -> None:
         """Note and say why; Postgres's further lines have the row's values, addresses among them."""
-        reason = str(fault).strip().partition("\n")[0][:200] or type(fault).__name__
+        reason = said(fault)[:200]
         if self._state.store_away is None:
             log.warning("mail.store_away", reason=reason)
         self._state.store_away = reason

@@ -26,6 +26,7 @@ from edges.registry.errors import NotPublished, RegistryError
 from models.events import CodeIssued, encode_event
 from models.topics import CODES
 from process.fault_points import fault_point
+from process.faults import named, said
 from process.postgres import is_pooled_async, session
 
 if TYPE_CHECKING:
@@ -146,8 +147,8 @@ class OutboxRelay:
         if self._away_since_s is None:
             self._away_since_s = time.monotonic()
             is_expected = isinstance(error, psycopg.Error | RegistryError)
-            text = str(error).strip() or type(error).__name__
-            log.warning("codes.waiting", reason=text, exc_info=None if is_expected else error)
+            reason = said(error) if is_expected else named(error)
+            log.warning("codes.waiting", reason=reason, exc_info=None if is_expected else error)
 
     def _say_back(self) -> None:
         if self._away_since_s is not None:

@@ -15,6 +15,7 @@ import structlog
 
 from edges.web.clicks.producer import CALL_TIMEOUT_S, ClickProducer, NotPublished
 from edges.web.clicks.spool import Spool
+from process.faults import named
 
 REST_S: Final = 0.1
 REST_S_MAX: Final = 0.2
@@ -72,7 +73,7 @@ class Publisher(threading.Thread):
             except NotPublished as error:
                 self._note_away(str(error), exc_info=False)
             except Exception as error:  # noqa: BLE001  the thread must not end, whatever it is: clicks would wait for ever
-                self._note_away(f"{type(error).__name__}: {error}", exc_info=True)
+                self._note_away(named(error), exc_info=True)
             pause_s = PAUSE_S if self.published > published else min(2 * pause_s, PAUSE_MAX_S)
             self._stopping.wait(pause_s)
 
