@@ -66,6 +66,15 @@ class OutboxRelay:
         self._at_work = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._away_since_s: float | None = None
+        self._turned_s = time.monotonic()
+
+    @property
+    def stands_s(self) -> float:
+        """For how many seconds nothing was published, nor found that nothing waits: 0 to 5 while all is well.
+
+        Postgres that is stopped keeps its connections, so nothing fails, and nothing is said: the relay stands.
+        """
+        return time.monotonic() - self._turned_s
 
     async def publish_waiting(self) -> int:
         """Publish what waits now, and return how many codes that were.
@@ -132,6 +141,7 @@ class OutboxRelay:
                 ]
                 await asyncio.to_thread(self._topic.publish, codes)
                 fault_point("registry.published")
+        self._turned_s = time.monotonic()
         if rows:
             log.debug("codes.published", codes=len(rows))
         return len(rows)
