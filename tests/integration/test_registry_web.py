@@ -15,7 +15,6 @@ from typing import IO
 from uuid import uuid4
 
 import httpx
-import psutil
 import psycopg
 import pytest
 
@@ -25,6 +24,7 @@ from operations.topics import create_topics
 from process.fault_points import VARIABLE
 from process.settings import Settings
 from tests.registry import SECRET_KEYS, owned_registry
+from tests.stopped_postgres import stopped
 from tests.web import JWT_SECRET, Web, bearer, running_web
 
 pytestmark = pytest.mark.integration
@@ -173,20 +173,6 @@ def test_the_server_is_killed_before_the_code_is_published_and_forgotten(
         assert again.status_code == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(DEADLINE_S) == 0
-
-
-@contextmanager
-def stopped(parts: Parts) -> Iterator[None]:
-    """Stop Postgres for the body, with all its processes: its connections stay, and nobody answers on them."""
-    server = psutil.Process(parts.postgres.pid)
-    every = [server, *server.children(recursive=True)]
-    for process in every:
-        process.suspend()
-    try:
-        yield
-    finally:
-        for process in every:
-            process.resume()
 
 
 async def test_whoever_scrapes_is_answered_while_postgres_is_stopped(
