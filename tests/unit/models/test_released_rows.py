@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from models.attribution import Rules
+from models.changes import TABLES
 from models.mentors import decode_mentor
+from models.outgoing import MOVED_FROM
 from streams.engine.standing import ROWS_FORMAT, Stand, Standing, decode_standing, encode_standing
 from tests.factories import (
     CLICKS_TOPIC,
@@ -70,20 +73,25 @@ AFTER: Final[tuple[Event, ...]] = (
 )
 
 
-def stream_after(*events: Event, rows: dict[str, dict[bytes, bytes]] | None = None) -> Stream:
-    """Return a stream that has taken events, from these rows on."""
+def stream_after(
+    *events: Event, moved: Sequence[int] = (), rows: dict[str, dict[bytes, bytes]] | None = None
+) -> Stream:
+    """Return a stream that has taken events, and clicks moved from these offsets of elsewhere, from these rows on."""
     stream = Stream(RULES)
     if rows is not None:
         stream.rows[0].update(rows)
     for offset, event in enumerate(events):
         code = str(event["referral_code"]).encode()
         stream.take(make_record(event, key=code, offset=offset, headers=[("trace", b"of the test")]))
+    for number in moved:
+        origin = f"{CLICKS_TOPIC}/3/{number}".encode()
+        stream.take(make_record(make_click(), headers=[(MOVED_FROM, origin)]))
     return stream
 
 
 def sample() -> dict[str, Any]:
     """Return the rows of today's format, bytes as Latin-1, which has a letter for each."""
-    rows = stream_after(*BEFORE).rows[0]
+    rows = stream_after(*BEFORE, moved=[7]).rows[0]
     return {
         "format": ROWS_FORMAT,
         "standing": encode_standing(STANDING).decode("latin-1"),
@@ -116,8 +124,8 @@ def test_there_is_one_of_each_format() -> None:
 def test_it_is_read_and_counting_goes_on(file: Path) -> None:
     """As if today's program had counted from the beginning: counts, milestones, who is known, what waited."""
     told, rows = released(file)
-    assert {table for table, each in rows.items() if each} == {"mentors", "members", "waiting"}
-    found, wanted = stream_after(*AFTER, rows=rows), stream_after(*BEFORE, *AFTER)
+    assert {table for table, each in rows.items() if each} == set(TABLES)
+    found, wanted = stream_after(*AFTER, moved=[7, 8], rows=rows), stream_after(*BEFORE, *AFTER, moved=[7, 8])
     mentors = {key: decode_mentor(row) for key, row in found.rows[0]["mentors"].items()}
     assert mentors == {key: decode_mentor(row) for key, row in wanted.rows[0]["mentors"].items()}
     assert {mentor.confirmed_attributions for mentor in mentors.values()} == {4, 2}
