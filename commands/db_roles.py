@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 
+from process.faults import said
 from process.lines import json_line
 from process.running import find_settings
 
@@ -120,7 +121,7 @@ def apply(
             "the tables or is a superuser"
         ) from None
     except psycopg.OperationalError as error:
-        raise click.ClickException(str(error).strip()) from None
+        raise click.ClickException(said(error)) from None
     for component in brought:  # whoever brought it has it
         done.passwords.pop(component, None)
     if as_json:

@@ -19,6 +19,7 @@ from commands.saying import say
 from edges.publishing.replaying import BEFORE, READY, REFUSED, CannotReplay, Judge, Replay, Verdict
 from models.dead_letters import Letter
 from operations.topics import TopicMismatch
+from process.faults import said
 from process.lines import json_line
 from process.reaching import require_kafka
 from process.running import find_settings
@@ -90,7 +91,7 @@ def _erased(settings: Settings) -> Callable[[], Collection[bytes]]:
             with tables(settings.database_url) as database:
                 return erased_pairs(database)
         except (CannotLook, psycopg.OperationalError) as fault:
-            say(f"who was erased is not known, so registrations of such members go too: {str(fault).strip()}")
+            say(f"who was erased is not known, so registrations of such members go too: {said(fault)}")
             return ()
 
     return ask

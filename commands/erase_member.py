@@ -14,6 +14,7 @@ from rich.console import Console
 from commands.progress import progress_on
 from commands.saying import say
 from models.tolerance import read_uuid
+from process.faults import said
 from process.lines import json_line
 from process.reaching import require_kafka
 from process.running import find_settings
@@ -175,7 +176,7 @@ class _Erasing:
                 self._orgs = organisations(database, self._traces.codes.values())
                 self._marked = marked(database, self._traces.codes.values(), self._orgs)
         except (CannotLook, psycopg.OperationalError) as fault:
-            raise click.ClickException(f"Postgres (REFERRALS_DATABASE_URL): {str(fault).strip()}") from None
+            raise click.ClickException(f"Postgres (REFERRALS_DATABASE_URL): {said(fault)}") from None
 
     def _is_marked(self, under: UnderCode) -> bool:
         """Tell whether Postgres knows; of a code that is not issued it has nothing to know."""

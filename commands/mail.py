@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import os
 import signal
 from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID, uuid4
 
 import rich_click as click
+import structlog
 
 from process.logs import configure
 from process.running import find_settings
+
+STOP_S: Final = 9.0
+"""Container engines kill after 10 s what has not ended."""
+MAIL_S: Final = 60.0
+"""So long a mail that is with the server may take."""
+
+log = structlog.get_logger("mail")
 
 
 @click.group(invoke_without_command=True)
@@ -103,8 +113,22 @@ async def _send() -> None:
 
     relay = MailRelay(settings, state, turn)
     loop = asyncio.get_running_loop()
+
+    def cut_short(after_s: float) -> None:
+        """End where the relay does not: it waits for a Postgres that is stopped, say. A mail in hand has a minute."""
+        if relay.is_in_hand and after_s < MAIL_S:
+            loop.call_later(1.0, cut_short, after_s + 1.0)
+            return
+        log.warning("stop_cut_short", after_s=after_s)
+        os._exit(os.EX_TEMPFAIL)
+
+    def stop() -> None:
+        """End, in time."""
+        relay.stop()
+        loop.call_later(STOP_S, cut_short, STOP_S)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, relay.stop)
+        loop.add_signal_handler(number, stop)
     start_monitoring("mail", settings, health=MailHealth(state), collectors=[MailMetrics(state)])
     try:
         await relay.run()

@@ -13,7 +13,7 @@ import re
 import signal
 import sys
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Final, NoReturn, cast
 
 import rich_click as click
@@ -21,6 +21,7 @@ from click.exceptions import NoArgsIsHelpError
 
 from commands.saying import say
 from process.afresh import unblock
+from process.faults import said
 from process.version import VERSION
 
 _DATABASE_URL = "REFERRALS_DATABASE_URL"
@@ -157,6 +158,7 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the command line and exit."""
     stopped_by: list[int] = []
+    sys.excepthook = _show
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  the signature of signal handlers
         """Stop as Ctrl-C does, so that every command has one way to end."""
@@ -191,6 +193,16 @@ def main() -> NoReturn:
     _leave(status if isinstance(status, int) else 0)
 
 
+def _show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """Write an error that nobody foresaw as Python does, without ids and rows; who logs, logs it (`logs.configure`)."""
+    if not isinstance(error, Exception):
+        sys.__excepthook__(kind, error, traceback)
+        return
+    from process.logs import traceback_of  # noqa: PLC0415  as said: few starts come here
+
+    sys.stderr.write(traceback_of(error))
+
+
 def _expect_shells() -> None:
     """Be ready for a shell that asks how a line goes on, which few starts are for."""
     if "_REFERRALS_COMPLETE" in os.environ:
@@ -208,7 +220,7 @@ def expected_status(error: BaseException) -> int | None:
 def _text(error: Exception) -> str:
     """Return what an error says; a KafkaException wraps an object that says it better than its own text."""
     kafka_says = getattr(error.args[0] if error.args else None, "str", None)
-    text = str(kafka_says()) if callable(kafka_says) else str(error)
+    text = str(kafka_says()) if callable(kafka_says) else said(error)
     return f"{text.splitlines()[0]}; {_POSTGRES_AWAY[_DATABASE_URL in os.environ]}" if _no_postgres(text) else text
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
+
+import structlog
 
 from process import afresh
 from process.logs import configure
 from process.reaching import warn_without_kafka
 from process.running import find_settings
 from process.settings import Settings
+from process.stacks import main_thread_is
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +24,16 @@ if TYPE_CHECKING:
     from sinks.sink_task import SinkTask
 
 
+STOP_S: Final = 9.0
+"""Container engines kill after 10 s what has not ended."""
+
+log = structlog.get_logger("sinks")
+
+
 def run_until_stopped(component: str, *make_tasks: Callable[[Settings], SinkTask]) -> None:
     """Run sinks until SIGTERM or Ctrl-C; the batch in hand is committed first. A second signal ends them at once.
+
+    One that is not done within `STOP_S` is ended, with exit code 75.
 
     Where a certificate was renewed the process does as after SIGTERM, and then starts itself afresh. The first runs in
     the main thread, each other in one of its own; one that fails ends all.
@@ -34,6 +47,7 @@ def run_until_stopped(component: str, *make_tasks: Callable[[Settings], SinkTask
         asked.set()
         stop.set()
 
+    threading.Thread(target=_cut_short, args=[asked], name="stopping", daemon=True).start()
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     settings = find_settings()
@@ -66,6 +80,17 @@ def run_until_stopped(component: str, *make_tasks: Callable[[Settings], SinkTask
             raise each.fault
     if renewal.has_come and not asked.is_set():
         afresh.replace_this_process(reason=REASON)
+
+
+def _cut_short(asked: threading.Event) -> None:
+    """End the process where it has not ended in time by itself: what was not committed is done again by the next one.
+
+    A Postgres that is stopped keeps its connections, and psycopg waits on them as long as it takes.
+    """
+    asked.wait()
+    time.sleep(STOP_S)
+    log.warning("stop_cut_short", after_s=STOP_S, reason=f"the main thread is {main_thread_is()}")
+    os._exit(os.EX_TEMPFAIL)
 
 
 class _Beside(threading.Thread):

@@ -9,13 +9,16 @@ from __future__ import annotations
 import io
 import logging
 import sys
+import threading
 import time
-from typing import TextIO
+from types import TracebackType
+from typing import Any, Final, TextIO
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import EventDict, ExcInfo, Processor
+from structlog.typing import ExcInfo, Processor
 
+from process.faults import said, without_rows, without_texts
 from process.lines import json_line
 from process.secrets import Scrubber, without_ids
 from process.settings import Settings
@@ -36,6 +39,8 @@ Faust's services log under the module of their class, those of our engine among 
 """
 
 REPEATED_AFTER_S = 30.0
+
+log = structlog.get_logger("process")
 
 
 class LibraryNoise(logging.Filter):
@@ -59,18 +64,55 @@ class LibraryNoise(logging.Filter):
         return True
 
 
-def _without_ids_of_errors(_logger: object, _method: str, line: EventDict) -> EventDict:
-    """Take ids out of the texts of errors, in a line of JSON: they may be members'."""
-    for error in line.get("exception", ()):
-        error["exc_value"] = without_ids(error["exc_value"])
-    return line
+class ErrorsNamed(logging.Filter):
+    """Puts into a library's line, in place of an error, what it says without the values of rows.
+
+    asyncio's line of a task that failed has the error as `repr` shows it; that becomes its name.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record, and let it through."""
+        if isinstance(record.msg, BaseException):
+            record.msg = said(record.msg)
+        if isinstance(record.args, tuple):
+            record.args = tuple(said(each) if isinstance(each, BaseException) else each for each in record.args)
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and isinstance(record.msg, str):
+            record.msg, record.args = without_texts(record.getMessage(), error), ()
+        return True
+
+
+_TRACES: Final = ExceptionDictTransformer(show_locals=False)
+"""Without the values of local variables: they hold records, and records name members."""
+
+
+def _trace(exc_info: ExcInfo) -> list[dict[str, Any]]:
+    """Return an error for a line of JSON, without ids, which may be members', and without the values of rows."""
+    found = _TRACES(exc_info)
+    _hide(found, exc_info[1])
+    return found
+
+
+def _hide(found: list[dict[str, Any]], error: BaseException) -> None:
+    for each in found:
+        each["exc_value"] = without_ids(without_rows(each["exc_value"], error))
+        each["exc_notes"] = [without_ids(without_rows(note, error)) for note in each["exc_notes"]]
+        for inner in each["exceptions"]:
+            _hide(inner, error)
+
+
+def traceback_of(error: BaseException) -> str:
+    """Return an error as Python shows it, without ids and without the values of rows."""
+    text = io.StringIO()
+    _plain_traceback(text, (type(error), error, error.__traceback__))
+    return text.getvalue()
 
 
 def _plain_traceback(into: TextIO, error: ExcInfo) -> None:
-    """Write an error as Python does, without ids: rich's way shows local variables as well."""
+    """Write an error as Python does, without ids and the values of rows: rich's way shows local variables as well."""
     text = io.StringIO()
     structlog.dev.plain_traceback(text, error)
-    into.write(without_ids(text.getvalue()))
+    into.write(without_ids(without_rows(text.getvalue(), error[1])))
 
 
 def writes_json(settings: Settings) -> bool:
@@ -84,11 +126,8 @@ def configure(settings: Settings) -> None:
     scrub = Scrubber(settings)
     rendering: list[Processor]
     if writes_json(settings):
-        # Without the values of local variables: they hold records, and records name members.
-        traces = ExceptionDictTransformer(show_locals=False)
         rendering = [
-            structlog.processors.ExceptionRenderer(traces),
-            _without_ids_of_errors,
+            structlog.processors.ExceptionRenderer(_trace),
             structlog.processors.JSONRenderer(lambda line, **_: scrub(json_line(line))),
         ]
     else:
@@ -102,6 +141,7 @@ def configure(settings: Settings) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
+    handler.addFilter(ErrorsNamed())
     if level > logging.DEBUG:
         handler.addFilter(LibraryNoise())
     logging.basicConfig(handlers=[handler], level=level, force=True)
@@ -116,3 +156,19 @@ def configure(settings: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    sys.excepthook = _end_by
+    threading.excepthook = _note_thread
+
+
+def _end_by(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """Log what ends the process, where Python would write it with everything that it quotes."""
+    if isinstance(error, Exception):
+        log.critical("ended_by_error", exc_info=error)
+    else:
+        sys.__excepthook__(kind, error, traceback)
+
+
+def _note_thread(fault: threading.ExceptHookArgs) -> None:
+    """Log what has ended a thread."""
+    if fault.exc_value is not None and fault.exc_type is not SystemExit:
+        log.error("thread_ended_by_error", thread=getattr(fault.thread, "name", None), exc_info=fault.exc_value)

@@ -686,7 +686,7 @@ class Readiness(TypedDict):
     status: str
     """`ready`, or `waiting`, then with 503."""
     missing: dict[str, str]
-    """What is missing and why, by part: `kafka`, `postgres`."""
+    """What is missing and why, by part: `kafka`, `postgres`, `clicks`, `codes`."""
 
 
 class Reconciliation(TypedDict):
@@ -942,7 +942,7 @@ class Client:
     def ready(self) -> Readiness:
         """Whether everything needed is there.
 
-        Answer 200 where Kafka, its topics and Postgres are there, else 503 with what is missing.
+        Answer 200 where Kafka, its topics and Postgres are there, and clicks and codes get to Kafka; else 503.
         """
         path = "/health/ready"
         answer: Readiness = self._json("GET", path)

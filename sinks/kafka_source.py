@@ -16,6 +16,7 @@ the group: who hears nothing of it for the session's time has lost its partition
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,6 +47,9 @@ METADATA_INTERVAL_MS: Final = 10_000
 
 SILENT_S: Final = 30.0
 """A broker that has not answered for so long keeps it from reading; a new leader is found sooner."""
+
+LEAVE_S: Final = 4.0
+"""How long the group is told that we leave; a component has 10 s for all of its stop."""
 
 _BACK_CHECK_INTERVAL_S: Final = 1.0
 _BACK_CHECK_TIMEOUT_S: Final = 0.2
@@ -266,9 +270,17 @@ class KafkaSource:
             self._fetched.append(message)
 
     def close(self) -> None:
-        """Commit what is stored and leave the group, so that another instance takes over at once."""
+        """Commit what is stored and leave the group, so that another instance takes over at once.
+
+        Where no broker answers to that within `LEAVE_S`, the group finds out by itself, and what was not committed is
+        read again, which changes nothing. librdkafka waits for ever for one that is stopped, or lets us in no more.
+        """
         if self._consumer is not None:
-            self._consumer.close()
+            leaving = threading.Thread(target=self._consumer.close, name="leaving", daemon=True)
+            leaving.start()
+            leaving.join(LEAVE_S)
+            if leaving.is_alive():
+                log.warning("kafka.left_unheard", group=self._group_id, waited_s=LEAVE_S)
             self._consumer = None
             self._is_member = False
             self._fetched = []
@@ -347,7 +359,9 @@ class KafkaSource:
             consumer.incremental_assign([])  # else librdkafka would read them from the group's offsets
         log.info("kafka.partitions_assigned", group=self._group_id, partitions=_by_topic(partitions))
 
-    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if consumer is not self._consumer:
+            return  # of one that still leaves
         places = {(p.topic, p.partition) for p in partitions}
         self._lost_in_hand |= places
         self._fetched = [m for m in self._fetched if (m.topic(), m.partition()) not in places]  # the new owner reads it

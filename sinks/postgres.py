@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 import structlog
 
+from process.faults import said
 from process.postgres import MAY_DO_MORE, is_pooled, session
 from sinks.errors import StoreUnavailable
 from sinks.schema import beyond, missing_from
@@ -190,11 +191,10 @@ class Database:
         except psycopg.ProgrammingError as error:  # a table, column, function or right that is not there
             self.close()
             verdict = self._schema_verdict()
-            raise StoreUnavailable(f"{error.diag.message_primary or error}: {verdict}") from error
+            raise StoreUnavailable(f"{said(error)}: {verdict}") from error
         except psycopg.Error as error:
             self.close()
-            msg = str(error).strip() or type(error).__name__
-            raise StoreUnavailable(msg) from error
+            raise StoreUnavailable(said(error)) from error
 
     def _schema_verdict(self) -> str:
         """Say how the tables' version differs from ours, for the message of another error."""
@@ -204,7 +204,7 @@ class Database:
         except psycopg.ProgrammingError:
             return "the database is not migrated, run `referrals db migrate`"
         except psycopg.Error as error:
-            return str(error).strip()
+            return said(error)
         same = "the tables or rights are not those of this program's migrations: see `referrals db migrate`"
         return missing_from(applied) or beyond(applied) or same
 

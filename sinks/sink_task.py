@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 import structlog
 
 from process.fault_points import fault_point
-from process.faults import named, where
+from process.faults import named, said, where
 from sinks.errors import Fenced, RecordRefused, StoreUnavailable
 from sinks.metrics import SinkState
 from sinks.positions import NOWHERE, Finding, judge
@@ -279,10 +279,10 @@ class SinkTask:
         try:
             self.sink.probe()
         except StoreUnavailable as fault:
-            raise StoreUnavailable(f"{_headline(error)}; {fault}", blocked_by=fault.blocked_by) from error
+            raise StoreUnavailable(f"{_name(error)}; {fault}", blocked_by=fault.blocked_by) from error
         except Exception as fault:  # noqa: BLE001 - whatever it is, no record has caused it
             raise StoreUnavailable(
-                f"{_headline(fault)}; a made-up record that is right fails too, so the tables are others than this "
+                f"{_name(fault)}; a made-up record that is right fails too, so the tables are others than this "
                 "program knows: see what was changed in the database"
             ) from error
 
@@ -337,10 +337,7 @@ class SinkTask:
                 raise Stopped
 
 
-def _headline(error: Exception) -> str:
-    """Return an error without what Postgres says in more lines: they have the row's values."""
-    return _name(error).partition("\n")[0]
-
-
 def _name(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).strip()}"
+    """Return an error's class and what it says; of Postgres's nothing that has a row's values."""
+    kind, text = type(error).__name__, said(error)
+    return kind if text == kind else f"{kind}: {text}"

@@ -50,7 +50,7 @@ from streams.engine.batch import RecordBatch, Rows
 from streams.engine.engine import Engine
 from streams.engine.partition import SourcePartition
 from streams.tracing import MilestoneSpans
-from tests import canaries_outside
+from tests import canaries_of_rows, canaries_outside
 from tests.factories import make_batch, make_code_issued, make_record, make_registration
 from tests.folding import Changed, begins
 from tests.milestones import MENTOR, ORG, milestone
@@ -83,6 +83,7 @@ CANARIES: Final = frozenset(
     {*MEMBERS.values(), JWT_SECRET, KEY, *PASSWORDS.values(), "canary/web", TOKEN, WEBHOOK, BEARER, COLLECTOR}
     | {member.replace("-", "") for member in MEMBERS.values()}
     | canaries_outside.CANARIES
+    | canaries_of_rows.CANARIES
 )
 
 log = structlog.get_logger("canaries")
@@ -265,6 +266,7 @@ def main(log_format: str) -> None:
     asyncio.run(fail_in_the_engine())
     asyncio.run(canaries_outside.fail_in_mail(given))
     canaries_outside.fail_in_reconciliation(given)
+    asyncio.run(canaries_of_rows.fail_at_postgres(given))
     with otlp_receiver() as collector:
         asyncio.run(trace(collector.url))
         assert collector.wait_for(6)
@@ -277,6 +279,7 @@ def main(log_format: str) -> None:
             if log_format == "text"
             else psycopg.OperationalError(f"null value\nDETAIL:  Failing row ({MEMBERS['sink.store_unavailable']}).")
         ),
+        fail_in_a_sink(canaries_of_rows.refused()),
     ]
     fail_in_tending(ArithmeticError(MEMBERS["sink.tend_failed"]))
     fail_elsewhere()

@@ -29,6 +29,7 @@ from edges.mail.summary import write_summary
 from edges.web.database import Database, DatabaseUnavailable
 from edges.web.sign_in.links import make_link
 from process.fault_points import fault_point
+from process.faults import said
 from process.postgres import is_pooled_async
 from process.settings import SettingsError
 
@@ -81,6 +82,8 @@ class MailRelay:
         url = settings.web_database_url or settings.database_url
         self._database = Database(settings.model_copy(update={"database_url": url}))
         self._stop = asyncio.Event()
+        self.is_in_hand = False
+        """Whether a mail is with the server, or was taken and is not noted yet: who ends then sends it twice."""
         self._summaries_s = -SUMMARIES_S
         self._forgot_s = -FORGET_S
 
@@ -191,6 +194,7 @@ class MailRelay:
             self._say_not_written(mail, fault)
             await self._put_off(outbox, mail, "it could not be written; the log says why")
             return False, False
+        self.is_in_hand = True
         try:
             await conversation.send(envelope, message)
         except TryLater as fault:
@@ -199,8 +203,11 @@ class MailRelay:
         except Refused as fault:
             await self._give_up(outbox, mail, str(fault), is_address=fault.is_address)
             return False, False
-        fault_point("mail.accepted")
-        await outbox.note_sent(mail)
+        else:
+            fault_point("mail.accepted")
+            await outbox.note_sent(mail)
+        finally:
+            self.is_in_hand = False
         self._count(mail, "sent")
         log.info("mail.sent", mail_id=mail.mail_id, kind=mail.kind, attempts=mail.attempts + 1)
         return True, False
@@ -287,7 +294,7 @@ class MailRelay:
 
     def _note_store_away(self, fault: Exception) -> None:
         """Note and say why; Postgres's further lines have the row's values, addresses among them."""
-        reason = str(fault).strip().partition("\n")[0][:200] or type(fault).__name__
+        reason = said(fault)[:200]
         if self._state.store_away is None:
             log.warning("mail.store_away", reason=reason)
         self._state.store_away = reason

@@ -24,6 +24,7 @@ from psycopg.types.json import Jsonb
 from edges.reconciliation.address import is_path, origin_of
 from edges.reconciliation.errors import BadSource, StoreFailed
 from edges.reconciliation.runs import Source
+from process.faults import said
 from process.postgres import session
 
 INTERVAL_MAX: Final = timedelta(days=365)
@@ -222,4 +223,4 @@ def as_owner(database_url: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]
     except psycopg.errors.UndefinedTable as error:
         raise StoreFailed("the database is older than this program; run: referrals db migrate") from error
     except psycopg.Error as error:
-        raise StoreFailed(error.diag.message_primary or str(error).strip()) from error
+        raise StoreFailed(said(error)) from error

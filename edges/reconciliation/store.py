@@ -23,6 +23,7 @@ from edges.reconciliation.mapping import Reading
 from edges.reconciliation.oauth import Client
 from edges.reconciliation.reasons import RowLeft, Why
 from edges.reconciliation.runs import COUNTS, FILE, Counts, Run, Source
+from process.faults import said
 from process.postgres import is_pooled, session
 
 if TYPE_CHECKING:
@@ -286,4 +287,4 @@ def _explained() -> Iterator[None]:
             f"{error.diag.message_primary}: the database is older than this program; run: referrals db migrate"
         ) from error
     except psycopg.Error as error:
-        raise StoreFailed(error.diag.message_primary or str(error).strip() or type(error).__name__) from error
+        raise StoreFailed(said(error)) from error

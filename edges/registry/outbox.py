@@ -26,6 +26,7 @@ from edges.registry.errors import NotPublished, RegistryError
 from models.events import CodeIssued, encode_event
 from models.topics import CODES
 from process.fault_points import fault_point
+from process.faults import named, said
 from process.postgres import is_pooled_async, session
 
 if TYPE_CHECKING:
@@ -65,6 +66,15 @@ class OutboxRelay:
         self._at_work = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._away_since_s: float | None = None
+        self._turned_s = time.monotonic()
+
+    @property
+    def stands_s(self) -> float:
+        """For how many seconds nothing was published, nor found that nothing waits: 0 to 5 while all is well.
+
+        Postgres that is stopped keeps its connections, so nothing fails, and nothing is said: the relay stands.
+        """
+        return time.monotonic() - self._turned_s
 
     async def publish_waiting(self) -> int:
         """Publish what waits now, and return how many codes that were.
@@ -131,6 +141,7 @@ class OutboxRelay:
                 ]
                 await asyncio.to_thread(self._topic.publish, codes)
                 fault_point("registry.published")
+        self._turned_s = time.monotonic()
         if rows:
             log.debug("codes.published", codes=len(rows))
         return len(rows)
@@ -146,8 +157,8 @@ class OutboxRelay:
         if self._away_since_s is None:
             self._away_since_s = time.monotonic()
             is_expected = isinstance(error, psycopg.Error | RegistryError)
-            text = str(error).strip() or type(error).__name__
-            log.warning("codes.waiting", reason=text, exc_info=None if is_expected else error)
+            reason = said(error) if is_expected else named(error)
+            log.warning("codes.waiting", reason=reason, exc_info=None if is_expected else error)
 
     def _say_back(self) -> None:
         if self._away_since_s is not None:

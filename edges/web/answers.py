@@ -54,7 +54,7 @@ class Readiness(Answer, frozen=True, kw_only=True):
     status: str
     """`ready`, or `waiting`, then with 503."""
     missing: dict[str, str]
-    """What is missing and why, by part: `kafka`, `postgres`."""
+    """What is missing and why, by part: `kafka`, `postgres`, `clicks`, `codes`."""
 
 
 class SignInWays(Answer, frozen=True, kw_only=True):

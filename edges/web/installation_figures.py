@@ -18,7 +18,7 @@ from croniter import croniter  # type: ignore[import-untyped]
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from edges.web.database import DatabaseUnavailable
+from edges.web.database import ANSWER_S, DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,18 +52,26 @@ class InstallationFigures(Collector):
         self._reconcile_at = reconcile_at
         self._looking = asyncio.Lock()
         self._looked_s = float("-inf")
+        self._asking: asyncio.Task[list[tuple[Any, ...]]] | None = None
         self._rows: list[tuple[Any, ...]] = []
 
     async def look(self) -> None:
-        """Ask, if that was not done just now."""
+        """Ask, if that was not done just now; a Postgres that does not answer does not keep who scrapes waiting."""
         async with self._looking:
             if time.monotonic() - self._looked_s < LOOK_INTERVAL_S:
                 return
-            try:
-                self._rows = await self._database.rows(None, _ASK)
-            except (DatabaseUnavailable, psycopg.Error):  # also a right that the next `db migrate` gives
-                self._rows = []
+            if self._asking is None or self._asking.done():
+                self._asking = asyncio.create_task(self._ask(), name="figures-asked")
+            asking = self._asking  # not cancelled: it takes psycopg long to give up what it has sent
+            answered, _ = await asyncio.wait({asking}, timeout=ANSWER_S)
+            self._rows = asking.result() if answered else []
             self._looked_s = time.monotonic()
+
+    async def _ask(self) -> list[tuple[Any, ...]]:
+        try:
+            return await self._database.rows(None, _ASK)
+        except (DatabaseUnavailable, psycopg.Error):  # also a right that the next `db migrate` gives
+            return []
 
     def collect(self) -> Iterator[Metric]:
         """Yield it; for the registry."""

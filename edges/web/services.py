@@ -37,6 +37,7 @@ from edges.web.metrics import Metrics
 from edges.web.organisation import summary
 from edges.web.pipeline import Pipeline
 from edges.web.producer import AcknowledgedProducer
+from edges.web.readiness import WebHealth
 from edges.web.replays import Replays
 from edges.web.sign_in.provider import OpenIdProvider, open_provider
 from edges.web.sign_in.sessions import Sessions
@@ -72,6 +73,7 @@ class Services:
     feed: Feed
     pipeline: Pipeline
     figures: InstallationFigures
+    health: WebHealth
     replays: Replays
     stopping: asyncio.Event
     """Set when the server is asked to stop: what answers without end (server-sent events) ends then."""
@@ -106,6 +108,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         metrics.registry.register(filtered)
         figures = InstallationFigures(database, settings.reconcile_at)
         metrics.registry.register(figures)
+        health = WebHealth(producer=producer, database=database, relay=relay, clicks=clicks)
+        metrics.registry.register(health)
         tracer = open_tracer("web", settings)
         if tracer is not None:
             opened.push_async_callback(asyncio.to_thread, tracer.close)
@@ -137,6 +141,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             feed=feed,
             pipeline=pipeline,
             figures=figures,
+            health=health,
             replays=Replays(settings),
             stopping=stopping,
         )

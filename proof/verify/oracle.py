@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 
 from models.topics import CLICKS, CODES, MILESTONES, REGISTRATIONS
+from process.faults import said
 from process.settings import Settings
 from proof.verify import checkpoint, report
 from proof.verify.checkpoint import CheckedPartition, Checkpoint
@@ -407,9 +408,7 @@ class Oracle:
                 self._settings.database_url, f"{self._settings.topic_prefix}history", self._history, self._removed
             )
         except psycopg.Error as error:
-            msg = (
-                f"Postgres: {str(error).strip()} (the database of REFERRALS_DATABASE_URL; --no-database leaves it out)"
-            )
+            msg = f"Postgres: {said(error)} (the database of REFERRALS_DATABASE_URL; --no-database leaves it out)"
             raise CannotRead(msg) from None
         if tables.unpublished:
             self._report.notes.append(

@@ -19,7 +19,7 @@ from streams.engine.cluster import Cluster
 from streams.engine.epoch import Epoch
 from streams.engine.errors import Fenced, StateRefused
 from streams.engine.producer import TransactionalProducer
-from streams.engine.standing import Found, Log, Stand, Standing, judge
+from streams.engine.standing import Found, Log, Stand, Standing, check_format, judge
 from streams.engine.takeover import find
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def accept(options: EngineOptions, numbers: Collection[int]) -> Iterator[Partiti
     """
 
     def accepted(rows: Rows, found: Found) -> _Decision:
+        check_format(found)
         epoch = _last_epoch(found) + 1
         forgotten: dict[str, dict[bytes, bytes | None]] = {}
         for topic in _made_anew(found):

@@ -15,7 +15,8 @@ may be a second behind (`EngineOptions.follow_s`).
     rows without a standing, offsets                          a state of an earlier version: adopts the offsets
 
 and refuses where a person has to decide: rows of a table are missing or of another time, the offsets are all that
-is left, nobody knows where the rows stand, or a source was made anew, cut short, or has lost what was not read yet.
+is left, nobody knows where the rows stand, or a source was made anew, cut short, or has lost what was not read yet. And
+it refuses rows that a newer version has written: an older one would drop from them what it does not know.
 """
 
 from __future__ import annotations
@@ -38,6 +39,12 @@ PUBLISHED_KEY: Final = b"\0published"
 
 OFFSETS_MARK: Final = "standing"
 """Metadata of the group's offsets: the rows say where they stand."""
+
+
+ROWS_FORMAT: Final = 1
+"""What rows are written in now. It is raised with each change of a row, of the engine's or of an application's, that a
+worker of the version before would drop when it writes the row again: such a worker then leaves the partition alone. A
+sample of each format that was released is kept and read in a test (`tests/corpus/rows`)."""
 
 
 class Stand(Struct, frozen=True, gc=False):
@@ -66,6 +73,8 @@ class Standing(Struct, frozen=True):
     """Whether rows behind the last `PUBLISHED_KEY` of the first table's changelog are still to be published."""
     partitions: int = 0
     """How many partitions of each source the rows are laid out for; 0: an earlier version did not say."""
+    format: int = ROWS_FORMAT
+    """What the rows are written in, at the most; an earlier version did not say it, and had the first."""
 
     @property
     def positions(self) -> dict[str, int]:
@@ -131,6 +140,7 @@ def judge(found: Found) -> dict[str, int]:
 
     """
     if found.standing is not None:
+        check_format(found)
         _check_topics(found, found.standing)
         _check_partitions(found, found.standing)
         _check_seals(found, found.standing)
@@ -147,6 +157,21 @@ def judge(found: Found) -> dict[str, int]:
             _check_source(found.number, topic, stand, log)
         positions[topic] = log.first if stand is None else stand.next
     return positions
+
+
+def check_format(found: Found) -> None:
+    """See that the rows are none that a newer version has written: written again, they would lose what it added.
+
+    Raises:
+        StateRefused: they are.
+
+    """
+    if found.standing is not None and found.standing.format > ROWS_FORMAT:
+        raise StateRefused(
+            found.number,
+            f"a newer version has written its rows (format {found.standing.format}; this one knows {ROWS_FORMAT}), and "
+            "this one would drop what it does not know: let workers of the newer version have it",
+        )
 
 
 def _check_topics(found: Found, standing: Standing) -> None:

@@ -19,6 +19,7 @@ from process.settings import Settings
 from tests.installation import Installation, killed, reasons_of, wait_until
 from tests.milestones import MENTOR, ORG, OTHER_ORG, milestone, new_id
 from tests.monitoring import ask, scrape, url_in
+from tests.stopped_postgres import stopped
 
 pytestmark = pytest.mark.integration
 
@@ -112,6 +113,24 @@ def test_stopped_while_postgres_is_away(installation: Installation, parts: Parts
         parts.postgres.start()
     with installation.running("badges"):
         wait_until(lambda: installation.awards(MENTOR) == [1])
+
+
+def test_asked_to_end_while_postgres_is_stopped(installation: Installation, parts: Parts) -> None:
+    """It waits for an answer that does not come, and ends all the same; what it had in hand is awarded by the next."""
+    installation.publish(milestone(1))
+    badges = installation.start("badges")
+    try:
+        wait_until(lambda: installation.awards(MENTOR) == [1])
+        with stopped(parts):
+            installation.publish(milestone(5))
+            time.sleep(2)  # it waits
+            badges.signal(signal.SIGTERM)
+            assert badges.wait() == os.EX_TEMPFAIL
+        assert "stop_cut_short" in badges.log
+    finally:
+        badges.kill()
+    with installation.running("badges"):
+        wait_until(lambda: installation.awards(MENTOR) == [1, 5])
 
 
 def test_broker_restart(installation: Installation, own_broker: LocalKafka) -> None:

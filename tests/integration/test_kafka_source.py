@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -98,6 +101,26 @@ def test_record_comes_whole(make_source: Callable[[], KafkaSource], installation
     (record,) = read(source, 1)
     assert (record.topic, record.key, record.value, record.offset) == (installation.topic(MILESTONES), None, None, 0)
     assert abs(record.timestamp / 1000 - time.time()) < DEADLINE_S
+
+
+def test_who_leaves_does_not_wait_for_a_broker_that_is_stopped(
+    make_source: Callable[[], KafkaSource], installation: Installation, own_broker: LocalKafka
+) -> None:
+    """With offsets that were not sent yet: it ends, and who comes after it reads on."""
+    installation.publish(milestone(1))
+    first = make_source()
+    first.subscribe()
+    first.commit(read(first, 1))
+    os.kill(own_broker.pid, signal.SIGSTOP)
+    try:
+        leaving = threading.Thread(target=first.close, daemon=True)
+        leaving.start()
+        wait_until(lambda: not leaving.is_alive())
+    finally:
+        os.kill(own_broker.pid, signal.SIGCONT)
+    installation.publish(milestone(5))
+    first.subscribe()
+    wait_until(lambda: 5 in thresholds(first.poll(0.1)))
 
 
 def test_second_member_shares_the_partitions(

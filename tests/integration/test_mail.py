@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -15,7 +17,7 @@ import pytest
 
 from edges.mail.metrics import MailHealth, MailState
 from edges.mail.outbox import Outbox, open_outbox
-from edges.mail.relay import MailRelay
+from edges.mail.relay import LOOK_S, MailRelay
 from edges.mail.server import MailServer, Refused, ServerAway, envelope_of
 from edges.web.database import Database
 from edges.web.identity import Identity
@@ -29,11 +31,15 @@ from edges.web.mail_subscriptions import (
     unsubscribe,
 )
 from edges.web.sign_in.credentials import Credential, read_credential
+from local.parts import Parts
 from local.parts.ports import free_ports
 from models.badges import FIRST_RECRUIT
+from process.monitoring import READY
 from process.settings import Settings
 from tests.component import Component
 from tests.mail_server import PASSWORD, SENDER, USER, MailServerDouble, Post, mail_server, settings_with
+from tests.monitoring import ask, url_in
+from tests.stopped_postgres import stopped
 
 pytestmark = pytest.mark.integration
 
@@ -470,6 +476,28 @@ async def test_killed_before_and_after_the_server_has_it(
     assert post.post.taken[0][1]["Message-ID"] == post.post.taken[1][1]["Message-ID"]
     assert "example.org" not in running.log.replace("refer.example.org", ""), "no address in the log"
     assert '"mail.sent"' in running.log
+
+
+async def test_asked_to_end_while_postgres_is_stopped(
+    scene: Scene, post: MailServerDouble, parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for an answer that does not come, and ends all the same."""
+    for name, value in post.settings().items():
+        if value is not None:
+            monkeypatch.setenv(f"REFERRALS_{name.upper()}", str(value))
+    monkeypatch.setenv("REFERRALS_MONITORING_PORT", "0")
+    running = Component("mail", scene.settings, tmp_path / "log")
+    try:
+        await until(lambda: "monitoring_listens" in running.log)
+        url = url_in(running.log)
+        await until(lambda: ask(url, READY).status == HTTPStatus.OK)
+        with stopped(parts):
+            await asyncio.sleep(LOOK_S + 2)  # it has looked for mail, and waits
+            running.signal(signal.SIGTERM)
+            assert await asyncio.to_thread(running.wait) == os.EX_TEMPFAIL, running.tail()
+        assert "stop_cut_short" in running.log
+    finally:
+        running.kill()
 
 
 async def test_two_share_the_work(scene: Scene, post: MailServerDouble) -> None:

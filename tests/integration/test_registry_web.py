@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -17,10 +18,13 @@ import httpx
 import psycopg
 import pytest
 
+from edges.web import readiness
+from local.parts import Parts
 from operations.topics import create_topics
 from process.fault_points import VARIABLE
 from process.settings import Settings
 from tests.registry import SECRET_KEYS, owned_registry
+from tests.stopped_postgres import stopped
 from tests.web import JWT_SECRET, Web, bearer, running_web
 
 pytestmark = pytest.mark.integration
@@ -169,3 +173,31 @@ def test_the_server_is_killed_before_the_code_is_published_and_forgotten(
         assert again.status_code == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(DEADLINE_S) == 0
+
+
+async def test_whoever_scrapes_is_answered_while_postgres_is_stopped(
+    settings: Settings, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Postgres knows is left out; what publishes codes stands, and is said to, until it goes on by itself."""
+    monkeypatch.setattr(readiness, "YOUNG_S", 6.0)
+    create_topics(settings)
+    async with running_web(settings) as web:
+
+        async def missing() -> dict[str, str]:
+            told: dict[str, str] = (await web.get("/health/ready")).json()["missing"]
+            return told
+
+        async def until(*parts: str) -> None:
+            async with asyncio.timeout(DEADLINE_S):
+                while set(await missing()) != set(parts):  # noqa: ASYNC110  another process's doing
+                    await asyncio.sleep(0.2)
+
+        await until()
+        assert "referrals_outbox_codes 0.0" in (await web.get("/metrics")).text
+        with stopped(parts):
+            await until("postgres", "codes")
+            shown = (await web.get("/metrics")).text
+            assert "referrals_ready 0.0" in shown
+            assert "referrals_outbox_codes" not in shown
+        await until()
+        assert "referrals_ready 1.0" in (await web.get("/metrics")).text

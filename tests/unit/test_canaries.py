@@ -16,6 +16,8 @@ from tests.component import ROOT
 SAID: Final = (
     *("work_failed", "batch_failed", "record_set_aside", "worker_leaves", "sink.batch_failed", "sink.record_failed"),
     *("sink.tend_failed", "request_failed", "Exception in ASGI application", "secret_unreadable", "kafka.error"),
+    *("codes.waiting", "filtered_clicks_wait", "landing_not_found", "clicks_wait", "reconciliation_not_planned"),
+    *("ended_by_error", "thread_ended_by_error", "error connecting in 'web'", "Task exception was never retrieved"),
     *("mail.gave_up", "mail.put_off", "mail.not_written", "mail.store_away", "row_left_out", "source_asked_again"),
 )
 """What must be said all the same."""
@@ -23,7 +25,7 @@ SAID: Final = (
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_none_is_logged_or_shown(log_format: str) -> None:
-    """Through every path where errors quote what they failed at: fold, sinks, mail, reconciliation, libraries."""
+    """Through every path where errors quote what they failed at: fold, sinks, web, registry, mail, libraries."""
     ran = subprocess.run(
         [sys.executable, "-P", "-m", "tests.canaries", log_format],
         cwd=ROOT,

@@ -18,6 +18,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from edges.mail.metrics import MailHealth, MailMetrics, MailState
+from edges.registry.outbox import OutboxRelay
 from edges.web.clicks.filtered import FilteredClicks
 from edges.web.clicks.landing import LandingPages
 from edges.web.clicks.recorder import ClickRecorder
@@ -26,6 +27,8 @@ from edges.web.database import Database
 from edges.web.installation_figures import InstallationFigures
 from edges.web.metrics import Metrics
 from edges.web.pipeline import Pipeline
+from edges.web.producer import AcknowledgedProducer
+from edges.web.readiness import WebHealth
 from models.badges import Reason
 from process.monitoring import Monitoring
 from process.settings import load_settings
@@ -59,7 +62,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     figures = InstallationFigures(nothing, settings.reconcile_at)
     figures._rows = [(0, None, None, None, None, None)]  # noqa: SLF001 - as Postgres answers where there is nothing
     unsure = UnsureClicks(cast("LandingPages", None), recorder)
-    for collector in (recorder, FilteredClicks(nothing), unsure, figures):
+    relay = OutboxRelay(settings)
+    of_web = WebHealth(producer=AcknowledgedProducer(settings), database=nothing, relay=relay, clicks=recorder)
+    for collector in (recorder, FilteredClicks(nothing), unsure, figures, of_web):
         web.registry.register(cast("Collector", collector))
     registries = [web.registry]
     for component, health, collectors in (

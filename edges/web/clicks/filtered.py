@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 
 from edges.web.clicks.agents import Reason
 from edges.web.database import Database, DatabaseUnavailable
+from process.faults import said
 from process.settings import DAY_S
 
 WRITE_INTERVAL_S: Final = 1.0
@@ -93,7 +94,7 @@ class FilteredClicks(Collector):
                 if not isinstance(error, DatabaseUnavailable | psycopg.Error):
                     raise
                 if not self._is_away:
-                    log.warning("filtered_clicks_wait", reason=str(error).strip())
+                    log.warning("filtered_clicks_wait", reason=said(error))
                 self._is_away = True
                 return
         self._is_away = False

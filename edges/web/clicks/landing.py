@@ -19,6 +19,7 @@ from edges.web.clicks.damaged import Damaged
 from edges.web.clicks.parameters import CODE
 from edges.web.database import Database, DatabaseUnavailable
 from process.addresses import web_address
+from process.faults import said
 
 WELCOME: Final = "/welcome"
 """The built-in page, of organisations that have none of their own."""
@@ -139,7 +140,7 @@ class LandingPages:
             return False
         except psycopg.Error as error:
             self._is_away = True
-            log.error("landing_not_found", reason=str(error).strip())  # noqa: TRY400  the text says all there is to know
+            log.error("landing_not_found", reason=said(error))  # noqa: TRY400  the reason says all there is to know
             return False
         finally:
             del self._asked[code]

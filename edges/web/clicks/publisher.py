@@ -15,6 +15,7 @@ import structlog
 
 from edges.web.clicks.producer import CALL_TIMEOUT_S, ClickProducer, NotPublished
 from edges.web.clicks.spool import Spool
+from process.faults import named
 
 REST_S: Final = 0.1
 REST_S_MAX: Final = 0.2
@@ -45,6 +46,23 @@ class Publisher(threading.Thread):
         """Clicks published by this process."""
         self.is_away = False
         """Whether clicks wait because Kafka does not take them."""
+        self._stands_since_s: float | None = None
+        """Since when some wait and none was published; None: none waited when it was last looked at."""
+
+    @property
+    def waits_s(self) -> float:
+        """For how many seconds clicks have waited without any of them getting into Kafka; 0 where none waits.
+
+        It is known only to who looks now and then: the time of the first look at which one waited counts.
+        """
+        if not self._spool.waiting_bytes:
+            self._stands_since_s = None
+            return 0.0
+        now_s = time.monotonic()
+        since_s = self._stands_since_s
+        if since_s is None:
+            since_s = self._stands_since_s = now_s
+        return now_s - since_s
 
     def wake(self) -> None:
         """Say that something was appended."""
@@ -72,7 +90,7 @@ class Publisher(threading.Thread):
             except NotPublished as error:
                 self._note_away(str(error), exc_info=False)
             except Exception as error:  # noqa: BLE001  the thread must not end, whatever it is: clicks would wait for ever
-                self._note_away(f"{type(error).__name__}: {error}", exc_info=True)
+                self._note_away(named(error), exc_info=True)
             pause_s = PAUSE_S if self.published > published else min(2 * pause_s, PAUSE_MAX_S)
             self._stopping.wait(pause_s)
 
@@ -92,6 +110,7 @@ class Publisher(threading.Thread):
                     producer.publish(batch)
                     self._spool.note(batch.ends_at)
                     self.published += len(batch.clicks)
+                    self._stands_since_s = None
                     self._stopping.wait(min(max(REST_S, time.monotonic() - started_s), REST_S_MAX))
                 elif self._stopping.is_set():
                     return

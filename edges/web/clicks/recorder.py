@@ -83,6 +83,11 @@ class ClickRecorder(Collector):
         if has_ended:
             self._spool.close()
 
+    @property
+    def waits_s(self) -> float:
+        """For how many seconds clicks have waited without any of them getting into Kafka; 0 where none waits."""
+        return self._publisher.waits_s
+
     def collect(self) -> Iterator[Metric]:
         """Yield the figures for Prometheus."""
         yield CounterMetricFamily("referrals_clicks_recorded", "Clicks of people, kept.", value=self._recorded)
@@ -93,6 +98,11 @@ class ClickRecorder(Collector):
         yield dropped
         yield GaugeMetricFamily("referrals_spool_bytes", "Clicks that wait for Kafka.", value=self._spool.waiting_bytes)
         yield GaugeMetricFamily("referrals_spool_max_bytes", "How much of them may.", value=self._bytes_max)
+        yield GaugeMetricFamily(
+            "referrals_spool_standing_seconds",
+            "For how long they have waited without any of them getting into Kafka; 0 where none waits.",
+            value=self.waits_s,
+        )
 
     def _new_id(self) -> str:
         """Return a random UUID (version 4); `uuid.uuid4` takes 3 us, and asks the system for every one."""

@@ -26,9 +26,8 @@ async def live() -> Liveness:
     responses={503: ResponseSpec(Readiness, description="Something is missing", generate_examples=False)},
 )
 async def ready(services: Opened) -> Response[Readiness]:
-    """Answer 200 where Kafka, its topics and Postgres are there, else 503 with what is missing."""
-    kafka, postgres = await asyncio.gather(services.producer.fault(), services.database.fault())
-    missing = {part: fault for part, fault in (("kafka", kafka), ("postgres", postgres)) if fault is not None}
+    """Answer 200 where Kafka, its topics and Postgres are there, and clicks and codes get to Kafka; else 503."""
+    missing = await services.health.missing()
     return Response(
         Readiness(status="waiting" if missing else "ready", missing=missing),
         status_code=HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK,
@@ -39,7 +38,7 @@ async def ready(services: Opened) -> Response[Readiness]:
 @get("/metrics", tags=["health"], summary="Metrics in Prometheus's form", media_type=MediaType.TEXT)
 async def metrics(services: Opened) -> Response[bytes]:
     """Answer with every counter; the lag of the components, the outbox and reconciliation are looked at for it."""
-    await asyncio.gather(services.pipeline.look(), services.figures.look())
+    await asyncio.gather(services.pipeline.look(), services.figures.look(), services.health.missing())
     return Response(services.metrics.render(), media_type="text/plain; version=0.0.4")  # Litestar adds the charset
 
 

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from streams.engine.errors import StateRefused
-from streams.engine.standing import Standing, decode_standing, encode_standing, judge
+from streams.engine.standing import ROWS_FORMAT, Standing, check_format, decode_standing, encode_standing, judge
 from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, make_found
 
 GOES_ON: dict[str, tuple[dict[str, Any], int]] = {
@@ -104,3 +104,19 @@ def test_a_standing_reads_back() -> None:
     assert decode_standing(encode_standing(standing)) == standing
     assert decode_standing(encode_standing(standing)[:-1] + b',"later": 1}') == standing
     assert decode_standing(None) is None
+
+
+def test_rows_of_a_newer_version_are_left_to_it() -> None:
+    """Written again by this one they would lose what it added; those of a version that did not say are the first's."""
+    found = make_found(at=10)
+    assert found.standing is not None
+    newer = replace(found.standing, format=ROWS_FORMAT + 1)
+    with pytest.raises(StateRefused, match="partition 3: a newer version has written its rows"):
+        judge(replace(found, standing=newer))
+    with pytest.raises(StateRefused, match="drop what it does not know"):
+        check_format(replace(found, standing=newer))
+    read = decode_standing(encode_standing(newer))
+    assert read == newer
+    before = decode_standing(b'{"epoch":1,"sources":{},"seals":{}}')
+    assert before is not None
+    check_format(replace(found, standing=before))
