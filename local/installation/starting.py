@@ -141,7 +141,7 @@ def start_installation(
         former_members = _set_up(settings)
         at_postgres = {} if running.database_url == given_url else _logins(settings)
         processes = process_names(components)
-        ports = choose_ports(settings, [name for name, component in processes.items() if component != WEB])
+        ports = choose_ports(settings, [name for name, component in processes.items() if component != WEB], announce)
         with Supervisor(
             log_dir=running.data_dir / "logs",
             env=as_environment(settings),
