@@ -3,6 +3,7 @@
 import { element, fill, find } from "../shared/dom.js";
 import { number, timeOrDate } from "../shared/format.js";
 import { text } from "../shared/text.js";
+import { faultInWords } from "./faults.js";
 import { reasonLeft } from "./left.js";
 import { line, verdictOf } from "./state.js";
 
@@ -49,7 +50,8 @@ export function showMembership(body, { runs: [run] }) {
 }
 
 /**
- * What reconciliation says of its source, for whoever has connected it. It writes English, whatever the page is written in.
+ * What others say of the source, Kafka and Postgres among them, or a version before this one said, for whoever has
+ * connected it: in English, whatever the page is written in.
  *
  * @param {string} said
  */
@@ -57,9 +59,9 @@ const inEnglish = (said) => element("span", { lang: "en" }, said);
 
 /** @param {Run} run @returns {[string, string, import("../shared/dom.js").Child]} */
 function verdict(run) {
-  if (run.error !== null) return ["unreachable", text("membership.failed"), inEnglish(run.error)];
+  if (run.error !== null) return ["unreachable", text("membership.failed"), faultInWords(run.fault) ?? inEnglish(run.error)];
   if (run.finishedAt === null) return ["behind", text("membership.running"), text("membership.running-means")];
-  if (run.incomplete !== null) return ["behind", text("membership.incomplete"), inEnglish(run.incomplete)];
+  if (run.incomplete !== null) return ["behind", text("membership.incomplete"), faultInWords(run.fault) ?? inEnglish(run.incomplete)];
   if (run.unclear + run.badRows > 0)
     return ["behind", text("membership.left"), text("membership.left-means")];
   return ["ok", text("membership.complete"), text("membership.complete-means")];
