@@ -49,7 +49,10 @@ class Row(NamedTuple):
     """A row, and where it is."""
 
     place: str
-    """As a person finds it: `page 3, row 17` or `members.csv:17`."""
+    """As a person finds it: `page 3, row 17`, `members.csv:17`, or `line:17` of a file by http.
+
+    The dashboard says the first and the last in its language (`edges/web/static/dashboard/left.js`).
+    """
     content: object
     """What stands there; a BadRow where it is not even a row."""
 

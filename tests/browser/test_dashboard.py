@@ -61,6 +61,8 @@ async def test_what_reconciliation_has_left(visit: Visit, scene: OrganisationSce
         ("page 1, row 3", Why("empty", {"field": "status (<b>state</b>)"})),
         ("page 1, row 4", Why("rounded", {"field": "member_id"})),
         ("page 1, row 5", "has said nothing that has a code"),
+        ("members.csv:17", Why("no-json")),
+        ("line:17", Why("no-json")),
     ]
     async with visit("/dashboard", org_id=scene.org_id) as page:
         await expect(page.locator("#pipeline .state")).to_have_text("Up to date")
@@ -70,13 +72,15 @@ async def test_what_reconciliation_has_left(visit: Visit, scene: OrganisationSce
         await expect(page.locator("#membership .state")).to_have_text("Rows are left")
         await expect(page.locator("#membership .attention")).to_have_text(["2"])
         rows = page.locator("#membership .rows-left li")
-        await expect(rows).to_have_text([f"{place} {why}" for place, why in left])
+        await expect(rows).to_have_text([f"{place.replace('e:', 'e ')} {why}" for place, why in left])
         await page.get_by_role("link", name="Norsk").click()
         await expect(rows).to_have_text(
             [
-                "page 1, row 3 status (<b>state</b>) er tom",
-                f"page 1, row 4 {text('nb', 'left.rounded', field='member_id')}",
-                "page 1, row 5 has said nothing that has a code",
+                "side 1, rad 3 status (<b>state</b>) er tom",
+                f"side 1, rad 4 {text('nb', 'left.rounded', field='member_id')}",
+                "side 1, rad 5 has said nothing that has a code",
+                "members.csv:17 er ikke JSON",
+                "linje 17 er ikke JSON",
             ]
         )
         await expect(rows.locator("[lang=en]")).to_have_text(["has said nothing that has a code"])

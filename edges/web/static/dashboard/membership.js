@@ -4,7 +4,7 @@ import { element, fill, find } from "../shared/dom.js";
 import { number, timeOrDate } from "../shared/format.js";
 import { text } from "../shared/text.js";
 import { faultInWords } from "./faults.js";
-import { reasonLeft } from "./left.js";
+import { placeInWords, reasonLeft } from "./left.js";
 import { line, verdictOf } from "./state.js";
 
 /**
@@ -43,7 +43,7 @@ export function showMembership(body, { runs: [run] }) {
         { class: "rows-left", "aria-label": text("membership.rows") },
         run.rowsLeft
           .slice(0, ROWS_SHOWN)
-          .map((row) => element("li", {}, element("strong", {}, row.place), " ", reasonLeft(row) ?? inEnglish(row.reason))),
+          .map((row) => element("li", {}, element("strong", {}, placeInWords(row.place)), " ", reasonLeft(row) ?? inEnglish(row.reason))),
       ),
     element("p", { class: "quiet checked" }, text("membership.asked", { time: timeOrDate(run.startedAt) })),
   );
