@@ -162,13 +162,15 @@ def test_without_kafka_a_command_says_what_it_tried(tmp_path: Path) -> None:
             (["dead-letters", "list"], EXIT_FAILED),
             (["dead-letters", "show", "0/0"], EXIT_FAILED),
             (["dead-letters", "replay", "--all"], EXIT_FAILED),
+            (["up", "--data-dir", str(tmp_path)], EXIT_FAILED),
+            (["demo"], EXIT_FAILED),
         ):
             result = run(*arguments, env={"REFERRALS_BOOTSTRAP_SERVERS": address})
             assert result.returncode == status
             assert f"Kafka does not answer at {address} (Connection refused)" in result.stderr
             assert "REFERRALS_BOOTSTRAP_SERVERS says" in result.stderr
             assert "waiting" not in result.stderr
-            if arguments[0] == "dead-letters":
+            if arguments[0] in {"dead-letters", "up", "demo"}:
                 continue
             by_tls = run(*arguments, env={"REFERRALS_BOOTSTRAP_SERVERS": address, **TLS})
             assert f"Kafka does not answer at {address} (Connection refused)" in by_tls.stderr
