@@ -302,6 +302,20 @@ async def test_what_is_to_be_read_is_whole(visit: Visit, crowded: OrganisationSc
         assert await page.locator("#code").evaluate(OFF_MIDDLE) < 1.5
 
 
+async def test_what_a_channel_had_before_is_on_one_line(visit: Visit, scene: OrganisationScene) -> None:
+    """Thousands of clicks, as an organisation with hundreds of mentors has, on desks that show every column."""
+    scene.count(scene.issue(), clicks=3_155, pending=486, confirmed=358)
+    scene.happened("whatsapp", clicks=2_438, registered=347, confirmed=279, days_ago=40)
+    async with visit("/dashboard", org_id=scene.org_id, bypass_csp=True) as page:
+        before = page.locator(".channels tbody .before")
+        await expect(before).to_have_text(["was 2,438", "was 347", "was 279"])
+        await use_font(page, BOLD)
+        for width in (1280, 1440):
+            await page.set_viewport_size({"width": width, "height": 900})
+            for figure in await before.all():
+                assert await figure.evaluate(ON_ONE_LINE), f"{await figure.text_content()} is parted at {width}"
+
+
 async def open_tables(page: Page, language: Language) -> None:
     """Show what the dashboard keeps folded: the days as a table, and every channel."""
     await page.get_by_role("button", name=text(language, "daily.as-table")).click()
