@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from edges.registry.keys import load_or_make_keys
 from local import parts
 from local.installation.components import COMPONENTS, MAIL, process_names
-from local.installation.holder import find_holder
+from local.installation.holder import find_holder, is_held
 from local.installation.monitoring import choose_ports
 from local.installation.web import LOGIN, WEB, choose_port, url_of, web_url
 from local.parts.databases import with_user
@@ -122,8 +122,8 @@ def start_installation(
     settings = settings or load_settings()
     if components is None:
         components = (*COMPONENTS, WEB, *(() if settings.smtp_host is None else (MAIL,)))
-    if data_dir is not None and (holder := find_holder(data_dir)) is not None:  # before ports: he has them
-        raise _in_use(data_dir, holder)
+    if data_dir is not None and is_held(data_dir):  # before anything of ports is said: whoever holds it has them
+        raise _in_use(data_dir, find_holder(data_dir) or "another run")
     if kind in {"auto", "external"} and settings.is_given("bootstrap_servers"):
         from process.reaching import require_kafka  # noqa: PLC0415  Kafka's client is slow to import
 
