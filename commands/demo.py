@@ -19,7 +19,7 @@ DIFFERENCES_SHOWN = 20
 @click.command()
 @click.option("--seconds", default=30.0, show_default=True, type=click.FloatRange(min=1), metavar="N",
               help="How long the sample traffic runs; Ctrl-C ends it earlier.")  # fmt: skip
-@click.option("--events-per-second", default=400.0, show_default=True, type=click.FloatRange(min=1), metavar="N",
+@click.option("--events-per-second", default=100.0, show_default=True, type=click.FloatRange(min=1), metavar="N",
               help="Pace of the sample traffic.")  # fmt: skip
 @click.option("--mentors", default=300, show_default=True, type=click.IntRange(min=1), metavar="N",
               help="Mentors in the programme.")  # fmt: skip

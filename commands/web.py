@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 
 import rich_click as click
 
 from process import afresh
 from process.logs import configure
+from process.reaching import warn_without_kafka
 from process.settings import load_settings
 
 
@@ -25,7 +28,7 @@ def command() -> None:
 
     settings = with_keys(load_settings())
     configure(settings)
-    settings.kafka_client_config()  # who we are there is said before anything listens
+    warn_without_kafka(settings)  # who we are there is said before anything listens
     listening = afresh.listening()
     if listening is None:
         listening = listen(settings).detach()
@@ -36,6 +39,13 @@ def command() -> None:
     from process.renewal import REASON  # noqa: PLC0415 - the same
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        handed_on = runner.run(serve(settings, click.echo, listening=listening))
+        handed_on = runner.run(serve(settings, _print, listening=listening))
     if handed_on is not None:
         afresh.replace_this_process(reason=REASON, listening=handed_on)
+
+
+def _print(address: str) -> None:
+    """Print the address, unless it would stand in the log's own file, between lines of JSON: the log says it too."""
+    outs = (sys.stdout.fileno(), sys.stderr.fileno())
+    if sys.stdout.isatty() or not os.path.sameopenfile(*outs):
+        click.echo(address)

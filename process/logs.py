@@ -43,8 +43,15 @@ REPEATED_AFTER_S = 30.0
 log = structlog.get_logger("process")
 
 
+TRIED_AGAIN = "Failed fetch offsets from %s: %s"
+"""What aiokafka calls an error and then tries again: as a rule a topic that was just made has no leader yet."""
+
+
 class LibraryNoise(logging.Filter):
-    """Lets a library's warnings through once, and again every half minute while they last; its info not at all."""
+    """Lets a library's warnings through once, and again every half minute while they last; its info not at all.
+
+    An error of which Kafka says that it passes, and that the library tries again, is a warning.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,6 +63,8 @@ class LibraryNoise(logging.Filter):
             return True
         if record.levelno < logging.WARNING:
             return False
+        if record.msg == TRIED_AGAIN and isinstance(record.args, tuple) and getattr(record.args[1], "retriable", False):
+            record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
         template = f"{record.name} {record.msg!s:.80}"
         now_s = time.monotonic()
         if now_s - self._said_s.get(template, -REPEATED_AFTER_S) < REPEATED_AFTER_S:

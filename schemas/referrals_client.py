@@ -307,6 +307,15 @@ class DeviceMetadata(TypedDict):
     shareChannel: NotRequired[str | None]
 
 
+class Fault(TypedDict):
+    """Why a membership system could not be read, or not to its end, as a code that each language has words for."""
+
+    code: str
+    """Stays the same when the words change."""
+    values: dict[str, str]
+    """What it is said of, by name: an address without its query, a number, a column; nothing that a row says."""
+
+
 class FieldError(TypedDict):
     """A field of the request that cannot be used."""
 
@@ -718,6 +727,8 @@ class ReconciliationRun(TypedDict):
     incomplete: str | None
     """Why not, where it did not fail."""
     error: str | None
+    fault: Fault | None
+    """The error as a code, else why it is not complete; null: neither, or what others say of it, as Kafka does."""
     askAgainAt: str | None
     rowsLeft: list[RowLeft]
     """The first of them."""

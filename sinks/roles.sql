@@ -53,8 +53,8 @@ BEGIN
         -- Not where the pages are: an address may hold anything.
         GRANT SELECT (
             org_id, source, started_at, finished_at, members_read, matched, back_filled, withdrawn, superseded, unknown_code,
-            without_code, not_confirmed, repeated, unclear, bad_rows, error, incomplete, rows_left, reasons_left,
-            ask_again_at
+            without_code, not_confirmed, repeated, unclear, bad_rows, error, incomplete, fault, rows_left,
+            reasons_left, ask_again_at
         ) ON reconciliation_runs TO referrals_app;
         GRANT SELECT ON organisation_secrets, codes_outbox, milestone_thresholds TO referrals_app;
         GRANT INSERT ON mentors, referral_codes, codes_outbox TO referrals_app;

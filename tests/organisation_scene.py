@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
-from edges.reconciliation.reasons import Why
+from edges.reconciliation.reasons import Fault, Said, Why
 from models.erasures import pair_name, pseudonym
 from models.events import ChannelCounts, CodeIssued, MentorCounts, encode_event
 from models.names import name_keys
@@ -63,16 +63,27 @@ class OrganisationScene:
                 [self.org_id, key_id, *sealed],
             )
 
-    def reconcile(self, *, unclear: int, left: list[tuple[str, Why | str]]) -> None:
-        """Keep a run of reconciliation that saw everything, and has left some; texts are what a version before said."""
+    def reconcile(
+        self, *, unclear: int = 0, left: Sequence[tuple[str, Why | str]] = (), error: Said | None = None
+    ) -> None:
+        """Keep a run of reconciliation that has left some, or failed; texts are what others or one before it said."""
         rows = [(place, str(why)) for place, why in left]
         reasons = [None if isinstance(why, str) else why for _, why in left]
         with psycopg.connect(self._database_url) as connection:
             connection.execute(
                 "INSERT INTO reconciliation_runs "
-                "(org_id, run_id, source, finished_at, members_read, unclear, rows_left, reasons_left) "
-                "VALUES (%s, %s, 'json', now(), %s, %s, %s, %s)",
-                [self.org_id, uuid.uuid4(), unclear, unclear, Jsonb(rows), Jsonb(reasons)],
+                "(org_id, run_id, source, finished_at, members_read, unclear, rows_left, reasons_left, error, fault) "
+                "VALUES (%s, %s, 'json', now(), %s, %s, %s, %s, %s, %s)",
+                [
+                    self.org_id,
+                    uuid.uuid4(),
+                    unclear,
+                    unclear,
+                    Jsonb(rows),
+                    Jsonb(reasons),
+                    error and str(error),
+                    Jsonb(error) if isinstance(error, Fault) else None,
+                ],
             )
 
     def issue(self, mentor_id: str | None = None) -> str:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 CONNECT_S: Final = 30.0
 """How long a server has until it takes mail: connected, encrypted, signed in."""
+_WHERE: Final = "see REFERRALS_SMTP_HOST and REFERRALS_SMTP_PORT"
 MAIL_S: Final = 60.0
 """How long it has for one."""
 GOODBYE_S: Final = 2.0
@@ -138,9 +139,9 @@ class MailServer:
         if isinstance(fault, SMTPResponseException):
             return f"it answers {said(fault)}"
         if isinstance(fault, TimeoutError | SMTPTimeoutError):
-            return f"it does not answer within {CONNECT_S:.0f} s"
+            return f"it does not answer within {CONNECT_S:.0f} s; {_WHERE}"
         if isinstance(cause, OSError) and cause.strerror:
-            return f"it cannot be reached: {cause.strerror}"
+            return f"it cannot be reached: {cause.strerror}; {_WHERE}"
         return self._not_offered(" ".join(str(fault).split()) or type(fault).__name__)
 
     def _not_offered(self, text: str) -> str:

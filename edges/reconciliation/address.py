@@ -10,6 +10,7 @@ from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from edges.reconciliation.errors import BadSource, SourceFailed
+from edges.reconciliation.reasons import Fault
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -60,7 +61,7 @@ def followed(link: str, *, page: str) -> str:
             return url
     except (ValueError, BadSource):
         pass
-    raise SourceFailed("a link leads away from the origin of the source's address, where it is not followed")
+    raise SourceFailed(Fault("link-away"))
 
 
 def is_path(url: str) -> bool:

@@ -41,6 +41,7 @@ from edges.reconciliation.paging_names import (
     SIZES,
     TOTALS,
 )
+from edges.reconciliation.reasons import Fault
 
 _ADDRESS_NAME: Final = re.compile(r"link|url|uri|href", re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"/|\.|\?|https?:|[A-Za-z][\w.-]*(?:/[\w.-]+)*\?|[a-z][\w-]*(?:/[a-z0-9_-]+)+$")
@@ -54,7 +55,7 @@ class Continuation(NamedTuple):
 
     url: str | None = None
     """Where the next page is."""
-    more: str | None = None
+    more: Fault | None = None
     """Why this cannot be the end, though where it goes on is not said."""
     total: int | None = None
     """How many rows the whole list has, as the page says."""
@@ -100,7 +101,7 @@ def continuation(
     delta = next((value for name in DELTA_LINKS if isinstance(value := said.first(name), str) and value), None)
     is_end_said = delta is not None or said.end()
     if not more and rows and not is_end_said and rows == said.rows_asked():
-        more = f"the page has the {rows:,} rows that the address asks for, and nothing says that no more follow"
+        more = Fault("page-full", {"rows": f"{rows:,}"})
     if more or said.is_short(total, rows, seen):
         step = said.step(rows)
         if step is not None:
@@ -116,7 +117,7 @@ class _Target(NamedTuple):
     """Where the list goes on, or why that is not known."""
 
     url: str = ""
-    why: str = ""
+    why: Fault | None = None
     is_guess: bool = False
 
 
@@ -180,32 +181,32 @@ class _Said:
             return self._into(self._parameter or into, str(value))
         return None
 
-    def more(self) -> str:
-        """Return why there must be more; empty: nothing says so."""
+    def more(self) -> Fault | None:
+        """Return why there must be more; None: nothing says so."""
         if self.says(MORE) is True:
-            return "the page says that there is more, and not where"
+            return Fault("more-somewhere")
         if self.says(LAST) is False:
-            return "the page says that it is not the last, and not where the next one is"
+            return Fault("not-last")
         number, pages = self._numbers()
         if pages is not None and number is not None and number < pages:
-            return f"the page says that there are {pages:,}, and not where the next one is"
+            return Fault("more-pages", {"pages": f"{pages:,}"})
         if pages is not None and number is None and pages > self._number:
-            return f"the page says that there are {pages:,}, and not where the next one is"
+            return Fault("more-pages", {"pages": f"{pages:,}"})
         part = self._part()
         if part is not None and part[0] + 1 < part[1]:
-            return f"the answer says that it is a part of {part[1]:,} rows"
-        return "" if self.says(MORE) is False or self.says(LAST) is True else self._hint()
+            return Fault("part", {"rows": f"{part[1]:,}"})
+        return None if self.says(MORE) is False or self.says(LAST) is True else self._hint()
 
-    def _hint(self) -> str:
-        """Return what says that there is more, in a way that nobody follows; empty: nothing."""
+    def _hint(self) -> Fault | None:
+        """Return what says that there is more, in a way that nobody follows; None: nothing."""
         for folded_name, found in self._values.items():
             for name, value in found:
                 if LEFT.fullmatch(folded_name) and (left := _whole(value)):
-                    return f"the page says under {name} that {left:,} are left, and not where"
+                    return Fault("rows-left", {"name": name, "rows": f"{left:,}"})
                 is_known = folded_name in NO_FLAGS or not LEADS_ON.fullmatch(folded_name)
                 if not is_known and value not in (None, False, 0, "", [], {}) and str(value).lower() not in NOTHING:
-                    return f"the page says under {name} that more follows, in a way not known"
-        return ""
+                    return Fault("unknown-way", {"name": name})
+        return None
 
     def end(self) -> bool:
         """Tell whether the page says that it is the last: by a flag, a place for a link that is empty, or a total."""
@@ -286,7 +287,7 @@ class _Said:
         if isinstance(value, Mapping):
             return self._target_inside(name, value)
         if value is True or (isinstance(value, str) and value.strip().lower() == "true"):
-            return _Target(why=f"the page says {name}: true, and not where")
+            return _Target(why=Fault("true-link", {"name": name}))
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, str | int):
@@ -311,11 +312,11 @@ class _Said:
             is_word = isinstance(found, str | int) and not isinstance(found, bool) and str(found)
             if is_word and folded(inner) in {*CURSORS, "page", "number", "token", "pagetoken"}:
                 return self._into(self._parameter or _parameter_of(inner), str(found))
-        return _Target(why=f"the page says under {name} that more follows, in a way not known") if value else None
+        return _Target(why=Fault("unknown-way", {"name": name})) if value else None
 
     def _by_number(self, name: str, text: str) -> _Target:
         if not self._parameter and not self._place and int(text) != self._number + 1:
-            return _Target(why=f"the page says {name}: and a number, and not of what")
+            return _Target(why=Fault("number-link", {"name": name}))
         return self._into(self._parameter or self._place or "page", text)
 
     def _into(self, name: str, value: str) -> _Target:

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from edges.reconciliation.errors import SourceFailed
 from edges.reconciliation.mapping import folded, truth
 from edges.reconciliation.members import BadRow
+from edges.reconciliation.reasons import Fault
 from models.received import twice_or_once
 
 LISTS: Final = (
@@ -68,13 +69,11 @@ def read_document(body: bytes, number: int) -> Document:
             rows = document[found[0]]
             fault = trouble(around)
             if fault and not rows:
-                raise SourceFailed(f"page {number} holds no rows, and says under {fault} that something went wrong")
+                raise SourceFailed(Fault("page-ill", {"page": str(number), "name": fault}))
             return Document(rows, around)
         if found:
-            raise SourceFailed(
-                f"page {number} has lists under {' and '.join(found)}; which of them is meant is not known"
-            )
-    raise SourceFailed(f"page {number} is neither a list nor an object with one under {_SHOWN}")
+            raise SourceFailed(Fault("several-lists", {"page": str(number), "names": ", ".join(found)}))
+    raise SourceFailed(Fault("no-list", {"page": str(number), "names": _SHOWN}))
 
 
 def trouble(around: tuple[Mapping[str, Any], ...]) -> str:
@@ -123,11 +122,11 @@ def _decoded(text: str, number: int) -> Any:  # noqa: ANN401  anything that JSON
             return _loads(text)
     except (ValueError, RecursionError):
         pass
-    raise SourceFailed(f"page {number} is not JSON{_where(first)}") from None
+    raise SourceFailed(Fault("page-no-json", {"page": str(number), "said": _where(first)})) from None
 
 
 def _where(fault: Exception) -> str:
-    return f": {fault.msg} at byte {fault.pos:,}" if isinstance(fault, json.JSONDecodeError) else ""
+    return f"{fault.msg} at byte {fault.pos:,}" if isinstance(fault, json.JSONDecodeError) else type(fault).__name__
 
 
 def _row_spans(text: str) -> list[tuple[int, int]]:

@@ -22,6 +22,7 @@ import structlog
 
 from edges.reconciliation.address import followed, origin_of
 from edges.reconciliation.errors import PageGone, SourceBusy, SourceFailed
+from edges.reconciliation.reasons import Fault
 
 ATTEMPTS: Final = 8
 PAUSE_FIRST_S: Final = 0.5
@@ -73,8 +74,9 @@ ASKED_ONCE: Final = Patience(1, 1)
 
 
 class _TryAgain(Exception):  # noqa: N818 - a turn of the loop, not an error
-    def __init__(self, why: str, pause_s: float | None = None, *, is_unreachable: bool = False) -> None:
-        super().__init__(why)
+    def __init__(self, fault: Fault, pause_s: float | None = None, *, is_unreachable: bool = False) -> None:
+        super().__init__(fault)
+        self.fault = fault
         self.pause_s = pause_s
         self.is_unreachable = is_unreachable
 
@@ -151,10 +153,9 @@ class Endpoint:
                     often = min(often, self._patience.connects)
                 pause_s = PAUSE_FIRST_S * 2**attempt if fault.pause_s is None else fault.pause_s
                 if pause_s > PAUSE_MAX_S:
-                    why = f"{_place(url)}: {fault}, and asks for {pause_s:.0f} s of peace"
-                    raise SourceBusy(why, pause_s=pause_s) from None
+                    raise SourceBusy(peace(fault.fault, pause_s), pause_s=pause_s) from None
                 if attempt + 1 >= often:
-                    raise SourceFailed(f"{_place(url)}: {fault}{times(often)}") from None
+                    raise SourceFailed(fault.fault.tried(often)) from None
                 log.info("source_asked_again", page=_place(url), reason=str(fault), pause_s=round(pause_s, 1))
                 self._sleep(pause_s)
         raise AssertionError  # the last attempt returns or raises
@@ -165,12 +166,12 @@ class Endpoint:
             if isinstance(answer, Answer):
                 return answer
             url = followed(answer, page=url)
-        raise SourceFailed(f"{_place(url)}: more than {REDIRECTS_MAX} redirects")
+        raise SourceFailed(Fault("redirects", {"place": _place(url), "count": str(REDIRECTS_MAX)}))
 
     def _ask(self, url: str) -> Answer | str:
         """Return the answer, or where a redirect leads."""
         if origin_of(url) != self._origin:
-            raise SourceFailed("a page is at another origin than the source's address")
+            raise SourceFailed(Fault("other-origin"))
         token = self._token if self._token is None or isinstance(self._token, str) else self._token.token()
         try:
             with self._client.stream(
@@ -178,7 +179,7 @@ class Endpoint:
             ) as response:
                 self._has_answered = True
                 if response.status_code == httpx.codes.UNAUTHORIZED and self._is_renewed():
-                    raise _TryAgain("answered 401: the token is renewed", 0.0)
+                    raise _TryAgain(Fault("answered", {"place": _place(url), "said": "401"}), 0.0)
                 self._check(response, url)
                 if response.status_code in _REDIRECTS:
                     return str(response.headers.get("Location", ""))
@@ -186,12 +187,14 @@ class Endpoint:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(url, body, next_link(response), headers)
         except httpx.ConnectError as error:  # refused, no such host, a certificate that is not trusted
-            raise _TryAgain(f"no connection ({error})", is_unreachable=True) from None
+            raise _TryAgain(
+                Fault("no-connection", {"place": _place(url), "said": str(error)}), is_unreachable=True
+            ) from None
         except httpx.HTTPError as error:
             # Its text may quote the address; its class says what happened.
-            raise _TryAgain(f"no answer ({type(error).__name__})") from None
+            raise _TryAgain(Fault("no-answer", {"place": _place(url), "said": type(error).__name__})) from None
         except httpx.InvalidURL:
-            raise SourceFailed(f"{_place(url)}: not an address that can be asked") from None
+            raise SourceFailed(Fault("no-address", {"place": _place(url)})) from None
 
     def _is_renewed(self) -> bool:
         """Tell whether there will be another token; once for each page."""
@@ -203,14 +206,15 @@ class Endpoint:
 
     def _check(self, response: httpx.Response, url: str) -> None:
         status = response.status_code
+        said = {"place": _place(url), "said": str(status)}
         if status in _TRY_AGAIN:
-            raise _TryAgain(f"answered {status}", retry_after_s(response.headers.get("Retry-After")))
+            raise _TryAgain(Fault("answered", said), retry_after_s(response.headers.get("Retry-After")))
         if status in {401, 403}:
-            raise SourceFailed(f"{_place(url)}: answered {status}; give what opens it with `reconcile configure`")
+            raise SourceFailed(Fault("refused", said))
         if status in _GONE:
-            raise PageGone(f"{_place(url)}: answered {status}")
+            raise PageGone(Fault("answered", said))
         if status != httpx.codes.OK and status not in _REDIRECTS:
-            raise SourceFailed(f"{_place(url)}: answered {status}")
+            raise SourceFailed(Fault("answered", said))
 
     def _body(self, response: httpx.Response, url: str) -> bytes:
         body = bytearray()
@@ -218,17 +222,15 @@ class Endpoint:
         for piece in response.iter_bytes():
             body += piece
             if len(body) > self._answer_bytes_max:
-                raise SourceFailed(
-                    f"{_place(url)}: the answer is larger than {self._answer_bytes_max:,} bytes; ask for smaller pages"
-                )
+                raise SourceFailed(Fault("too-large", {"place": _place(url), "bytes": f"{self._answer_bytes_max:,}"}))
             if time.monotonic() > deadline_s:
-                raise SourceFailed(f"{_place(url)}: the answer took longer than {ANSWER_S_MAX:.0f} s")
+                raise SourceFailed(Fault("too-long", {"place": _place(url), "seconds": f"{ANSWER_S_MAX:.0f}"}))
         return bytes(body)
 
 
-def times(often: int) -> str:
-    """Return what an error says of how often something was tried; nothing where it was once."""
-    return f", {often} times" if often > 1 else ""
+def peace(fault: Fault, pause_s: float) -> Fault:
+    """Return what is said of who asks for so many seconds of peace."""
+    return Fault("peace", {"place": fault.values["place"], "said": fault.values["said"], "seconds": f"{pause_s:.0f}"})
 
 
 def next_link(response: httpx.Response) -> str | None:

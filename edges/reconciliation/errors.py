@@ -13,6 +13,7 @@ A message names the culprit and the remedy. It holds no member's id and nothing 
 
 from __future__ import annotations
 
+from edges.reconciliation.reasons import Said
 from models.errors import ReferralError
 
 
@@ -23,6 +24,10 @@ class ReconciliationError(ReferralError):
 class SourceFailed(ReconciliationError):  # noqa: N818 - read as what is wrong
     """The membership system does not answer as it must."""
 
+    def __init__(self, said: Said) -> None:
+        super().__init__(said)
+        self.said = said
+
 
 class PageGone(SourceFailed):
     """The address of a page is refused; pages are not kept for ever."""
@@ -31,8 +36,8 @@ class PageGone(SourceFailed):
 class SourceBusy(SourceFailed):
     """The membership system asks not to be asked for a while."""
 
-    def __init__(self, why: str, *, pause_s: float) -> None:
-        super().__init__(why)
+    def __init__(self, said: Said, *, pause_s: float) -> None:
+        super().__init__(said)
         self.pause_s = pause_s
 
 

@@ -17,8 +17,9 @@ import msgspec
 from msgspec import Struct
 
 from edges.reconciliation.address import origin_of
-from edges.reconciliation.endpoint import PATIENT, PAUSE_FIRST_S, PAUSE_MAX_S, TIMEOUT, Patience, retry_after_s, times
+from edges.reconciliation.endpoint import PATIENT, PAUSE_FIRST_S, PAUSE_MAX_S, TIMEOUT, Patience, peace, retry_after_s
 from edges.reconciliation.errors import BadSource, SourceBusy, SourceFailed
+from edges.reconciliation.reasons import Fault
 
 ATTEMPTS: Final = 5
 EARLY_S: Final = 300.0
@@ -121,51 +122,49 @@ class ClientCredentials:
         self._token = ""
 
     def _ask(self) -> None:
-        for attempt in range(self._attempts):
-            why, pause_s = self._try(PAUSE_FIRST_S * 2**attempt)
-            if not why:
-                return
+        attempt = 0
+        while (again := self._try(PAUSE_FIRST_S * 2**attempt)) is not None:
+            fault, pause_s = again
             if pause_s > PAUSE_MAX_S:
-                raise SourceBusy(f"{self._place}: {why}, and asks for {pause_s:.0f} s of peace", pause_s=pause_s)
-            often = self._attempts if self._has_answered else self._connects
-            if attempt + 1 >= often:
-                break
+                raise SourceBusy(peace(fault, pause_s), pause_s=pause_s)
+            attempt += 1
+            if attempt >= (self._attempts if self._has_answered else self._connects):
+                raise SourceFailed(fault.tried(attempt))
             self._sleep(pause_s)
-        raise SourceFailed(f"{self._place}: {why}{times(attempt + 1)}")
 
-    def _try(self, pause_s: float) -> tuple[str, float]:
-        """Ask once; return why to try again, and after which pause."""
+    def _try(self, pause_s: float) -> tuple[Fault, float] | None:
+        """Ask once; return why to try again, and after which pause; None: there is a token."""
         form = {"grant_type": "client_credentials", "client_id": self._client.client_id, "client_secret": self._secret}
         if self._client.scope:
             form["scope"] = self._client.scope
         try:
             answer = self._http.post(self._client.token_url, data=form, headers={"Accept": "application/json"})
         except httpx.ConnectError as error:
-            return f"no connection ({error})", pause_s
+            return Fault("no-connection", {"place": self._place, "said": str(error)}), pause_s
         except httpx.HTTPError as error:
-            return f"no answer ({type(error).__name__})", pause_s
+            return Fault("no-answer", {"place": self._place, "said": type(error).__name__}), pause_s
         self._has_answered = True
         if answer.status_code in _TRY_AGAIN:
             asked_s = retry_after_s(answer.headers.get("Retry-After"))
-            return f"answered {answer.status_code}", pause_s if asked_s is None else asked_s
+            fault = Fault("answered", {"place": self._place, "said": str(answer.status_code)})
+            return fault, pause_s if asked_s is None else asked_s
         if answer.status_code != httpx.codes.OK:
-            raise SourceFailed(
-                f"{self._place}: answered {answer.status_code}{_named(answer)}; check --client-id and its secret"
-            )
+            said = f"{answer.status_code}{_named(answer)}"
+            raise SourceFailed(Fault("client-refused", {"place": self._place, "said": said}))
         try:
             granted = msgspec.json.decode(answer.content[:ANSWER_BYTES_MAX], type=_Granted)
             life_s = DEFAULT_LIFE_S if granted.expires_in is None else float(granted.expires_in)
         except (msgspec.MsgspecError, ValueError):
-            raise SourceFailed(f"{self._place}: what it answered is no token") from None
+            raise SourceFailed(Fault("no-token", {"place": self._place})) from None
         if (
             granted.token_type.lower() != "bearer"
             or not granted.access_token.isprintable()
             or not granted.access_token.isascii()
         ):
-            raise SourceFailed(f"{self._place}: what it answered is no bearer token")
+            raise SourceFailed(Fault("no-bearer-token", {"place": self._place}))
         self._token = granted.access_token
         self._good_until_s = self._clock() + max(life_s - min(EARLY_S, life_s / 5), 0.0)
-        return "", 0.0
+        return None
 
     @property
     def _place(self) -> str:

@@ -9,6 +9,7 @@ from edges.reconciliation.endpoint import PATIENT, Endpoint, Patience
 from edges.reconciliation.errors import SourceFailed
 from edges.reconciliation.oauth import ClientCredentials
 from edges.reconciliation.pages import ACCEPTED
+from edges.reconciliation.reasons import Fault
 from edges.reconciliation.runs import FILE, Source
 
 
@@ -31,6 +32,6 @@ def opened_endpoint(source: Source, secret: str | None, patience: Patience = PAT
         token: str | ClientCredentials | None = secret
         if source.client is not None:
             if secret is None:
-                raise SourceFailed("the client has no secret; give it with --client-secret-from-env")
+                raise SourceFailed(Fault("no-secret"))
             token = opened.enter_context(ClientCredentials(source.client, secret, patience=patience))
         yield opened.enter_context(Endpoint(source.url, token=token, headers=headers, patience=patience))

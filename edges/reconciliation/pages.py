@@ -17,7 +17,7 @@ from edges.reconciliation.documents import read_document, trouble
 from edges.reconciliation.endpoint import Endpoint
 from edges.reconciliation.errors import PageGone, SourceFailed
 from edges.reconciliation.members import BadRow, MemberReader, UnclearRow
-from edges.reconciliation.reasons import Why
+from edges.reconciliation.reasons import Fault, Why
 from models.received import twice_or_once
 from models.spreadsheets import Table, TableRow
 
@@ -49,7 +49,10 @@ class Row(NamedTuple):
     """A row, and where it is."""
 
     place: str
-    """As a person finds it: `page 3, row 17` or `members.csv:17`."""
+    """As a person finds it: `page 3, row 17`, `members.csv:17`, or `line:17` of a file by http.
+
+    The dashboard says the first and the last in its language (`edges/web/static/dashboard/left.js`).
+    """
     content: object
     """What stands there; a BadRow where it is not even a row."""
 
@@ -61,7 +64,7 @@ class Page(NamedTuple):
     next_url: str | None
     """Where the next page is; None: there is none, or this source's pages have no addresses."""
     is_last: bool
-    more: str | None = None
+    more: Fault | None = None
     """Why it is not the end of the list though nothing can be read after it."""
     total: int | None = None
     """How many rows the whole list has, as the page says."""
@@ -85,7 +88,7 @@ class Trail:
     """The next page's address was not said."""
     rows: int = 0
     """How many rows the pages had."""
-    trouble: str | None = None
+    trouble: Fault | None = None
     """Which page said that something went wrong, beside its rows."""
 
 
@@ -107,13 +110,13 @@ def json_pages(
     while next_url is not None:
         number = trail.number + 1
         if next_url in trail.urls or number > pages_max:
-            raise SourceFailed(f"page {number} was read before, or is one too many: the list does not end")
+            raise SourceFailed(Fault("no-end", {"page": str(number)}))
         try:
             answer = endpoint.get(next_url)
         except PageGone:
             if not (trail.is_guess or trail.is_step) or not trail.number:
                 raise
-            yield _nowhere(f"page {number} does not exist")
+            yield _nowhere(Fault("guess-missing", {"page": str(number)}))
             return
         document = read_document(answer.body, number)
         goes_on = continuation(
@@ -122,16 +125,14 @@ def json_pages(
         said = _what_is_said(document.rows)
         if document.rows and said in trail.pages:
             if trail.is_guess:
-                yield _nowhere(f"page {number} says what page {trail.pages[said]} said")
+                yield _nowhere(Fault("guess-repeats", {"page": str(number), "before": str(trail.pages[said])}))
                 return
-            raise SourceFailed(f"page {number} says what page {trail.pages[said]} said: the links do not lead on")
+            raise SourceFailed(Fault("said-before", {"page": str(number), "before": str(trail.pages[said])}))
         if fault := trouble(document.around):
-            trail.trouble = f"page {number} says under {fault} that something went wrong"
+            trail.trouble = Fault("page-trouble", {"page": str(number), "name": fault})
         more = goes_on.more or trail.trouble
         if trail.is_guess and not document.rows and goes_on.url is None:
-            more = (
-                "the page asked for last is empty, and its address was a guess; say where it goes with --next-parameter"
-            )
+            more = Fault("guess-empty")
         trail.is_guess, trail.is_step = trail.is_guess or goes_on.is_guess, goes_on.is_step
         trail.rows += len(document.rows)
         trail.urls.add(next_url)
@@ -147,11 +148,9 @@ def json_pages(
         )
 
 
-def _nowhere(what: str) -> Page:
+def _nowhere(why: Fault) -> Page:
     """Return the end of a list whose next page was asked for at an address that nobody had said."""
-    return Page(
-        [], None, is_last=True, more=f"{what}, and its address was a guess; say where it goes with --next-parameter"
-    )
+    return Page([], None, is_last=True, more=why)
 
 
 def csv_pages(lines: Iterable[str], name: str, reader: MemberReader) -> Iterator[Page]:
@@ -170,12 +169,10 @@ def csv_pages(lines: Iterable[str], name: str, reader: MemberReader) -> Iterator
         raise SourceFailed(f"{name}: {fault}") from None
     twice = sorted(column for column in read if columns.count(column) > 1)
     if twice:
-        raise SourceFailed(f"{name} has two columns named {twice[0]}; which of them is meant is not known")
+        raise SourceFailed(Fault("column-twice", {"name": name, "column": twice[0]}))
     if missing:
-        raise SourceFailed(
-            f"{name} has no column for {', '.join(missing)}; say which one it is with --field {missing[0].split()[0]}"
-            f"=COLUMN{reader.likely(missing[0], columns)}"
-        )
+        wanted = f"{missing[0].split()[0]}=COLUMN{reader.likely(missing[0], columns)}"
+        raise SourceFailed(Fault("no-column", {"name": name, "fields": ", ".join(missing), "wanted": wanted}))
     needed = max((columns.index(column) for column in read if column in columns), default=-1) + 1
     rows: list[Row] = []
     for row in table.rows():

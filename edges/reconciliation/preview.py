@@ -16,6 +16,7 @@ from edges.reconciliation.mapping import Field, Reading
 from edges.reconciliation.members import BadRow, MemberReader, UnclearRow
 from edges.reconciliation.opening import opened_endpoint
 from edges.reconciliation.pages import Page, csv_pages, first_url, json_pages
+from edges.reconciliation.reasons import Fault
 from edges.reconciliation.runs import Source
 from models.spreadsheets import text_lines
 
@@ -38,7 +39,7 @@ class Preview(NamedTuple):
     """Of the source, those of its first row."""
     fields: dict[Field, str]
     """Which of them is read for which field."""
-    more: str | None
+    more: Fault | None
     """Why the source could not be read to its end: it says that there is more, and not where."""
 
 

@@ -27,6 +27,7 @@ from edges.publishing.producer import SourceProducer
 from edges.reconciliation.deciding import Decision, registration
 from edges.reconciliation.endpoint import LOOKING, PATIENT
 from edges.reconciliation.errors import NotPublished
+from edges.reconciliation.reasons import Fault
 from edges.reconciliation.runs import Run
 from edges.reconciliation.topic import OnProgress, RegistrationsTopic
 from edges.reconciliation.walk import Job, Walk
@@ -108,7 +109,8 @@ class Reconciler:
             run.is_busy = True
             return None
         if run.ask_again_at is not None and run.ask_again_at > datetime.now(UTC):
-            run.error = f"the source asked not to be asked before {run.ask_again_at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+            then = f"{run.ask_again_at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+            run.error = Fault("asked-for-peace", {"time": then})
             return None
         if not self._dry_run:
             self._store.begin(run)

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from edges.reconciliation.mapping import Reading
 from edges.reconciliation.oauth import Client
-from edges.reconciliation.reasons import RowLeft, Why
+from edges.reconciliation.reasons import Fault, RowLeft, Said, Why
 
 Kind = Literal["json", "odata", "csv"]
 FILE: Final = "file"
@@ -109,11 +109,11 @@ class Run:
     """Another process began it and did not come to its end."""
     run_id: UUID = field(default_factory=uuid4)
     counts: Counts = field(default_factory=Counts)
-    error: str | None = None
+    error: Said | None = None
     """Why it did not come to its end."""
     is_busy: bool = False
     """Nothing was done: another process is at it."""
-    incomplete: str | None = None
+    incomplete: Said | None = None
     """Why the source has more than was read."""
     rows_left: list[RowLeft] = field(default_factory=list)
     """The first rows that were unclear or bad."""
@@ -133,6 +133,12 @@ class Run:
     def is_done(self) -> bool:
         """Whether everything was seen, and nothing is left."""
         return not (self.is_busy or self.error or self.incomplete or self.left)
+
+    @property
+    def fault(self) -> Fault | None:
+        """Return why it is not complete, as a code; None: it is, or there is no code for it."""
+        said = self.error or self.incomplete
+        return said if isinstance(said, Fault) else None
 
     def leave(self, place: str, why: Why) -> None:
         """Note a row that is left; the first ones are kept."""
@@ -155,9 +161,9 @@ class Run:
             **msgspec.structs.asdict(self.counts),
             "busy": self.is_busy,
             "complete": self.error is None and self.incomplete is None and not self.is_busy,
-            "incomplete": self.incomplete,
+            "incomplete": self.incomplete and str(self.incomplete),
             "left": self.left,
             "rows_left": [{"place": place, "reason": reason} for place, reason, _ in self.rows_left],
             "ask_again_at": self.ask_again_at,
-            "error": self.error,
+            "error": self.error and str(self.error),
         }

@@ -21,7 +21,7 @@ from psycopg.types.json import Jsonb
 from edges.reconciliation.errors import StoreFailed
 from edges.reconciliation.mapping import Reading
 from edges.reconciliation.oauth import Client
-from edges.reconciliation.reasons import RowLeft, Why
+from edges.reconciliation.reasons import Fault, RowLeft, Why
 from edges.reconciliation.runs import COUNTS, FILE, Counts, Run, Source
 from process.faults import said
 from process.postgres import is_pooled, session
@@ -34,15 +34,18 @@ ROLE: Final = "referrals_reconciliation"
 _SPACE: Final = 8242
 """This project's advisory locks."""
 
+ENDED: Final = Fault("ended")
+
 _CLOSE_UNFINISHED: Final = """
-UPDATE reconciliation_runs SET finished_at = clock_timestamp(), error = coalesce(error, 'ended before its end')
+UPDATE reconciliation_runs SET finished_at = clock_timestamp(), error = coalesce(error, %s),
+    fault = CASE WHEN error IS NULL THEN %s ELSE fault END
 WHERE org_id = %s AND run_id <> %s AND finished_at IS NULL
 """
 
 _BEGIN: Final = """
 INSERT INTO reconciliation_runs (org_id, run_id, source, since, until) VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT (org_id, run_id) DO UPDATE
-SET error = NULL, incomplete = NULL, ask_again_at = NULL, begun_at = clock_timestamp()
+SET error = NULL, incomplete = NULL, fault = NULL, ask_again_at = NULL, begun_at = clock_timestamp()
 """
 
 _UNFINISHED: Final = f"""
@@ -67,8 +70,8 @@ ORDER BY until DESC LIMIT 1
 
 _SAVE: Final = f"""
 UPDATE reconciliation_runs
-SET cursor = %s, finished_at = CASE WHEN %s THEN clock_timestamp() END, error = %s, incomplete = %s, rows_left = %s,
-    reasons_left = %s, delta_url = %s, ask_again_at = %s,
+SET cursor = %s, finished_at = CASE WHEN %s THEN clock_timestamp() END, error = %s, incomplete = %s, fault = %s,
+    rows_left = %s, reasons_left = %s, delta_url = %s, ask_again_at = %s,
     {", ".join(f"{name} = %s" for name in COUNTS)}
 WHERE org_id = %s AND run_id = %s
 """  # noqa: S608 - our own names
@@ -242,7 +245,7 @@ class RunStore:
         """Note that the run begins or goes on, and that others which did not come to their end never will."""
         with self._acting_for(run.org_id) as connection:
             if run.source != FILE:
-                connection.execute(_CLOSE_UNFINISHED, [run.org_id, run.run_id])
+                connection.execute(_CLOSE_UNFINISHED, [str(ENDED), Jsonb(ENDED), run.org_id, run.run_id])
             connection.execute(_BEGIN, [run.org_id, run.run_id, run.source, run.since, run.until])
 
     def save(self, run: Run, *, is_finished: bool = False) -> None:
@@ -252,7 +255,8 @@ class RunStore:
             if self._holder is not None:
                 self._holder.execute("SELECT 1")  # raises where it is gone, and the lock with it
             connection.execute(_SAVE, [
-                run.cursor, is_finished, run.error, run.incomplete, Jsonb([each[:2] for each in run.rows_left]),
+                run.cursor, is_finished, run.error and str(run.error), run.incomplete and str(run.incomplete),
+                None if run.fault is None else Jsonb(run.fault), Jsonb([each[:2] for each in run.rows_left]),
                 Jsonb([each.why for each in run.rows_left]), run.delta_url,
                 run.ask_again_at, *counts, run.org_id, run.run_id])  # fmt: skip
 

@@ -19,7 +19,7 @@ from edges.reconciliation.errors import PageGone, SourceBusy, SourceFailed
 from edges.reconciliation.members import BadRow, Member, MemberReader, UnclearRow
 from edges.reconciliation.opening import opened_endpoint
 from edges.reconciliation.pages import Page, Trail, csv_pages, first_url, json_pages
-from edges.reconciliation.reasons import Why
+from edges.reconciliation.reasons import Fault, Said, Why
 from edges.reconciliation.runs import Counts, Run, Source
 from edges.reconciliation.tokens import read_token
 from models.errors import ReferralError
@@ -123,7 +123,8 @@ class Walk:
         except (ReferralError, SettingsError) as fault:
             self._fault = fault
         except OSError as fault:
-            self._fault = SourceFailed(f"{self.job.source.url}: {fault.strerror or type(fault).__name__}")
+            said = {"place": self.job.source.url, "said": fault.strerror or type(fault).__name__}
+            self._fault = SourceFailed(Fault("no-file", said))
         members = [member for member in members if not self._is_doubtful(member)]
         coded = [member for member in members if member.code is not None]
         self.uncoded = [member for member in members if member.code is None]
@@ -175,34 +176,31 @@ class Walk:
         run.counts = run.counts.plus(counts)
         run.cursor = self._next_url
         if self._fault is not None:
-            run.error = str(self._fault)
+            run.error = _said(self._fault)
             self.is_finished = self._is_useless
         elif self._at_end:
             self.is_finished = True
             run.error = self._fault_of_all()
             if run.incomplete is None and self._total is not None and run.counts.members_read < self._total:
-                run.incomplete = (
-                    f"the source says that it has {self._total:,} rows, and gave {run.counts.members_read:,}"
-                )
+                said = {"total": f"{self._total:,}", "read": f"{run.counts.members_read:,}"}
+                run.incomplete = Fault("fewer-rows", said)
         self.is_to_be_followed = self.is_finished and run.is_resumed
 
     def fail(self, fault: Exception) -> None:
         """End here; what this round read is read again by the next run."""
-        self.run.error = str(fault)
+        self.run.error = _said(fault)
 
-    def _fault_of_all(self) -> str | None:
+    def _fault_of_all(self) -> Fault | None:
         """Say so if what is wrong with the rows is not the rows' fault."""
         counts, reader = self.run.counts, self._reader
         if self.run.since is None and counts.members_read and counts.bad_rows == counts.members_read:
-            return f"none of {counts.bad_rows:,} rows can be read; say what the fields are called with --field"
+            return Fault("none-read", {"count": f"{counts.bad_rows:,}"})
         if reader.rows_seen and (self.run.since is None or reader.rows_seen >= SURE_ROWS):
             missing = [field for field in reader.never_seen() if not field.startswith("confirmed_at")]
             if missing:
-                return (
-                    f"none of {reader.rows_seen:,} rows has a column for {', '.join(missing)}; say which it is with: "
-                    f"referrals reconcile configure --field {missing[0].split()[0]}=COLUMN"
-                    f"{reader.likely(missing[0], reader.keys_seen)}"
-                )
+                wanted = f"{missing[0].split()[0]}=COLUMN{reader.likely(missing[0], reader.keys_seen)}"
+                said = {"count": f"{reader.rows_seen:,}", "fields": ", ".join(missing), "wanted": wanted}
+                return Fault("none-has-column", said)
         return None
 
     def _issued(self, codes: Iterable[str | None]) -> set[str]:
@@ -299,3 +297,8 @@ class Walk:
             log.warning("row_left_out", org_id=self.run.org_id, place=place, reason=str(why))
         elif left == ROWS_LOGGED + 1:
             log.warning("more_rows_left_out", org_id=self.run.org_id, reason="counted, and not logged any more")
+
+
+def _said(fault: Exception) -> Said:
+    """Return what went wrong: as a fault where it has a code, else in the words of whoever said it."""
+    return fault.said if isinstance(fault, SourceFailed) else str(fault)

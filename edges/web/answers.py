@@ -635,6 +635,15 @@ class RowLeft(Answer, frozen=True, kw_only=True):
     """What the code is said of, by name: a column, a number, a pattern of the configuration."""
 
 
+class Fault(Answer, frozen=True, kw_only=True):
+    """Why a membership system could not be read, or not to its end, as a code that each language has words for."""
+
+    code: str
+    """Stays the same when the words change."""
+    values: dict[str, str]
+    """What it is said of, by name: an address without its query, a number, a column; nothing that a row says."""
+
+
 class ReconciliationRun(Answer, frozen=True, kw_only=True):
     """A run of reconciliation; every row that was read is in one of the counts."""
 
@@ -658,6 +667,8 @@ class ReconciliationRun(Answer, frozen=True, kw_only=True):
     incomplete: str | None
     """Why not, where it did not fail."""
     error: str | None
+    fault: Fault | None
+    """The error as a code, else why it is not complete; null: neither, or what others say of it, as Kafka does."""
     ask_again_at: datetime | None
     rows_left: list[RowLeft]
     """The first of them."""

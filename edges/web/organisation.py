@@ -18,6 +18,7 @@ from edges.web.answers import (
     Channels,
     Daily,
     Day,
+    Fault,
     Leaderboard,
     LeaderboardEntry,
     Milestone,
@@ -203,12 +204,13 @@ async def reconciliation(database: Database, org_id: str, *, limit: int) -> Reco
                 complete=finished_at is not None and error is None and incomplete is None,
                 incomplete=incomplete,
                 error=error,
+                fault=None if fault is None else Fault(code=fault[0], values=fault[1]),
                 ask_again_at=ask_again_at and in_utc(ask_again_at),
                 rows_left=_rows_left(left, reasons),
             )
             for (
                 source, started_at, finished_at, read, matched, back_filled, withdrawn, unchanged, unclear, bad, error,
-                incomplete, left, reasons, ask_again_at,
+                incomplete, fault, left, reasons, ask_again_at,
             ) in rows
         ]
     )  # fmt: skip

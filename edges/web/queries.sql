@@ -528,6 +528,7 @@ SELECT
     bad_rows,
     error,
     incomplete,
+    fault,
     rows_left,
     reasons_left,
     ask_again_at

@@ -21,11 +21,15 @@ REQUEST_TIMEOUT_S: Final = 30.0
 def scratch_names(settings: Settings, *, is_external: bool, announce: Callable[[str], None]) -> Iterator[Settings]:
     """Give settings under which the demo touches nothing of others, and remove what was made under them.
 
-    Servers that the demo starts itself are its own anyway: then the settings are given back as they are.
+    Servers that the demo starts itself are its own anyway: then the settings are given back as they are. Raises
+    KafkaAway where the Kafka that was given does not answer.
     """
     with ExitStack() as cleanup:
         name = f"demo{secrets.token_hex(4)}"
         if is_external and settings.is_given("bootstrap_servers"):
+            from process.reaching import require_kafka  # noqa: PLC0415  the usual demo does not need it
+
+            require_kafka(settings, announce)  # else what is removed at the end would be waited for
             settings = settings.model_copy(update={"topic_prefix": f"{name}.", "app_id": f"{name}.stream"})
             announce(f"on the Kafka given: topics {name}.*, removed at the end")
             cleanup.callback(_delete_topics, settings)

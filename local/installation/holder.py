@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,6 +13,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOCK = "lock"
+
+
+def is_held(data_dir: Path) -> bool:
+    """Tell whether somebody holds the directory's lock; quick, where finding out who takes a look at every process."""
+    try:
+        with (data_dir / LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # nobody has used it yet, or it cannot be used, which is said by who takes the lock
+        return False
+    return False
 
 
 def find_holder(data_dir: Path) -> str | None:

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from edges.registry.keys import load_or_make_keys
 from local import parts
 from local.installation.components import COMPONENTS, MAIL, process_names
-from local.installation.holder import find_holder
+from local.installation.holder import find_holder, is_held
 from local.installation.monitoring import choose_ports
 from local.installation.web import LOGIN, WEB, choose_port, url_of, web_url
 from local.parts.databases import with_user
@@ -116,11 +116,18 @@ def start_installation(
 
     Raises:
         PartsError: Kafka, Postgres or a component does not come up; the message says which and why.
+        KafkaAway: the Kafka that was given does not answer.
 
     """
     settings = settings or load_settings()
     if components is None:
         components = (*COMPONENTS, WEB, *(() if settings.smtp_host is None else (MAIL,)))
+    if data_dir is not None and is_held(data_dir):  # before anything of ports is said: whoever holds it has them
+        raise _in_use(data_dir, find_holder(data_dir) or "another run")
+    if kind in {"auto", "external"} and settings.is_given("bootstrap_servers"):
+        from process.reaching import require_kafka  # noqa: PLC0415  Kafka's client is slow to import
+
+        require_kafka(settings, announce)
     port = choose_port(settings, data_dir / WEB_PORT if data_dir is not None else None, announce)
     given_url = settings.database_url if settings.is_given("database_url") else None
     with (
@@ -141,7 +148,7 @@ def start_installation(
         former_members = _set_up(settings)
         at_postgres = {} if running.database_url == given_url else _logins(settings)
         processes = process_names(components)
-        ports = choose_ports(settings, [name for name, component in processes.items() if component != WEB])
+        ports = choose_ports(settings, [name for name, component in processes.items() if component != WEB], announce)
         with Supervisor(
             log_dir=running.data_dir / "logs",
             env=as_environment(settings),
@@ -197,8 +204,11 @@ def _holder_named(data_dir: Path | None) -> Iterator[None]:
         holder = find_holder(data_dir) if data_dir is not None and "in use" in str(error) else None
         if holder is None:
             raise
-        msg = f"{data_dir} is in use by {holder}: stop that, or choose another directory with --data-dir"
-        raise parts.PartsError(msg) from None
+        raise _in_use(data_dir, holder) from None
+
+
+def _in_use(data_dir: Path | None, holder: str) -> parts.PartsError:
+    return parts.PartsError(f"{data_dir} is in use by {holder}: stop that, or choose another directory with --data-dir")
 
 
 def _logins(settings: Settings) -> dict[str, str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 import urllib.request
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from local.parts import PartsError
-from local.parts.ports import LOOPBACK, free_ports
+from local.parts.ports import LOOPBACK, free_ports, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,23 +36,30 @@ def choose_port(settings: Settings, kept: Path | None, announce: Callable[[str],
         announce: told what whoever reads it may not expect.
 
     Raises:
-        PartsError: the port that was given is taken.
+        PartsError: the port that was given is taken, or the host is none of this machine's.
 
     """
-    if settings.is_given("web_port") and settings.web_port:
-        if not _is_free(settings.web_host, settings.web_port):
-            msg = f"REFERRALS_WEB_PORT={settings.web_port} cannot be listened at; give another, or 0 for any free one"
-            raise PartsError(msg)
-        return settings.web_port
+    given = settings.web_port if settings.is_given("web_port") else 0
+    if reason := why_not(settings.web_host, given):
+        msg = (
+            f"the HTTP side cannot listen at {settings.web_host}:{given}: {reason}; choose another REFERRALS_WEB_PORT "
+            "(0: any that is free) or REFERRALS_WEB_HOST"
+        )
+        raise PartsError(msg)
+    if given:
+        return given
     usual = settings.web_port
     last = _read_port(kept)
-    port = next((each for each in (last, usual) if each and _is_free(settings.web_host, each)), None)
+    port = next((each for each in (last, usual) if each and not why_not(settings.web_host, each)), None)
     if port is None:
         port = free_ports(1)[0]
         if last or usual:
-            announce(f"port {last or usual} is taken by another program: the HTTP side is at port {port}")
+            announce(
+                f"port {last or usual} is taken by another program: the HTTP side is at port {port}; "
+                "REFERRALS_WEB_PORT sets one"
+            )
     if last and last != port:
-        announce(f"links with port {last} lead here again after a start when it is free; REFERRALS_WEB_PORT sets one")
+        announce(f"links with port {last} lead here again after a start when it is free")
     elif kept is not None and not last:
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(f"{port}\n")
@@ -85,14 +91,3 @@ def is_ready(settings: Settings) -> bool:
             return bool(answer.status == HTTPStatus.OK)
     except OSError:  # nobody listens yet; or 503, which is an OSError as well
         return False
-
-
-def _is_free(host: str, port: int) -> bool:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as listening:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(address)
-    except OSError:
-        return False
-    return True

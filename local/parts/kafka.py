@@ -13,7 +13,7 @@ from pathlib import Path
 
 from local.parts.errors import PartsError
 from local.parts.jars import KAFKA_VERSION
-from local.parts.ports import LOOPBACK, free_ports, is_listening
+from local.parts.ports import LOOPBACK, START_ATTEMPTS, TAKEN, free_ports, is_listening, lost
 from local.parts.process import launch, stop, tail
 from local.parts.running import Running
 
@@ -22,9 +22,6 @@ MESSAGE_BYTES_MAX = 2 * 1024 * 1024  # a value of 1 MB passes, and reaches the d
 _READY_S = 60.0
 _STOP_GRACE_S = 20.0
 _POLL_S = 0.02
-_PORT_ATTEMPTS = 3
-_PORT_TAKEN = "Address already in use"
-"""What Java says when somebody has taken a port between our look at it and the broker's start, seconds later."""
 _EAGER = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 100}
 
 # The serial collector and the quick compiler alone start in half the time, and leave the second core to the others.
@@ -196,12 +193,14 @@ class LocalKafka:
 
     def wait_ready(self) -> None:
         """Wait until clients can use the broker; if somebody was faster with a port, it is started with another one."""
-        for attempts_left in reversed(range(_PORT_ATTEMPTS)):
+        for attempts_left in reversed(range(START_ATTEMPTS)):
             try:
                 wait_for_broker(self.bootstrap_servers, check=self._check_alive)
             except PartsError as error:
-                if self._was_ready or _PORT_TAKEN not in str(error) or not attempts_left:
+                if TAKEN not in str(error) or not attempts_left:
                     raise
+                if self._was_ready:
+                    raise lost(self.kind, self._port) from None
                 self._port, self._controller_port = free_ports(2)
                 self.prepare()
                 self.begin()

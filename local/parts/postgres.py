@@ -19,7 +19,7 @@ import psutil
 from local.parts.databases import USER
 from local.parts.errors import PartsError
 from local.parts.launch import NOBODY
-from local.parts.ports import LOOPBACK, free_ports
+from local.parts.ports import LOOPBACK, START_ATTEMPTS, TAKEN, free_ports, lost
 from local.parts.process import Identity, launch, stop, tail
 from local.parts.running import Running, wait_until_ended
 
@@ -43,6 +43,8 @@ class LocalPostgres:
         self._running = running
         self._log = directory / "postgres.log"
         (self._port,) = free_ports(1)
+        self._was_ready = False
+        """From then on clients know the port, and it stays."""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -125,8 +127,20 @@ class LocalPostgres:
         self._running.add(self._process.pid)
 
     def wait_ready(self) -> None:
-        """Wait until the server takes connections."""
-        wait_for_server(self.maintenance_url, check=self._check_alive)
+        """Wait until the server takes connections; if somebody was faster with the port, it gets another one."""
+        for attempts_left in reversed(range(START_ATTEMPTS)):
+            try:
+                wait_for_server(self.maintenance_url, check=self._check_alive)
+            except PartsError as error:
+                if TAKEN not in str(error) or not attempts_left:
+                    raise
+                if self._was_ready:
+                    raise lost(self.kind, self._port) from None
+                (self._port,) = free_ports(1)
+                self.begin()
+            else:
+                self._was_ready = True
+                return
 
     def stop(self) -> None:
         """Disconnect everybody and stop in order."""

@@ -16,6 +16,7 @@ Identity = Literal["same", "namespace", "nobody"]
 
 _LAUNCH = Path(__file__).with_name("launch.py")
 _LOG_TAIL_LINES = 15
+_LAST_WORDS_BYTES_MAX = 2_000
 
 
 def launch(
@@ -57,6 +58,21 @@ def stop(process: subprocess.Popen[bytes], *, with_signal: signal.Signals, grace
         except subprocess.TimeoutExpired:
             process.kill()
     process.wait()
+
+
+def last_words(log: Path, since: int) -> str:
+    """Return the last line of a log from the byte `since` on, where it is a sentence; empty where it is JSON, or none.
+
+    Programs log in lines of JSON, and what ends one is said to whoever started it.
+    """
+    try:
+        with log.open("rb") as file:
+            file.seek(max(since, log.stat().st_size - _LAST_WORDS_BYTES_MAX))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    line = lines[-1].strip() if lines else ""
+    return "" if line.startswith("{") else line
 
 
 def tail(log: Path) -> str:

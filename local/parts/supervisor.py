@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from local.parts.process import launch, stop
+from local.parts.process import last_words, launch, stop
 from local.parts.running import Running
 
 DELAY_FIRST_S = 0.2
@@ -151,6 +151,7 @@ class _Component:
         self._announce = announce
         self._running = running
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_began = 0
         self._is_stopping = threading.Event()
         self._lock = threading.Lock()  # a process is not started while `stop` looks for the one to stop
         self._watcher = threading.Thread(target=self._watch, name=f"watch-{name}", daemon=True)
@@ -176,6 +177,7 @@ class _Component:
         with self._lock:
             if self._is_stopping.is_set():
                 return
+            self._log_began = self._log.stat().st_size if self._log.exists() else 0
             self._process = launch(self._command, log=self._log, env=self._env)
             if self._running is not None:
                 self._running.add(self._process.pid)
@@ -194,7 +196,9 @@ class _Component:
             delay_s = restart_delay_s(failures)
             how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with exit code {status}"
             when = f" in {delay_s:.1f} s" if delay_s else ""
-            self._announce(f"{self._name} {how}, starting it again{when}; its log is {self._log}")
+            why = last_words(self._log, self._log_began) if status > 0 else ""
+            said = f'; it said "{why}"' if why else ""
+            self._announce(f"{self._name} {how}, starting it again{when}{said}; its log is {self._log}")
             if self._is_stopping.wait(delay_s):
                 return
             self.restarts += 1

@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
 from edges.languages.catalogue import text
-from edges.reconciliation.reasons import Why
+from edges.reconciliation.reasons import Fault, Why
 from tests.browser.conftest import DESK, Visit
 from tests.organisation_scene import OrganisationScene
 from tests.web import Web, make_token
@@ -61,6 +61,8 @@ async def test_what_reconciliation_has_left(visit: Visit, scene: OrganisationSce
         ("page 1, row 3", Why("empty", {"field": "status (<b>state</b>)"})),
         ("page 1, row 4", Why("rounded", {"field": "member_id"})),
         ("page 1, row 5", "has said nothing that has a code"),
+        ("members.csv:17", Why("no-json")),
+        ("line:17", Why("no-json")),
     ]
     async with visit("/dashboard", org_id=scene.org_id) as page:
         await expect(page.locator("#pipeline .state")).to_have_text("Up to date")
@@ -70,16 +72,35 @@ async def test_what_reconciliation_has_left(visit: Visit, scene: OrganisationSce
         await expect(page.locator("#membership .state")).to_have_text("Rows are left")
         await expect(page.locator("#membership .attention")).to_have_text(["2"])
         rows = page.locator("#membership .rows-left li")
-        await expect(rows).to_have_text([f"{place} {why}" for place, why in left])
+        await expect(rows).to_have_text([f"{place.replace('e:', 'e ')} {why}" for place, why in left])
         await page.get_by_role("link", name="Norsk").click()
         await expect(rows).to_have_text(
             [
-                "page 1, row 3 status (<b>state</b>) er tom",
-                f"page 1, row 4 {text('nb', 'left.rounded', field='member_id')}",
-                "page 1, row 5 has said nothing that has a code",
+                "side 1, rad 3 status (<b>state</b>) er tom",
+                f"side 1, rad 4 {text('nb', 'left.rounded', field='member_id')}",
+                "side 1, rad 5 has said nothing that has a code",
+                "members.csv:17 er ikke JSON",
+                "linje 17 er ikke JSON",
             ]
         )
         await expect(rows.locator("[lang=en]")).to_have_text(["has said nothing that has a code"])
+
+
+async def test_why_a_source_cannot_be_read(visit: Visit, scene: OrganisationScene) -> None:
+    """In the page's language where it has a code; what others said is theirs, and marked as English."""
+    place = "https://members.example/list"
+    fault = Fault("answered", {"place": place, "said": "503"}).tried(8)
+    scene.count(scene.issue(), clicks=1)
+    scene.reconcile(error=fault)
+    async with visit("/dashboard", org_id=scene.org_id, locale="nb-NO") as page:
+        said = page.locator("#membership .verdict")
+        await expect(said).to_contain_text(f"{place}: svarte 503, 8 ganger")
+        await expect(said.locator("[lang=en]")).to_have_count(0)
+        await page.get_by_role("link", name="English").click()
+        await expect(said).to_contain_text(str(fault))
+        await asyncio.to_thread(scene.reconcile, error="relation is locked")
+        await page.reload()
+        await expect(said.locator("[lang=en]")).to_have_text("relation is locked")
 
 
 async def test_what_happens_appears_without_a_reload(visit: Visit, scene: OrganisationScene) -> None:

@@ -106,6 +106,15 @@ ON_ONE_LINE: Final = """(node) => [...node.childNodes].filter((part) => part.nod
 HOLE: Final = """() => document.querySelector("#daily").getBoundingClientRect().bottom
   - document.querySelector(".chart-foot").getBoundingClientRect().bottom"""
 """What is empty below the charts."""
+HOLES: Final = """() => [...document.querySelectorAll("main > .panel")].filter((panel) => panel.checkVisibility())
+  .map((panel) => panel.getBoundingClientRect().bottom
+    - Math.max(...[...panel.querySelectorAll("*")].map((inner) => inner.getBoundingClientRect().bottom)))"""
+"""What is empty below the last thing of each panel."""
+APART: Final = """(node) => {
+  const middle = (part) => { const { top, bottom } = part.getBoundingClientRect(); return (top + bottom) / 2; };
+  return Math.abs(middle(node.querySelector("time")) - middle(node.querySelector(".button")));
+}"""
+"""How far above each other a badge's date and its button stand."""
 PADDING: Final = 22
 """Pixels of a panel's edge, with its line."""
 
@@ -271,6 +280,16 @@ async def test_what_is_to_be_read_is_whole(visit: Visit, crowded: OrganisationSc
         await expect(label).to_be_visible()
         await use_font(page, BOLD)
         assert await label.evaluate(ON_ONE_LINE)
+        holes = await page.evaluate(HOLES)
+        assert len(holes) >= 4
+        assert max(holes) <= PADDING, f"a panel of the mentor's page is empty below: {holes}"
+        for width in (390, 480):
+            await page.set_viewport_size({"width": width, "height": 900})
+            held = await page.locator(".held > li").all()
+            assert held
+            for badge in held:
+                assert await badge.evaluate(APART) < 1.5, f"date and button are parted at {width}"
+        await page.set_viewport_size({"width": 768, "height": 900})
         await use_font(page, MEDIUM)
         link = page.locator("#link")
         await link.evaluate("node => { node.value = 'https://refer.example.org/r/7KQ2M9XW4T'; }")
@@ -281,6 +300,20 @@ async def test_what_is_to_be_read_is_whole(visit: Visit, crowded: OrganisationSc
         await page.goto(f"/welcome?ref={crowded.codes[mentor_id]}")
         await expect(page.locator(".code .button")).to_be_visible()
         assert await page.locator("#code").evaluate(OFF_MIDDLE) < 1.5
+
+
+async def test_what_a_channel_had_before_is_on_one_line(visit: Visit, scene: OrganisationScene) -> None:
+    """Thousands of clicks, as an organisation with hundreds of mentors has, on desks that show every column."""
+    scene.count(scene.issue(), clicks=3_155, pending=486, confirmed=358)
+    scene.happened("whatsapp", clicks=2_438, registered=347, confirmed=279, days_ago=40)
+    async with visit("/dashboard", org_id=scene.org_id, bypass_csp=True) as page:
+        before = page.locator(".channels tbody .before")
+        await expect(before).to_have_text(["was 2,438", "was 347", "was 279"])
+        await use_font(page, BOLD)
+        for width in (1280, 1440):
+            await page.set_viewport_size({"width": width, "height": 900})
+            for figure in await before.all():
+                assert await figure.evaluate(ON_ONE_LINE), f"{await figure.text_content()} is parted at {width}"
 
 
 async def open_tables(page: Page, language: Language) -> None:

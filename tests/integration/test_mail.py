@@ -429,8 +429,8 @@ async def test_what_is_wrong_with_the_way_is_said_by_its_setting(settings: Setti
     with mail_server("starttls", folder=tmp_path, with_password=True) as post:
         for changed, reason in (
             (with_password, "takes no password on a way without TLS; see REFERRALS_SMTP_SECURITY"),
-            ({"smtp_port": port}, f":{port}: it cannot be reached: Connect"),
-            ({"smtp_host": "mail.invalid"}, r"mail.invalid:\d+: it cannot be reached: "),
+            ({"smtp_port": port}, f":{port}: it cannot be reached: Connect.*; see REFERRALS_SMTP_HOST and"),
+            ({"smtp_host": "mail.invalid"}, r"mail.invalid:\d+: it cannot be reached: .*; see REFERRALS_SMTP_HOST and"),
         ):
             with pytest.raises(ServerAway, match=reason):
                 async with MailServer(settings_with(settings, post, **changed)).conversation():

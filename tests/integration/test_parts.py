@@ -142,16 +142,31 @@ def test_data_is_kept_in_a_data_dir(tmp_path: Path) -> None:
 
 
 def test_a_port_taken_meanwhile_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody listens on the broker's port by the time it starts: it starts with another one."""
+    """Somebody listens on a server's port by the time it starts: it starts with another one.
+
+    Where its clients know the port, because it has been there, it is said: the port, whose it is, and what to do.
+    """
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        offered = [[*free_ports(1), taken.getsockname()[1]]]
-        monkeypatch.setattr(
-            "local.parts.kafka.free_ports", lambda count: offered.pop() if offered else free_ports(count)
-        )
+        port = taken.getsockname()[1]
+        for part, wanted in {"kafka": [*free_ports(1), port], "postgres": [port]}.items():
+            offered = iter([wanted])
+            monkeypatch.setattr(
+                f"local.parts.{part}.free_ports",
+                lambda count, offered=offered: next(offered, None) or free_ports(count),
+            )
         with start("local", data_dir=None, durable=False, announce=quiet) as at:
-            assert not offered
             write_both(at)
             assert_both(at)
+            for server, address in ((at.kafka, at.bootstrap_servers), (at.postgres, at.database_url.partition("@")[2])):
+                known = int(address.partition("/")[0].rpartition(":")[2])
+                assert known != port
+                server.kill()
+                with (
+                    socket.create_server(("127.0.0.1", known)),
+                    pytest.raises(PartsError, match=f"port {known} is taken"),
+                ):
+                    server.start()
+                server.start()
 
 
 def test_temporary_data_is_removed() -> None:

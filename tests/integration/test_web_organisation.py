@@ -355,17 +355,20 @@ async def test_reconciliation(web: Web, settings: Settings) -> None:
     put_mentor(settings, org_id=OTHER_ORG, code="ABCDEFGH99")
     insert = (
         "INSERT INTO reconciliation_runs (org_id, run_id, source, started_at, finished_at, members_read, matched, "
-        "without_code, unclear, incomplete, rows_left, reasons_left) "
-        "VALUES (%s, %s, 'json', %s, %s, 10, 4, 5, 1, %s, %s, %s)"
+        "without_code, unclear, incomplete, rows_left, reasons_left, fault) "
+        "VALUES (%s, %s, 'json', %s, %s, 10, 4, 5, 1, %s, %s, %s, %s)"
     )
     left = '[["page 1, row 3", "status is empty"], ["page 2", "what a version before said"]]'
     reasons = '[["empty", {"field": "status"}]]'
-    for number, incomplete in enumerate((None, "there is more")):
+    fault = '["fewer-rows", {"total": "9", "read": "8"}]'
+    for number, (incomplete, code) in enumerate(((None, None), ("there is more", fault))):
         at = COUNTED_AT + number * HOUR
-        execute(settings, insert, [ORG, new_id(), at, at + HOUR, incomplete, left, reasons])
-    execute(settings, insert, [OTHER_ORG, new_id(), COUNTED_AT + 9 * HOUR, None, None, left, reasons])
+        execute(settings, insert, [ORG, new_id(), at, at + HOUR, incomplete, left, reasons, code])
+    execute(settings, insert, [OTHER_ORG, new_id(), COUNTED_AT + 9 * HOUR, None, None, left, reasons, None])
     latest, before = (await ask(web, "reconciliation"))["runs"]
     assert (latest["complete"], latest["incomplete"]) == (False, "there is more")
+    assert latest["fault"] == {"code": "fewer-rows", "values": {"total": "9", "read": "8"}}
+    assert before["fault"] is None
     assert (before["complete"], before["matched"], before["unchanged"], before["unclear"]) == (True, 4, 5, 1)
     assert before["rowsLeft"] == [
         {"place": "page 1, row 3", "reason": "status is empty", "code": "empty", "values": {"field": "status"}},

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -160,13 +162,15 @@ def test_without_kafka_a_command_says_what_it_tried(tmp_path: Path) -> None:
             (["dead-letters", "list"], EXIT_FAILED),
             (["dead-letters", "show", "0/0"], EXIT_FAILED),
             (["dead-letters", "replay", "--all"], EXIT_FAILED),
+            (["up", "--data-dir", str(tmp_path)], EXIT_FAILED),
+            (["demo"], EXIT_FAILED),
         ):
             result = run(*arguments, env={"REFERRALS_BOOTSTRAP_SERVERS": address})
             assert result.returncode == status
             assert f"Kafka does not answer at {address} (Connection refused)" in result.stderr
             assert "REFERRALS_BOOTSTRAP_SERVERS says" in result.stderr
             assert "waiting" not in result.stderr
-            if arguments[0] == "dead-letters":
+            if arguments[0] in {"dead-letters", "up", "demo"}:
                 continue
             by_tls = run(*arguments, env={"REFERRALS_BOOTSTRAP_SERVERS": address, **TLS})
             assert f"Kafka does not answer at {address} (Connection refused)" in by_tls.stderr
@@ -232,6 +236,36 @@ def test_a_component_that_is_nobody_to_kafka_says_so_at_once(component: str, tmp
     assert "needs REFERRALS_SASL_USERNAME and REFERRALS_SASL_PASSWORD" in result.stderr
     if component == "web":
         assert run("db", "roles", "print", env=secured).returncode == 0
+
+
+@pytest.mark.parametrize("component", ["web", "stream", "badges", "counts"])
+def test_a_component_says_where_it_looks_for_kafka(component: str, tmp_path: Path) -> None:
+    """The address that was tried, the setting that says so, and that it is waited for; its log has no other lines."""
+    log_file = tmp_path / "log"
+    with socket.socket() as closed, log_file.open("wb") as log:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        settings = {
+            "REFERRALS_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}",
+            "REFERRALS_DATABASE_URL": f"postgresql://referrals@127.0.0.1:{port}/referrals",
+            "REFERRALS_DATA_DIR": str(tmp_path),
+            "REFERRALS_WEB_PORT": "0",
+            "REFERRALS_MONITORING_PORT": "off",
+            "REFERRALS_LOG_FORMAT": "json",
+        }
+        command = [sys.executable, "-P", "-m", "commands", component]
+        env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **settings}
+        with subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log) as process:
+            try:
+                while b'"event":"kafka_away"' not in log_file.read_bytes():
+                    assert process.poll() is None
+                    time.sleep(0.05)
+            finally:
+                process.kill()
+    lines = [json.loads(line) for line in log_file.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    (said,) = [line for line in lines if line["event"] == "kafka_away"]
+    assert f"127.0.0.1:{port} (Connection refused), which REFERRALS_BOOTSTRAP_SERVERS says" in said["reason"]
+    assert said["then"] == "it is waited for"
 
 
 @pytest.mark.parametrize("component", ["web", "stream", "badges", "counts", "mail"])

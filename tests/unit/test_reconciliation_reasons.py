@@ -11,12 +11,14 @@ import pytest
 
 from edges.languages.catalogue import LANGUAGES, PLACE, Language, catalogue, text
 from edges.reconciliation import reasons
+from edges.reconciliation.errors import SourceFailed
 from edges.reconciliation.mapping import Reading
 from edges.reconciliation.members import BadRow, MemberReader
-from edges.reconciliation.reasons import PREFIX, Why
+from edges.reconciliation.reasons import FAULT, PREFIX, Fault, Why
 from edges.web.assets import FOLDER
 
 SAID: Final = re.compile(r'\b(?:Why|BadRow|UnclearRow|UnreadTime)\(\s*f?"([\w{}.-]+)"')
+FAULT_SAID: Final = re.compile(r'\bFault\(\s*f?"([\w{}.-]+)"')
 """How Python names a code."""
 
 
@@ -27,21 +29,46 @@ def codes_named() -> set[str]:
     return (named - {"no-{self._form}"}) | {"no-seconds", "no-milliseconds"}
 
 
+def faults_named() -> set[str]:
+    """Return the codes that are given as faults; what can be tried again has one for more than once."""
+    sources = [path.read_text(encoding="utf-8") for path in Path(reasons.__file__).parent.glob("*.py")]
+    named = {code for source in sources for code in FAULT_SAID.findall(source)} - {"{self.code}-often"}
+    return named | {f"{code}-often" for code in ("no-connection", "no-answer", "answered")}
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_each_code_has_its_text(language: Language) -> None:
-    """None is missing, and none is kept that nothing is left for."""
-    assert codes_named() == {key.removeprefix(PREFIX) for key in catalogue(language) if key.startswith(PREFIX)}
+@pytest.mark.parametrize(("prefix", "named"), [(PREFIX, codes_named()), (FAULT, faults_named())])
+def test_each_code_has_its_text(language: Language, prefix: str, named: set[str]) -> None:
+    """None is missing, and none is kept that nothing is left for; each language says all that the code is said of."""
+    texts = {key: said for key, said in catalogue(language).items() if key.startswith(prefix)}
+    assert named == {key.removeprefix(prefix) for key in texts}
+    for key, said in texts.items():
+        assert set(PLACE.findall(str(said))) == set(PLACE.findall(str(catalogue("en")[key]))), key
 
 
-def test_the_page_says_each_by_its_code() -> None:
+@pytest.mark.parametrize(
+    ("script", "prefix", "named"),
+    [("dashboard/left.js", PREFIX, codes_named()), ("dashboard/faults.js", FAULT, faults_named())],
+)
+def test_the_page_says_each_by_its_code(script: str, prefix: str, named: set[str]) -> None:
     """A code that stood beside another code's text would say something else in Norwegian than at the terminal."""
-    script = (FOLDER / "dashboard/left.js").read_text(encoding="utf-8")
-    said = re.findall(r'^  "?([\w-]+)"?: \((values)?\) => text\("left\.([\w-]+)"(, values)?\),$', script, re.MULTILINE)
-    assert {code for code, *_ in said} == codes_named()
+    source = (FOLDER / script).read_text(encoding="utf-8")
+    entry = rf'^  "?([\w-]+)"?: \((values)?\) => text\("{re.escape(prefix)}([\w-]+)"(, values)?\),$'
+    said = re.findall(entry, source, re.MULTILINE)
+    assert {code for code, *_ in said} == named
     for code, taken, key, given in said:
         assert key == code
-        has_values = bool(PLACE.search(str(catalogue("en")[PREFIX + code])))
+        has_values = bool(PLACE.search(str(catalogue("en")[prefix + code])))
         assert bool(taken) is bool(given) is has_values, code
+
+
+def test_a_fault_is_english_and_counts_what_was_tried() -> None:
+    """At the terminal, in logs, and beside its code in Postgres."""
+    fault = Fault("answered", {"place": "https://members.example/list", "said": "503"})
+    assert str(fault.tried(1)) == "https://members.example/list: answered 503"
+    assert str(SourceFailed(fault.tried(8))) == "https://members.example/list: answered 503, 8 times"
+    often = fault.tried(8)
+    assert text("nb", FAULT + often.code, **often.values) == "https://members.example/list: svarte 503, 8 ganger"
 
 
 def test_a_reason_is_english_and_of_a_field() -> None:

@@ -7,6 +7,8 @@ from itertools import islice
 
 import pytest
 
+from commands import demo
+from local.demo.running import PAST_CLICKS, PAST_DAYS
 from local.sample.faults import AWKWARD, SPOILT, Faults
 from local.sample.programme import Programme, SampleRecord
 from models.errors import BadInput
@@ -76,6 +78,16 @@ def test_a_programme_that_has_been_going_on() -> None:
     assert sum(by_day[day] for day in range(30)) > 1.3 * sum(by_day[day] for day in range(60, 90))
     assert {record.topic for record in before} == {CODES, CLICKS, REGISTRATIONS}
     assert list(islice(programme.events(), 5_000))[: len(before)] == before
+
+
+def test_in_the_demo_today_is_a_day_among_others() -> None:
+    """Its charts have more to show than one bar: today's usual traffic is what a few days of before had."""
+    usual = demo.command.make_context("demo", []).params
+    past, _ = Programme(past_days=PAST_DAYS, past_clicks=PAST_CLICKS).past_and_present()
+    occurred = (decode_event(Click, record.value).occurred_at for record in past if record.topic is CLICKS)
+    by_day = Counter((Programme.start - at).days for at in occurred)
+    assert len(by_day) == PAST_DAYS
+    assert usual["seconds"] * usual["events_per_second"] < 5 * max(by_day.values())
 
 
 def test_every_fault_occurs(records: list[SampleRecord]) -> None:

@@ -55,11 +55,15 @@ def test_a_killed_component_is_started_again(supervisor: Supervisor, said: list[
 
 
 def test_a_failing_component_is_tried_again_and_again(supervisor: Supervisor, said: list[str]) -> None:
-    """A component that fails at its start is tried until it is stopped; the exit code is announced."""
+    """A component that fails at its start is tried until it is stopped; exit code and last words are announced."""
     with supervisor:
-        supervisor.start("failing", [sys.executable, "-S", "-c", "raise SystemExit(3)"])
+        code = "import pathlib, sys; tried = pathlib.Path(sys.argv[1]); tried.exists() and sys.exit(3)"
+        code = f"{code}; tried.touch(); print('{{}}'); print('the port is taken'); sys.exit(3)"
+        supervisor.start("failing", [sys.executable, "-S", "-c", code, str(supervisor.log("tried"))])
         wait_until(lambda: supervisor.restarts["failing"] >= 3)
     assert all("exit code 3" in line for line in said)
+    # The second says nothing, and what the first said is not its reason.
+    assert ['it said "the port is taken"' in line for line in said[:2]] == [True, False]
 
 
 def test_a_component_that_does_not_answer_any_more_is_replaced(

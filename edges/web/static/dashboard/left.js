@@ -46,6 +46,22 @@ const REASONS = {
   "under-several": (values) => text("left.under-several", values),
 };
 
+/** A list's page and row, or a file's line that came by http, as `edges/reconciliation/pages.py` writes them. */
+const PAGE_AND_ROW = /^page (?<page>\d+), row (?<row>\d+)$/;
+const LINE = /^line:(?<line>\d+)$/;
+
+/**
+ * Where a row stands, in words; a file on the server and its line are the same in every language.
+ *
+ * @param {string} place
+ */
+export function placeInWords(place) {
+  const found = PAGE_AND_ROW.exec(place) ?? LINE.exec(place);
+  const { page, row, line } = found?.groups ?? {};
+  if (page !== undefined && row !== undefined) return text("membership.page-row", { page, row });
+  return line === undefined ? place : text("membership.line", { line });
+}
+
 /**
  * A row's reason in words; null where it has no code, or one that a later version has.
  *

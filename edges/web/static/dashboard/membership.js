@@ -3,7 +3,8 @@
 import { element, fill, find } from "../shared/dom.js";
 import { number, timeOrDate } from "../shared/format.js";
 import { text } from "../shared/text.js";
-import { reasonLeft } from "./left.js";
+import { faultInWords } from "./faults.js";
+import { placeInWords, reasonLeft } from "./left.js";
 import { line, verdictOf } from "./state.js";
 
 /**
@@ -42,14 +43,15 @@ export function showMembership(body, { runs: [run] }) {
         { class: "rows-left", "aria-label": text("membership.rows") },
         run.rowsLeft
           .slice(0, ROWS_SHOWN)
-          .map((row) => element("li", {}, element("strong", {}, row.place), " ", reasonLeft(row) ?? inEnglish(row.reason))),
+          .map((row) => element("li", {}, element("strong", {}, placeInWords(row.place)), " ", reasonLeft(row) ?? inEnglish(row.reason))),
       ),
     element("p", { class: "quiet checked" }, text("membership.asked", { time: timeOrDate(run.startedAt) })),
   );
 }
 
 /**
- * What reconciliation says of its source, for whoever has connected it. It writes English, whatever the page is written in.
+ * What others say of the source, Kafka and Postgres among them, or a version before this one said, for whoever has
+ * connected it: in English, whatever the page is written in.
  *
  * @param {string} said
  */
@@ -57,9 +59,9 @@ const inEnglish = (said) => element("span", { lang: "en" }, said);
 
 /** @param {Run} run @returns {[string, string, import("../shared/dom.js").Child]} */
 function verdict(run) {
-  if (run.error !== null) return ["unreachable", text("membership.failed"), inEnglish(run.error)];
+  if (run.error !== null) return ["unreachable", text("membership.failed"), faultInWords(run.fault) ?? inEnglish(run.error)];
   if (run.finishedAt === null) return ["behind", text("membership.running"), text("membership.running-means")];
-  if (run.incomplete !== null) return ["behind", text("membership.incomplete"), inEnglish(run.incomplete)];
+  if (run.incomplete !== null) return ["behind", text("membership.incomplete"), faultInWords(run.fault) ?? inEnglish(run.incomplete)];
   if (run.unclear + run.badRows > 0)
     return ["behind", text("membership.left"), text("membership.left-means")];
   return ["ok", text("membership.complete"), text("membership.complete-means")];

@@ -161,6 +161,8 @@
  * @property {string | null} code  null: a version before this one noted it
  * @property {Record<string, string>} values
  *
+ * @typedef {{code: string, values: Record<string, string>}} Fault
+ *
  * @typedef {object} ReconciliationRun
  * @property {string} source
  * @property {string} startedAt
@@ -175,6 +177,7 @@
  * @property {boolean} complete
  * @property {string | null} incomplete
  * @property {string | null} error
+ * @property {Fault | null} fault  of error, else of incomplete; null: there is no code for it
  * @property {string | null} askAgainAt
  * @property {RowLeft[]} rowsLeft
  *

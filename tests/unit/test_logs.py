@@ -1,0 +1,26 @@
+"""What libraries log: repeated seldom, and an error only where it is one."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+
+import pytest
+from aiokafka.consumer import fetcher
+from aiokafka.errors import KafkaError, NotLeaderForPartitionError, TopicAuthorizationFailedError
+
+from process.logs import TRIED_AGAIN, LibraryNoise
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [(NotLeaderForPartitionError(), logging.WARNING), (TopicAuthorizationFailedError(), logging.ERROR)],
+)
+def test_what_passes_and_is_tried_again_is_no_error(error: KafkaError, level: int) -> None:
+    """A fresh installation asks for offsets of changelogs that have no leader yet; a missing right does not pass."""
+    assert f'log.error("{TRIED_AGAIN}"' in inspect.getsource(fetcher)
+    record = logging.LogRecord(fetcher.__name__, logging.ERROR, "", 0, TRIED_AGAIN, (1, error), None)
+    noise = LibraryNoise()
+    assert noise.filter(record)
+    assert (record.levelno, record.levelname) == (level, logging.getLevelName(level))
+    assert not noise.filter(record)
