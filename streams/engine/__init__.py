@@ -10,11 +10,12 @@ points, how records come in and how changes go out. Read in this order:
     credentials.py  who the worker is to a secured cluster, for aiokafka as for librdkafka
     batch.py        a Faust event is a batch of records; what a fold gives back
     standing.py     where rows stand, as part of the state, and what a new owner makes of it
-    epoch.py        changes, outgoing records and positions that are committed together
+    epoch.py        changes, outgoing records and where the rows stand, committed together
     producer.py     the transactional producer of a source partition
     changelog.py    rows from a changelog, read to its end
     partition.py    a source partition owned by this worker: rows, positions, epoch, producer
     cluster.py      what the cluster says of topics and offsets
+    committing.py   an epoch committed, at a second try where a broker's death interrupted the first
     rights.py       the error that says which right is missing
     progress.py     how far threads have come
     isolation.py    the record at which a fold fails, found and set aside
