@@ -12,10 +12,12 @@ coordinator has not heard of the transaction yet.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
+from confluent_kafka import KafkaException
 
+from process.leaders import passes
 from streams.engine.changelog import last_standing
 from streams.engine.errors import CommitFailed, Interrupted
 from streams.engine.producer import TransactionalProducer
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from streams.engine.epoch import Epoch
     from streams.engine.options import EngineOptions
     from streams.engine.partition import SourcePartition
+
+PAUSE_S: Final = 0.1
+"""Before another try: a leader that changes is answered with an error at once."""
 
 log = structlog.get_logger("engine")
 
@@ -46,22 +51,26 @@ def commit(
         cluster: its changelogs.
         partition: whose epoch it is; it may have another producer afterwards.
         epoch: what its rows and positions say already.
-        is_wanted: whether to go on, asked before another try: not by a worker that leaves.
+        is_wanted: whether to go on, asked before another try: not by a worker that leaves, nor for a partition that it
+            has not any more: who has it now would be fenced.
 
     Raises:
         CommitFailed: as `TransactionalProducer.commit`; Interrupted among them where it was tried for long enough.
 
     """
-    begun_s = time.monotonic()
+    begun_s, is_again = time.monotonic(), False
     while True:
         try:
+            if is_again:
+                _take_again(options, cluster, partition)
             partition.producer.commit(epoch)
         except Interrupted as error:
             if time.monotonic() - begun_s > options.again_s or not is_wanted():
                 raise
+            is_again = True
             log.warning("commit_interrupted", partition=partition.number, reason=str(error))
             options.fault_point("engine.interrupted")
-            _take_again(options, cluster, partition)
+            time.sleep(PAUSE_S)
         else:
             partition.note_written(epoch)
             return
@@ -72,6 +81,12 @@ def _take_again(options: EngineOptions, cluster: Cluster, partition: SourceParti
     former, partition.producer = partition.producer, TransactionalProducer(options, partition.number)
     partition.producer.start()
     former.close()
-    end = cluster.ends_of_standings([partition.number])[partition.number]
-    if last_standing(options, partition.number, end) != partition.written:
+    try:
+        end = cluster.ends_of_standings([partition.number])[partition.number]
+        standing = last_standing(options, partition.number, end)
+    except KafkaException as error:
+        if not passes(error):
+            raise
+        raise Interrupted(f"partition {partition.number}: its changelog cannot be looked at: {error}") from error
+    if standing != partition.written:
         raise CommitFailed(f"partition {partition.number}: its changelog is not as this worker has left it")

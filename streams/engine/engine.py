@@ -424,7 +424,7 @@ class Engine:
             self.cluster,
             partition,
             epoch,
-            is_wanted=lambda: self.phase is not Phase.LEAVING,
+            is_wanted=lambda: self.phase is not Phase.LEAVING and self.partitions.get(partition.number) is partition,
         )
 
     async def _end_work(self, partition: SourcePartition) -> bool:
