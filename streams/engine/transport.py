@@ -11,7 +11,8 @@ When partitions move, Faust calls `Epochs.on_partitions_revoked`, then `Epochs.o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import faust
 from faust.transport.consumer import TransactionManager
@@ -19,7 +20,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import ConsumerMessage
 
 from streams.engine.batch import RecordBatch
-from streams.engine.errors import NotCoPartitioned
+from streams.engine.errors import CommitFailed, NotCoPartitioned
 from streams.engine.fetching import BatchThread
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
     from streams.engine.engine import Engine
     from streams.engine.fetching import Slice
+
+
+STOP_S: Final = 7.0
+"""Of the 10 s that a component has for all of its stop; the group is told in at most 2."""
 
 
 class Folded(dict["TP", "int | None"]):
@@ -112,10 +117,22 @@ class BatchConsumer(driver.Consumer):
         )
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ANN401, FBT001, FBT002 - Faust's signature
-        """Commit everything if Faust is stopping; its commit timer has nothing to do, epochs follow their own pace."""
+        """Commit everything if Faust is stopping; its commit timer has nothing to do, epochs follow their own pace.
+
+        Where nothing gets committed, because a broker does not answer, the worker leaves: whoever has the partitions
+        then does it again from the last commit.
+        """
         del topics
         if not start_new_transaction:
-            await engine_of(self.app).settle()
+            engine, committed_at = engine_of(self.app), -1.0
+            while committed_at != (committed_at := engine.counters.committed_at):
+                try:
+                    async with asyncio.timeout(STOP_S):
+                        await engine.settle()
+                except TimeoutError:
+                    continue
+                return True
+            engine.leave(CommitFailed(f"of what is folded nothing was committed within {STOP_S:.0f} s of the stop"))
         return True
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:

@@ -197,6 +197,20 @@ def test_a_group_whose_offsets_are_being_loaded_begins_nothing_anew(shop: Shop) 
     assert "worker_leaves" not in shop.log(1)
 
 
+def test_a_worker_is_stopped_though_it_cannot_commit(shop: Shop) -> None:
+    """What is folded is folded again by the next one, and nobody waits for a broker that does not answer."""
+    shop.order()
+    process = shop.start("commit-hangs")
+    wait_until(
+        lambda: any(stage["kind"] == "commit" for line in shop.lines("view") for stage in line["stages"]),  # type: ignore[attr-defined]
+        "nothing is committed",
+    )
+    process.terminate()
+    assert process.wait(DEADLINE_S) == EXIT_LEFT, shop.log()[-3000:]
+    (line,) = shop.lines("worker_leaves")
+    assert line["kind"] == "CommitFailed", "the watchdog has ended it"
+
+
 def test_a_worker_that_slept_is_well(shop: Shop) -> None:
     """Its clocks went on without it: past its session, and past every bound."""
     process = shop.start("none", *EVERYTHING)
