@@ -223,7 +223,7 @@ async def test_in_norwegian(visit: Visit, scene: OrganisationScene) -> None:
         await expect(page.locator("#connection")).to_have_text("Direkte")
         await page.goto(f"/me?c=sms#mentor={mentor_id}")
         await expect(page.get_by_role("heading", name="Del lenken")).to_be_visible()
-        await expect(page.locator("#standing")).to_contain_text("Milepælen 1 ble nådd med 1 bekreftet,")
+        await expect(page.locator("#standing")).to_contain_text("Milepælen på 1 ble nådd med 1 bekreftet,")
         await page.get_by_role("link", name="English").click()
         await expect(page.get_by_role("heading", name="Share the link")).to_be_visible()
         assert page.url.endswith(f"/me?c=sms#mentor={mentor_id}")
