@@ -153,9 +153,10 @@ class Users(Generic[Brokers]):
         return self._file(component).read_text(errors="replace")
 
     def web_url(self) -> str:
-        """Return where the HTTP side listens, as it prints it."""
-        wait_until(lambda: "\nhttp" in f"\n{self.log('web')}", self.log("web"))
-        return next(line for line in self.log("web").splitlines() if line.startswith("http"))
+        """Return where the HTTP side listens, as its log says."""
+        wait_until(lambda: '"web_listens"' in self.log("web"), self.log("web"))
+        line = next(line for line in self.log("web").splitlines() if '"web_listens"' in line)
+        return str(json.loads(line)["url"])
 
     def wait_for(self, query: LiteralString, wanted: tuple[object, ...], *values: str) -> None:
         """Wait until a query gives this row."""
