@@ -259,6 +259,10 @@ class Cluster:
         found = self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics
         return [(name, number) for number in found[name].partitions] if name in found else []
 
+    def group(self) -> Any:  # noqa: ANN401 - librdkafka's opaque group metadata
+        """Return what a transaction needs to set offsets in the group's name."""
+        return self._in_group().consumer_group_metadata()
+
     def committed(self, numbers: Collection[int]) -> tuple[dict[int, dict[str, int]], set[int]]:
         """Return the group's offsets, partition -> topic -> offset, and which partitions' came with a standing.
 

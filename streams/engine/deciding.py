@@ -160,7 +160,7 @@ def _decide(
                 with Deciding(options, number) as producer:
                     ((rows, found),) = _load(options, cluster, [number])
                     decided = decision(rows, found)
-                    _commit(producer, decided)
+                    _commit(producer, cluster, decided)
             except Fenced as fenced:
                 if attempt == ATTEMPTS:
                     message = f"{fenced}; its owner came back {ATTEMPTS} times before it was done: stop the workers"
@@ -197,13 +197,14 @@ def _last_epoch(found: Found) -> int:
     return max([found.standing.epoch if found.standing else 0, *found.seals.values()])
 
 
-def _commit(producer: TransactionalProducer, decided: _Decision) -> None:
+def _commit(producer: TransactionalProducer, cluster: Cluster, decided: _Decision) -> None:
     epoch = Epoch()
     epoch.rows.update(decided.written)
     epoch.latest.update({topic: values for topic, values in decided.latest.items() if values})
     epoch.outgoing.extend(decided.outgoing)
     epoch.standing = decided.standing
-    producer.commit(epoch)
+    epoch.offsets = decided.standing.positions
+    producer.commit(epoch, cluster.group())
 
 
 def _state_after(found: Found, decided: _Decision) -> PartitionState:

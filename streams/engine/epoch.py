@@ -20,12 +20,15 @@ class Epoch:
     changed many times is written once.
     """
 
-    __slots__ = ("bytes", "counted", "elsewhere", "is_whole", "latest", "outgoing", "rows", "standing")
+    __slots__ = ("bytes", "counted", "elsewhere", "is_whole", "latest", "offsets", "outgoing", "rows", "standing")
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[bytes, bytes | None]] = {}
         self.latest: dict[str, dict[bytes, bytes]] = {}
         self.outgoing: list[OutgoingRecord] = []
+        self.offsets: dict[str, int] = {}
+        """Source topic -> the group's offset, where somebody decides about the partition who is no member: until its
+        owner is back, it would say that all is read. A worker's own follow in no transaction."""
         self.standing: Standing | None = None
         """Where the rows stand after it; given when it is detached, if they or the positions have changed."""
         self.elsewhere: dict[int, tuple[dict[str, dict[bytes, bytes]], Standing]] = {}

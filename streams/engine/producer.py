@@ -11,14 +11,14 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from process.fencing import FENCED, cause_of
 from process.leaders import PASSING, UNWRITTEN
 from streams.engine.errors import CommitFailed, EngineError, Fenced, Interrupted
 from streams.engine.progress import CALLS
 from streams.engine.rights import denied_kind, not_allowed
-from streams.engine.standing import PUBLISHED_KEY, SEAL_KEY, STANDING_KEY, encode_standing, seal_of
+from streams.engine.standing import OFFSETS_MARK, PUBLISHED_KEY, SEAL_KEY, STANDING_KEY, encode_standing, seal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,8 +85,12 @@ class TransactionalProducer:
         self._persist(LOOK, lambda timeout: self._producer.list_topics(timeout=timeout), START_TIMEOUT_S)
         self._persist("init_transactions", self._producer.init_transactions, START_TIMEOUT_S)
 
-    def commit(self, epoch: Epoch) -> None:
+    def commit(self, epoch: Epoch, group: Any = None) -> None:  # noqa: ANN401 - librdkafka's opaque group metadata
         """Write the epoch's rows and records, and where these stand, in one transaction.
+
+        Args:
+            epoch: what is to be committed.
+            group: whose offsets the epoch sets, if it does.
 
         Raises:
             Fenced: another owner has the partition; nothing of the epoch is visible to read_committed readers.
@@ -100,6 +104,15 @@ class TransactionalProducer:
         fault_point("engine.begun")
         self._produce(epoch)
         fault_point("engine.produced")
+        if epoch.offsets:
+            positions = [
+                TopicPartition(topic, self._partition, at, OFFSETS_MARK) for topic, at in epoch.offsets.items()
+            ]
+            self._persist(
+                "send_offsets_to_transaction",
+                lambda timeout: self._producer.send_offsets_to_transaction(positions, group, timeout),
+                self._options.transaction_timeout_s,
+            )
         self._persist("commit_transaction", self._producer.commit_transaction, 2 * self._options.transaction_timeout_s)
         fault_point("engine.committed")
 

@@ -107,6 +107,9 @@ class FakeProducer:
         self._buffer: dict[Place, list[Data]] = {}
         self._is_begun = False
         self._is_ended = False
+        self._offsets: dict[Place, tuple[int, str]] = {}
+        """Of the group that the transaction sets."""
+        self._group = ""
         self._failed: KafkaException | None = None
         """Why it can only be aborted."""
 
@@ -131,6 +134,7 @@ class FakeProducer:
         if self._epoch < 0 or self._is_begun:
             raise KafkaException(KafkaError(KafkaError._STATE, "not initialised, or begun already"))
         self._is_begun, self._is_ended, self._failed = True, False, None
+        self._offsets = {}
 
     def produce(
         self,
@@ -160,6 +164,14 @@ class FakeProducer:
         self._send()
         return 0
 
+    def send_offsets_to_transaction(self, positions: Sequence[TopicPartition], group: str, timeout: float = -1) -> None:
+        """Make offsets part of the transaction."""
+        del timeout
+        self._clients.pause("offsets")
+        self._check_begun()
+        self._offsets = {(each.topic, each.partition): (each.offset, each.metadata or "") for each in positions}
+        self._group = group
+
     def commit_transaction(self, timeout: float = -1) -> None:
         """Send what is left, and commit."""
         del timeout
@@ -169,6 +181,7 @@ class FakeProducer:
         if not self._is_ended:
             self._raise_drawn("commit")
             self._kafka.end(self._id, self._epoch, committed=True)
+            self._kafka.group(self._group).offsets.update(self._offsets)
             self._is_ended = True
             self._raise_drawn("committed")
         self._is_begun = False
@@ -282,6 +295,10 @@ class FakeConsumer:
         """Return the cluster's metadata."""
         del topic, timeout
         return self._clients.list_topics()
+
+    def consumer_group_metadata(self) -> str:
+        """Return what a transaction needs to commit in the group's name: here its name."""
+        return self._group
 
     def committed(self, asked: Sequence[TopicPartition], timeout: float = -1) -> list[TopicPartition]:
         """Return the group's offsets."""
