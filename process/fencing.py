@@ -28,5 +28,5 @@ def cause_of(producer: Producer, error: KafkaError, timeout_s: float) -> KafkaEr
         producer.abort_transaction(timeout_s)
     except KafkaException as cause:
         found: KafkaError = cause.args[0]
-        return found
+        return error if found.retriable() else found  # not told in time
     return error

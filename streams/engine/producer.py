@@ -194,7 +194,7 @@ class TransactionalProducer:
             self.calls += 1
 
     def _failure(self, step: str, error: KafkaException) -> EngineError:
-        fault = cause_of(self._producer, error.args[0], 0)
+        fault = cause_of(self._producer, error.args[0], CALL_TIMEOUT_S)
         kind = denied_kind(error)
         if kind == "transactional-id":
             return not_allowed("WRITE", kind, self._options.transactional_id(self._partition))
