@@ -188,8 +188,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Read on where the rows stand, which Faust calls the committed offsets; called from the main thread.
 
-        The group's offsets are the same (takeover.py), and asking aiokafka for them takes a request for each partition.
-        It also takes a coordinator that is still loading for one without offsets.
+        The group's offsets may be a second behind, and asking aiokafka for them takes a request for each partition. It
+        also takes a coordinator that is still loading for one without offsets.
         """
         positions: dict[TP, int] = cast("Any", self.app).engine.positions
         await self.call_thread(self._seek_to, positions)
@@ -201,6 +201,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     async def follow(self, positions: Mapping[TP, int]) -> bool:
         """Commit the group's offsets, as a member; False if that cannot be done now. Called from the main thread."""
+        if not self.thread_loop.is_running():
+            return False
         committing = asyncio.run_coroutine_threadsafe(self._follow(positions), self.thread_loop)
         return await asyncio.wrap_future(committing)
 
