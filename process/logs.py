@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from types import TracebackType
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
@@ -47,6 +47,10 @@ TRIED_AGAIN = "Failed fetch offsets from %s: %s"
 """What aiokafka calls an error and then tries again: as a rule a topic that was just made has no leader yet."""
 
 
+REJOINS: Final = "OffsetCommit failed for group %s due to group error (%s), will rejoin"
+"""What aiokafka calls an error where others come or go just then: the offsets follow after it has joined again."""
+
+
 class LibraryNoise(logging.Filter):
     """Lets a library's warnings through once, and again every half minute while they last; its info not at all.
 
@@ -63,7 +67,8 @@ class LibraryNoise(logging.Filter):
             return True
         if record.levelno < logging.WARNING:
             return False
-        if record.msg == TRIED_AGAIN and isinstance(record.args, tuple) and getattr(record.args[1], "retriable", False):
+        is_asking = record.msg == TRIED_AGAIN and isinstance(record.args, tuple)
+        if record.msg == REJOINS or (is_asking and getattr(cast("Any", record.args)[1], "retriable", False)):
             record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
         template = f"{record.name} {record.msg!s:.80}"
         now_s = time.monotonic()

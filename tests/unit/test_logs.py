@@ -6,10 +6,10 @@ import inspect
 import logging
 
 import pytest
-from aiokafka.consumer import fetcher
+from aiokafka.consumer import fetcher, group_coordinator
 from aiokafka.errors import KafkaError, NotLeaderForPartitionError, TopicAuthorizationFailedError
 
-from process.logs import TRIED_AGAIN, LibraryNoise
+from process.logs import REJOINS, TRIED_AGAIN, LibraryNoise
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,12 @@ def test_what_passes_and_is_tried_again_is_no_error(error: KafkaError, level: in
     assert noise.filter(record)
     assert (record.levelno, record.levelname) == (level, logging.getLevelName(level))
     assert not noise.filter(record)
+
+
+def test_that_others_have_come_is_no_error() -> None:
+    """A worker's offsets follow each second, and now and then while the group takes another member in."""
+    said = " ".join(inspect.getsource(group_coordinator).replace('"', " ").split())
+    assert " ".join(REJOINS.split()) in said
+    record = logging.LogRecord(group_coordinator.__name__, logging.ERROR, "", 0, REJOINS, ("group", KafkaError()), None)
+    assert LibraryNoise().filter(record)
+    assert record.levelno == logging.WARNING
