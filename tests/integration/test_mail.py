@@ -478,6 +478,7 @@ async def test_killed_before_and_after_the_server_has_it(
     assert '"mail.sent"' in running.log
 
 
+@pytest.mark.long  # badges and counts try the same kind in every run
 async def test_asked_to_end_while_postgres_is_stopped(
     scene: Scene, post: MailServerDouble, parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
