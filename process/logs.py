@@ -155,9 +155,9 @@ def configure(settings: Settings) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
-    handler.addFilter(ErrorsNamed())
     if level > logging.DEBUG:
-        handler.addFilter(LibraryNoise())
+        handler.addFilter(LibraryNoise())  # first: it looks at the errors themselves
+    handler.addFilter(ErrorsNamed())
     logging.basicConfig(handlers=[handler], level=level, force=True)
     structlog.configure(
         processors=[

@@ -9,7 +9,8 @@ import pytest
 from aiokafka.consumer import fetcher, group_coordinator
 from aiokafka.errors import KafkaError, NotLeaderForPartitionError, TopicAuthorizationFailedError
 
-from process.logs import REJOINS, TRIED_AGAIN, LibraryNoise
+from process.logs import REJOINS, TRIED_AGAIN, LibraryNoise, configure
+from process.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -32,4 +33,17 @@ def test_that_others_have_come_is_no_error() -> None:
     assert " ".join(REJOINS.split()) in said
     record = logging.LogRecord(group_coordinator.__name__, logging.ERROR, "", 0, REJOINS, ("group", KafkaError()), None)
     assert LibraryNoise().filter(record)
+    assert record.levelno == logging.WARNING
+
+
+def test_the_filters_are_in_an_order_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One looks at the errors that the other puts words in place of."""
+    before = logging.getLogger().handlers[:]
+    monkeypatch.setattr(logging.getLogger(), "handlers", before)
+    configure(Settings(log_format="json"))
+    (handler,) = logging.getLogger().handlers
+    record = logging.LogRecord(
+        fetcher.__name__, logging.ERROR, "", 0, TRIED_AGAIN, (1, NotLeaderForPartitionError()), None
+    )
+    assert handler.filter(record)
     assert record.levelno == logging.WARNING
