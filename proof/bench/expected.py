@@ -118,6 +118,12 @@ class Expected:
         return {**totals, "by_channel": mentor.by_channel, "milestones": _reached(mentor)}
 
 
+def counted(rows: Iterable[bytes]) -> int:
+    """Return how many clicks and registrations stand in mentors' counts."""
+    counts = map(orjson.loads, rows)
+    return sum(each["total_clicks"] + each["pending_attributions"] + each["confirmed_attributions"] for each in counts)
+
+
 def _reached(mentor: _Mentor) -> list[int]:
     return [at for at in THRESHOLDS if at <= mentor.confirmed_max]
 

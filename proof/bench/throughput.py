@@ -6,7 +6,7 @@ A round, the same way for both:
    begins with nothing, and nothing was announced before its time.
 2. It starts, reads the codes and then the events, and this is measured, from outside: the clock starts when the first
    of the counts is readable (read_committed), so start-up and codes are excluded, and stops when the last of them is.
-   Events whose offsets were committed when the clock started are not counted.
+   The share of events that were in the counts when the clock started is not counted.
 3. All offsets must then be committed, and counts and milestones be those of the oracle.
 
 Plain Faust does not read the codes first: for it the group's offsets of the events are set to their ends, it processes
@@ -31,8 +31,8 @@ from local.parts import Parts
 from models.topics import CLICKS, CODES, MENTOR_COUNTS, MILESTONES, REGISTRATIONS
 from operations.topics import create_topics
 from process.settings import Settings
-from proof.bench.cluster import Position, Watch, publish, read
-from proof.bench.expected import Expected, WrongResult
+from proof.bench.cluster import Position, Watch, publish, read, read_messages
+from proof.bench.expected import Expected, WrongResult, counted
 from proof.bench.load import Load, Population
 from proof.bench.machine import foreign_cpu_s
 from proof.bench.worker import ENGINE, PARTITIONS, PLAIN_FAUST, Crew, Worker, settings_for, wait_committed
@@ -215,21 +215,31 @@ class Source:
                 watch.move(dict.fromkeys(event_ends, 0))
             before = watch.ends([counts, milestones])
             with self._worker(settings) as worker:
-                measured = self._time(watch, worker, counts, event_ends)
-            self._expected.check(
-                dict(read(settings, counts, before)), [value for _, value in read(settings, milestones, before)]
-            )
+                first, early, last = self._time(watch, worker, counts, event_ends)
+            found, found_early = _counts(settings, counts, before, early)
+            self._expected.check(found, [value for _, value in read(settings, milestones, before)])
         finally:
             watch.close()
-        return measured
+        begun_share = counted(found_early.values()) / counted(found.values())
+        wall_s = last.at_s - first.at_s
+        return Round(
+            contender=self._contender.name,
+            events=round(self._contender.events * (1 - begun_share)),
+            wall_s=wall_s,
+            cpu_s=last.worker_cpu_s - first.worker_cpu_s,
+            foreign_cpus=(last.foreign_cpu_s - first.foreign_cpu_s) / wall_s,
+        )
 
-    def _time(self, watch: Watch, worker: Crew, counts: str, event_ends: dict[Position, int]) -> Round:
-        """Watch the counts from their first to their last, until all events are committed."""
+    def _time(
+        self, watch: Watch, worker: Crew, counts: str, event_ends: dict[Position, int]
+    ) -> tuple[_Moment, dict[Position, int], _Moment]:
+        """Watch until all events are committed; return when the counts began, where they ended then, and the last."""
         topics = list({topic for topic, _ in event_ends})
         visible = watch.ends([counts])
+        early = visible
         first: _Moment | None = None
         last: _Moment | None = None
-        committed_before = committed_looked_s = 0.0
+        committed_looked_s = 0.0
         deadline_s = time.monotonic() + TIMEOUT_S
         while True:
             now = _Moment.of(worker, self._parts)
@@ -237,7 +247,7 @@ class Source:
             if ends != visible:
                 visible, last = ends, now
                 if first is None:
-                    first, committed_before = now, sum(watch.committed(topics).values())
+                    first, early = now, ends
             if first is not None and now.at_s > committed_looked_s + COMMITTED_POLL_S:
                 committed_looked_s = now.at_s
                 is_settled = last is not None and now.at_s > last.at_s + SETTLED_S
@@ -247,14 +257,7 @@ class Source:
                 raise TimeoutError(f"{self._contender.name} did not catch up within {TIMEOUT_S:.0f} s")
             time.sleep(POLL_S)
         assert last is not None  # noqa: S101  as `first` is not
-        wall_s = last.at_s - first.at_s
-        return Round(
-            contender=self._contender.name,
-            events=int(sum(event_ends.values()) - committed_before),
-            wall_s=wall_s,
-            cpu_s=last.worker_cpu_s - first.worker_cpu_s,
-            foreign_cpus=(last.foreign_cpu_s - first.foreign_cpu_s) / wall_s,
-        )
+        return first, early, last
 
     def _settings(self, app: str) -> Settings:
         one = self._contender
@@ -266,6 +269,20 @@ class Source:
         arguments, parts = self._contender.arguments, self._parts
         numbers = range(self._contender.workers)
         return Crew([Worker(arguments, settings=settings, parts=parts, name=f"worker-{each}") for each in numbers])
+
+
+def _counts(
+    settings: Settings, topic: str, since: dict[Position, int], early: dict[Position, int]
+) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
+    """Return the last count of each mentor since the given offsets, and the same of what was readable early."""
+    found: dict[bytes, bytes] = {}
+    found_early: dict[bytes, bytes] = {}
+    for message in read_messages(settings, topic, since):
+        key, value = message.key() or b"", message.value() or b""
+        found[key] = value
+        if (message.offset() or 0) < early[topic, message.partition() or 0]:
+            found_early[key] = value
+    return found, found_early
 
 
 @dataclass(frozen=True, kw_only=True)

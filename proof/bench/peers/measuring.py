@@ -4,10 +4,11 @@ A round, the same way for all:
 
 1. The contender gets an app id that nobody had before it, and topics of counts and milestones that are new and empty.
 2. It starts, and is watched from outside, every 50 ms. The clock starts at the first look at which all codes are
-   committed; it stops when the last count is readable (read_committed). So start-up and codes are not measured. What
-   was processed before the clock started is known from the counts that were readable then: their share of what is
-   counted in the end is the share of events that is left out. It does not wait for the first count: who publishes late
-   would have counted much by then, which nobody could see.
+   committed, by the group's offsets or by the engine's rows, which these follow; it stops when the last count is
+   readable (read_committed). So start-up and codes are not measured. What was processed before the clock started is
+   known from the counts that were readable then: their share of what is counted in the end is the share of events that
+   is left out. It does not wait for the first count: who publishes late would have counted much by then, which nobody
+   could see.
 3. All offsets must then be committed, and counts and milestones be those of the oracle. Else the round is wrong, and
    its figure void.
 
@@ -18,15 +19,12 @@ the codes, is stopped, and the offsets are set to 0. Its clock starts when its f
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-import orjson
-
 from local.parts import Parts
 from proof.bench.cluster import Position
-from proof.bench.expected import WrongResult
+from proof.bench.expected import WrongResult, counted
 from proof.bench.machine import brokers_cpu_s, foreign_cpu_s, tree_cpu_s
 from proof.bench.peers.contenders import Command, Contender
 from proof.bench.peers.scene import FAILURES, Scene, Source
@@ -96,7 +94,7 @@ def measure(source: Source, contender: Contender, command: Command, *, number: i
     wall_s = last.at_s - first.at_s
     if wall_s < LEAST_S:
         return replace(empty, fault=f"too short: right, but done within {wall_s:.2f} s; it takes more events")
-    begun_share = _counted(results.counts_before.values()) / _counted(results.counts.values())
+    begun_share = counted(results.counts_before.values()) / counted(results.counts.values())
     return replace(
         empty,
         events=source.events * (1 - begun_share),
@@ -116,7 +114,7 @@ def _time(scene: Scene, worker: Worker) -> tuple[_Moment, dict[Position, int], _
     deadline_s = time.monotonic() + TIMEOUT_S
     while True:
         time.sleep(POLL_S)
-        knows_codes = first is not None or watch.committed(scene.codes) == scene.code_ends
+        knows_codes = first is not None or scene.knows_codes()
         now, found = _Moment.of(worker, scene.parts), watch.ends([scene.counts])
         if found != ends:
             ends, last = found, now
@@ -129,12 +127,6 @@ def _time(scene: Scene, worker: Worker) -> tuple[_Moment, dict[Position, int], _
         if now.at_s > deadline_s:
             missing = sum(scene.event_ends.values()) - sum(watch.committed(scene.events).values())
             raise TimeoutError(f"{missing:,} events were not processed within {TIMEOUT_S:.0f} s")
-
-
-def _counted(rows: Iterable[bytes]) -> int:
-    """Return how many clicks and registrations stand in mentors' counts."""
-    counts = map(orjson.loads, rows)
-    return sum(each["total_clicks"] + each["pending_attributions"] + each["confirmed_attributions"] for each in counts)
 
 
 @dataclass(frozen=True, kw_only=True)

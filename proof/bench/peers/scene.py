@@ -21,6 +21,7 @@ from proof.bench.cluster import GroupBusy, Position, Watch, publish, read_messag
 from proof.bench.expected import Expected
 from proof.bench.load import Load, Population
 from proof.bench.peers.contenders import Announce, Command, Contender
+from proof.bench.standings import Standings
 from proof.bench.worker import Worker, WorkerEnded, settings_for, wait_committed
 
 CHANGELOG: Final = Topic(name="changelog", compacted=True)
@@ -51,6 +52,7 @@ class Scene:
         self._sinks = sinks_of(contender, settings)
         prefix = settings.topic_prefix
         self.watch = Watch(settings)
+        self._standings = Standings(settings)
         self.counts, self._milestones = (
             each.full_name(self._sinks.topic_prefix) for each in (MENTOR_COUNTS, MILESTONES)
         )
@@ -71,6 +73,14 @@ class Scene:
     def start(self) -> Worker:
         """Start the contender."""
         return start(self.contender, self._command, settings=self._settings, parts=self.parts)
+
+    def knows_codes(self) -> bool:
+        """Tell whether all codes are processed: their offsets are committed, or the engine's rows say it."""
+        standing = self._standings.positions()
+        in_rows = all(at <= standing.get(place, 0) for place, at in self.code_ends.items())
+        if knows := in_rows or self.watch.committed(self.codes) == self.code_ends:
+            self._standings.stop()
+        return knows
 
     def is_done(self) -> bool:
         """Tell whether the offsets of all events are committed."""
@@ -96,6 +106,7 @@ class Scene:
             self.watch.delete([self.counts, self._milestones])
         self.watch.delete_all_of(self._settings.app_id)
         self.watch.close()
+        self._standings.close()
 
 
 class Source:
