@@ -177,9 +177,9 @@ def test_a_worker_that_has_nothing_to_do_is_well(shop: Shop) -> None:
     for number in range(PARTITIONS + 1):
         shop.start("none", *EVERYTHING, f"join={SHORT_S * 4}")
         shop.wait_log(READY, number=number)
+    seen = [len(shop.lines("view", number)) for number in range(PARTITIONS + 1)]
     for number in range(PARTITIONS + 1):
-        seen = len(shop.lines("view", number))
-        wait_until(lambda n=number, s=seen: len(shop.lines("view", n)) >= s + VIEWS, "no views")  # type: ignore[misc]
+        wait_until(lambda n=number: len(shop.lines("view", n)) >= seen[n] + VIEWS, "no views")  # type: ignore[misc]
         assert STANDS not in shop.log(number)
         assert all(line["is_well"] for line in shop.lines("view", number))
 

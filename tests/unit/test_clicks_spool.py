@@ -147,7 +147,7 @@ class SpoolLife(RuleBasedStateMachine):
 
 
 TestSpoolLife = SpoolLife.TestCase
-TestSpoolLife.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestSpoolLife.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 
 def test_kept_over_a_restart_in_order(opened: Callable[..., Spool]) -> None:

@@ -9,7 +9,9 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 import pytest
@@ -28,6 +30,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 ZSH_ALONE = "autoload -Uz compinit; compinit -u -D; _describe() {{ print $completions_with_descriptions; }}"
+AT_ONCE: Final = 4
+"""Commands that wait for what does not come, side by side."""
 TLS = {"REFERRALS_SECURITY_PROTOCOL": "SSL"}
 
 
@@ -156,24 +160,25 @@ def test_without_kafka_a_command_says_what_it_tried(tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{closed.getsockname()[1]}"
-        for arguments, status in (
-            (["topics", "create"], EXIT_FAILED),
-            (["verify", "--no-checkpoint"], 2),
-            (["dead-letters", "list"], EXIT_FAILED),
-            (["dead-letters", "show", "0/0"], EXIT_FAILED),
-            (["dead-letters", "replay", "--all"], EXIT_FAILED),
-            (["up", "--data-dir", str(tmp_path)], EXIT_FAILED),
-            (["demo"], EXIT_FAILED),
-        ):
-            result = run(*arguments, env={"REFERRALS_BOOTSTRAP_SERVERS": address})
-            assert result.returncode == status
-            assert f"Kafka does not answer at {address} (Connection refused)" in result.stderr
-            assert "REFERRALS_BOOTSTRAP_SERVERS says" in result.stderr
-            assert "waiting" not in result.stderr
-            if arguments[0] in {"dead-letters", "up", "demo"}:
-                continue
-            by_tls = run(*arguments, env={"REFERRALS_BOOTSTRAP_SERVERS": address, **TLS})
-            assert f"Kafka does not answer at {address} (Connection refused)" in by_tls.stderr
+        ends = {
+            ("topics", "create"): EXIT_FAILED,
+            ("verify", "--no-checkpoint"): 2,
+            ("dead-letters", "list"): EXIT_FAILED,
+            ("dead-letters", "show", "0/0"): EXIT_FAILED,
+            ("dead-letters", "replay", "--all"): EXIT_FAILED,
+            ("up", "--data-dir", str(tmp_path)): EXIT_FAILED,
+            ("demo",): EXIT_FAILED,
+        }
+        at = {"REFERRALS_BOOTSTRAP_SERVERS": address}
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            results = dict(zip(ends, pool.map(lambda each: run(*each, env=at), ends), strict=True))
+            by_tls = list(pool.map(lambda each: run(*each, env={**at, **TLS}), list(ends)[:2]))
+    for arguments, result in results.items():
+        assert result.returncode == ends[arguments]
+        assert f"Kafka does not answer at {address} (Connection refused)" in result.stderr
+        assert "REFERRALS_BOOTSTRAP_SERVERS says" in result.stderr
+        assert "waiting" not in result.stderr
+    assert all(f"Kafka does not answer at {address} (Connection refused)" in each.stderr for each in by_tls)
     settings = load_settings(data_dir=tmp_path)
     assert "REFERRALS_BOOTSTRAP_SERVERS is not set: start one with `referrals up`" in str(Look(settings))
 
