@@ -202,6 +202,22 @@ def fetch_hangs(app: EngineApp) -> None:
     Fetcher._proc_fetch_request = lose  # noqa: SLF001 - the fault
 
 
+def requests_are_noted(app: EngineApp) -> None:
+    """Log what the consumer asks the cluster for: the kind of request, and of which topics it fetches."""
+    from aiokafka.client import AIOKafkaClient  # noqa: PLC0415
+    from aiokafka.protocol.fetch import FetchRequest  # noqa: PLC0415
+
+    del app
+    send = AIOKafkaClient.send
+
+    async def noted(self: object, node: int, request: object, **options: object) -> object:
+        topics = sorted(name for name, _ in request.topics) if isinstance(request, FetchRequest) else []
+        log.info("asked", request=type(request).__name__, topics=topics)
+        return await send(self, node, request, **options)
+
+    AIOKafkaClient.send = noted
+
+
 def records_are_lost(app: EngineApp) -> None:
     """Let what was fetched never come to the fold."""
 
@@ -226,6 +242,7 @@ PLANTED: Final[dict[str, Callable[[EngineApp], None]]] = {
     "fetch-hangs": fetch_hangs,
     "group-loads": group_loads,
     "records-are-lost": records_are_lost,
+    "requests-are-noted": requests_are_noted,
 }
 FAULTS: Final = {"none", "call-hangs", "commit-hangs", "begin-hangs", "changes-fail-at-bad", *FOLDS, *PLANTED}
 

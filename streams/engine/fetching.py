@@ -30,7 +30,7 @@ from streams.engine.parsing import FetchedBatches, LeanRecords
 from streams.engine.standing import OFFSETS_MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     import aiokafka
 
@@ -44,6 +44,10 @@ FETCH_WAIT_MS_MAX: Final = 20
 """aiokafka has one fetch in flight for each broker, and a partition whose records were just taken is not in
 it: with Faust's 1,500 ms a second record of an otherwise idle topic would wait that long."""
 
+
+RESPONSE_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Of all partitions at a time. aiokafka hands a response out when all of it has come: with its own 50 MB a worker that
+is behind waits for the first of it, and holds all of it twice."""
 
 LEAVE_GROUP_S: Final = 2.0
 """Longest wait for the coordinator when a worker leaves: it needs milliseconds, or is away."""
@@ -151,6 +155,15 @@ class Place(NamedTuple):
     """Where the partition ended then, as far as a reader of what is committed sees it; 0 where nobody has said."""
 
 
+class Listener(driver.ConsumerRebalanceListener):
+    """Hears of an assignment before anything is asked of its partitions."""
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Let nothing be fetched before the rows say from where on."""
+        cast("BatchThread", self._thread).wait_for_rows()
+        await super().on_partitions_assigned(assigned)
+
+
 class BatchThread(driver.AIOKafkaConsumerThread):
     """The thread that runs aiokafka's consumer."""
 
@@ -162,6 +175,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         fetcher.FetchResult = SliceResult
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS_MAX  # noqa: SLF001 - Faust sets it and offers no setting
+        consumer._fetch_max_bytes = RESPONSE_BYTES_MAX  # noqa: SLF001 - the same
         conf = self.app.conf
         self.membership = Membership(consumer, conf.id, session_timeout_s=conf.broker_session_timeout)
         self.membership.keep_as(cast("Any", self.app).group_instance_id)
@@ -185,19 +199,33 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
             log.warning("group_not_told", reason=repr(error))
 
+    def wait_for_rows(self) -> None:
+        """Fetch nothing of what is assigned, and ask for no offsets of it, until `seek_to_committed`.
+
+        aiokafka would ask for the group's offsets with a request for each partition, one after another, and fetch from
+        there what is fetched once more after the seek; and the first part of each changelog, which nobody reads here.
+        """
+        consumer: Any = self._ensure_consumer()
+        assigned = consumer.assignment()
+        consumer.pause(*assigned)
+        for tp in assigned:
+            consumer.seek(tp, 0)  # any valid position: without one it is asked for
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Read on where the rows stand, which Faust calls the committed offsets; called from the main thread.
 
-        The group's offsets may be a second behind, and asking aiokafka for them takes a request for each partition. It
-        also takes a coordinator that is still loading for one without offsets.
+        The group's offsets may be a second behind, and aiokafka takes a coordinator that is still loading for one
+        without offsets.
         """
         positions: dict[TP, int] = cast("Any", self.app).engine.positions
         await self.call_thread(self._seek_to, positions)
         return positions
 
     async def _seek_to(self, positions: Mapping[TP, int]) -> None:
+        consumer: Any = self._ensure_consumer()
         for tp, offset in positions.items():
-            self._ensure_consumer().seek(tp, offset)
+            consumer.seek(tp, offset)
+        consumer.resume(*(TopicPartition(*tp) for tp in positions))
 
     async def follow(self, positions: Mapping[TP, int]) -> bool:
         """Commit the group's offsets, as a member; False if that cannot be done now. Called from the main thread."""

@@ -21,7 +21,7 @@ from faust.types.tuples import ConsumerMessage
 
 from streams.engine.batch import RecordBatch
 from streams.engine.errors import CommitFailed, NotCoPartitioned
-from streams.engine.fetching import BatchThread
+from streams.engine.fetching import BatchThread, Listener
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,6 +53,8 @@ class Folded(dict["TP", "int | None"]):
 
 class BatchConsumer(driver.Consumer):
     """Makes one Faust message of a batch; positions are committed by epochs, not by acknowledgements."""
+
+    RebalanceListener = Listener
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - Faust's
         self._held: set[TP] = set()
