@@ -238,9 +238,10 @@ def test_a_component_that_is_nobody_to_kafka_says_so_at_once(component: str, tmp
         assert run("db", "roles", "print", env=secured).returncode == 0
 
 
-@pytest.mark.parametrize("component", ["web", "stream", "badges", "counts"])
-def test_a_component_says_where_it_looks_for_kafka(component: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("component", ["web", "stream", "badges", "counts", "mail"])
+def test_a_component_says_where_it_looks_for_what_is_away(component: str, tmp_path: Path) -> None:
     """The address that was tried, the setting that says so, and that it is waited for; its log has no other lines."""
+    awaited = {"stream": {"kafka_away"}, "mail": {"postgres_away"}}.get(component, {"kafka_away", "postgres_away"})
     log_file = tmp_path / "log"
     with socket.socket() as closed, log_file.open("wb") as log:
         closed.bind(("127.0.0.1", 0))
@@ -252,20 +253,29 @@ def test_a_component_says_where_it_looks_for_kafka(component: str, tmp_path: Pat
             "REFERRALS_WEB_PORT": "0",
             "REFERRALS_MONITORING_PORT": "off",
             "REFERRALS_LOG_FORMAT": "json",
+            "REFERRALS_PUBLIC_URL": "https://refer.example",
+            "REFERRALS_SMTP_HOST": "127.0.0.1",
+            "REFERRALS_MAIL_FROM": "refer@refer.example",
         }
         command = [sys.executable, "-P", "-m", "commands", component]
         env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **settings}
         with subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log) as process:
             try:
-                while b'"event":"kafka_away"' not in log_file.read_bytes():
+                while not all(f'"event":"{event}"' in log_file.read_text() for event in awaited):
                     assert process.poll() is None
                     time.sleep(0.05)
             finally:
                 process.kill()
     lines = [json.loads(line) for line in log_file.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    (said,) = [line for line in lines if line["event"] == "kafka_away"]
-    assert f"127.0.0.1:{port} (Connection refused), which REFERRALS_BOOTSTRAP_SERVERS says" in said["reason"]
-    assert said["then"] == "it is waited for"
+    said = {line["event"]: line for line in lines if line["event"] in {"kafka_away", "postgres_away"}}
+    assert said.keys() == awaited
+    assert {each["then"] for each in said.values()} == {"it is waited for"}
+    if "kafka_away" in said:
+        named = f"127.0.0.1:{port} (Connection refused), which REFERRALS_BOOTSTRAP_SERVERS says"
+        assert named in said["kafka_away"]["reason"]
+    if "postgres_away" in said:
+        reason = said["postgres_away"]["reason"]
+        assert f'"127.0.0.1", port {port} failed: Connection refused; REFERRALS_DATABASE_URL says so' in reason
 
 
 @pytest.mark.parametrize("component", ["web", "stream", "badges", "counts", "mail"])
@@ -296,7 +306,7 @@ def test_a_port_that_is_taken_is_said_before_anything_is_waited_for(component: s
         ) as process:
             assert process.stderr is not None
             lines = iter(process.stderr)
-            said = next(line for line in lines if '"event":"kafka_away"' not in line)  # that is looked for beside
+            said = next(line for line in lines if '_away"' not in line)  # that is looked for beside
             if component != "web":
                 process.kill()
             after = list(lines)
