@@ -73,7 +73,7 @@ export class DailyChart {
       text("daily.as-table"),
     );
     new ResizeObserver(() => this.#resize()).observe(this.#canvas);
-    addEventListener("themechange", () => this.#plots.forEach((plot) => plot.redraw(false)));
+    addEventListener("themechange", () => this.#plots.forEach((plot) => plot.redraw()));
   }
   #readout;
   #day;
