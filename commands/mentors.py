@@ -31,7 +31,14 @@ def command() -> None:
 
 @command.command(name="import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
-@click.option("--org", "org_id", type=click.UUID, required=True, metavar="UUID", help="Their organisation.")
+@click.option(
+    "--org",
+    "org_id",
+    type=click.UUID,
+    required=True,
+    metavar="UUID",
+    help="Their organisation, as `referrals orgs list` names it.",
+)
 def import_file(*, file: str, org_id: UUID) -> None:
     """Make the mentors of a CSV file known, and issue a code to each who has none.
 
@@ -90,5 +97,7 @@ def import_file(*, file: str, org_id: UUID) -> None:
         f"made; {done.changed:,} changed, {done.unchanged:,} unchanged; "
         f"{done.bad:,} {'row' if done.bad == 1 else 'rows'} left out"
     )
+    if done.unnamed:
+        click.echo("no names are kept: the file has no column display_name")
     if done.bad:
         sys.exit(1)

@@ -211,6 +211,7 @@ def test_mentors_are_imported_once(shell: Shell, settings: Settings, tmp_path: P
     assert (first.returncode, first.stderr) == (0, "")
     assert first.stdout.startswith("read 1,510 mentors in ")
     assert "1,500 new, each with a code made; 0 changed, 10 unchanged; 0 rows left out" in first.stdout
+    assert first.stdout.endswith("no names are kept: the file has no column display_name\n")
     again = shell.run("mentors", "import", str(file), f"--org={org_id}")
     assert "0 new, each with a code made; 0 changed, 1,510 unchanged; 0 rows left out" in again.stdout
     assert (count(settings, "referral_codes"), count(settings, "mentor_names")) == (1_500, 0)
@@ -220,7 +221,7 @@ def test_names_are_kept_changed_and_erased(shell: Shell, settings: Settings) -> 
     """In Postgres alone; a hostile name leaves its row out and is not repeated; an empty one leaves nothing behind."""
     org_id = shell.new_organisation()
 
-    def bring(*rows: str, header: str = "mentor_id;display_name;Region") -> subprocess.CompletedProcess[str]:
+    def bring(*rows: str, header: str = "Mentor-ID;Display name;Region") -> subprocess.CompletedProcess[str]:
         return shell.run("mentors", "import", "-", f"--org={org_id}", text="\n".join((header, *rows)))
 
     def kept() -> list[tuple[Any, ...]]:
