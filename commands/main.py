@@ -227,7 +227,7 @@ def _text(error: Exception) -> str:
 
 def _usage_text(error: click.UsageError) -> str:
     """Return what is wrong with a command line, the nearest command where it names none, and where help is."""
-    ctx, text = error.ctx, error.format_message()
+    ctx, text = error.ctx, " ".join(error.format_message().split())  # click lists choices below each other
     wrong = _NO_SUCH_COMMAND.match(text)
     if wrong is not None and ctx is not None and isinstance(ctx.command, click.Group):
         near = difflib.get_close_matches(wrong[1], ctx.command.list_commands(ctx), n=1)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from edges.registry.naming import Naming, name_mentors
 from models.names import read_name
-from models.spreadsheets import Table, damage_of
+from models.spreadsheets import NOT_UTF8, Table, damage_of
 from models.tolerance import read_uuid, trimmed
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Imported:
     """Lines that are left out."""
     unnamed: bool = False
     """The file has no column of names."""
+    undecoded: int = 0
+    """Lines that are left out because they are in another encoding."""
 
     @property
     def mentors(self) -> int:
@@ -109,6 +111,7 @@ async def import_mentors(
     for read in read_mentors(lines):
         if isinstance(read, BadLine):
             done.bad += 1
+            done.undecoded += read.reason.endswith(NOT_UTF8)
             complain(read)
         else:
             batch.append(read)

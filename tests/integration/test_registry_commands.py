@@ -250,6 +250,23 @@ def test_names_are_kept_changed_and_erased(shell: Shell, settings: Settings) -> 
     assert codes == 2
 
 
+def test_a_file_that_is_not_unicode(shell: Shell, settings: Settings, tmp_path: Path) -> None:
+    """As Excel writes plain CSV in Norway: refused with what to do, and read where somebody says what it is."""
+    org_id = shell.new_organisation()
+    file = tmp_path / "mentors.csv"
+    file.write_bytes(f"Mentor-ID;Display name\r\n{MENTOR};Åse Bjørk\r\n".encode("cp1252"))
+    refused = shell.run("mentors", "import", str(file), f"--org={org_id}")
+    assert refused.returncode == 1
+    assert "mentors.csv:2: display_name has letters that are not UTF-8" in refused.stderr
+    assert refused.stderr.endswith("--encoding cp1252\n")
+    assert shell.run("mentors", "import", str(file), f"--org={org_id}", "--encoding=cp1252").returncode == 0
+    with psycopg.connect(settings.database_url) as connection:
+        assert connection.execute("SELECT display_name FROM mentor_names").fetchall() == [("Åse Bjørk",)]
+    unknown = shell.run("mentors", "import", str(file), f"--org={org_id}", "--encoding=rot13")
+    assert unknown.returncode == 2
+    assert "there is no encoding of text called 'rot13'" in unknown.stderr
+
+
 def test_bad_lines_are_numbered_and_skipped(shell: Shell, settings: Settings) -> None:
     """From standard input; exit code 1, and the good lines are in."""
     org_id = shell.new_organisation()
