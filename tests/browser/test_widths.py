@@ -351,6 +351,10 @@ async def test_an_empty_organisation_fits(visit: Visit, scene: OrganisationScene
         if screen == "a desk":  # where they stand side by side, none leaves a hole
             boxes = [await page.locator(name).bounding_box() for name in ("#pipeline", "#mail")]
             assert len({box["y"] for box in boxes if box is not None}) == 1
+            await page.locator("#mail").evaluate("node => { node.hidden = true; }")  # as where no mail is sent
+            boxes = [await page.locator(name).bounding_box() for name in ("#pipeline", "#welcome")]
+            assert len({box["width"] for box in boxes if box is not None}) == 1
+            await page.locator("#mail").evaluate("node => { node.hidden = false; }")
         await use_font(page, advance)
         await assert_fits(page)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -59,6 +61,32 @@ def test_help_imports_no_component() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
     assert result.stdout.splitlines()[-1].split() == ["LOADED"]
+
+
+def options_of(command: click.Command) -> Iterator[click.Parameter]:
+    """Yield the options of a command and of those below it."""
+    yield from command.params
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            below = command.get_command(click.Context(command), name)
+            assert below is not None
+            yield from options_of(below)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_no_default_that_is_empty(name: str) -> None:
+    """`[default: ""]` says nothing to who reads it."""
+    module = importlib.import_module(f"commands.{name.replace('-', '_')}")
+    options = [each for each in options_of(module.command) if isinstance(each, click.Option)]
+    assert [each.name for each in options if each.default == "" and each.show_default is not False] == []
+
+
+def test_choices_that_are_missing_are_on_one_line() -> None:
+    """What may be chosen, as the rest of what is wrong, behind the program's name."""
+    result = run("token", "--org", "0b000000-0000-4000-8000-000000000001")
+    assert result.returncode == EXIT_USAGE
+    first, _ = result.stderr.splitlines()
+    assert first == "referrals: Missing option '--role'. Choose from: mentor, coordinator, org_admin, onboarding"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
