@@ -3,7 +3,7 @@
  * known here by its words; what none is, a parser's own for example, stays as it was said, in English.
  */
 
-import { element } from "../shared/dom.js";
+import { inEnglish } from "../shared/dom.js";
 import { parts, text } from "../shared/text.js";
 
 /** @typedef {import("../shared/dom.js").Child} Child */
@@ -23,9 +23,6 @@ const KINDS = {
 
 /** @param {string} kind where the field may be left out, `str | null` */
 const kindInWords = (kind) => KINDS[kind.replace(" | null", "")] ?? kind;
-
-/** Said by others, whatever their language is. @param {string} said */
-const inEnglish = (said) => element("span", { lang: "en", dir: "auto" }, said);
 
 /** Messages of what is no event begin with which one it should be; where it was read from says that already. */
 const EVENT = /^(?:CodeIssued|Click|Registration|Erasure|MentorCounts|MilestoneReached): /;
