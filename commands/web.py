@@ -33,7 +33,7 @@ def command() -> None:
     listening = afresh.listening()
     if listening is None:
         listening = listen(settings).detach()
-    warn_without_postgres(settings, "database_url", "web_database_url")
+    warn_without_postgres(settings, "database_url" if settings.web_database_url is None else "web_database_url")
 
     import uvloop  # noqa: PLC0415 - seconds of a busy machine, which nobody waits for whose port is taken
 
