@@ -14,6 +14,7 @@ import rich_click as click
 import structlog
 
 from process.logs import configure
+from process.reaching_postgres import warn_without_postgres
 from process.running import find_settings
 
 STOP_S: Final = 9.0
@@ -129,6 +130,7 @@ async def _send() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    warn_without_postgres(settings, "database_url", "web_database_url")
     start_monitoring("mail", settings, health=MailHealth(state), collectors=[MailMetrics(state)])
     try:
         await relay.run()

@@ -25,10 +25,6 @@ from process.faults import said
 from process.version import VERSION
 
 _DATABASE_URL = "REFERRALS_DATABASE_URL"
-_POSTGRES_AWAY = {
-    True: f"{_DATABASE_URL} says so: see that it runs there, and can be reached from here",
-    False: f"{_DATABASE_URL} is not set: start a Postgres with `referrals up`, or set it to where one is",
-}
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -221,17 +217,17 @@ def _text(error: Exception) -> str:
     """Return what an error says; a KafkaException wraps an object that says it better than its own text."""
     kafka_says = getattr(error.args[0] if error.args else None, "str", None)
     text = str(kafka_says()) if callable(kafka_says) else said(error)
-    return f"{text.splitlines()[0]}; {_POSTGRES_AWAY[_DATABASE_URL in os.environ]}" if _no_postgres(text) else text
+    if not any(cls.__module__.startswith("psycopg") for cls in type(error).__mro__):
+        return text
+    from process.reaching_postgres import remedy  # noqa: PLC0415  few starts come here
 
-
-def _no_postgres(text: str) -> bool:
-    """Tell whether libpq says that nobody answers at an address; what a server itself says needs no more words."""
-    return text.startswith(("connection failed: ", "connection timeout expired")) and "FATAL" not in text
+    beside = remedy(text, is_given=_DATABASE_URL in os.environ)
+    return f"{text}; {beside}" if beside else text
 
 
 def _usage_text(error: click.UsageError) -> str:
     """Return what is wrong with a command line, the nearest command where it names none, and where help is."""
-    ctx, text = error.ctx, error.format_message()
+    ctx, text = error.ctx, " ".join(error.format_message().split())  # click lists choices below each other
     wrong = _NO_SUCH_COMMAND.match(text)
     if wrong is not None and ctx is not None and isinstance(ctx.command, click.Group):
         near = difflib.get_close_matches(wrong[1], ctx.command.list_commands(ctx), n=1)

@@ -51,12 +51,17 @@ _READING = (
     click.option(
         "--times",
         default="",
+        show_default=False,
         metavar="FORM",
         help="How times are written, if not 2026-11-20T10:00:00Z or 2026-11-20: seconds, milliseconds, or as strptime "
         "has it, %d.%m.%Y for example.",
     ),
     click.option(
-        "--zone", default="", metavar="ZONE", help="Of times without one, and of dates: Europe/Berlin, or +01:00."
+        "--zone",
+        default="",
+        show_default=False,
+        metavar="ZONE",
+        help="Of times without one, and of dates: Europe/Berlin, or +01:00.",
     ),
 )
 
@@ -97,10 +102,10 @@ def read_reading(
 @reading_options
 @click.option("--overlap", "overlap_h", type=click.FloatRange(min=0), default=DAY_H, show_default=True, metavar="HOURS",
               help="How far before the last run the next one asks again: members are entered late.")  # fmt: skip
-@click.option("--every", default="", metavar="TIME",
+@click.option("--every", default="", show_default=False, metavar="TIME",
               help="Reconcile so long after the last run began: 15m, 6h, 2d; at least 1m. Not given: at "
               "REFERRALS_RECONCILE_AT.")  # fmt: skip
-@click.option("--next-parameter", "parameter", default="", metavar="NAME",
+@click.option("--next-parameter", "parameter", default="", show_default=False, metavar="NAME",
               help="Of the query: where number or word of the next page goes; found out if not given.")  # fmt: skip
 @click.option("--delta", is_flag=True, help="With odata: have changes tracked, and ask for them alone.")
 @click.option(
@@ -110,7 +115,9 @@ def read_reading(
 @click.option("--client-secret-from-env", metavar="NAME", help="Its secret: what this environment variable holds now.")
 @click.option("--tenant", metavar="TENANT", help="Of Microsoft Entra: grants the tokens for Dynamics.")
 @click.option("--token-url", metavar="URL", help="What grants the tokens, where it is not Microsoft Entra.")
-@click.option("--scope", default="", metavar="SCOPE", help="What they are asked for, with --token-url.")
+@click.option(
+    "--scope", default="", show_default=False, metavar="SCOPE", help="What they are asked for, with --token-url."
+)
 @click.option("--yes", is_flag=True, help="Save without asking; not asked either where there is no terminal.")
 @click.option(
     "--preview", "only_preview", is_flag=True, help="Show what would be made of the first page; save nothing."

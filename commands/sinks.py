@@ -13,6 +13,7 @@ import structlog
 from process import afresh
 from process.logs import configure
 from process.reaching import warn_without_kafka
+from process.reaching_postgres import warn_without_postgres
 from process.running import find_settings
 from process.settings import Settings
 from process.stacks import main_thread_is
@@ -53,6 +54,7 @@ def run_until_stopped(component: str, *make_tasks: Callable[[Settings], SinkTask
     settings = find_settings()
     configure(settings)
     warn_without_kafka(settings)
+    warn_without_postgres(settings, "database_url")
     from process.monitoring import start_monitoring  # noqa: PLC0415  `--help` needs none of it
     from process.renewal import REASON, Renewal  # noqa: PLC0415  the same
     from sinks.components import metrics_of  # noqa: PLC0415  the same

@@ -11,6 +11,7 @@ import rich_click as click
 from process import afresh
 from process.logs import configure
 from process.reaching import warn_without_kafka
+from process.reaching_postgres import warn_without_postgres
 from process.settings import load_settings
 
 
@@ -32,6 +33,7 @@ def command() -> None:
     listening = afresh.listening()
     if listening is None:
         listening = listen(settings).detach()
+    warn_without_postgres(settings, "database_url" if settings.web_database_url is None else "web_database_url")
 
     import uvloop  # noqa: PLC0415 - seconds of a busy machine, which nobody waits for whose port is taken
 

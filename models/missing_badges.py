@@ -99,7 +99,8 @@ def _not_announced(badge: BadgeDefinition, standing: Standing) -> WhyNot:
         )
         return WhyNot(reason=Missing.NEXT_CONFIRMATION, text=text)
     missing = comes_at - standing.confirmed
-    text = f"it comes at {comes_at:,} confirmed registrations, and {standing.confirmed:,} are: {missing:,} more"
+    registrations = "registration" if comes_at == 1 else "registrations"
+    text = f"it comes at {comes_at:,} confirmed {registrations}, and {standing.confirmed:,} are: {missing:,} more"
     if standing.pending:
         text += f"; {standing.pending:,} are pending"
     if comes_at != badge.threshold:

@@ -46,16 +46,17 @@ _AS_TEXT: Final = re.compile(r'="([^"]*)"')
 _SEP: Final = re.compile(r'"?sep=(.)"?\1*\s*', re.IGNORECASE)
 
 
-def text_lines(chunks: Iterable[bytes]) -> Iterator[str]:
+def text_lines(chunks: Iterable[bytes], encoding: str | None = None) -> Iterator[str]:
     """Yield the lines of a file, with their ends, from its bytes in pieces of any size.
 
-    UTF-8, or UTF-16 or UTF-32 where its first bytes say so; UNREADABLE stands for what is none of that encoding.
+    In an encoding that somebody names; else UTF-8, or UTF-16 or UTF-32 where its first bytes say so. UNREADABLE stands
+    for what is none of that encoding.
     """
     pieces = iter(chunks)
     head = b""
     while len(head) < _HEAD_BYTES and (piece := next(pieces, None)) is not None:
         head += piece
-    decoder = codecs.getincrementaldecoder(_encoding(head))("replace")
+    decoder = codecs.getincrementaldecoder(encoding or _encoding(head))("replace")
     rest = decoder.decode(head)
     for piece in pieces:
         lines = _LINE.findall(rest)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
+from process.administrator import standing
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -75,7 +77,8 @@ class Lag:
         uncounted = [gap for gap in gaps if known[gap] is None and gap.size <= GAP_READ_MAX]
         if is_first:
             for topic in {gap.topic for gap in uncounted}:
-                self._consumer.list_topics(topic, FIRST_READ_TIMEOUT_S)  # its leaders; by itself it looks each second
+                # Its leaders; by itself the client looks each second.
+                standing(self._consumer.list_topics, topic, FIRST_READ_TIMEOUT_S)
         asked = [gap for gap in uncounted if is_first or gap in before or gap.size <= MARKERS_MAX]
         known.update(self._read(asked, FIRST_READ_TIMEOUT_S if is_first else READ_TIMEOUT_S))
         self._known[group] = known

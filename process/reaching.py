@@ -26,6 +26,8 @@ LOOK_S: Final = 2.5
 STEP_S: Final = 0.5
 PATIENCE_S: Final = 30.0
 """How long a command that ends waits for a Kafka that is there and slow."""
+RESTART_S: Final = 60.0
+"""The same for one that may be about to start again: as long as `up` gives a broker, which a busy machine may need."""
 
 _FAULT: Final = re.compile(
     r"(?:\w+://)?([^\s/]+)/\S+: (?:Connect to \S+ failed: |Failed to resolve '[^']*': )?(.*?)(?: \(after .*)?"
@@ -108,8 +110,9 @@ def require_kafka(settings: Settings, say: Callable[[str], None], *, waits: bool
     if look.answers(LOOK_S):
         return
     if waits or not look.is_vain:
-        say(f"{look}; waiting for it, {PATIENCE_S:.0f} s at most")
-        if look.answers(PATIENCE_S - LOOK_S, in_vain=waits):
+        patience_s = RESTART_S if waits else PATIENCE_S
+        say(f"{look}; waiting for it, {patience_s:.0f} s at most")
+        if look.answers(patience_s - LOOK_S, in_vain=waits):
             return
     raise KafkaAway(str(look))
 

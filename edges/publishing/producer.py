@@ -13,6 +13,7 @@ from typing import Final
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from models.topics import SOURCE_MESSAGE_BYTES_MAX, SOURCES
+from process.administrator import standing
 from process.settings import Settings
 
 METADATA_TIMEOUT_S: Final = 30.0
@@ -53,12 +54,12 @@ class SourceProducer:
 
     def check_topics(self) -> dict[str, int]:
         """Return the number of partitions of each source topic by its full name; raise TopicMissing."""
-        standing = self._producer.list_topics(timeout=METADATA_TIMEOUT_S).topics
-        missing = [name for name in self._names.values() if name not in standing]
+        found = standing(self._producer.list_topics, timeout=METADATA_TIMEOUT_S).topics
+        missing = [name for name in self._names.values() if name not in found]
         if missing:
             msg = f"{', '.join(missing)}: no such topic; create the topics with: referrals topics create"
             raise TopicMissing(msg)
-        return {name: len(standing[name].partitions) for name in self._names.values()}
+        return {name: len(found[name].partitions) for name in self._names.values()}
 
     def send(
         self,

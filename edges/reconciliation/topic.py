@@ -27,7 +27,7 @@ from models.events import Erasure, Registration, decode_event
 from models.identifiers import canonical_uuid
 from models.members import PENDING, Pair, next_state, pair_key
 from models.topics import REGISTRATIONS
-from process.administrator import Administrator
+from process.administrator import Administrator, standing
 from process.leaders import LEADER_CHANGES
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class RegistrationsTopic:
     def _ends(self, consumer: Consumer) -> dict[int, int]:
         """Return where each partition ends now, of those that ever held a record."""
         # Once asked for by name the consumer knows the topic; else it would find out a second after it is assigned.
-        topic = consumer.list_topics(self._name, timeout=REQUEST_TIMEOUT_S).topics[self._name]
+        topic = standing(consumer.list_topics, self._name, REQUEST_TIMEOUT_S).topics[self._name]
         if topic.error is not None:
             raise NotPublished(f"{self._name}: {topic.error.str()}; create the topics with: referrals topics create")
         deadline_s = time.monotonic() + REQUEST_TIMEOUT_S

@@ -1,7 +1,8 @@
 """Mentors from CSV: a header with a column `mentor_id`, and a code for each; names, where it has a `display_name`.
 
-What spreadsheets write is taken as `models.spreadsheets` takes it, and columns of other things do not matter: names are
-kept only where the header says that they are display names, so a list that has names for other reasons stays out of it.
+What spreadsheets write is taken as `models.spreadsheets` takes it, columns may be called "Mentor-ID" or "display name"
+too, and those of other things do not matter: names are kept only where the header says that they are display names, so
+a list that has names for other reasons stays out of it.
 What is refused is named by its line and the reason, never by what stands there: that may be somebody's name.
 """
 
@@ -13,7 +14,7 @@ from uuid import UUID
 
 from edges.registry.naming import Naming, name_mentors
 from models.names import read_name
-from models.spreadsheets import Table, damage_of
+from models.spreadsheets import NOT_UTF8, Table, damage_of
 from models.tolerance import read_uuid, trimmed
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ class Imported:
     """Lines that say what was known."""
     bad: int = 0
     """Lines that are left out."""
+    unnamed: bool = False
+    """The file has no column of names."""
+    undecoded: int = 0
+    """Lines that are left out because they are in another encoding."""
 
     @property
     def mentors(self) -> int:
@@ -94,6 +99,7 @@ async def import_mentors(
     async def take() -> None:
         issued = await codes.issue_many(org_id, list(dict.fromkeys(line.mentor_id for line in batch)))
         new = {each.mentor_id for each in issued if each.is_new}
+        done.unnamed = batch[0].naming is None
         names = {line.mentor_id: line.naming for line in batch if line.naming is not None}
         changed = await name_mentors(organisations, org_id, names) - new if names else set()
         done.new += len(new)
@@ -105,6 +111,7 @@ async def import_mentors(
     for read in read_mentors(lines):
         if isinstance(read, BadLine):
             done.bad += 1
+            done.undecoded += read.reason.endswith(NOT_UTF8)
             complain(read)
         else:
             batch.append(read)
@@ -122,10 +129,15 @@ def read_mentors(lines: Iterable[str]) -> Iterator[MentorLine | BadLine]:
 
     """
     table = Table(lines)
-    names = [name.lower() for name in table.columns]
+    names = [_OURS.get(_folded(name), name) for name in table.columns]
     if table.fault or names.count(COLUMN) != 1:
-        found = table.fault or f"it has {len(names)} columns, and {names.count(COLUMN)} of that name"
-        raise BadHeader(f"the first line must be a header with one column {COLUMN}; {found}")
+        count = names.count(COLUMN)
+        found = (
+            table.fault
+            or f"it has {len(names)} {'column' if len(names) == 1 else 'columns'}, and {count or 'none'} of that name"
+        )
+        remedy = "" if table.fault or count else f": call the column of their ids so, and {NAME_COLUMN} that of names"
+        raise BadHeader(f"the first line must be a header with one column {COLUMN}; {found}{remedy}")
     columns = [names.index(COLUMN)]
     if NAME_COLUMN in names:
         groups = [name for name in names if name in GROUP_COLUMNS]
@@ -136,6 +148,14 @@ def read_mentors(lines: Iterable[str]) -> Iterator[MentorLine | BadLine]:
         columns += [names.index(name) for name in (NAME_COLUMN, *groups)]
     for row in table.rows():
         yield _read(row, columns, names)
+
+
+def _folded(name: str) -> str:
+    """Return what is the same of Mentor-ID, "mentor id" and mentor_id."""
+    return "".join(filter(str.isalnum, name)).lower()
+
+
+_OURS: Final = {_folded(name): name for name in (COLUMN, NAME_COLUMN, *GROUP_COLUMNS)}
 
 
 def _read(row: TableRow, columns: list[int], names: list[str]) -> MentorLine | BadLine:

@@ -23,6 +23,22 @@ pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.asyncio(
 UNAUTHORISED = ("status of 401",)
 """What Chromium itself says of an answer that a test wants."""
 
+IN_ACCENT = """() => {
+  const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  pen.fillStyle = getComputedStyle(document.querySelector(".kind.confirmed"), "::before").backgroundColor;
+  pen.fillRect(0, 0, 1, 1);
+  const wanted = pen.getImageData(0, 0, 1, 1).data.slice(0, 3).join();
+  const chart = [...document.querySelectorAll("#daily canvas")].at(-1);
+  pen.canvas.width = chart.width;
+  pen.canvas.height = chart.height;
+  pen.drawImage(chart, 0, 0);
+  const { data } = pen.getImageData(0, 0, chart.width, chart.height);
+  let found = 0;
+  for (let at = 0; at < data.length; at += 4) found += data.slice(at, at + 3).join() === wanted && data[at + 3] === 255;
+  return Math.max(0, found - 1_000); // an outline has it too
+}"""
+"""How many pixels of the chart below are in the colour of what is confirmed, in the theme of now."""
+
 
 def figure(page: Page, name: str) -> Locator:
     """Find one of the sums."""
@@ -98,6 +114,11 @@ async def test_why_a_source_cannot_be_read(visit: Visit, scene: OrganisationScen
         await expect(said.locator("[lang=en]")).to_have_count(0)
         await page.get_by_role("link", name="English").click()
         await expect(said).to_contain_text(str(fault))
+        away = Fault("no-connection", {"place": place, "said": "Connection refused"})
+        await asyncio.to_thread(scene.reconcile, error=away)
+        await page.get_by_role("link", name="Norsk").click()
+        await expect(said).to_contain_text(f"{place}: ingen forbindelse (Connection refused)")
+        await expect(said.locator("[lang=en]")).to_have_text("Connection refused")
         await asyncio.to_thread(scene.reconcile, error="relation is locked")
         await page.reload()
         await expect(said.locator("[lang=en]")).to_have_text("relation is locked")
@@ -229,14 +250,18 @@ async def test_nothing_waits_for_a_period_that_cannot_be_shown(visit: Visit, sce
 
 
 async def test_dark_as_the_system_is_until_somebody_chooses(visit: Visit, scene: OrganisationScene) -> None:
-    """The choice outlives a reload, and choosing what the system prefers is no choice any more."""
+    """The choice outlives a reload, choosing what the system prefers is no choice any more, and charts follow."""
+    scene.count(scene.issue(), clicks=3, confirmed=3)
 
     async def lightness(page: Page) -> int:
         return int(await page.evaluate("parseInt(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])"))
 
-    async with visit("/dashboard", org_id=scene.org_id, color_scheme="dark") as page:
+    async with visit("/dashboard?days=7", org_id=scene.org_id, color_scheme="dark", bypass_csp=True) as page:
         assert await lightness(page) < 50
+        await expect(page.locator("#daily canvas")).to_have_count(2)
+        await page.wait_for_function(f"({IN_ACCENT})() > 0")
         await page.get_by_role("button", name="Use the light theme").click()
+        await page.wait_for_function(f"({IN_ACCENT})() > 0")
         assert await lightness(page) > 200
         await page.reload()
         assert await lightness(page) > 200

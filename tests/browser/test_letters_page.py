@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 from playwright.async_api import Page, expect
 
 from edges.languages.catalogue import LANGUAGES, Language, text
+from edges.web.offsets import COMPONENTS, group_id
 from models.dead_letters import Letter, letter_of
 from models.errors import BadEvent, BadInput, WaitedTooLong
 from models.outgoing import dead_letter
@@ -90,15 +91,16 @@ def two_good_and_a_bad_one(web: Web, scene: OrganisationScene) -> list[Letter]:
 
 
 def pass_over(web: Web) -> None:
-    """Commit what stands in the registrations topic as the stream app would: other tests look at what waits for it."""
+    """Commit what stands in the registrations topic as those who read it would: other tests look at what waits."""
     settings = web.services.settings
-    consumer = Consumer({**settings.kafka_client_config(), "group.id": settings.app_id, "log_level": 2})
-    with closing(consumer):
-        places = []
-        for number in range(settings.partitions):
-            place = TopicPartition(REGISTRATIONS.full_name(settings.topic_prefix), number)
-            places.append(TopicPartition(place.topic, number, consumer.get_watermark_offsets(place, timeout=30)[1]))
-        consumer.commit(offsets=places, asynchronous=False)
+    topic = REGISTRATIONS.full_name(settings.topic_prefix)
+    for component in (name for name, topics in COMPONENTS.items() if REGISTRATIONS in topics):
+        group = {"group.id": group_id(component, settings), "log_level": 2}
+        with closing(Consumer({**settings.kafka_client_config(), **group})) as consumer:
+            places = [TopicPartition(topic, number) for number in range(settings.partitions)]
+            for place in places:
+                place.offset = consumer.get_watermark_offsets(place, timeout=30)[1]
+            consumer.commit(offsets=places, asynchronous=False)
 
 
 async def test_what_is_mended_is_sent_again(visit: Visit, scene: OrganisationScene, web: Web) -> None:

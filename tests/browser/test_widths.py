@@ -64,7 +64,7 @@ DRAWN: Final = """() => {
   CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...rest) {
     const width = this.measureText(text).width, { e, f } = this.getTransform();
     const left = e + x - (this.textAlign === "center" ? width / 2 : this.textAlign === "right" ? width : 0);
-    window.drawn.push({ text, left, right: left + width, top: f + y });
+    window.drawn.push({ text, left, right: left + width, top: f + y, on: this.canvas });
     return fillText.call(this, text, x, y, ...rest);
   };
 }"""
@@ -76,6 +76,13 @@ COLLIDING: Final = """() => {
   return days.slice(1).filter(({ left }, place) => left < days[place].right).map(({ text }) => text);
 }"""
 """The days below the chart that stand on the one before."""
+
+CUT_OFF: Final = "() => window.drawn.filter(({ right, on }) => right > on.width + 0.5).map(({ text }) => text)"
+"""What the charts write beyond their edge."""
+
+WITHOUT_AXIS: Final = """() => [...document.querySelectorAll("#daily canvas")]
+  .filter((chart) => !window.drawn.some(({ text, on }) => text === "0" && on === chart)).length"""
+"""How many charts have no numbers beside them."""
 
 PARTED: Final = """() => [...document.querySelectorAll(".fields td:nth-child(2)")].filter((cell) => {
   cell.style.overflowWrap = cell.style.wordBreak = "normal";
@@ -236,7 +243,7 @@ async def test_the_size_of_letters_is_the_readers(visit: Visit, crowded: Organis
 async def test_the_days_below_the_chart_are_read_when_the_screen_is_turned(
     visit: Visit, crowded: OrganisationScene
 ) -> None:
-    """As many are named as there is room for now, not when the page was opened."""
+    """As many are named as there is room for now, not when the page was opened; with numbers, however large."""
     async with visit("/welcome", org_id=crowded.org_id, role=None, **screen_of("a desk", WIDE)) as page:
         await page.add_init_script(f"({DRAWN})()")
         await page.goto(f"/dashboard#token={make_token(org_id=crowded.org_id)}")
@@ -247,6 +254,8 @@ async def test_the_days_below_the_chart_are_read_when_the_screen_is_turned(
             await page.wait_for_function("window.drawn.length > 0")
             await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
             assert await page.evaluate(COLLIDING) == []
+            assert await page.evaluate(CUT_OFF) == []
+            assert await page.evaluate(WITHOUT_AXIS) == 0
 
 
 async def test_no_type_is_parted_in_the_reference(visit: Visit, scene: OrganisationScene) -> None:
@@ -303,7 +312,7 @@ async def test_what_is_to_be_read_is_whole(visit: Visit, crowded: OrganisationSc
 
 
 async def test_what_a_channel_had_before_is_on_one_line(visit: Visit, scene: OrganisationScene) -> None:
-    """Thousands of clicks, as an organisation with hundreds of mentors has, on desks that show every column."""
+    """Thousands of clicks, as an organisation with hundreds of mentors has; a usual channel's name is whole too."""
     scene.count(scene.issue(), clicks=3_155, pending=486, confirmed=358)
     scene.happened("whatsapp", clicks=2_438, registered=347, confirmed=279, days_ago=40)
     async with visit("/dashboard", org_id=scene.org_id, bypass_csp=True) as page:
@@ -314,6 +323,11 @@ async def test_what_a_channel_had_before_is_on_one_line(visit: Visit, scene: Org
             await page.set_viewport_size({"width": width, "height": 900})
             for figure in await before.all():
                 assert await figure.evaluate(ON_ONE_LINE), f"{await figure.text_content()} is parted at {width}"
+        await use_font(page, MEDIUM)
+        for width in (320, 390, 1001, 1024):
+            await page.set_viewport_size({"width": width, "height": 900})
+            assert await page.locator(".channels tbody .channel").first.evaluate(ON_ONE_LINE), f"parted at {width}"
+            await assert_fits(page)
 
 
 async def open_tables(page: Page, language: Language) -> None:
@@ -337,6 +351,10 @@ async def test_an_empty_organisation_fits(visit: Visit, scene: OrganisationScene
         if screen == "a desk":  # where they stand side by side, none leaves a hole
             boxes = [await page.locator(name).bounding_box() for name in ("#pipeline", "#mail")]
             assert len({box["y"] for box in boxes if box is not None}) == 1
+            await page.locator("#mail").evaluate("node => { node.hidden = true; }")  # as where no mail is sent
+            boxes = [await page.locator(name).bounding_box() for name in ("#pipeline", "#welcome")]
+            assert len({box["width"] for box in boxes if box is not None}) == 1
+            await page.locator("#mail").evaluate("node => { node.hidden = false; }")
         await use_font(page, advance)
         await assert_fits(page)
 

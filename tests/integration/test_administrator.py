@@ -10,11 +10,14 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]  # not in its __all__
 
+from edges.publishing.producer import SourceProducer, TopicMissing
 from local.parts.kafka import LocalKafka
 from process.administrator import Administrator
+from process.settings import load_settings
 from tests.own_kafka import own_kafka
 
 pytestmark = pytest.mark.integration
+Config = dict[str, str | int | float | bool]
 HEARTBEAT_S = 3.7
 """No part of the seconds after which the client looks around: it would look only while the broker is away."""
 
@@ -48,23 +51,33 @@ def is_alone(bare: AdminClient) -> bool:
 
 
 def test_asked_while_the_cluster_has_no_controller(flickering: LocalKafka) -> None:
-    """It waits until there is one, instead of until its request has timed out."""
-    config: dict[str, str | int | float | bool] = {"bootstrap.servers": flickering.bootstrap_servers, "log_level": 0}
+    """It waits until there is one, instead of until its request has timed out; whoever publishes does not end."""
+    config: Config = {"bootstrap.servers": flickering.bootstrap_servers, "log_level": 0}
     bare = AdminClient(config)
-    for ask in (_topics, _config):
+    for ask in (_topics, _config, _source_topics):
         deadline_s = time.monotonic() + 60
         while not is_alone(bare):
             assert time.monotonic() < deadline_s, "the broker was never away"
             time.sleep(0.02)
-        ask(Administrator(config))
+        ask(config)
 
 
-def _topics(asked: Administrator) -> None:
+def _topics(config: Config) -> None:
+    asked = Administrator(config)
     assert asked.list_topics(timeout=30).brokers
 
 
-def _config(asked: Administrator) -> None:
+def _config(config: Config) -> None:
+    asked = Administrator(config)
     nowhere = ConfigResource(ResourceType.TOPIC, "nowhere")
     with pytest.raises(KafkaException) as told:
         asked.describe_configs([nowhere], request_timeout=30)[nowhere].result()
     assert told.value.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART  # which only a cluster can say
+
+
+def _source_topics(config: Config) -> None:
+    producer = SourceProducer(
+        load_settings(bootstrap_servers=str(config["bootstrap.servers"])), on_failure=lambda *_: None
+    )
+    with pytest.raises(TopicMissing):  # which only a cluster can say too
+        producer.check_topics()

@@ -211,6 +211,7 @@ def test_mentors_are_imported_once(shell: Shell, settings: Settings, tmp_path: P
     assert (first.returncode, first.stderr) == (0, "")
     assert first.stdout.startswith("read 1,510 mentors in ")
     assert "1,500 new, each with a code made; 0 changed, 10 unchanged; 0 rows left out" in first.stdout
+    assert first.stdout.endswith("no names are kept: the file has no column display_name\n")
     again = shell.run("mentors", "import", str(file), f"--org={org_id}")
     assert "0 new, each with a code made; 0 changed, 1,510 unchanged; 0 rows left out" in again.stdout
     assert (count(settings, "referral_codes"), count(settings, "mentor_names")) == (1_500, 0)
@@ -220,7 +221,7 @@ def test_names_are_kept_changed_and_erased(shell: Shell, settings: Settings) -> 
     """In Postgres alone; a hostile name leaves its row out and is not repeated; an empty one leaves nothing behind."""
     org_id = shell.new_organisation()
 
-    def bring(*rows: str, header: str = "mentor_id;display_name;Region") -> subprocess.CompletedProcess[str]:
+    def bring(*rows: str, header: str = "Mentor-ID;Display name;Region") -> subprocess.CompletedProcess[str]:
         return shell.run("mentors", "import", "-", f"--org={org_id}", text="\n".join((header, *rows)))
 
     def kept() -> list[tuple[Any, ...]]:
@@ -247,6 +248,23 @@ def test_names_are_kept_changed_and_erased(shell: Shell, settings: Settings) -> 
     with psycopg.connect(settings.database_url) as connection:
         (codes,) = connection.execute("SELECT count(*) FROM referral_codes").fetchone() or (None,)
     assert codes == 2
+
+
+def test_a_file_that_is_not_unicode(shell: Shell, settings: Settings, tmp_path: Path) -> None:
+    """As Excel writes plain CSV in Norway: refused with what to do, and read where somebody says what it is."""
+    org_id = shell.new_organisation()
+    file = tmp_path / "mentors.csv"
+    file.write_bytes(f"Mentor-ID;Display name\r\n{MENTOR};Åse Bjørk\r\n".encode("cp1252"))
+    refused = shell.run("mentors", "import", str(file), f"--org={org_id}")
+    assert refused.returncode == 1
+    assert "mentors.csv:2: display_name has letters that are not UTF-8" in refused.stderr
+    assert refused.stderr.endswith("--encoding cp1252\n")
+    assert shell.run("mentors", "import", str(file), f"--org={org_id}", "--encoding=cp1252").returncode == 0
+    with psycopg.connect(settings.database_url) as connection:
+        assert connection.execute("SELECT display_name FROM mentor_names").fetchall() == [("Åse Bjørk",)]
+    unknown = shell.run("mentors", "import", str(file), f"--org={org_id}", "--encoding=rot13")
+    assert unknown.returncode == 2
+    assert "there is no encoding of text called 'rot13'" in unknown.stderr
 
 
 def test_bad_lines_are_numbered_and_skipped(shell: Shell, settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -63,6 +65,32 @@ def test_help_imports_no_component() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
     assert result.stdout.splitlines()[-1].split() == ["LOADED"]
+
+
+def options_of(command: click.Command) -> Iterator[click.Parameter]:
+    """Yield the options of a command and of those below it."""
+    yield from command.params
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            below = command.get_command(click.Context(command), name)
+            assert below is not None
+            yield from options_of(below)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_no_default_that_is_empty(name: str) -> None:
+    """`[default: ""]` says nothing to who reads it."""
+    module = importlib.import_module(f"commands.{name.replace('-', '_')}")
+    options = [each for each in options_of(module.command) if isinstance(each, click.Option)]
+    assert [each.name for each in options if each.default == "" and each.show_default is not False] == []
+
+
+def test_choices_that_are_missing_are_on_one_line() -> None:
+    """What may be chosen, as the rest of what is wrong, behind the program's name."""
+    result = run("token", "--org", "0b000000-0000-4000-8000-000000000001")
+    assert result.returncode == EXIT_USAGE
+    first, _ = result.stderr.splitlines()
+    assert first == "referrals: Missing option '--role'. Choose from: mentor, coordinator, org_admin, onboarding"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -243,9 +271,10 @@ def test_a_component_that_is_nobody_to_kafka_says_so_at_once(component: str, tmp
         assert run("db", "roles", "print", env=secured).returncode == 0
 
 
-@pytest.mark.parametrize("component", ["web", "stream", "badges", "counts"])
-def test_a_component_says_where_it_looks_for_kafka(component: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("component", ["web", "stream", "badges", "counts", "mail"])
+def test_a_component_says_where_it_looks_for_what_is_away(component: str, tmp_path: Path) -> None:
     """The address that was tried, the setting that says so, and that it is waited for; its log has no other lines."""
+    awaited = {"stream": {"kafka_away"}, "mail": {"postgres_away"}}.get(component, {"kafka_away", "postgres_away"})
     log_file = tmp_path / "log"
     with socket.socket() as closed, log_file.open("wb") as log:
         closed.bind(("127.0.0.1", 0))
@@ -257,20 +286,29 @@ def test_a_component_says_where_it_looks_for_kafka(component: str, tmp_path: Pat
             "REFERRALS_WEB_PORT": "0",
             "REFERRALS_MONITORING_PORT": "off",
             "REFERRALS_LOG_FORMAT": "json",
+            "REFERRALS_PUBLIC_URL": "https://refer.example",
+            "REFERRALS_SMTP_HOST": "127.0.0.1",
+            "REFERRALS_MAIL_FROM": "refer@refer.example",
         }
         command = [sys.executable, "-P", "-m", "commands", component]
         env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **settings}
         with subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log) as process:
             try:
-                while b'"event":"kafka_away"' not in log_file.read_bytes():
+                while not all(f'"event":"{event}"' in log_file.read_text() for event in awaited):
                     assert process.poll() is None
                     time.sleep(0.05)
             finally:
                 process.kill()
     lines = [json.loads(line) for line in log_file.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    (said,) = [line for line in lines if line["event"] == "kafka_away"]
-    assert f"127.0.0.1:{port} (Connection refused), which REFERRALS_BOOTSTRAP_SERVERS says" in said["reason"]
-    assert said["then"] == "it is waited for"
+    said = {line["event"]: line for line in lines if line["event"] in {"kafka_away", "postgres_away"}}
+    assert said.keys() == awaited
+    assert {each["then"] for each in said.values()} == {"it is waited for"}
+    if "kafka_away" in said:
+        named = f"127.0.0.1:{port} (Connection refused), which REFERRALS_BOOTSTRAP_SERVERS says"
+        assert named in said["kafka_away"]["reason"]
+    if "postgres_away" in said:
+        reason = said["postgres_away"]["reason"]
+        assert f'"127.0.0.1", port {port} failed: Connection refused; REFERRALS_DATABASE_URL says so' in reason
 
 
 @pytest.mark.parametrize("component", ["web", "stream", "badges", "counts", "mail"])
@@ -301,7 +339,7 @@ def test_a_port_that_is_taken_is_said_before_anything_is_waited_for(component: s
         ) as process:
             assert process.stderr is not None
             lines = iter(process.stderr)
-            said = next(line for line in lines if '"event":"kafka_away"' not in line)  # that is looked for beside
+            said = next(line for line in lines if '_away"' not in line)  # that is looked for beside
             if component != "web":
                 process.kill()
             after = list(lines)

@@ -53,13 +53,14 @@ def test_each_code_has_its_text(language: Language, prefix: str, named: set[str]
 def test_the_page_says_each_by_its_code(script: str, prefix: str, named: set[str]) -> None:
     """A code that stood beside another code's text would say something else in Norwegian than at the terminal."""
     source = (FOLDER / script).read_text(encoding="utf-8")
-    entry = rf'^  "?([\w-]+)"?: \((values)?\) => text\("{re.escape(prefix)}([\w-]+)"(, values)?\),$'
+    given = r"(, (?:values|quoting\(values\)))?"
+    entry = rf'^  "?([\w-]+)"?: \((values)?\) => (?:text|parts)\("{re.escape(prefix)}([\w-]+)"{given}\),$'
     said = re.findall(entry, source, re.MULTILINE)
     assert {code for code, *_ in said} == named
-    for code, taken, key, given in said:
+    for code, taken, key, passed in said:
         assert key == code
         has_values = bool(PLACE.search(str(catalogue("en")[prefix + code])))
-        assert bool(taken) is bool(given) is has_values, code
+        assert bool(taken) is bool(passed) is has_values, code
 
 
 def test_a_fault_is_english_and_counts_what_was_tried() -> None:

@@ -33,6 +33,7 @@ def read(text: str) -> list[str | tuple[int, str]]:
         f"\ufeffmentor_id\n{FIRST}\n{SECOND}\n",
         f"name,mentor_id,since\nAnna,{FIRST},2020\n,{SECOND},\n",
         f"Name;Mentor_ID\nBerg, Anna;{FIRST}\nx;{SECOND}\n",
+        f"sep=;\r\nNavn;Mentor-ID\r\nBerg, Anna;{FIRST}\r\nx;{SECOND}\r\n",
         f"name\tmentor_id\nAnna\t{FIRST}\nx\t{SECOND}\n",
         f'"name","mentor_id"\n"Anna\nBerg, ""A""","{FIRST}"\nx," {SECOND} "\n',
         f"mentor_id\n\n{FIRST}\n\n\n{SECOND}\n\n",
@@ -49,6 +50,15 @@ def test_the_header_is_required(text: str) -> None:
     """Without it nothing is read."""
     with pytest.raises(BadHeader, match="the first line must be a header with one column mentor_id"):
         read(text)
+
+
+def test_what_to_do_about_a_header_of_other_names() -> None:
+    """Which columns are wanted; what stands there is not repeated, for without a header it is somebody's name."""
+    with pytest.raises(BadHeader) as told:
+        read(f"Id;Kari Nordmann\n{FIRST};x\n")
+    assert str(told.value).endswith(
+        "it has 2 columns, and none of that name: call the column of their ids so, and display_name that of names"
+    )
 
 
 def test_bad_lines_are_numbered_and_the_others_read() -> None:

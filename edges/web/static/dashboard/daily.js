@@ -26,9 +26,12 @@ const LABEL_SIZE = 0.75;
 const CHARACTER_WIDTH = 0.45;
 const LABEL_WIDTH = 4;
 const DAYS_HEIGHT = 1.5;
+const LAST_DAY_OVER = 1.5; // half of its label, where days are narrow
 const LINE_DISTANCE = 2.125;
 /** The part of the height that clicks have, which are above. */
 const CLICKS_SHARE = 0.56;
+/** Between two lines of a chart; without one that is large enough it has no axis at all. */
+const STEPS = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
 export class DailyChart {
   /** @type {Day[]} */
@@ -70,7 +73,7 @@ export class DailyChart {
       text("daily.as-table"),
     );
     new ResizeObserver(() => this.#resize()).observe(this.#canvas);
-    addEventListener("themechange", () => this.#plots.forEach((plot) => plot.redraw(false)));
+    addEventListener("themechange", () => this.#plots.forEach((plot) => plot.redraw()));
   }
   #readout;
   #day;
@@ -155,7 +158,7 @@ export class DailyChart {
     return {
       width,
       height,
-      padding: [8, 18, hasDays ? 0 : 4, 0],
+      padding: [hasDays ? 12 : 8, inPixels(LAST_DAY_OVER), hasDays ? 0 : 4, 0],
       legend: { show: false },
       cursor: { sync: { key: "daily" }, y: false, points: { show: false }, drag: { x: false, y: false } },
       scales: {
@@ -188,7 +191,7 @@ export class DailyChart {
           grid: line,
           ticks: { show: false },
           space: inPixels(LINE_DISTANCE),
-          incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6],
+          incrs: STEPS,
           values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map(shortNumber),
         },
       ],

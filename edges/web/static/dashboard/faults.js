@@ -1,18 +1,22 @@
 /** Why a membership system cannot be read, or has more than was read, by the codes of `edges/reconciliation/reasons.py`. */
 
-import { text } from "../shared/text.js";
+import { inEnglish } from "../shared/dom.js";
+import { parts, text } from "../shared/text.js";
 
 /**
  * @typedef {import("../shared/answers.js").Fault} Fault
  * @typedef {Record<string, string>} Values
  */
 
-/** @type {Record<string, (values: Values) => string>} */
+/** With the words of a library, which are English, marked as that. @param {Values} values */
+const quoting = ({ said, ...values }) => ({ ...values, said: inEnglish(said) });
+
+/** @type {Record<string, (values: Values) => string | (Node | string)[]>} */
 const FAULTS = {
-  "no-connection": (values) => text("fault.no-connection", values),
-  "no-connection-often": (values) => text("fault.no-connection-often", values),
-  "no-answer": (values) => text("fault.no-answer", values),
-  "no-answer-often": (values) => text("fault.no-answer-often", values),
+  "no-connection": (values) => parts("fault.no-connection", quoting(values)),
+  "no-connection-often": (values) => parts("fault.no-connection-often", quoting(values)),
+  "no-answer": (values) => parts("fault.no-answer", quoting(values)),
+  "no-answer-often": (values) => parts("fault.no-answer-often", quoting(values)),
   answered: (values) => text("fault.answered", values),
   "answered-often": (values) => text("fault.answered-often", values),
   peace: (values) => text("fault.peace", values),
@@ -28,12 +32,12 @@ const FAULTS = {
   "no-address": (values) => text("fault.no-address", values),
   "too-large": (values) => text("fault.too-large", values),
   "too-long": (values) => text("fault.too-long", values),
-  "no-file": (values) => text("fault.no-file", values),
+  "no-file": (values) => parts("fault.no-file", quoting(values)),
   "page-ill": (values) => text("fault.page-ill", values),
   "page-trouble": (values) => text("fault.page-trouble", values),
   "several-lists": (values) => text("fault.several-lists", values),
   "no-list": (values) => text("fault.no-list", values),
-  "page-no-json": (values) => text("fault.page-no-json", values),
+  "page-no-json": (values) => parts("fault.page-no-json", quoting(values)),
   "no-end": (values) => text("fault.no-end", values),
   "said-before": (values) => text("fault.said-before", values),
   "column-twice": (values) => text("fault.column-twice", values),

@@ -1,6 +1,6 @@
 /** What the last run of reconciliation found in the membership system, and what it left for somebody to look at. */
 
-import { element, fill, find } from "../shared/dom.js";
+import { element, fill, find, inEnglish } from "../shared/dom.js";
 import { number, timeOrDate } from "../shared/format.js";
 import { text } from "../shared/text.js";
 import { faultInWords } from "./faults.js";
@@ -49,15 +49,7 @@ export function showMembership(body, { runs: [run] }) {
   );
 }
 
-/**
- * What others say of the source, Kafka and Postgres among them, or a version before this one said, for whoever has
- * connected it: in English, whatever the page is written in.
- *
- * @param {string} said
- */
-const inEnglish = (said) => element("span", { lang: "en" }, said);
-
-/** @param {Run} run @returns {[string, string, import("../shared/dom.js").Child]} */
+/** @param {Run} run @returns {[string, string, import("../shared/dom.js").Child | import("../shared/dom.js").Child[]]} */
 function verdict(run) {
   if (run.error !== null) return ["unreachable", text("membership.failed"), faultInWords(run.fault) ?? inEnglish(run.error)];
   if (run.finishedAt === null) return ["behind", text("membership.running"), text("membership.running-means")];

@@ -4,6 +4,7 @@ import { element, isolated } from "../shared/dom.js";
 import { dateAndTime, number } from "../shared/format.js";
 import { table } from "../shared/table.js";
 import { text } from "../shared/text.js";
+import { messageInWords } from "./messages.js";
 import { reasonInWords, topicInWords } from "./reasons.js";
 
 /**
@@ -23,7 +24,12 @@ export const countsTable = (counts) =>
       { head: text("letters.count-sent") },
     ],
     counts.map(({ reason, topic, open, replayed }) => ({
-      cells: [reasonInWords(reason), topicInWords(topic), number(open), number(replayed)],
+      cells: [
+        [reasonInWords(reason), element("span", { class: "from quiet" }, topicInWords(topic))],
+        topicInWords(topic),
+        number(open),
+        number(replayed),
+      ],
     })),
   );
 
@@ -33,9 +39,6 @@ export const countsTable = (counts) =>
  */
 export const lettersList = (letters, tryOne) =>
   element("ul", { class: "letters", "aria-label": text("letters.list") }, letters.map((letter) => line(letter, tryOne)));
-
-/** Messages of what is no event begin with which one it should be; where it was read from says that already. */
-const EVENT = /^[A-Z][A-Za-z]+: /;
 
 /**
  * @param {DeadLetter} letter
@@ -48,7 +51,7 @@ function line(letter, tryOne) {
     { "data-letter": letter.letter },
     element("h3", {}, reasonInWords(reason)),
     element("time", { datetime: writtenAt }, dateAndTime(writtenAt)),
-    element("p", {}, `${topicInWords(topic)}: `, element("span", { lang: "en", dir: "auto" }, message.replace(EVENT, ""))),
+    element("p", {}, `${topicInWords(topic)}: `, messageInWords(message)),
     replayedAt !== null && element("p", { class: "quiet" }, text("letters.sent-at", { day: dateAndTime(replayedAt) })),
     element(
       "details",

@@ -3,6 +3,7 @@
 import { ApiError } from "../shared/api.js";
 import { announce, element, fill, find } from "../shared/dom.js";
 import { text } from "../shared/text.js";
+import { messageInWords } from "./messages.js";
 
 /**
  * @typedef {import("../shared/api.js").Api} Api
@@ -119,7 +120,7 @@ function told(verdicts) {
       element(
         "ul",
         { "aria-label": text("letters.refused", { n: refused.length }) },
-        refused.slice(0, SHOWN).map(({ letter, why }) => element("li", {}, `${letter}: `, element("span", { lang: "en", dir: "auto" }, why))),
+        refused.slice(0, SHOWN).map(({ letter, why }) => element("li", {}, `${letter}: `, messageInWords(why))),
       ),
     refused.length > SHOWN && element("p", { class: "quiet" }, text("letters.more-refused", { n: refused.length - SHOWN })),
   ].filter((each) => each !== false);

@@ -98,22 +98,22 @@ function decisive(decisions) {
 }
 
 /** @param {Decision} decision */
-const decided = ({ threshold, badgeName: name, reason, confirmedCount, reachedAt, decidedAt }) =>
-  element(
+const decided = ({ threshold, badgeName: name, reason, confirmedCount, reachedAt, decidedAt }) => {
+  const isReached = reason !== "below_threshold";
+  const milestone = { threshold, n: confirmedCount, day: day(reachedAt ?? decidedAt) };
+  const because = isReached ? text("standing.because", milestone) : text("standing.so-far", milestone);
+  return element(
     "li",
     {},
     element(
       "span",
       {},
       element("span", { class: "strong" }, name === null ? text("counts.confirmed-number", { n: threshold }) : badgeName(name)),
-      element(
-        "span",
-        { class: "quiet because" },
-        `${REASONS[reason]}. ${text("standing.because", { threshold, n: confirmedCount, day: day(reachedAt ?? decidedAt) })}`,
-      ),
+      element("span", { class: "quiet because" }, `${REASONS[reason]}. ${because}`),
     ),
-    element("time", { datetime: decidedAt, title: dateAndTime(decidedAt) }, day(decidedAt)),
+    isReached && element("time", { datetime: decidedAt, title: dateAndTime(decidedAt) }, day(decidedAt)),
   );
+};
 
 /** @param {Happened} entry */
 const happened = (entry) =>

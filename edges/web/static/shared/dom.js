@@ -42,6 +42,13 @@ export function fill(parent, ...children) {
 export const isolated = (text) => element("bdi", {}, text);
 
 /**
+ * What others said, a library or an error of theirs, in English whatever the page is written in.
+ *
+ * @param {string} said
+ */
+export const inEnglish = (said) => element("span", { lang: "en", dir: "auto" }, said);
+
+/**
  * Find the one element that a selector names; that it is missing is a mistake in the page.
  *
  * @param {string} selector
