@@ -21,6 +21,8 @@ from tests.least_rights_at_work import see_through, with_rights
 from tests.own_kafka import own_kafka
 from tests.pgbouncer import pgbouncer
 from tests.secured_kafka import KEY_PASSWORD, SecuredKafka
+from tests.snippets import run_by
+from tests.terminal import Terminal
 from tests.tokens import giver_of_tokens
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -109,6 +111,15 @@ def test_each_component_does_its_work_and_no_others(users: Users[SecuredKafka], 
     """From a code to an award, each step by its own user; and what is another's the broker refuses."""
     see_through(users, tmp_path)
     _keep_apart(users)
+
+
+def test_rights_are_given_as_the_page_says(users: Users[SecuredKafka], tmp_path: Path) -> None:
+    """By the administrator, from a terminal; what is there already is not given again."""
+    (tmp_path / "terminal").mkdir()
+    terminal = Terminal(tmp_path / "terminal", **users.environment(None))
+    for snippet in run_by("tests/integration/test_secured.py", "docs/secure.md"):
+        assert "added User:CN=web,O=Birch: " in terminal.paste(snippet.text)
+        assert terminal.paste(snippet.text).splitlines()[-1].startswith("0 added")
 
 
 def test_each_component_does_its_work_behind_pgbouncer(pooled_users: Users[SecuredKafka], tmp_path: Path) -> None:
