@@ -10,6 +10,8 @@ from uuid import uuid4
 import httpx
 
 from tests.least_rights import Brokers, Users
+from tests.snippets import run_by
+from tests.terminal import Terminal
 from tests.web import bearer
 
 AT: Final = "2026-11-20T10:00:00Z"
@@ -41,7 +43,7 @@ def see_through(users: Users[Brokers], folder: Path) -> None:
         _reconcile(users, folder, org, code)
         users.wait_for(COUNTS, (2, 2), mentor)
         assert users.told("dead-letters", "dead-letters", "replay", "--all", "--unchecked")["sent"]
-        assert users.told("erase-member", "erase-member", member, "--yes")["done"]
+        _erase(users, folder, member)
         users.run("verify", "verify", "--wait", "30", "--no-checkpoint")
         users.run("verify", "explain", mentor)
     for name in AT_WORK:
@@ -81,6 +83,17 @@ def _through_web(users: Users[Brokers], org: str, mentor: str, code: str) -> Non
     looked = httpx.get(f"{url}/v1/orgs/{org}/pipeline", headers=headers).json()
     assert looked["state"] in {"ok", "behind"}, looked
     assert looked["deadLetters"] == 1
+
+
+def _erase(users: Users[Brokers], folder: Path, member: str) -> None:
+    """Erase a member as the page says: he is asked about, then named on standard input, then looked for."""
+    (folder / "terminal").mkdir(exist_ok=True)
+    terminal = Terminal(folder / "terminal", **users.environment("erase-member"), MEMBER=member)
+    (snippet,) = run_by("tests/least_rights_at_work.py", "docs/erasure.md")
+    said = terminal.paste(f"echo y | {snippet.text}")
+    (again,) = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    assert again["done"]
+    assert member not in said
 
 
 def _reconcile(users: Users[Brokers], folder: Path, org: str, code: str) -> None:
