@@ -11,6 +11,7 @@ import urllib.parse
 import urllib.request
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final
+from urllib.error import HTTPError
 
 import faust
 from aiokafka.abc import AbstractTokenProvider
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TOKEN_TIMEOUT_S: Final = 10.0
+SAID_BYTES_MAX: Final = 500
+"""Of why somebody is given none."""
 USED_UP: Final = 0.8
 """A token is asked for anew after this share of its life, as Kafka's own clients do."""
 
@@ -74,6 +77,8 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no ty
         if time.monotonic() >= self._good_until_s:
             try:
                 await asyncio.get_running_loop().run_in_executor(None, self._ask)
+            except NoToken:
+                raise
             except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:
                 raise NoToken(no_token(self._config, f"{error}")) from error
         return self._token
@@ -85,7 +90,12 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no ty
             self._url, urllib.parse.urlencode(asked).encode(), {"Authorization": f"Basic {by}"}
         )
         believed = ssl.create_default_context(cafile=self._config.get("https.ca.location"))
-        with urllib.request.urlopen(request, timeout=TOKEN_TIMEOUT_S, context=believed) as got:  # noqa: S310 - the same
-            given = json.load(got)
+        try:
+            with urllib.request.urlopen(request, timeout=TOKEN_TIMEOUT_S, context=believed) as got:  # noqa: S310 - the same
+                given = json.load(got)
+        except HTTPError as error:
+            with error:
+                said = error.read(SAID_BYTES_MAX).decode(errors="replace")
+            raise NoToken(no_token(self._config, f"{error}: {said}")) from error
         self._token = given["access_token"]
         self._good_until_s = time.monotonic() + USED_UP * float(given.get("expires_in", 0))
