@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from confluent_kafka import KafkaError
 
-_PASSES: Final = "Request not valid in current SASL state"
-"""A connection that was to show a new token, and was too early for the broker: librdkafka comes with another one."""
+_PASSES: Final = ("Request not valid in current SASL state", "Local: Broker transport failure")
+"""A connection that was to show a new token, and was too early for the broker; or one that ended while it showed who we
+are. librdkafka comes with another one."""
 SAY_AGAIN_S: Final = 300.0
 """librdkafka says it at each try, several times a second."""
 RECENT_S: Final = 60.0
@@ -39,7 +40,7 @@ class Refusals:
 
     def note(self, error: KafkaError) -> bool:
         """Hear of an error; tell whether there is no more to be said of it: it is a refusal, or passes."""
-        if _PASSES in error.str():
+        if _passes(error.str()):
             return True
         found = refusal(self._config, error.str())
         if found is None:
@@ -68,6 +69,8 @@ def refusal(config: Mapping[str, str], said: str) -> str | None:
     """
     if said.startswith(NO_TOKEN):
         return no_token(config, said.removeprefix(NO_TOKEN))
+    if _passes(said):
+        return None
     if "SASL" in said and ("authentication" in said or "handshake" in said):
         mechanism = config.get("sasl.mechanism")
         who = (
@@ -86,6 +89,10 @@ def refusal(config: Mapping[str, str], said: str) -> str | None:
             "REFERRALS_SSL_KEY_LOCATION)"
         )
     return None
+
+
+def _passes(said: str) -> bool:
+    return "SASL" in said and any(words in said for words in _PASSES)
 
 
 def no_token(config: Mapping[str, str], why: str) -> str:

@@ -54,6 +54,10 @@ class Said:
         ),
         ("a:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused (after 0ms in state CONNECT)", None),
         ("1/1 brokers are down", None),
+        (
+            "GroupCoordinator: a:1: SASL OAUTHBEARER mechanism handshake failed: Local: Broker transport failure: (n/a)",
+            None,
+        ),
     ],
 )
 def test_a_refusal_names_who_and_by_which_setting(said: str, told: str | None) -> None:
