@@ -55,7 +55,7 @@ class Said:
         ("a:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused (after 0ms in state CONNECT)", None),
         ("1/1 brokers are down", None),
         (
-            "GroupCoordinator: a:1: SASL OAUTHBEARER mechanism handshake failed: Local: Broker transport failure: (n/a)",
+            "GroupCoordinator: a:1: SASL OAUTHBEARER mechanism handshake failed: Local: Broker transport failure: x",
             None,
         ),
     ],
