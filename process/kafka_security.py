@@ -7,14 +7,16 @@ they were renewed (process/renewal.py).
 
 from __future__ import annotations
 
+import ssl
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from process.kafka_refusals import BY_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from process.settings import Settings
-
-BY_TOKEN: Final = "OAUTHBEARER"  # noqa: S105 - the name of a mechanism
 
 _NEEDED: Final = {
     BY_TOKEN: ("sasl_oauth_token_url", "sasl_oauth_client_id", "sasl_oauth_client_secret"),
@@ -37,6 +39,8 @@ def security_faults(settings: Settings) -> Iterator[str]:
     given = [field for field in _FILES if getattr(settings, field) is not None]
     if given and not protocol.endswith("SSL"):
         yield f"{_name(given[0])} has no effect with {under}: set it to SSL or SASL_SSL"
+    if settings.sasl_oauth_ca_location is not None:
+        given.append("sasl_oauth_ca_location")
     for field in given:
         if not getattr(settings, field).is_file():
             yield f"{_name(field)}: there is no file {getattr(settings, field)}"
@@ -75,10 +79,31 @@ def client_security(settings: Settings) -> dict[str, str]:
             config["sasl.oauthbearer.client.secret"] = settings.sasl_oauth_client_secret.get_secret_value()
             if settings.sasl_oauth_scope:
                 config["sasl.oauthbearer.scope"] = settings.sasl_oauth_scope
+            believed = settings.sasl_oauth_ca_location or authorities_of_this_machine()
+            if believed is not None:
+                config["https.ca.location"] = str(believed)
         elif settings.sasl_password is not None:
             config["sasl.username"] = str(settings.sasl_username)
             config["sasl.password"] = settings.sasl_password.get_secret_value()
     return config
+
+
+def authorities_of_this_machine() -> str | None:
+    """Return the file of the authorities that this machine believes; None where there is none.
+
+    The libcurl in librdkafka's wheels, which asks for tokens, knows that file of the machine it was built on alone,
+    and takes no folder (seen: librdkafka 2.16, Debian). OpenSSL's own says it where it is a file; these are the others
+    that systems have.
+    """
+    own = ssl.get_default_verify_paths().cafile
+    known = (
+        "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine, Arch
+        "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, Red Hat
+        "/etc/ssl/ca-bundle.pem",  # SUSE
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+        "/etc/ssl/cert.pem",  # macOS
+    )
+    return own or next((file for file in known if Path(file).is_file()), None)
 
 
 def _name(field: str) -> str:

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from types import TracebackType
-from typing import Any, Final, TextIO, cast
+from typing import Any, Final, TextIO
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
@@ -43,8 +43,14 @@ REPEATED_AFTER_S = 30.0
 log = structlog.get_logger("process")
 
 
-TRIED_AGAIN = "Failed fetch offsets from %s: %s"
-"""What aiokafka calls an error and then tries again: as a rule a topic that was just made has no leader yet."""
+TRIED_AGAIN: Final = (
+    "Failed fetch offsets from %s: %s",
+    "Failed fetch messages from %s: %s",
+    "Error sending %s to node %s [%s] -- marking coordinator dead",
+    "Heartbeat send request failed: %s. Will retry.",
+)
+"""What aiokafka calls an error and then tries again: a topic that was just made has no leader yet, or a broker has
+ended a connection, as it does each time that a token has run out: it shows the next one with the next connection."""
 
 
 REJOINS: Final = "OffsetCommit failed for group %s due to group error (%s), will rejoin"
@@ -67,8 +73,8 @@ class LibraryNoise(logging.Filter):
             return True
         if record.levelno < logging.WARNING:
             return False
-        is_asking = record.msg == TRIED_AGAIN and isinstance(record.args, tuple)
-        if record.msg == REJOINS or (is_asking and getattr(cast("Any", record.args)[1], "retriable", False)):
+        found = record.args if record.msg in TRIED_AGAIN and isinstance(record.args, tuple) else ()
+        if record.msg == REJOINS or any(getattr(each, "retriable", False) for each in found):
             record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
         template = f"{record.name} {record.msg!s:.80}"
         now_s = time.monotonic()

@@ -14,6 +14,7 @@ import structlog
 from confluent_kafka import KafkaException
 
 from process.administrator import Administrator
+from process.kafka_refusals import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +50,9 @@ class Look:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._faults: dict[str, str] = {}
-        config: dict[str, Any] = {**settings.kafka_client_config(), "error_cb": self._note, "log_level": 0}
+        self._refused: str | None = None
+        self._config = settings.kafka_client_config()
+        config: dict[str, Any] = {**self._config, "error_cb": self._note, "log_level": 0}
         self._client = Administrator(config | {"reconnect.backoff.ms": 500, "reconnect.backoff.max.ms": 500})
 
     def answers(self, within_s: float, *, in_vain: bool = False) -> bool:
@@ -82,6 +85,8 @@ class Look:
                 f"Kafka does not answer at {tried}, which is tried because REFERRALS_BOOTSTRAP_SERVERS is not set: "
                 "start one with `referrals up`, or set the variable to where it is"
             )
+        if self._refused is not None:
+            return f"{self._refused} (tried: {tried})"
         protocol = settings.security_protocol
         return (
             f"Kafka does not answer at {tried}, which REFERRALS_BOOTSTRAP_SERVERS says: see that it runs there, can be "
@@ -89,6 +94,7 @@ class Look:
         )
 
     def _note(self, error: KafkaError) -> None:
+        self._refused = refusal(self._config, error.str()) or self._refused
         found = _FAULT.fullmatch(error.str())
         if found is not None:
             self._faults[found[1]] = found[2]

@@ -259,6 +259,11 @@ class Settings(BaseSettings):
     sasl_oauth_client_id: str | None = Field(None, description="Its name where tokens are given (OAUTHBEARER).")
     sasl_oauth_client_secret: SecretStr | None = Field(None, description="Its secret there.")
     sasl_oauth_scope: str | None = Field(None, description="What is asked for there, if anything must be.")
+    sasl_oauth_ca_location: Path | None = Field(
+        None,
+        description="File with the authorities that vouch for who gives tokens (PEM); without it those of the machine "
+        "do, and never those of REFERRALS_SSL_CA_LOCATION.",
+    )
     ssl_ca_location: Path | None = Field(None, description="File with the certificates of Kafka's authority (PEM).")
     ssl_certificate_location: Path | None = Field(
         None, description="File with this installation's own certificate, where Kafka asks for one (PEM)."

@@ -92,7 +92,9 @@ class AwardEvidence(TypedDict):
     hasMore: bool
     """There are older ones."""
     totalClicks: int
-    """Of his link, until now: which of them came before is not kept."""
+    """Of his link, until now: which of them came before is not kept, and none of them belongs to one registration."""
+    clicksByChannel: list[ClicksOfChannel]
+    """Of the same, the channels with most first; without those that nobody has come by."""
 
 
 class Awards(TypedDict):
@@ -209,6 +211,13 @@ class Channels(TypedDict):
     """The counts by channel, the busiest first; past 100 channels the rest is `other`."""
 
     channels: list[Channel]
+
+
+class ClicksOfChannel(TypedDict):
+    """How often a link was opened in a channel."""
+
+    channel: str
+    clicks: int
 
 
 class ComponentLag(TypedDict):

@@ -25,6 +25,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from msgspec.structs import replace
 
 from process.headers import headers_of
+from process.kafka_refusals import Refusals
 from sinks.kafka_answers import INTERVAL_MS, Answers
 from sinks.kafka_logs import KafkaLogs
 from sinks.positions import OFFSETS_MARK, Log, Place
@@ -108,6 +109,7 @@ class KafkaSource:
         self._keeps_positions = keeps_positions
         self._logs = KafkaLogs(config)
         self._answers = Answers()
+        self._refusals = Refusals(config, client=group_id)
         self._awaiting: set[Place] = set()
         self._begun: dict[Place, Start] = {}
         self._next: dict[Place, int] = {}  # what follows all that was polled
@@ -128,7 +130,8 @@ class KafkaSource:
         """What keeps it from reading; None where nothing does. May be asked from another thread."""
         since_s = self._unreachable_since
         if since_s is not None:
-            return f"does not answer for {time.monotonic() - since_s:.0f} s"
+            why = self._refusals.recent
+            return f"does not answer for {time.monotonic() - since_s:.0f} s{'' if why is None else f' ({why})'}"
         if not self._is_member:
             lost = "does not answer, or has given its partitions to others"
             return f"the group {lost if self.rebalances else 'has given no partitions yet'}"
@@ -320,6 +323,8 @@ class KafkaSource:
 
     def _on_error(self, error: KafkaError) -> None:
         """Hear of an error that concerns the client rather than a record; librdkafka tries again by itself."""
+        if self._refusals.note(error):
+            return
         if error.code() not in _UNREACHABLE:
             self._tell_once(error, "kafka.error")
         elif self._unreachable_since is None:

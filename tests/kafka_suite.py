@@ -5,7 +5,9 @@ Each test is one promise that the protocol rests on (DESIGN.md, "The commit prot
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import uuid4
 
@@ -14,13 +16,14 @@ from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import ConfigResource, NewTopic, OffsetSpec, ResourceType  # type: ignore[attr-defined]
 
 from models.partitioning import partition_of
+from process.returning import NotReturned
 from streams.engine.batch import Rows
 from streams.engine.changelog import load_rows, read_to_end
 from streams.engine.clients import Clients
 from streams.engine.cluster import Cluster
-from streams.engine.deciding import ATTEMPTS, Begun, rebuild
+from streams.engine.deciding import ATTEMPTS, Begun, accept, rebuild
 from streams.engine.epoch import Epoch
-from streams.engine.errors import BadTopic, Fenced
+from streams.engine.errors import BadTopic, Fenced, Interrupted
 from streams.engine.options import EngineOptions
 from streams.engine.producer import TransactionalProducer
 from streams.engine.resharding import Layout
@@ -198,6 +201,34 @@ class KafkaSuite:
         with pytest.raises(Fenced):
             commit(options, back[0], row=b"3", at=0)
 
+    @pytest.mark.parametrize("times", [1, ATTEMPTS])
+    def test_a_decision_outlives_offsets_that_are_never_set(self, options: EngineOptions, times: int) -> None:
+        """The call may not return (issue 5456): then by another producer; nothing of the first is visible."""
+        commit(options, started(options), row=b"1", at=0)
+        stuck: list[object] = []
+        real = options.clients.producer
+
+        def producer(config: Mapping[str, Any]) -> Any:  # noqa: ANN401 - of either kind
+            made = real(config)
+            if len(stuck) == times:
+                return made
+            stuck.append(made)
+            return Stuck(made)
+
+        clients = SimpleNamespace(producer=producer, consumer=options.clients.consumer, admin=options.clients.admin)
+        patient = replace(options, clients=clients)
+        decisions = accept(patient, [0])
+        if times == ATTEMPTS:
+            with pytest.raises(Interrupted, match="see that the brokers are well"):
+                next(decisions)
+            return
+        (state,) = decisions
+        assert state.standing is not None
+        assert state.rows == {TABLE: 1}
+        assert load_rows(options, [0])[0].rows == {TABLE: {b"key": b"1"}}
+        committed, _ = Cluster(options).committed([0])
+        assert committed[0] == state.standing.positions
+
     def test_a_transaction_left_open_is_ended_by_the_next_owner(self, options: EngineOptions) -> None:
         """Nothing of it is visible, and reading does not wait for it any more."""
         dead = raw_producer(options)
@@ -347,6 +378,23 @@ def started(options: EngineOptions, number: int = 0) -> TransactionalProducer:
     producer = TransactionalProducer(options, number)
     producer.start()
     return producer
+
+
+class Stuck:
+    """A producer that sets no offsets: it stands in that call until it is given up."""
+
+    def __init__(self, real: object) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the real one's
+        return getattr(self._real, name)
+
+    def send_offsets_to_transaction(self, *_: object) -> None:
+        """Be given up."""
+        raise NotReturned("send_offsets_to_transaction: librdkafka has not returned for 20 s")
+
+    def close(self) -> None:
+        """Do not: a call stands in it."""
 
 
 def raw_producer(options: EngineOptions, transactional_id: str | None = None) -> Any:  # noqa: ANN401 - of either kind

@@ -114,7 +114,7 @@ class Users(Generic[Brokers]):
         """Run a command as a component's user, or as the administrator; return what it says."""
         done = subprocess.run(
             [sys.executable, "-P", "-m", "commands", *arguments],
-            cwd=ROOT, env=self._environment(component), capture_output=True, text=True, check=False, timeout=RUN_S,
+            cwd=ROOT, env=self.environment(component), capture_output=True, text=True, check=False, timeout=RUN_S,
         )  # fmt: skip
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout if code == 0 else done.stdout + done.stderr
@@ -131,7 +131,7 @@ class Users(Generic[Brokers]):
             with self._file(name).open("wb") as log:
                 self._started[name] = subprocess.Popen(
                     [sys.executable, "-P", "-m", "commands", name],
-                    cwd=ROOT, env=self._environment(user or name, name), stdout=log, stderr=log,
+                    cwd=ROOT, env=self.environment(user or name, name), stdout=log, stderr=log,
                 )  # fmt: skip
         try:
             yield
@@ -222,7 +222,7 @@ class Users(Generic[Brokers]):
             return False
         return True
 
-    def _environment(self, user: str | None, component: str | None = None) -> dict[str, str]:
+    def environment(self, user: str | None, component: str | None = None) -> dict[str, str]:
         """Return the variables of somebody's user at Kafka, and of a component's login, or the same's, at Postgres."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("REFERRALS_")}
         of_other = {"database_url": self._at_postgres[component]} if component in self._at_postgres else {}

@@ -17,6 +17,7 @@ from local.parts.ports import LOOPBACK, free_ports
 from local.parts.postgres import _identity, _own, wait_for_server
 from local.parts.process import launch, stop
 from sinks.logins import address
+from tests.snippets import run_by
 
 CONNECTIONS: Final = 3
 """To the server, for each login: fewer than the HTTP side alone would have."""
@@ -31,11 +32,10 @@ listen_port = {own_port}
 unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = {folder}/users.txt
-pool_mode = transaction
 default_pool_size = {connections}
 max_client_conn = 200
-ignore_startup_parameters = options
 """
+"""What stands on the page follows."""
 
 
 @contextmanager
@@ -51,7 +51,8 @@ def pgbouncer(folder: Path, database_url: str, passwords: Mapping[str, str]) -> 
         database=server.path[1:], host=server.hostname, port=server.port, loopback=LOOPBACK, own_port=port,
         folder=folder, connections=CONNECTIONS,
     )  # fmt: skip
-    (folder / "pgbouncer.ini").write_text(configured)
+    (block,) = run_by("tests/pgbouncer.py", "docs/postgres.md")
+    (folder / "pgbouncer.ini").write_text(configured + block.text.removeprefix("[pgbouncer]\n"))
     (folder / "users.txt").write_text("".join(f'"{name}" "{password}"\n' for name, password in passwords.items()))
     for parent in (folder, *folder.parents[:3]):  # it runs as somebody else, where the test is root
         if parent.stat().st_uid == os.geteuid() and parent != Path("/"):

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
-from urllib.parse import parse_qs
+from typing import Final, NamedTuple, Protocol
 
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are not in its __all__
     AdminClient,
@@ -48,6 +40,7 @@ listener.name.mutual.ssl.principal.mapping.rules=RULE:^CN=(.*?)$/$1/
 listener.name.scram.sasl.enabled.mechanisms=SCRAM-SHA-512
 listener.name.scram.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.tokens.sasl.enabled.mechanisms=OAUTHBEARER
+listener.name.tokens.oauthbearer.connections.max.reauth.ms=3600000
 listener.name.tokens.oauthbearer.sasl.jaas.config=\
 org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;
 """
@@ -162,45 +155,3 @@ class SecuredKafka(LocalKafka):
         given = [UserScramCredentialUpsertion(user, how, self.password_of(user).encode()) for user in users]
         for answer in admin.alter_user_scram_credentials([*given]).values():
             answer.result(TIMEOUT_S)
-
-
-class _Giver(BaseHTTPRequestHandler):
-    """Gives a token to who knows the user's name and password."""
-
-    def do_POST(self) -> None:
-        """Answer as RFC 6749, section 4.4.3."""
-        asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        by = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        is_right = self.headers["Authorization"] == f"Basic {by}" and asked["grant_type"] == ["client_credentials"]
-        now = int(time.time())
-        claims = {"sub": USER, "iat": now, "exp": now + 300, "scope": asked.get("scope", [""])[0]}
-        answer = {"access_token": _unsigned(claims), "token_type": "Bearer", "expires_in": 300}
-        self.send_response(200 if is_right else 401)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps(answer if is_right else {"error": "invalid_client"}).encode())
-
-    def log_message(self, *_: Any) -> None:  # noqa: ANN401 - the base's
-        """Say nothing."""
-
-
-def _unsigned(claims: dict[str, Any]) -> str:
-    """Return a token as Kafka's own validator for tests takes them (RFC 7515, appendix A.5)."""
-    parts = [
-        base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in ({"alg": "none"}, claims)
-    ]
-    return f"{'.'.join(parts)}."
-
-
-@contextmanager
-def giver_of_tokens() -> Iterator[str]:
-    """Run one for the body; give its address."""
-    server = ThreadingHTTPServer((LOOPBACK, 0), _Giver)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://{LOOPBACK}:{server.server_port}/token"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

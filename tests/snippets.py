@@ -4,6 +4,10 @@ A block that no test can run says why in the Markdown, in a comment on the line 
 
     <!-- not run: needs a tenant of one's own -->
 
+or which test takes it from the page and runs it, because it needs what that one has:
+
+    <!-- run by tests/integration/test_secured.py -->
+
 Every other block of shell or Python is run: `tests/integration/test_site_snippets.py` takes them from the pages. JSON
 and YAML are read. A block of no language is a picture or what something printed.
 """
@@ -28,6 +32,7 @@ PATTERNS: Final = (
 """The pages, as `docs/conf.py` has them in Sphinx's words."""
 
 _NOT_RUN: Final = re.compile(r"<!-- not run: (\S.*) -->")
+_RUN_BY: Final = re.compile(r"<!-- run by (tests/\S+\.py) -->")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +47,8 @@ class Snippet:
     text: str
     not_run: str | None
     """Why no test runs it; None: one does."""
+    run_by: str | None
+    """Which, where it is not the pages' own: a path in the checkout."""
 
     def __str__(self) -> str:
         """Return where it stands."""
@@ -62,17 +69,29 @@ def tokens(page: str) -> tuple[Token, ...]:
 def snippets(page: str) -> list[Snippet]:
     """Return a page's blocks of code in their order, without what is Sphinx's (`{toctree}`)."""
     found = []
-    reason = None
+    reason = test = None
     for token in tokens(page):
         if token.type == "fence" and token.info and not token.info.startswith("{"):
             assert token.map is not None
             found.append(
                 Snippet(
-                    page=page, line=token.map[0] + 1, language=token.info.strip(), text=token.content, not_run=reason
+                    page=page,
+                    line=token.map[0] + 1,
+                    language=token.info.strip(),
+                    text=token.content,
+                    not_run=reason,
+                    run_by=test,
                 )
             )
-        said = _NOT_RUN.fullmatch(token.content.strip()) if token.type == "html_block" else None
-        reason = said[1] if said else None
+        comment = token.content.strip() if token.type == "html_block" else ""
+        reason, test = (said[1] if (said := each.fullmatch(comment)) else None for each in (_NOT_RUN, _RUN_BY))
+    return found
+
+
+def run_by(test: str, page: str) -> list[Snippet]:
+    """Return the blocks of a page that say that this test runs them; at least one."""
+    found = [each for each in snippets(page) if each.run_by == test]
+    assert found, f"{page} has no block that {test} runs"
     return found
 
 

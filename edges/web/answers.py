@@ -443,6 +443,13 @@ class MilestoneEvidence(Answer, frozen=True, kw_only=True):
     """When we heard of it."""
 
 
+class ClicksOfChannel(Answer, frozen=True, kw_only=True):
+    """How often a link was opened in a channel."""
+
+    channel: str
+    clicks: int
+
+
 class AwardEvidence(Answer, frozen=True, kw_only=True):
     """What an award came of, as far as the tables keep it; `referrals explain` reads the topics too."""
 
@@ -467,7 +474,9 @@ class AwardEvidence(Answer, frozen=True, kw_only=True):
     has_more: bool
     """There are older ones."""
     total_clicks: int
-    """Of his link, until now: which of them came before is not kept."""
+    """Of his link, until now: which of them came before is not kept, and none of them belongs to one registration."""
+    clicks_by_channel: list[ClicksOfChannel]
+    """Of the same, the channels with most first; without those that nobody has come by."""
 
 
 class Thanked(Answer, frozen=True, kw_only=True):

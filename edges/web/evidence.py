@@ -1,8 +1,10 @@
 """An award explained: the milestone that brought it, the registration that crossed, and those that counted before it.
 
 As `referrals explain` tells it, but from what the tables keep, because topics are not read for a page. So it says where
-the registration stands in its topic, and not what else stands there; which clicks came before it is not kept. Of a
-member nothing is told but when he was confirmed, and by which channel.
+the registration stands in its topic, and not what else stands there. Clicks are told by channel as they are now: a
+click names a code and nobody, so none belongs to one registration, and how many had come by then would be another
+number wherever clicks and registrations were read in another order. Of a member nothing is told but when he was
+confirmed, and by which channel.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from edges.web.answers import AwardEvidence, MilestoneEvidence, RegistrationCounted
+from edges.web.answers import AwardEvidence, ClicksOfChannel, MilestoneEvidence, RegistrationCounted
 from edges.web.queries import statement
 from models.erasures import pseudonym
 from models.events import in_utc
@@ -31,7 +33,7 @@ async def award_evidence(
     rows = await database.rows(org_id, statement("award_explained"), values)
     if not rows:
         return None
-    ((name, threshold, confirmed, awarded_at, back_filled, reached, *milestone, code, clicks),) = rows
+    ((name, threshold, confirmed, awarded_at, back_filled, reached, *milestone, code, clicks, by_channel),) = rows
     milestone_id, attribution_id, reached_at, recorded_at = milestone
     found: list[tuple[Any, ...]] = []
     if code is not None:
@@ -58,6 +60,14 @@ async def award_evidence(
         registrations=[_counted(row, crossed_by) for row in found[:REGISTRATIONS_MAX]],
         has_more=len(found) > REGISTRATIONS_MAX,
         total_clicks=clicks,
+        clicks_by_channel=sorted(
+            (
+                ClicksOfChannel(channel=channel, clicks=counts["clicks"])
+                for channel, counts in (by_channel or {}).items()
+                if counts.get("clicks")
+            ),
+            key=lambda each: (-each.clicks, each.channel),
+        ),
     )
 
 

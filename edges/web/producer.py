@@ -15,12 +15,13 @@ import asyncio
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from models.topics import SOURCE_MESSAGE_BYTES_MAX, SOURCES
+from process.kafka_refusals import Refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -61,7 +62,9 @@ class AcknowledgedProducer:
     """Sends records and tells of each when the brokers have it. A context manager; used from one event loop."""
 
     def __init__(self, settings: Settings) -> None:
-        self._config = {**settings.kafka_client_config(), **CONFIG}
+        client = settings.kafka_client_config()
+        self._refusals = Refusals(client, client="web")
+        self._config: dict[str, Any] = {**client, **CONFIG, "error_cb": self._refusals.note}
         self._needed_topics = [topic.full_name(settings.topic_prefix) for topic in SOURCES]
         self._fault_known: tuple[float, str | None] = (-METADATA_KEPT_S, None)
         self._asking = asyncio.Lock()
@@ -108,7 +111,7 @@ class AcknowledgedProducer:
         try:
             standing = self._client.topics()
         except KafkaException as error:
-            return f"Kafka does not answer: {error.args[0].str()}"
+            return f"Kafka does not answer: {self._refusals.recent or error.args[0].str()}"
         missing = [name for name in self._needed_topics if name not in standing]
         return f"{', '.join(missing)}: no such topic; run `referrals topics create`" if missing else None
 
@@ -136,7 +139,7 @@ class _Client:
 
     def __init__(
         self,
-        config: dict[str, str | int | float | bool],
+        config: dict[str, Any],
         loop: asyncio.AbstractEventLoop,
         settle: Callable[[list[Report]], None],
     ) -> None:

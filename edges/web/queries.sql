@@ -159,7 +159,8 @@ SELECT
     greatest(least(milestone.reached_at, '9999-12-30Z'), '0001-01-02Z'),
     milestone.recorded_at,
     code.referral_code,
-    coalesce(mentor_counts.total_clicks, 0)
+    coalesce(mentor_counts.total_clicks, 0),
+    mentor_counts.by_channel
 FROM badge_awards AS award
 INNER JOIN badge_definitions USING (badge_id)
 LEFT JOIN LATERAL (

@@ -7,14 +7,20 @@ fakes and the real ones to the same answers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from confluent_kafka import Consumer, Producer
 
 from process.administrator import Administrator
+from process.returning import NotReturned, returned
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from confluent_kafka import TopicPartition
+
+HANGS_S: Final = 20.0
+"""Far more than setting offsets takes, and their coordinator's return; nothing but a person waits for it."""
 
 
 class Clients(Protocol):
@@ -35,7 +41,7 @@ class LibrdkafkaClients:
 
     def producer(self, config: Mapping[str, Any]) -> Producer:
         """Return librdkafka's producer."""
-        return Producer(dict(config))
+        return BoundedProducer(dict(config))
 
     def consumer(self, config: Mapping[str, Any]) -> Consumer:
         """Return librdkafka's consumer."""
@@ -44,3 +50,30 @@ class LibrdkafkaClients:
     def admin(self, config: Mapping[str, Any]) -> Administrator:
         """Return librdkafka's administrator."""
         return Administrator(config)
+
+
+class BoundedProducer(Producer):
+    """librdkafka's, whose one call without a bound has one; where it does not return, nothing but a new one will do."""
+
+    _is_stuck = False
+
+    def send_offsets_to_transaction(
+        self,
+        positions: Sequence[TopicPartition],
+        group: Any,  # noqa: ANN401 - librdkafka's opaque group metadata
+        timeout: float = -1,
+    ) -> None:
+        """Set offsets in the transaction; NotReturned where that stands still."""
+
+        def send() -> None:
+            Producer.send_offsets_to_transaction(self, list(positions), group, timeout)
+
+        try:
+            returned("send_offsets_to_transaction", send, HANGS_S)
+        except NotReturned:
+            self._is_stuck = True
+            raise
+
+    def close(self) -> bool:
+        """Close it, unless a call stands in it, for which closing would wait: the next producer fences this one."""
+        return False if self._is_stuck else super().close()

@@ -9,16 +9,22 @@ import ssl
 import time
 import urllib.parse
 import urllib.request
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final
+from urllib.error import HTTPError
 
 import faust
 from aiokafka.abc import AbstractTokenProvider
 from faust.auth import OAuthCredentials
 
+from process.kafka_refusals import no_token
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TOKEN_TIMEOUT_S: Final = 10.0
+SAID_BYTES_MAX: Final = 500
+"""Of why somebody is given none."""
 USED_UP: Final = 0.8
 """A token is asked for anew after this share of its life, as Kafka's own clients do."""
 
@@ -46,10 +52,15 @@ def _context(config: Mapping[str, str]) -> ssl.SSLContext:
     return context
 
 
+class NoToken(OSError):  # noqa: N818  read as what is wrong
+    """None can be had, and so no connection; the message names who gives them, and the settings."""
+
+
 class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no types
     """Tokens by client id and secret (RFC 6749, section 4.4), each used for most of its life."""
 
     def __init__(self, config: Mapping[str, str]) -> None:
+        self._config = config
         self._url = config["sasl.oauthbearer.token.endpoint.url"]
         self._client = config["sasl.oauthbearer.client.id"], config["sasl.oauthbearer.client.secret"]
         self._scope = config.get("sasl.oauthbearer.scope")
@@ -60,11 +71,16 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no ty
         """Return a token for a new connection.
 
         Raises:
-            OSError: who gives tokens does not answer, or refuses.
+            NoToken: who gives tokens does not answer, refuses, or answers something else.
 
         """
         if time.monotonic() >= self._good_until_s:
-            await asyncio.get_running_loop().run_in_executor(None, self._ask)
+            try:
+                await asyncio.get_running_loop().run_in_executor(None, self._ask)
+            except NoToken:
+                raise
+            except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:
+                raise NoToken(no_token(self._config, f"{error}")) from error
         return self._token
 
     def _ask(self) -> None:
@@ -73,7 +89,13 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no ty
         request = urllib.request.Request(  # noqa: S310 - https, or http on this machine, as the settings see to
             self._url, urllib.parse.urlencode(asked).encode(), {"Authorization": f"Basic {by}"}
         )
-        with urllib.request.urlopen(request, timeout=TOKEN_TIMEOUT_S) as answer:  # noqa: S310 - the same
-            given = json.load(answer)
+        believed = ssl.create_default_context(cafile=self._config.get("https.ca.location"))
+        try:
+            with urllib.request.urlopen(request, timeout=TOKEN_TIMEOUT_S, context=believed) as got:  # noqa: S310 - the same
+                given = json.load(got)
+        except HTTPError as error:
+            with error:
+                said = error.read(SAID_BYTES_MAX).decode(errors="replace")
+            raise NoToken(no_token(self._config, f"{error}: {said}")) from error
         self._token = given["access_token"]
         self._good_until_s = time.monotonic() + USED_UP * float(given.get("expires_in", 0))

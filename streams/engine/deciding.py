@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from streams.engine.changelog import load_rows
 from streams.engine.cluster import Cluster
 from streams.engine.epoch import Epoch
-from streams.engine.errors import Fenced, StateRefused
+from streams.engine.errors import Fenced, Interrupted, StateRefused
 from streams.engine.producer import TransactionalProducer
 from streams.engine.standing import Found, Log, Stand, Standing, check_format, judge
 from streams.engine.takeover import find
@@ -34,7 +34,8 @@ DECIDING_TIMEOUT_S: Final = 600.0
 program dies, the partition's next owner ends the transaction when it starts. Kafka's own limit is 900 s."""
 
 ATTEMPTS: Final = 10
-"""How often a partition's owner may come back while it is decided about: a worker is back after seconds."""
+"""How often a partition's owner may come back while it is decided about, or a broker that dies be in the way: a worker
+is back after seconds, and offsets that do not get into a transaction are given up after 20 (`clients.HANGS_S`)."""
 
 
 class PartitionState(Struct, kw_only=True):
@@ -165,6 +166,11 @@ def _decide(
                 if attempt == ATTEMPTS:
                     message = f"{fenced}; its owner came back {ATTEMPTS} times before it was done: stop the workers"
                     raise Fenced(message) from fenced
+            except Interrupted as interrupted:
+                # Whether it was committed is known when another producer has begun, and deciding again does no harm.
+                if attempt == ATTEMPTS:
+                    message = f"{interrupted}; so {ATTEMPTS} times: see that the brokers are well, and run it again"
+                    raise Interrupted(message) from interrupted
             else:
                 yield _state_after(found, decided)
                 break

@@ -15,6 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from process.fencing import FENCED, cause_of
 from process.leaders import PASSING, UNWRITTEN
+from process.returning import NotReturned
 from streams.engine.errors import CommitFailed, EngineError, Fenced, Interrupted
 from streams.engine.progress import CALLS
 from streams.engine.rights import denied_kind, not_allowed
@@ -176,6 +177,8 @@ class TransactionalProducer:
         while True:
             try:
                 self._call(call)
+            except NotReturned as error:
+                raise Interrupted(f"partition {self._partition}: {error}") from error
             except KafkaException as error:
                 fault = error.args[0]
                 passes = fault.retriable() or (step == LOOK and fault.code() in PASSING)

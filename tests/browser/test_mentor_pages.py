@@ -75,6 +75,7 @@ async def test_an_award_is_explained_to_a_coordinator(visit: Visit, scene: Organ
         await expect(told.locator("li").first).to_contain_text("Crossed")
         await expect(told.locator("li").first).to_contain_text("by SMS")
         await expect(told).to_contain_text("The link has been opened 10 times until now.")
+        await expect(told).to_contain_text("Of these: 10 by WhatsApp")
         await shoot(page, "evidence")
     async with visit("/me", org_id=scene.org_id, role="mentor", subject=mentor_id) as page:
         await expect(page.get_by_role("list", name="Badges held")).to_contain_text("Five recruits")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -18,8 +20,9 @@ from models.milestones import milestone_record
 from models.topics import MILESTONES
 from operations.topics import create_topics
 from process.settings import Settings
-from tests.examples import Prepare, java, python
+from tests.examples import EXAMPLES, Prepare, java
 from tests.milestones import milestone, new_id
+from tests.snippets import run_by
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -71,7 +74,16 @@ def running(command: list[str], settings: Settings, **env: str) -> Iterator[Iter
             process.kill()
 
 
-@pytest.mark.parametrize("prepared", [python, java], ids=lambda prepared: prepared.__name__)
+def on_the_page(directory: Path, name: str, _maven_url: str | None) -> list[str]:
+    """Return the command of the example in Python as the page has it, beside the program; it says where awards go."""
+    shutil.copy(EXAMPLES / f"python/{name}.py", directory)
+    (block,) = run_by("tests/integration/test_badge_teams.py", "docs/badge-teams.md")
+    assert f"{name}.py" in block.text
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return ["/bin/bash", "-euc", f"cd {directory}; PATH={path} exec {block.text}"]
+
+
+@pytest.mark.parametrize("prepared", [on_the_page, java], ids=lambda prepared: prepared.__name__)
 def test_each_milestone_is_awarded_once(settings: Settings, tmp_path: Path, prepared: Prepare) -> None:
     """Sent twice, in an aborted transaction, of another kind, and all read again by another group."""
     command = [*prepared(tmp_path, "badge_consumer", settings.maven_url), str(tmp_path / "awards")]

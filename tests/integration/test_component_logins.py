@@ -6,6 +6,7 @@ That each component does its work with its own is shown in test_secured.py, toge
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ from sinks.postgres import query
 from sinks.postgres_badges import PostgresBadgeRepository
 from tests.component import ROOT
 from tests.own_postgres import own_postgres
+from tests.snippets import run_by
+from tests.terminal import Terminal
 
 pytestmark = pytest.mark.integration
 
@@ -361,6 +364,15 @@ def test_badges_are_made_by_the_registrys_login(database: Database) -> None:
     run("switch", made["badge_id"], "--off")
     assert run("preview", "3")["due"] >= 0
     run("list")
+
+
+def test_logins_are_made_as_the_page_says(server: Server, tmp_path: Path) -> None:
+    """A dry run, the logins with their passwords, and the same as SQL, which has none."""
+    name, url = server.create()
+    terminal = Terminal(tmp_path, REFERRALS_DATABASE_URL=url, REFERRALS_TOPIC_PREFIX=f"{name}.")
+    for snippet in run_by("tests/integration/test_component_logins.py", "docs/postgres.md"):
+        said = terminal.paste(snippet.text)
+        assert len(re.findall(rf"postgresql://{name}\.[a-z-]+:[^@\s]+@", said)) == len(logins.ROLES_OF)
 
 
 def test_the_command_makes_them_and_says_passwords_once(server: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.dataverse import CLIENT_ID, SECRET, Dataverse, Refusal, running_datav
 from tests.membership_system import MembershipSystem, running_membership_system
 from tests.reconciliation_scene import CODE, Scene, at, member_id
 from tests.registry import SECRET_KEYS
+from tests.snippets import Snippet, run_by
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -84,6 +86,34 @@ def test_from_the_client_to_the_member(scene: Scene, dataverse: Dataverse) -> No
     )
     assert SECRET not in str(kept) + output + errors
     assert member_id(1) not in errors + str(scene.runs())
+
+
+def test_what_the_page_says_goes_from_a_preview_to_the_members(scene: Scene, dataverse: Dataverse) -> None:
+    """Word for word, but for where Dataverse and its tokens are; then the same without `--preview`."""
+    scene.registration(2, minute=1)
+    configure, reconcile = run_by("tests/integration/test_reconciliation_dataverse.py", "docs/dynamics.md")
+    (words,) = commands_of(configure, scene)
+    place = words.index("--url") + 1
+    words[place] = words[place].replace(words[place].partition("?")[0], dataverse.url)
+    place = words.index("--tenant")
+    words[place : place + 2] = ["--token-url", dataverse.token_url, "--scope", f"{dataverse.origin}/.default"]
+    words[words.index("CLIENT_ID")] = CLIENT_ID
+    for arguments in (words, [word for word in words if word != "--preview"]):
+        assert scene.query("SELECT FROM membership_sources") == []
+        status, output, errors = scene.run(*arguments, DYNAMICS_SECRET=SECRET)
+        assert status == 0, errors
+        assert "1 confirmed, 1 withdrawn" in output
+    for arguments in commands_of(reconcile, scene):
+        status, output, errors = scene.run(*arguments)
+        assert status == 0, output + errors
+    assert sorted(scene.statuses()) == [(1, "confirmed"), (2, "confirmed"), (2, "withdrawn"), (3, "confirmed")]
+
+
+def commands_of(snippet: Snippet, scene: Scene) -> list[list[str]]:
+    """Return the words of each `referrals reconcile ...` of a block, without these two."""
+    text = snippet.text.replace("\\\n", " ").replace("$ORG", scene.org_id)
+    lines = [shlex.split(line, comments=True) for line in text.splitlines()]
+    return [words[2:] for words in lines if words[:2] == ["referrals", "reconcile"]]
 
 
 def test_a_wrong_secret_saves_nothing(scene: Scene, dataverse: Dataverse) -> None:

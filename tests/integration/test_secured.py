@@ -6,9 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
-import httpx
 import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -19,15 +17,16 @@ from tests.crew import wait_until
 from tests.guarded_kafka import PASSWORD, USER
 from tests.integration.test_topics_guarded import Guarded
 from tests.least_rights import PREFIX, Users
+from tests.least_rights_at_work import see_through, with_rights
 from tests.own_kafka import own_kafka
 from tests.pgbouncer import pgbouncer
-from tests.secured_kafka import KEY_PASSWORD, SecuredKafka, giver_of_tokens
-from tests.web import bearer
+from tests.secured_kafka import KEY_PASSWORD, SecuredKafka
+from tests.snippets import run_by
+from tests.terminal import Terminal
+from tests.tokens import giver_of_tokens
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
-AT: Final = "2026-11-20T10:00:00Z"
-COUNTS: Final = "SELECT total_clicks, confirmed_attributions FROM mentor_counts WHERE mentor_id = %s"
 IMPLIED: Final = {"READ": "DESCRIBE", "WRITE": "DESCRIBE", "ALTER_CONFIGS": "DESCRIBE_CONFIGS"}
 """What Kafka lets somebody do besides."""
 
@@ -44,7 +43,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
 def ways(kafka: SecuredKafka) -> Iterator[dict[str, dict[str, Any]]]:
     """Give the settings of who comes by each listener."""
     authority = {"ssl_ca_location": kafka.folder / "authority.pem"}
-    with giver_of_tokens() as url:
+    with giver_of_tokens(kafka.password_of) as tokens:
         yield {
             "SCRAM": authority
             | {"security_protocol": "SASL_SSL", "sasl_mechanism": "SCRAM-SHA-512"}
@@ -53,7 +52,7 @@ def ways(kafka: SecuredKafka) -> Iterator[dict[str, dict[str, Any]]]:
             | {"security_protocol": "SSL", "ssl_certificate_location": kafka.folder / "user.pem"}
             | {"ssl_key_location": kafka.folder / "user.key", "ssl_key_password": KEY_PASSWORD},
             "TOKENS": authority
-            | {"security_protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER", "sasl_oauth_token_url": url}
+            | {"security_protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER", "sasl_oauth_token_url": tokens.url}
             | {"sasl_oauth_client_id": USER, "sasl_oauth_client_secret": PASSWORD, "sasl_oauth_scope": "kafka"},
         }
 
@@ -96,7 +95,7 @@ def test_who_proves_less_is_not_let_in(
 @pytest.fixture
 def users(kafka: SecuredKafka, database_url: str, tmp_path: Path) -> Users[SecuredKafka]:
     """Give the components' users with the rights of `acls apply`, given twice, and the topics, made by one of them."""
-    return _with_rights(Users(kafka, database_url, tmp_path))
+    return with_rights(Users(kafka, database_url, tmp_path))
 
 
 @pytest.fixture
@@ -105,94 +104,30 @@ def pooled_users(kafka: SecuredKafka, database_url: str, tmp_path: Path) -> Iter
     users = Users(kafka, database_url, tmp_path, prefix="pooled.")
     with pgbouncer(tmp_path / "pgbouncer", database_url, users.passwords) as url:
         users.come_by(url)
-        yield _with_rights(users)
-
-
-def _with_rights(users: Users[SecuredKafka]) -> Users[SecuredKafka]:
-    who = ("--principals", "User:{component}")
-    given = users.run(None, "acls", "apply", *who)
-    assert f"added User:stream: Write on transactional-id all that begin with {users.prefix}stream-" in given
-    assert users.run(None, "acls", "apply", *who, "--dry-run").startswith("0 to add, ")
-    assert "lacks the right Describe on the cluster" in users.run("stream", "acls", "apply", *who, code=1)
-    users.run("topics", "topics", "create")
-    return users
+        yield with_rights(users)
 
 
 def test_each_component_does_its_work_and_no_others(users: Users[SecuredKafka], tmp_path: Path) -> None:
     """From a code to an award, each step by its own user; and what is another's the broker refuses."""
-    _work(users, tmp_path)
+    see_through(users, tmp_path)
     _keep_apart(users)
+
+
+def test_rights_are_given_as_the_page_says(users: Users[SecuredKafka], tmp_path: Path) -> None:
+    """By the administrator, from a terminal; what is there already is not given again."""
+    (tmp_path / "terminal").mkdir()
+    terminal = Terminal(tmp_path / "terminal", **users.environment(None))
+    for snippet in run_by("tests/integration/test_secured.py", "docs/secure.md"):
+        assert "added User:CN=web,O=Birch: " in terminal.paste(snippet.text)
+        assert terminal.paste(snippet.text).splitlines()[-1].startswith("0 added")
 
 
 def test_each_component_does_its_work_behind_pgbouncer(pooled_users: Users[SecuredKafka], tmp_path: Path) -> None:
     """In transaction mode, with three connections for each login; none of them stumbles over it."""
-    _work(pooled_users, tmp_path)
+    see_through(pooled_users, tmp_path)
     for name in ("stream", "badges", "counts", "web"):
         lines = [json.loads(line) for line in pooled_users.log(name).splitlines() if line.startswith("{")]
         assert [line for line in lines if line.get("level") in {"warning", "error"}] == []
-
-
-def _work(users: Users[SecuredKafka], tmp_path: Path) -> None:
-    """See one installation through."""
-    org = users.told("registry", "orgs", "create", "Ours", "--landing-url", "https://example.org/join")["org_id"]
-    mentor, other = str(uuid4()), str(uuid4())
-    issued = users.told("registry", "codes", "issue", "--org", org, "--mentor", mentor)
-    code = issued["referral_code"]
-    with users.at_work("stream", "badges", "counts", "web"):
-        member = _publish(users, tmp_path, code)
-        users.wait_for("SELECT count(*) FROM badge_awards", (1,))
-        _through_web(users, org, other, code)
-        _reconcile(users, tmp_path, org, code)
-        users.wait_for(COUNTS, (2, 2), mentor)
-        assert users.told("dead-letters", "dead-letters", "replay", "--all", "--unchecked")["sent"]
-        assert users.told("erase-member", "erase-member", member, "--yes")["done"]
-        users.run("verify", "verify", "--wait", "30", "--no-checkpoint")
-        users.run("verify", "explain", mentor)
-    for name in ("stream", "badges", "counts", "web"):
-        assert "uthoriz" not in users.log(name)
-        assert "topic_caution" not in users.log(name)
-
-
-def _publish(users: Users[SecuredKafka], folder: Path, code: str) -> str:
-    """Let a click and a confirmed member come, and a record that is none; return the member's id."""
-    click = {"click_id": str(uuid4()), "referral_code": code, "occurred_at": AT}
-    member = {"attribution_id": str(uuid4()), "referral_code": code, "new_member_id": str(uuid4())}
-    member |= {"status": "confirmed", "occurred_at": AT}
-    lines = [("clicks", click), ("registrations", member), ("clicks", {"referral_code": code})]
-    file = folder / "events.jsonl"
-    file.write_text("".join(json.dumps({"topic": topic, "value": value}) + "\n" for topic, value in lines))
-    users.run("publish", "publish", str(file), "--unchecked")
-    return str(member["new_member_id"])
-
-
-def _through_web(users: Users[SecuredKafka], org: str, mentor: str, code: str) -> None:
-    """Follow a link, let a code be issued and a member sign up, and look at the pipeline."""
-    url = users.web_url()
-    headers = bearer("coordinator", org_id=org)
-    assert (
-        httpx.get(f"{url}/r/{code}", headers={"User-Agent": "Mozilla/5.0 (X11; Linux) Firefox/144.0"}).status_code
-        == 302
-    )
-    made = httpx.post(f"{url}/v1/orgs/{org}/mentors/{mentor}/referral-code", headers=headers)
-    assert made.is_success, made.text
-    signed = httpx.post(
-        f"{url}/v1/orgs/{org}/signups",
-        headers=bearer("onboarding", org_id=org),
-        json={"referralCode": code, "newMemberId": str(uuid4())},
-    )
-    assert signed.is_success, signed.text
-    users.wait_for("SELECT count(*) FROM referral_codes", (2,))
-    looked = httpx.get(f"{url}/v1/orgs/{org}/pipeline", headers=headers).json()
-    assert looked["state"] in {"ok", "behind"}, looked
-    assert looked["deadLetters"] == 1
-
-
-def _reconcile(users: Users[SecuredKafka], folder: Path, org: str, code: str) -> None:
-    """Let the membership system have a member who was never confirmed here."""
-    file = folder / "members.csv"
-    file.write_text(f"member_id,referral_code,status,confirmed_at\n{uuid4()},{code},confirmed,{AT}\n")
-    users.run("registry", "reconcile", "configure", "--org", org, "--kind", "csv", "--url", str(file))
-    users.run("reconcile", "reconcile")
 
 
 def _keep_apart(users: Users[SecuredKafka]) -> None:

@@ -14,7 +14,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, LiteralString
 
 import psycopg
 import pytest
@@ -33,8 +33,23 @@ TO_RUN: Final = {
     page: found
     for page in pages()
     if page != "README.md"
-    and (found := [each for each in snippets(page) if each.language in {"sh", "python"} and not each.not_run])
+    and (
+        found := [
+            each
+            for each in snippets(page)
+            if each.language in {"sh", "python"} and each.not_run is None and each.run_by is None
+        ]
+    )
 }
+PREPARED: Final[dict[str, LiteralString]] = {
+    "docs/sign-in.md": """INSERT INTO sessions
+        (org_id, session_id, secret_digest, subject, role, signed_in_by, expires_at)
+        VALUES (%s, gen_random_uuid(), sha256('a'), 'kari', 'coordinator', 'link', now() + interval '1 day')""",
+    "docs/mail.md": """INSERT INTO mail_subscriptions
+        (org_id, subscription_id, subject, role, topic, address, language, secret)
+        VALUES (%s, gen_random_uuid(), 'kari', 'coordinator', 'summary', 'kari@example.org', 'nb', sha256('a'))""",
+}
+"""Who is signed in, and who has given an address, when a page is followed."""
 TOOLS: Final = ("kcat", "psql")
 """What a package registry of Python's does not have, or not on the path."""
 
@@ -120,6 +135,9 @@ def paste(terminal: Terminal, snippet: Snippet) -> str:
 @pytest.mark.parametrize("page", TO_RUN)
 def test_what_is_pasted_works(page: str, terminal: Terminal, subtests: pytest.Subtests) -> None:
     """Exit code 0 of every command, and something said where somebody looks for it."""
+    if page in PREPARED:
+        with psycopg.connect(terminal.env["REFERRALS_DATABASE_URL"]) as owner:
+            owner.execute(PREPARED[page], [ORG])
     for snippet in TO_RUN[page]:
         with subtests.test(str(snippet)):
             if tool := missing(snippet):

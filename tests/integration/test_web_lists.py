@@ -259,7 +259,7 @@ async def test_what_an_award_came_of(web: Web, settings: Settings) -> None:
     """The milestone, the registration that crossed and where it stands, and those before it; not who they are."""
     with organisation_scene(settings.database_url, ORG) as scene:
         mentor_id, other = scene.issue(), scene.issue()
-        scene.count(mentor_id, clicks=12, confirmed=5)
+        scene.count(mentor_id, clicks=12, confirmed=5, email=3, poster=0)
         crossing = scene.confirm(mentor_id, 5)
         scene.confirm(other, 2)
         scene.reach(mentor_id, 1)
@@ -273,6 +273,7 @@ async def test_what_an_award_came_of(web: Web, settings: Settings) -> None:
     milestone = found["milestone"]
     assert (milestone["threshold"], milestone["reachedAt"]) == (5, "2026-11-20T12:00:00Z")
     assert (found["badgeName"], found["confirmedCount"], found["totalClicks"]) == ("Five recruits", 5, 12)
+    assert found["clicksByChannel"] == [{"channel": "whatsapp", "clicks": 9}, {"channel": "email", "clicks": 3}]
     assert (found["topic"], found["hasMore"]) == (f"{settings.topic_prefix}registrations.v1", False)
     registrations = found["registrations"]
     assert [(each["partition"], each["offset"], each["crossed"]) for each in registrations] == [

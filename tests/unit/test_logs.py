@@ -7,20 +7,27 @@ import logging
 
 import pytest
 from aiokafka.consumer import fetcher, group_coordinator
-from aiokafka.errors import KafkaError, NotLeaderForPartitionError, TopicAuthorizationFailedError
+from aiokafka.errors import KafkaConnectionError, KafkaError, NotLeaderForPartitionError, TopicAuthorizationFailedError
 
 from process.logs import REJOINS, TRIED_AGAIN, LibraryNoise, configure
 from process.settings import Settings
 
 
+@pytest.mark.parametrize("text", TRIED_AGAIN)
 @pytest.mark.parametrize(
     ("error", "level"),
-    [(NotLeaderForPartitionError(), logging.WARNING), (TopicAuthorizationFailedError(), logging.ERROR)],
+    [
+        (NotLeaderForPartitionError(), logging.WARNING),
+        (KafkaConnectionError("closed"), logging.WARNING),
+        (TopicAuthorizationFailedError(), logging.ERROR),
+    ],
 )
-def test_what_passes_and_is_tried_again_is_no_error(error: KafkaError, level: int) -> None:
+def test_what_passes_and_is_tried_again_is_no_error(text: str, error: KafkaError, level: int) -> None:
     """A fresh installation asks for offsets of changelogs that have no leader yet; a missing right does not pass."""
-    assert f'log.error("{TRIED_AGAIN}"' in inspect.getsource(fetcher)
-    record = logging.LogRecord(fetcher.__name__, logging.ERROR, "", 0, TRIED_AGAIN, (1, error), None)
+    said = inspect.getsource(fetcher) + inspect.getsource(group_coordinator)
+    assert f'log.error("{text}"' in said.replace('log.error(\n                "', 'log.error("')
+    arguments = (*[1] * (text.count("%s") - 1), error)
+    record = logging.LogRecord(fetcher.__name__, logging.ERROR, "", 0, text, arguments, None)
     noise = LibraryNoise()
     assert noise.filter(record)
     assert (record.levelno, record.levelname) == (level, logging.getLevelName(level))
@@ -43,7 +50,7 @@ def test_the_filters_are_in_an_order_that_works(monkeypatch: pytest.MonkeyPatch)
     configure(Settings(log_format="json"))
     (handler,) = logging.getLogger().handlers
     record = logging.LogRecord(
-        fetcher.__name__, logging.ERROR, "", 0, TRIED_AGAIN, (1, NotLeaderForPartitionError()), None
+        fetcher.__name__, logging.ERROR, "", 0, TRIED_AGAIN[0], (1, NotLeaderForPartitionError()), None
     )
     assert handler.filter(record)
     assert record.levelno == logging.WARNING

@@ -184,6 +184,14 @@ def test_each_alert_has_its_entry_in_the_runbook() -> None:
         assert rule["annotations"]["summary"]
 
 
+def test_each_entry_says_what_to_type_first() -> None:
+    """Somebody is woken by it: one command before all others, and what its answer means."""
+    text = (DOCS / "runbook.md").read_text(encoding="utf-8")
+    first = re.compile(r"^First: `(?:curl|docker compose|referrals|psql|df) .+?`.*: .+", re.MULTILINE)
+    for entry in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        assert first.search(entry), entry.splitlines()[0]
+
+
 def test_the_runbook_leads_somewhere() -> None:
     """Its links to entries, and the events that it tells to look for, are there."""
     text = (DOCS / "runbook.md").read_text(encoding="utf-8")

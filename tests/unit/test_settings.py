@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -196,6 +197,7 @@ def test_kafka_clients_get_credentials_and_check_the_host() -> None:
         ({"ssl_ca_location": __file__}, "REFERRALS_SSL_CA_LOCATION has no effect with"),
         ({"security_protocol": "SSL", "ssl_ca_location": "/no/such.pem"}, "there is no file /no/such.pem"),
         ({"security_protocol": "SSL", "ssl_certificate_location": __file__}, "REFERRALS_SSL_KEY_LOCATION go together"),
+        ({"sasl_oauth_ca_location": "/no/such.pem"}, "REFERRALS_SASL_OAUTH_CA_LOCATION: there is no file /no/such.pem"),
         ({"sasl_oauth_token_url": "http://id.example/token"}, "come by https, or by http from this machine"),
     ],
 )
@@ -225,14 +227,15 @@ def test_clients_show_a_certificate_or_a_token(tmp_path: Path) -> None:
         ("ssl.key.location", str(key)),
         ("ssl.key.password", "secret"),
     }
-    tokens = load_settings(
-        security_protocol="SASL_SSL",
-        sasl_mechanism="OAUTHBEARER",
-        sasl_oauth_token_url="https://id.example/token",  # noqa: S106 - no password
-        sasl_oauth_client_id="me",
-        sasl_oauth_client_secret=secret,
-        sasl_oauth_scope="kafka",
-    )
+    given: dict[str, Any] = {
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "OAUTHBEARER",
+        "sasl_oauth_token_url": "https://id.example/token",
+        "sasl_oauth_client_id": "me",
+        "sasl_oauth_client_secret": secret,
+        "sasl_oauth_scope": "kafka",
+    }
+    tokens = load_settings(**given)
     assert tokens.kafka_client_config().items() >= {
         ("sasl.mechanism", "OAUTHBEARER"),
         ("sasl.oauthbearer.method", "oidc"),
@@ -240,6 +243,10 @@ def test_clients_show_a_certificate_or_a_token(tmp_path: Path) -> None:
         ("sasl.oauthbearer.client.secret", "secret"),
         ("sasl.oauthbearer.scope", "kafka"),
     }
+    own = load_settings(**given, sasl_oauth_ca_location=certificate).kafka_client_config()
+    assert own["https.ca.location"] == str(certificate)
+    believed = tokens.kafka_client_config().get("https.ca.location")
+    assert believed is None or Path(believed).is_file()  # of this machine: librdkafka's own idea is another one's
 
 
 def test_secrets_are_not_shown() -> None:

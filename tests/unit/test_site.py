@@ -145,7 +145,10 @@ def test_each_block_has_a_language(page: str) -> None:
         if snippet.language in READ:
             READ[snippet.language](snippet.text)
         else:
-            assert snippet.language in RUN | (SHOWN if snippet.not_run else set()), snippet
+            assert snippet.language in RUN | (SHOWN if snippet.not_run or snippet.run_by else set()), snippet
+        if snippet.run_by is not None:
+            test = (ROOT / snippet.run_by).read_text(encoding="utf-8")
+            assert re.search(rf'run_by\(\s*"{re.escape(snippet.run_by)}", "{re.escape(page)}"', test), snippet
 
 
 def test_the_changelog_begins_with_this_version() -> None:

@@ -8,7 +8,6 @@ it.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Final
@@ -18,6 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from edges.web.clicks.spool import Batch
 from models.topics import CLICKS
 from process.fault_points import fault_point
+from process.returning import NotReturned, returned
 from process.settings import Settings
 
 TRANSACTION_TIMEOUT_S: Final = 10.0
@@ -139,24 +139,11 @@ class ClickProducer:
 
 
 def _returns(step: str, call: Callable[[float], object]) -> None:
-    """Call, and raise what it raises; NotPublished where it does not return. A thread costs 0.1 ms, a commit more."""
-    raised: list[Exception | None] = []
-
-    def run() -> None:
-        try:
-            call(CALL_TIMEOUT_S)
-        except Exception as error:  # noqa: BLE001  raised by who waits
-            raised.append(error)
-        else:
-            raised.append(None)
-
-    calling = threading.Thread(target=run, name=f"clicks-{step}", daemon=True)
-    calling.start()
-    calling.join(HANGS_S)
-    if not raised:
-        raise NotPublished(f"{step}: librdkafka has not returned for {HANGS_S:.0f} s")
-    if raised[0] is not None:
-        raise raised[0]
+    """Call, and raise what it raises; NotPublished where it does not return."""
+    try:
+        returned(step, lambda: call(CALL_TIMEOUT_S), HANGS_S)
+    except NotReturned as error:
+        raise NotPublished(str(error)) from error
 
 
 def _not_published(step: str, error: Exception) -> NotPublished:

@@ -4,7 +4,7 @@ import { ApiError } from "../shared/api.js";
 import { badgeName } from "../shared/badge-names.js";
 import { channelName } from "../shared/channel-names.js";
 import { element, fill } from "../shared/dom.js";
-import { dateAndTime, day } from "../shared/format.js";
+import { dateAndTime, day, number } from "../shared/format.js";
 import { failure } from "../shared/panel.js";
 import { parts, text } from "../shared/text.js";
 
@@ -44,7 +44,7 @@ export function evidence(award, load) {
 }
 
 /** @param {Evidence} found */
-function told({ threshold, confirmedCount, awardedAt, milestone, topic, registrations, hasMore, totalClicks }) {
+function told({ threshold, confirmedCount, awardedAt, milestone, topic, registrations, hasMore, totalClicks, clicksByChannel }) {
   const crossing = registrations.find(({ crossed }) => crossed);
   return [
     element(
@@ -62,6 +62,20 @@ function told({ threshold, confirmedCount, awardedAt, milestone, topic, registra
     ],
     hasMore && element("p", { class: "quiet" }, text("evidence.more", { n: registrations.length })),
     element("p", { class: "quiet" }, text("evidence.clicks", { n: totalClicks })),
+    clicksByChannel.length > 0 &&
+      element(
+        "p",
+        { class: "quiet" },
+        text("evidence.clicks-by-channel"),
+        clicksByChannel.map(({ channel, clicks }, index) =>
+          element(
+            "span",
+            {},
+            index > 0 && ", ",
+            parts("evidence.clicks-of-channel", { channel: element("bdi", {}, channelName(channel)), n: number(clicks) }),
+          ),
+        ),
+      ),
   ];
 }
 

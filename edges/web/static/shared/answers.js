@@ -80,6 +80,7 @@
  * @property {RegistrationCounted[]} registrations  the latest first
  * @property {boolean} hasMore
  * @property {number} totalClicks
+ * @property {{channel: string, clicks: number}[]} clicksByChannel  the most first
  *
  * @typedef {{milestones: Milestone[], awards: Award[], names: Record<string, string>}} Activity
  *
