@@ -119,7 +119,8 @@ def change(*, org: UUID, name: str | None, landing_url: str | None, time_zone: s
 @click.option("--secret-file", type=click.File("r"), metavar="FILE",
               help="Take the secret from there, - for standard input, instead of making one.")  # fmt: skip
 @click.option("--old-good-for", "good_for_days", type=click.FloatRange(min=0), metavar="DAYS",
-              help="How long the old one stays good; 0 ends it. [default: 7; of credentials a century]")  # fmt: skip
+              help="How long the old one stays good, and those before it at most; 0 ends them. Of credentials the old "
+              "one alone. [default: 7; of credentials a century]")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 def rotate_secret(
     *, org: UUID, purpose: Purpose, secret_file: IO[str] | None, good_for_days: float | None, as_json: bool

@@ -65,7 +65,7 @@ def accept(partitions: Sequence[int], *, as_json: bool) -> None:
 
     For records that are gone (deleted before they were counted, or with a topic that was made anew): they stay
     uncounted. A source goes on at the position that is known, brought into what is there. Workers take the partition up
-    by themselves.
+    by themselves. Rows that are not whole, because a changelog is gone or was emptied, are refused: `rebuild` them.
     """
     from streams.engine.deciding import accept as accept_state  # noqa: PLC0415  the same
 
@@ -134,9 +134,9 @@ def _report(states: Iterable[PartitionState], *, as_json: bool) -> None:
             click.echo(f"  {topic}: rows stand at {at}, group's offset {group}, records {log.first:,} to {log.end:,}")
         if state.reason:
             click.echo(f"  REFUSED: {state.reason}")
-            click.echo(
-                f"  decide: referrals state accept --partition {state.number}, or rebuild --partition {state.number}"
-            )
+            choices = ", or ".join(f"{remedy} --partition {state.number}" for remedy in state.remedies)
+            if choices:
+                click.echo(f"  decide: referrals state {choices}")
 
 
 def _fields(state: PartitionState) -> dict[str, Any]:
@@ -148,6 +148,7 @@ def _fields(state: PartitionState) -> dict[str, Any]:
         "topics": {topic: {"first": log.first, "end": log.end} for topic, log in state.sources.items()},
         "goes_on_at": state.positions,
         "refused": state.reason,
+        "remedies": state.remedies,
     }
 
 

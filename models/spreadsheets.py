@@ -13,6 +13,7 @@ import csv
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final, NamedTuple
 
 SEPARATORS: Final = ",;\t|"
@@ -57,13 +58,20 @@ def text_lines(chunks: Iterable[bytes], encoding: str | None = None) -> Iterator
     while len(head) < _HEAD_BYTES and (piece := next(pieces, None)) is not None:
         head += piece
     decoder = codecs.getincrementaldecoder(encoding or _encoding(head))("replace")
-    rest = decoder.decode(head)
-    for piece in pieces:
-        lines = _LINE.findall(rest)
-        rest = lines.pop() if lines else ""  # it may go on, and a CR may have its LF in the next piece
+    begun: list[str] = []
+    """Of a line that may go on: it is put together once, not anew with each piece."""
+    for piece in chain([head], pieces):
+        text = decoder.decode(piece)
+        if not text:
+            continue
+        is_going_on = "\n" not in text and "\r" not in text and not (begun and begun[-1].endswith("\r"))
+        begun.append(text)
+        if is_going_on:
+            continue
+        lines = _LINE.findall("".join(begun))
+        begun = [lines.pop()]  # a CR may have its LF in the next piece
         yield from lines
-        rest += decoder.decode(piece)
-    yield from _LINE.findall(rest + decoder.decode(b"", final=True))
+    yield from _LINE.findall("".join(begun) + decoder.decode(b"", final=True))
 
 
 def _encoding(head: bytes) -> str:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from psycopg.conninfo import conninfo_to_dict
 
+from process.instants import EVERY_INSTANT
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -66,6 +68,7 @@ def session(
         "application_name": name,
         "autocommit": True,
         "connect_timeout": connect_timeout_s,
+        "context": EVERY_INSTANT,
         "keepalives_idle": SILENCE_S,
         "options": f"{bounds} {given} {IN_UTC}",
         "prepare_threshold": None,

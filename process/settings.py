@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
@@ -490,6 +490,10 @@ class Settings(BaseSettings):
         return {"bootstrap.servers": self.bootstrap_servers, **client_security(self)}
 
 
+_FOLLOWS: Final = "default_factory_not_called"
+"""Pydantic's fault of a default that follows from other settings, where any of these is wrong: nobody has set it."""
+
+
 def load_settings(**given: Any) -> Settings:  # noqa: ANN401  each is checked against its field
     """Read the settings from the environment; what is given by keyword goes before it.
 
@@ -498,7 +502,8 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401  each is checked ag
     try:
         return Settings(**{given_as(field): value for field, value in given.items()})
     except ValidationError as error:
-        raise SettingsError("\n".join(explain(fault) for fault in error.errors(include_input=False))) from None
+        faults = [fault for fault in error.errors(include_input=False) if fault["type"] != _FOLLOWS]
+        raise SettingsError("\n".join(map(explain, faults))) from None
     except UnreadableSetting as error:
         raise SettingsError(str(error)) from None
 

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from models.badges import AWAITING_MENTOR, BadgeDefinition, Decision, Facts
-from models.events import MilestoneReached, in_utc
+from models.events import MilestoneReached
 from process.fault_points import fault_point
+from process.instants import as_stored
 from sinks.badge_repository import Award, BadgeTransaction, MilestoneKey, key_of
 from sinks.postgres import Connection, Database, column, query
 from sinks.postgres_positions import PostgresPositions
@@ -91,7 +92,7 @@ class _PostgresTransaction:
                 "milestone_ids": column(m.milestone_id for m in milestones),
                 "confirmed_counts": column(m.confirmed_count for m in milestones),
                 "attribution_ids": column(m.attribution_id for m in milestones),
-                "reached_ats": column(in_utc(m.reached_at) for m in milestones),
+                "reached_ats": column(as_stored(m.reached_at) for m in milestones),
             },
         )
         new = set(rows)

@@ -9,7 +9,8 @@ import psycopg
 from msgspec import json
 
 from models.codes import normalise_code
-from models.events import CodeIssued, in_utc
+from models.events import CodeIssued
+from process.instants import as_stored
 from sinks.counts_repository import Counts, CountsTransaction, Owner, owner_of_event
 from sinks.postgres import Connection, Database, column, query, quoted_column
 from sinks.postgres_positions import PostgresPositions
@@ -77,7 +78,7 @@ class _PostgresTransaction:
         return {code: (org_id, mentor_id) for code, org_id, mentor_id in known}
 
     def insert_codes(self, events: Sequence[CodeIssued]) -> bool:
-        columns = _code_columns(events) | {"issued_ats": column(in_utc(event.issued_at) for event in events)}
+        columns = _code_columns(events) | {"issued_ats": column(as_stored(event.issued_at) for event in events)}
         # A savepoint: what another instance was first with is found, and judged, in the next round.
         with self._connection.transaction() as savepoint:
             is_whole = len(query(self._connection, "insert_codes", columns)) == len(events)
@@ -98,7 +99,7 @@ class _PostgresTransaction:
             "conversion_rates": column(c.conversion_rate for c in counts),
             "by_channels": quoted_column(json.encode(c.by_channel).decode() for c in counts),
             "milestones": quoted_column(f"{{{','.join(map(str, c.milestones))}}}" for c in counts),
-            "last_event_ats": column(c.last_event_at and in_utc(c.last_event_at) for c in counts),
+            "last_event_ats": column(c.last_event_at and as_stored(c.last_event_at) for c in counts),
             "counted_mss": column(map(counted_ms, records)),
             "topic_partitions": column(record.partition for record in records),
             "topic_offsets": column(record.offset for record in records),

@@ -57,6 +57,11 @@ WHERE org_id = %s AND purpose = %s AND expires_at IS NULL
 RETURNING expires_at
 """
 
+_BOUND_EARLIER: Final = """
+UPDATE organisation_secrets SET expires_at = now() + %s
+WHERE org_id = %s AND purpose = %s AND expires_at > now() + %s
+"""
+
 _INSERT: Final = """
 INSERT INTO organisation_secrets (org_id, secret_id, purpose, key_version, sealed) VALUES (%s, %s, %s, %s, %s)
 """
@@ -129,16 +134,22 @@ class SecretStore:
     ) -> NewSecret:
         """Put a secret in use, a new one unless it is given; the one before stays good for a while, or as long as said.
 
+        What is said holds for those that were replaced earlier, too: who ends what got into wrong hands may have
+        replaced it before, without haste. Not for keys of credentials: what they have signed would end with them.
+
         Raises:
             UnknownOrganisation: there is nobody to have it.
 
         """
+        is_said = replaced_good_for is not None
         if replaced_good_for is None:
             replaced_good_for = SIGNED_GOOD_FOR if purpose == "credential" else REPLACED_GOOD_FOR
         async with self._organisations.acting_for(str(org_id)) as connection:
             if not await rows_of(connection, _LOCK, [org_id]):
                 raise unknown_organisation(org_id)
             await connection.execute(_FORGET_EXPIRED, [org_id])
+            if is_said and purpose != "credential":
+                await connection.execute(_BOUND_EARLIER, [replaced_good_for, org_id, purpose, replaced_good_for])
             replaced = await rows_of(connection, _REPLACE, [replaced_good_for, org_id, purpose])
             made = await self.add(connection, org_id, purpose, secret)
         return replace(made, replaced_good_until=replaced[0][0]) if replaced else made

@@ -818,7 +818,14 @@ FROM (
         LIMIT %(limit)s
     )
     UNION ALL
-    SELECT 'code', (issued_at AT TIME ZONE 'UTC')::date, issued_at, NULL, NULL, NULL, NULL
+    SELECT
+        'code',
+        (greatest(least(issued_at, '9999-12-30Z'), '0001-01-02Z') AT TIME ZONE 'UTC')::date,
+        greatest(least(issued_at, '9999-12-30Z'), '0001-01-02Z'),
+        NULL,
+        NULL,
+        NULL,
+        NULL
     FROM referral_codes
     WHERE org_id = %(org_id)s AND mentor_id = %(mentor_id)s
     UNION ALL

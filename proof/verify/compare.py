@@ -294,7 +294,12 @@ def is_instant(found: object, wanted: datetime | None) -> bool:
 
 
 def _iso(instant: datetime | None) -> str:
-    return "none" if instant is None else instant.astimezone(UTC).isoformat()
+    if instant is None:
+        return "none"
+    try:
+        return instant.astimezone(UTC).isoformat()
+    except OverflowError:  # within a day of the years 1 and 9999 some have no form in UTC
+        return instant.isoformat()
 
 
 def _count(milestones: Sequence[Milestone]) -> str:

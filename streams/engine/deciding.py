@@ -19,13 +19,14 @@ from streams.engine.cluster import Cluster
 from streams.engine.epoch import Epoch
 from streams.engine.errors import Fenced, Interrupted, StateRefused
 from streams.engine.producer import TransactionalProducer
-from streams.engine.standing import Found, Log, Stand, Standing, check_format, judge
+from streams.engine.standing import Found, Log, Stand, Standing, judge, whole_rows_stand
 from streams.engine.takeover import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from streams.engine.batch import OutgoingRecord, Rows
+    from streams.engine.errors import Remedy
     from streams.engine.options import EngineOptions
 
 
@@ -52,6 +53,8 @@ class PartitionState(Struct, kw_only=True):
     """Where an owner goes on; None where it refuses."""
     reason: str | None = None
     """Why it refuses."""
+    remedies: tuple[Remedy, ...] = ()
+    """What somebody may decide then: both, one, or nothing."""
 
 
 class Begun(NamedTuple):
@@ -84,11 +87,16 @@ def accept(options: EngineOptions, numbers: Collection[int]) -> Iterator[Partiti
     """Take the rows as they are, and go on with the sources as they are; yield each partition after it is done.
 
     A source goes on at the position that is known: brought to its first record where it was passed, to its end where
-    the log ends before it, and to the first record where the topic was made anew.
+    the log ends before it, and to the first record where the topic was made anew. The rows must be whole: without a
+    part of them what follows would miscount for ever.
+
+    Raises:
+        StateRefused: they are not, and `rebuild` is what mends them, or the reason says what is to be done.
+
     """
 
     def accepted(rows: Rows, found: Found) -> _Decision:
-        check_format(found)
+        _check_whole(found)
         epoch = _last_epoch(found) + 1
         forgotten: dict[str, dict[bytes, bytes | None]] = {}
         for topic in _made_anew(found):
@@ -199,6 +207,14 @@ def _load(options: EngineOptions, cluster: Cluster, numbers: Collection[int]) ->
         yield loaded[number].rows, found[number]
 
 
+def _check_whole(found: Found) -> None:
+    try:
+        whole_rows_stand(found)
+    except StateRefused as refused:
+        only = "; that cannot be accepted, only rebuilt" if refused.remedies else ""
+        raise StateRefused(found.number, f"{refused.reason}{only}", refused.remedies) from None
+
+
 def _last_epoch(found: Found) -> int:
     return max([found.standing.epoch if found.standing else 0, *found.seals.values()])
 
@@ -269,10 +285,11 @@ def _accepted(found: Found) -> dict[str, Stand]:
 
 def _examined(rows: Rows, found: Found) -> PartitionState:
     positions, reason = None, None
+    remedies: tuple[Remedy, ...] = ()
     try:
         positions = judge(found)
     except StateRefused as refused:
-        reason = refused.reason
+        reason, remedies = refused.reason, refused.remedies
     return PartitionState(
         number=found.number,
         rows={table: len(kept) for table, kept in rows.items()},
@@ -281,4 +298,5 @@ def _examined(rows: Rows, found: Found) -> PartitionState:
         sources=found.sources,
         positions=positions,
         reason=reason,
+        remedies=remedies,
     )

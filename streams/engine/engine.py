@@ -193,7 +193,11 @@ class Engine:
                 raise
             log.info("decisions_not_looked_at", reason=str(error) or type(error).__name__)
             return
-        if self.is_accepting and generation == self._generation and (decided := decided + self._idle.grown(ends)):
+        if (
+            self.is_accepting
+            and generation == self._generation
+            and (decided := decided + self._idle.grown(ends, self.partitions))
+        ):
             self.leave(StateDecided(f"somebody decided about partitions {decided}"))
 
     def resume(self, generation: int) -> bool:

@@ -22,6 +22,14 @@ EngineError            a fresh start puts it right
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+Remedy = Literal["accept", "rebuild"]
+"""What a person can decide about a partition: the functions of `deciding`."""
+
 
 class EngineError(Exception):
     """The worker cannot go on as it is; a fresh start puts it right unless the message says otherwise."""
@@ -86,10 +94,12 @@ class StandsStill(EngineError):  # noqa: N818 - read as what happened
 class StateRefused(EngineError):  # noqa: N818 - read as what happened
     """What is kept of a source partition and what the cluster has contradict each other; going on would miscount."""
 
-    def __init__(self, partition: int, reason: str) -> None:
+    def __init__(self, partition: int, reason: str, remedies: Collection[Remedy] = ("accept", "rebuild")) -> None:
         super().__init__(f"partition {partition}: {reason}")
         self.partition = partition
         self.reason = reason
+        self.remedies = tuple(remedies)
+        """What somebody may decide; nothing where the reason says what else is to be done."""
 
 
 class StateDecided(EngineError):  # noqa: N818 - read as what happened

@@ -30,8 +30,20 @@ class IdlePartitions:
         self._epochs = epochs
         return idle
 
-    def grown(self, ends: Mapping[int, int]) -> list[int]:
-        """Return those whose changelog has grown since; `ends` is how far it goes now, of those that `find` found."""
+    def grown(self, ends: Mapping[int, int], partitions: Mapping[int, SourcePartition]) -> list[int]:
+        """Return those whose changelog has grown since, though their owner wrote nothing.
+
+        Args:
+            ends: how far it goes now, of those that `find` found.
+            partitions: those that are owned now: asking takes a moment, in which one of them may have had a commit.
+
+        """
+        ends = {number: end for number, end in ends.items() if self._is_idle_still(number, partitions.get(number))}
         grown = [number for number, end in ends.items() if self._ends.get(number, end) != end]
         self._ends.update(ends)
         return grown
+
+    def _is_idle_still(self, number: int, partition: SourcePartition | None) -> bool:
+        if partition is None or partition.committing is not None:
+            return False
+        return partition.detached == self._epochs.get(number)

@@ -30,6 +30,8 @@ from streams.engine.errors import StateRefused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from streams.engine.errors import Remedy
+
 SEAL_KEY: Final = b"\0seal"
 STANDING_KEY: Final = b"\0standing"
 """Keys in a changelog that begin with NUL are the engine's; no row of an application may."""
@@ -118,6 +120,9 @@ class Found(Struct, frozen=True, kw_only=True):
         return self.standing is None and not (self.seals or self.has_rows or any(self.committed.values()))
 
 
+_REBUILD: Final[tuple[Remedy, ...]] = ("rebuild",)
+"""What mends rows that are not whole."""
+
 encode_standing: Final = json.Encoder().encode
 _decode_standing: Final = json.Decoder(Standing).decode
 
@@ -139,17 +144,7 @@ def judge(found: Found) -> dict[str, int]:
         StateRefused: somebody has to decide; the message says what is wrong.
 
     """
-    if found.standing is not None:
-        check_format(found)
-        _check_topics(found, found.standing)
-        _check_partitions(found, found.standing)
-        _check_seals(found, found.standing)
-        stands: Mapping[str, Stand] = found.standing.sources
-    elif found.seals:
-        missing = "the first table's changelog has lost its records, the others have not"
-        raise StateRefused(found.number, f"{missing}: rows of different times cannot be added up")
-    else:
-        stands = _adopted(found)
+    stands = whole_rows_stand(found)
     positions = {}
     for topic, log in found.sources.items():
         stand = stands.get(topic)
@@ -157,6 +152,25 @@ def judge(found: Found) -> dict[str, int]:
             _check_source(found.number, topic, stand, log)
         positions[topic] = log.first if stand is None else stand.next
     return positions
+
+
+def whole_rows_stand(found: Found) -> Mapping[str, Stand]:
+    """Return where the rows stand: source topic -> stand; whether the sources are still there does not matter here.
+
+    Raises:
+        StateRefused: they are not whole, not of one moment, or not to be had by who asks: nobody can accept them.
+
+    """
+    if found.standing is not None:
+        check_format(found)
+        _check_topics(found, found.standing)
+        _check_partitions(found, found.standing)
+        _check_seals(found, found.standing)
+        return found.standing.sources
+    if found.seals:
+        missing = "the first table's changelog has lost its records, the others have not"
+        raise StateRefused(found.number, f"{missing}: rows of different times cannot be added up", _REBUILD)
+    return _adopted(found)
 
 
 def check_format(found: Found) -> None:
@@ -171,6 +185,7 @@ def check_format(found: Found) -> None:
             found.number,
             f"a newer version has written its rows (format {found.standing.format}; this one knows {ROWS_FORMAT}), and "
             "this one would drop what it does not know: let workers of the newer version have it",
+            remedies=(),
         )
 
 
@@ -180,6 +195,7 @@ def _check_topics(found: Found, standing: Standing) -> None:
             found.number,
             f"its rows are those of other topics ({', '.join(sorted(standing.sources))}): another application works "
             "under the same name; give each a name of its own",
+            remedies=(),
         )
 
 
@@ -189,6 +205,7 @@ def _check_partitions(found: Found, standing: Standing) -> None:
             found.number,
             f"its rows are laid out for {standing.partitions} partitions, and not for {found.partitions}: keys would "
             "be looked for where they are not",
+            _REBUILD,
         )
 
 
@@ -200,22 +217,24 @@ def _check_seals(found: Found, standing: Standing) -> None:
                 found.number,
                 f"table {table} was changed last in epoch {seal}, and must have been in epoch {expected}: "
                 "a changelog was made anew, emptied or cut short",
+                _REBUILD,
             )
 
 
 def _adopted(found: Found) -> Mapping[str, Stand]:
     """Return where a partition without standing and seals begins: a new one, or one of a version that had neither."""
     if found.was_emptied:
-        raise StateRefused(found.number, "records were deleted from its changelogs, so rows are missing")
+        raise StateRefused(found.number, "records were deleted from its changelogs, so rows are missing", _REBUILD)
     read = any(found.committed.values())
     if found.has_rows and not read:
         raise StateRefused(
             found.number,
             "neither its rows nor the group's offsets say where the rows stand: the offsets expired",
+            _REBUILD,
         )
     if read and not found.has_rows and (found.has_marked_offsets or not found.kept_elsewhere):
         at = ", ".join(f"{topic}: {offset}" for topic, offset in sorted(found.committed.items()))
-        raise StateRefused(found.number, f"the changelogs are gone, and the group's offsets are not ({at})")
+        raise StateRefused(found.number, f"the changelogs are gone, and the group's offsets are not ({at})", _REBUILD)
     return {topic: Stand(offset) for topic, offset in found.committed.items()}
 
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta, timezone
+from datetime import datetime
 
 import psycopg
 import pytest
@@ -101,12 +101,17 @@ def test_definition_that_comes_during_a_batch(repository: PostgresBadgeRepositor
         assert found.fetchone() == (1,)
 
 
-def test_any_offset_of_time_is_kept(repository: PostgresBadgeRepository, database_url: str) -> None:
-    """RFC 3339 allows offsets up to 23:59, Postgres up to 15:59: the instant is kept all the same."""
-    reached = milestone(1)
-    odd = structs.replace(reached, reached_at=reached.reached_at.astimezone(timezone(timedelta(hours=23, minutes=59))))
+@pytest.mark.parametrize(
+    "instant", ["2026-11-20T10:30:00+23:59", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999999-23:59"]
+)
+def test_any_offset_of_time_is_kept(repository: PostgresBadgeRepository, database_url: str, instant: str) -> None:
+    """RFC 3339 allows offsets up to 23:59, Postgres up to 15:59: the instant is kept all the same.
+
+    Also where UTC has no form for it: else nobody's milestone would be decided again as long as this one stands.
+    """
+    reached = structs.replace(milestone(1), reached_at=datetime.fromisoformat(instant))
     with repository.transaction() as work:
-        decide_and_save_new(work, odd)
+        decide_and_save_new(work, reached)
     insert_mentor(database_url, ORG, MENTOR)
     with repository.transaction() as work:
         assert work.claim(1) == [reached]

@@ -56,7 +56,10 @@ async def test_secrets_are_not_in_the_database(settings: Settings) -> None:
 
 
 async def test_the_replaced_secret_is_good_for_a_while(settings: Settings) -> None:
-    """Two are good after a replacement, the new one first; a secret that has expired is good no more, and then gone."""
+    """Two are good after a replacement, the new one first; a secret that has expired is good no more, and then gone.
+
+    Ended with a secret are those that were replaced before it, which may be the one that got into wrong hands.
+    """
     async with owned_registry(settings) as registry:
         org_id, secrets = await registry.new_organisation(), registry.secrets
         first = await secrets.in_use(org_id, "webhook")
@@ -68,13 +71,26 @@ async def test_the_replaced_secret_is_good_for_a_while(settings: Settings) -> No
         assert timedelta(days=6, hours=23) < left[0] <= timedelta(days=7)
 
         third = await secrets.replace(org_id, "webhook", replaced_good_for=NOW)
-        assert await secrets.good(org_id, "webhook") == [third.secret, first]
+        assert await secrets.good(org_id, "webhook") == [third.secret]
         assert await secrets.in_use(org_id, "webhook") == third.secret
         fourth = await secrets.replace(org_id, "webhook", b"4" * 24)
-        assert await secrets.good(org_id, "webhook") == [fourth.secret, third.secret, first]
+        assert await secrets.good(org_id, "webhook") == [fourth.secret, third.secret]
+        fifth = await secrets.replace(org_id, "webhook", replaced_good_for=timedelta(days=9))
+        assert await secrets.good(org_id, "webhook") == [fifth.secret, fourth.secret, third.secret]
         ids = await all_rows(settings, "SELECT secret_id FROM organisation_secrets WHERE purpose = 'webhook'")
         assert (second.secret_id,) not in ids
         assert fourth.secret == b"4" * 24
+
+
+async def test_a_credentials_key_is_ended_alone(settings: Settings) -> None:
+    """What keys before it have signed stays good, as badges do."""
+    async with owned_registry(settings) as registry:
+        org_id, secrets = await registry.new_organisation(), registry.secrets
+        earlier = await secrets.good(org_id, "credential")
+        await secrets.replace(org_id, "credential")
+        newest = await secrets.replace(org_id, "credential", replaced_good_for=NOW)
+        assert len(earlier) == 1
+        assert await secrets.good(org_id, "credential") == [newest.secret, *earlier]
 
 
 async def test_purposes_and_organisations_are_apart(settings: Settings) -> None:

@@ -214,6 +214,10 @@ def test_changelogs_that_are_gone_are_not_taken_for_empty(scene: Scene) -> None:
     scene.delete_topics(*(scene.changelog(table) for table in TABLES))
     scene.start()
     scene.assert_refused("the changelogs are gone")
+    assert f"decide: referrals state rebuild --partition {scene.home}\n" in scene.state("show").stdout
+    accepted = scene.state("accept", f"--partition={scene.home}")
+    assert (accepted.returncode, accepted.stdout) == (1, "")
+    assert "that cannot be accepted, only rebuilt" in accepted.stderr
     scene.click(1)
     scene.decide("rebuild", "--all")
     scene.wait_counted(CLICKS_SENT + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -253,8 +254,16 @@ async def test_an_event_from_the_end_of_time(web: Web, settings: Settings) -> No
     put_milestone(settings, 1)
     for instant in ("9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"):
         execute(settings, "UPDATE milestones SET reached_at = %s", [instant])
-        assert (await web.get(f"{MENTORS}/{MENTOR}/milestones")).status_code == 200
+        execute(settings, "UPDATE referral_codes SET issued_at = %s", [instant])
+        execute(settings, "UPDATE mentor_counts SET last_event_at = %s", [instant])
+        for about in ("milestones", "standing", "attribution-counts"):
+            assert (await web.get(f"{MENTORS}/{MENTOR}/{about}")).status_code == 200
         assert (await web.get(f"/v1/orgs/{ORG}/activity")).status_code == 200
+        code = await web.post(f"{MENTORS}/{MENTOR}/referral-code", headers=bearer(org_id=ORG))
+        assert (code.status_code, datetime.fromisoformat(code.json()["issuedAt"])) == (
+            200,
+            datetime.fromisoformat(instant),
+        )
 
 
 async def test_postgres_is_away(settings: Settings) -> None:

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 import rich_click as click
 
+import sinks.errors
 from commands.main import COMMANDS
 from models import errors, topics
 from models.errors import BadInput
@@ -76,12 +77,20 @@ def test_each_event_has_an_example_that_is_good(kind: Any) -> None:  # noqa: ANN
 
 
 def test_dead_letters_headers_and_faults_are_all_there() -> None:
-    """Headers as a dead letter has them; each kind of fault that makes one."""
+    """Headers as a dead letter has them; each kind of fault that makes one, for which the page has words."""
     headers, faults = tables(CONTRACT, "Dead letters")
     made = {name for name, _ in specimens.DEAD_LETTER.headers} | {AGAIN, ERASED, RECORDS, TRUNCATED}
     assert {row["header"].strip("`") for row in headers} == made
-    kinds = {name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, BadInput)}
-    assert {row["kind of fault"].strip("`") for row in faults} == kinds - {BadInput.__name__}
+    kinds = {
+        name
+        for module in (errors, sinks.errors)
+        for name, kind in vars(module).items()
+        if inspect.isclass(kind) and issubclass(kind, BadInput) and kind is not BadInput
+    }
+    listed = [row["kind of fault"].strip("`") for row in faults]
+    assert set(listed) == kinds
+    words = (ROOT / "edges/web/static/dead-letters/reasons.js").read_text(encoding="utf-8")
+    assert re.findall(r"^  ([A-Z]\w+): text", words, re.MULTILINE) == listed
 
 
 def test_rules_keep_their_numbers_and_whoever_cites_one_finds_it() -> None:

@@ -203,3 +203,13 @@ def test_each_milestone_and_badge_has_one_right_decision() -> None:
     assert len(compare_decisions(milestones, definitions, [right[0], right[1]._replace(is_held=True)])) == 1
     assert len(compare_decisions(milestones, definitions, [right[0], right[1]._replace(rows=2)])) == 1
     assert len(compare_decisions(milestones, definitions, [*right, Decision("m", "badge-1", 1, is_held=True)])) == 1
+
+
+@pytest.mark.parametrize("instant", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_a_time_without_a_form_in_utc_is_compared_and_said(instant: str) -> None:
+    """A producer's clock may say it; it is no difference, and where it is one the oracle says it and goes on."""
+    tally, row = tally_of({}), row_of({})
+    tally.last_event_at = datetime.fromisoformat(instant)
+    (difference,) = compare_counts("counts topic", tally, row, [])
+    assert (difference.wanted, "last_event_at" in difference.subject) == (instant, True)
+    assert compare_counts("counts topic", tally, row | {"last_event_at": instant}, []) == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from streams.engine.idle import IdlePartitions
 
 
@@ -18,7 +20,7 @@ class Owned:
 def look(idle: IdlePartitions, owned: dict[int, Owned], ends: dict[int, int]) -> list[int]:
     """Look once; `ends` is how far the changelogs go."""
     partitions: Any = owned
-    return idle.grown({number: ends[number] for number in idle.find(partitions)})
+    return idle.grown({number: ends[number] for number in idle.find(partitions)}, partitions)
 
 
 def test_a_changelog_that_grows_while_its_owner_is_idle() -> None:
@@ -41,6 +43,22 @@ def test_what_the_owner_writes_is_no_decision() -> None:
     assert look(idle, owned, {0: 12}) == [], "a commit under way"
     owned[0].committing = None
     assert [look(idle, owned, {0: end}) for end in (13, 13, 13)] == [[], [], []]
+    assert look(idle, owned, {0: 14}) == [0]
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+def test_a_commit_while_the_cluster_is_asked_is_no_decision(*, is_over: bool) -> None:
+    """A record comes between the look at the partitions and the answer, which has what its epoch wrote."""
+    idle, owned = IdlePartitions(), {0: Owned()}
+    partitions: Any = owned
+    for _ in range(2):
+        look(idle, owned, {0: 5})
+    assert idle.find(partitions) == [0]
+    owned[0].detached += 1
+    owned[0].committing = None if is_over else object()
+    assert idle.grown({0: 8}, partitions) == []
+    owned[0].committing = None
+    assert [look(idle, owned, {0: end}) for end in (9, 9, 9)] == [[], [], []]
     assert look(idle, owned, {0: 14}) == [0]
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 import pytest
 from msgspec.structs import replace
 
 from streams.engine.errors import StateRefused
-from streams.engine.standing import ROWS_FORMAT, Standing, check_format, decode_standing, encode_standing, judge
+from streams.engine.standing import (
+    ROWS_FORMAT,
+    Standing,
+    check_format,
+    decode_standing,
+    encode_standing,
+    judge,
+    whole_rows_stand,
+)
 from tests.unit.engine.changes import OTHER_TOPIC, TOPIC, make_found
 
 GOES_ON: dict[str, tuple[dict[str, Any], int]] = {
@@ -58,6 +67,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+SOURCES_LOST: Final = (
+    "retention has passed the position",
+    "the log ends before the position",
+    "the topic was made anew",
+    "an earlier version, retention has passed",
+)
+
+
 @pytest.mark.parametrize("what", REFUSED)
 def test_refuses_where_somebody_has_to_decide(what: str) -> None:
     """The partition is named, and what is wrong."""
@@ -67,14 +84,31 @@ def test_refuses_where_somebody_has_to_decide(what: str) -> None:
     assert reason in refused.value.reason
 
 
+@pytest.mark.parametrize("what", REFUSED)
+def test_only_whole_rows_can_be_accepted(what: str) -> None:
+    """A source that has lost records leaves the rows as right as they were; rows of which a part is gone miscount."""
+    fields, reason = REFUSED[what]
+    found = make_found(**fields)
+    with pytest.raises(StateRefused) as refused:
+        judge(found)
+    if what in SOURCES_LOST:
+        assert refused.value.remedies == ("accept", "rebuild")
+        assert whole_rows_stand(found)[TOPIC].next == 10
+        return
+    assert refused.value.remedies == ("rebuild",)
+    with pytest.raises(StateRefused, match=re.escape(reason)):
+        whole_rows_stand(found)
+
+
 def test_rows_of_other_topics_are_another_applications() -> None:
     """Two work under one name: neither takes the other's rows for its own. One topic in common, and they are."""
     found = make_found(10)
     standing = found.standing
     assert standing is not None
     others = replace(standing, sources={f"staging.{topic}": stand for topic, stand in standing.sources.items()})
-    with pytest.raises(StateRefused, match="another application works under the same name"):
+    with pytest.raises(StateRefused, match="another application works under the same name") as refused:
         judge(replace(found, standing=others))
+    assert refused.value.remedies == ()
     renamed = replace(standing, sources={TOPIC: standing.sources[TOPIC], "former": standing.sources[OTHER_TOPIC]})
     assert judge(replace(found, standing=renamed)) == {TOPIC: 10, OTHER_TOPIC: 0}
 
@@ -111,8 +145,9 @@ def test_rows_of_a_newer_version_are_left_to_it() -> None:
     found = make_found(at=10)
     assert found.standing is not None
     newer = replace(found.standing, format=ROWS_FORMAT + 1)
-    with pytest.raises(StateRefused, match="partition 3: a newer version has written its rows"):
+    with pytest.raises(StateRefused, match="partition 3: a newer version has written its rows") as refused:
         judge(replace(found, standing=newer))
+    assert refused.value.remedies == ()
     with pytest.raises(StateRefused, match="drop what it does not know"):
         check_format(replace(found, standing=newer))
     read = decode_standing(encode_standing(newer))

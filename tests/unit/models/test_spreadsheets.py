@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.spreadsheets import Table
+from models import spreadsheets
+from models.spreadsheets import Table, text_lines
 
 CELLS = st.text(alphabet=st.sampled_from('ab";,\n\r\t '), max_size=6)
 
@@ -41,3 +43,33 @@ def test_line_ends_of_every_kind() -> None:
     for end in ("\n", "\r", "\r\n"):
         table = Table([f"a,b{end}1,2{end}3,4"])
         assert [(row.line, row.cells) for row in table.rows()] == [(2, ["1", "2"]), (3, ["3", "4"])]
+
+
+@given(text=st.text(alphabet="ab\n\r\u00e5", max_size=40), cuts=st.lists(st.integers(1, 7), min_size=1, max_size=9))
+def test_a_file_in_pieces_has_the_lines_of_the_whole(text: str, cuts: list[int]) -> None:
+    """Wherever it is cut, also within a letter and between CR and LF."""
+    data, pieces = text.encode(), []
+    while data:
+        cuts.append(cuts.pop(0))
+        pieces.append(data[: cuts[-1]])
+        data = data[cuts[-1] :]
+    assert list(text_lines(pieces)) == list(text_lines([text.encode()]))
+    assert "".join(text_lines(pieces)) == text
+
+
+def test_a_long_line_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell of megabytes comes in thousands of pieces: looked through anew with each, it would take minutes."""
+
+    class Lines:
+        looked_at = 0
+
+        def findall(self, text: str) -> list[str]:
+            self.looked_at += len(text)
+            return usual.findall(text)
+
+    usual, counted = spreadsheets._LINE, Lines()  # noqa: SLF001  how much it looks at is what is asked
+    monkeypatch.setattr(spreadsheets, "_LINE", counted)
+    text = "a,b\n1," + "x" * 1_000_000 + "\n2,3\n"
+    pieces = [text[at : at + 1_000].encode() for at in range(0, len(text), 1_000)]
+    assert "".join(text_lines(pieces)) == text
+    assert counted.looked_at <= 2 * len(text)

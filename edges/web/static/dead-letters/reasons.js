@@ -11,6 +11,8 @@ export const REASONS = {
   WaitingFull: text("letters.waiting-full"),
   WaitedTooLong: text("letters.waited-too-long"),
   Unprocessable: text("letters.unprocessable"),
+  SecondCode: text("letters.second-code"),
+  RecordRefused: text("letters.record-refused"),
 };
 
 /** @type {Record<string, string>} by the topic's name as the API takes it */
