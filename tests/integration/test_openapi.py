@@ -53,7 +53,7 @@ CHECKS: Final = (
     "negative_data_rejection",
     "unsupported_method",
 )
-EXAMPLES: Final = 15
+EXAMPLES: Final = 8
 """For each operation and phase."""
 ENDS_SOON: Final = ("--mode", "positive", "--max-examples", "3", "--max-failures", "1", "--no-shrink")
 OF_COORDINATORS: Final = {"organisation", "lists", "badges", "dead-letters"}

@@ -141,6 +141,7 @@ def test_data_is_kept_in_a_data_dir(tmp_path: Path) -> None:
         assert_both(second)
 
 
+@pytest.mark.long
 def test_a_port_taken_meanwhile_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody listens on a server's port by the time it starts: it starts with another one.
 
@@ -309,6 +310,7 @@ def test_servers_listen_on_loopback_alone(parts: Parts) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="run as an ordinary user, every other test here shows it")
+@pytest.mark.long
 def test_an_ordinary_user_can_run_them(tmp_path: Path) -> None:
     """A user without any right, and with no home, runs both servers."""
     home = tmp_path / "home"

@@ -113,15 +113,16 @@ def test_each_component_does_its_work_and_no_others(users: Users[SecuredKafka], 
     _keep_apart(users)
 
 
-def test_rights_are_given_as_the_page_says(users: Users[SecuredKafka], tmp_path: Path) -> None:
+def test_rights_are_given_as_the_page_says(kafka: SecuredKafka, database_url: str, tmp_path: Path) -> None:
     """By the administrator, from a terminal; what is there already is not given again."""
     (tmp_path / "terminal").mkdir()
-    terminal = Terminal(tmp_path / "terminal", **users.environment(None))
+    terminal = Terminal(tmp_path / "terminal", **Users(kafka, database_url, tmp_path).environment(None))
     for snippet in run_by("tests/integration/test_secured.py", "docs/secure.md"):
         assert "added User:CN=web,O=Birch: " in terminal.paste(snippet.text)
         assert terminal.paste(snippet.text).splitlines()[-1].startswith("0 added")
 
 
+@pytest.mark.long
 def test_each_component_does_its_work_behind_pgbouncer(pooled_users: Users[SecuredKafka], tmp_path: Path) -> None:
     """In transaction mode, with three connections for each login; none of them stumbles over it."""
     see_through(pooled_users, tmp_path)

@@ -246,6 +246,7 @@ def test_a_worker_that_slept_is_well(shop: Shop) -> None:
     assert STANDS not in shop.log()
 
 
+@pytest.mark.long
 def test_a_broker_that_is_away_is_said_and_waited_for(tmp_path: Path) -> None:
     """Starting afresh would not bring it back; when it is, the same process goes on.
 
