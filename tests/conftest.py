@@ -37,10 +37,10 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what takes minutes on both cores, unless it is asked for."""
+    """Leave out what takes long on both cores, unless it is asked for."""
     if os.environ.get("REFERRALS_TEST_LONG") == "1":
         return
-    reason = pytest.mark.skip(reason="takes minutes: REFERRALS_TEST_LONG=1 asks for it")
+    reason = pytest.mark.skip(reason="takes long: REFERRALS_TEST_LONG=1 asks for it")
     for item in items:
         if item.get_closest_marker("long") is not None:
             item.add_marker(reason)

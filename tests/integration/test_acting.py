@@ -217,6 +217,7 @@ def test_dead_letters_are_counted_found_and_shown(programme: Programme) -> None:
     assert programme.run("dead-letters", "show", "0/999999").returncode == 1
 
 
+@pytest.mark.long
 def test_a_replay_sends_each_once_whoever_is_killed(programme: Programme) -> None:
     """Killed before its transaction is committed it has sent nothing, after it all; then nothing is left."""
     wait_until(lambda: programme.value(CLICKS_OF, LATE) == 1, "the waiting click did not count")

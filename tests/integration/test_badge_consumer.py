@@ -115,6 +115,7 @@ def test_stopped_while_postgres_is_away(installation: Installation, parts: Parts
         wait_until(lambda: installation.awards(MENTOR) == [1])
 
 
+@pytest.mark.long
 def test_asked_to_end_while_postgres_is_stopped(installation: Installation, parts: Parts) -> None:
     """It waits for an answer that does not come, and ends all the same; what it had in hand is awarded by the next."""
     installation.publish(milestone(1))

@@ -53,7 +53,7 @@ CHECKS: Final = (
     "negative_data_rejection",
     "unsupported_method",
 )
-EXAMPLES: Final = 8
+EXAMPLES: Final = 15
 """For each operation and phase."""
 ENDS_SOON: Final = ("--mode", "positive", "--max-examples", "3", "--max-failures", "1", "--no-shrink")
 OF_COORDINATORS: Final = {"organisation", "lists", "badges", "dead-letters"}
@@ -141,7 +141,7 @@ async def test_description_is_the_committed_one(web: Web) -> None:
     assert (await web.get("/openapi.json")).json() == openapi_document()
 
 
-@pytest.mark.parametrize("role", ["org_admin", "mentor"])
+@pytest.mark.parametrize("role", ["org_admin", pytest.param("mentor", marks=pytest.mark.long)])
 async def test_nothing_breaks_and_all_is_as_described(
     web: Web, scene: TwoOrganisations, tmp_path: Path, role: Role
 ) -> None:

@@ -85,6 +85,7 @@ def reconciling() -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.long
 def test_one_of_two_workers_reconciles(scene: Scene, crew: Crew) -> None:
     """The leader does it again and again, in a process of its own; killed in the middle, it leaves it to the other."""
     scene.system.rows = [row(1)]

@@ -126,7 +126,8 @@ def test_two_installations_never_meet(make: Make) -> None:
         assert f"{each.settings.topic_prefix}stream" in {group.group_id for group in groups}
 
 
-@pytest.mark.parametrize("what", [pytest.param("offsets", marks=pytest.mark.long), "rows that say it"])
+@pytest.mark.long
+@pytest.mark.parametrize("what", ["offsets", "rows that say it"])
 def test_a_state_under_the_name_of_before_is_not_begun_anew(make: Make, what: str) -> None:
     """No worker starts and no topic is made under the new name; under the one that is named it goes on."""
     before = make(app_id=FORMER_APP_ID)

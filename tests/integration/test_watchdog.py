@@ -233,6 +233,7 @@ def test_a_worker_is_stopped_though_it_cannot_commit(shop: Shop) -> None:
     assert line["kind"] == "CommitFailed", "the watchdog has ended it"
 
 
+@pytest.mark.long
 def test_a_worker_that_slept_is_well(shop: Shop) -> None:
     """Its clocks went on without it: past its session, and past every bound."""
     process = shop.start("none", *EVERYTHING)
