@@ -107,6 +107,15 @@ class Shop:
             return 0
         return sum(max(0, place.offset) for place in places if place.topic == topics(self.app_id)[0])
 
+    def change_hands(self) -> None:
+        """Let ten orders be folded by a worker that ends, and ten more come."""
+        self.order(10)
+        first = self.start("none")
+        wait_until(lambda: self.read() == 10, "the orders are not read")
+        first.terminate()
+        first.wait(DEADLINE_S)
+        self.order(10)
+
     def members(self) -> set[str]:
         """Return the ids of the group's members, as the broker has them."""
         (answer,) = self.admin.describe_consumer_groups([self.app_id]).values()
@@ -192,12 +201,7 @@ def test_a_worker_that_has_nothing_to_do_is_well(shop: Shop) -> None:
 
 def test_a_group_whose_offsets_are_being_loaded_begins_nothing_anew(shop: Shop) -> None:
     """A worker reads on where its rows stand, and aiokafka's word for the group's offsets is not asked for."""
-    shop.order(10)
-    first = shop.start("none")
-    wait_until(lambda: shop.read() == 10, "the orders are not read")
-    first.terminate()
-    first.wait(DEADLINE_S)
-    shop.order(10)
+    shop.change_hands()
     shop.start("group-loads")
     wait_until(lambda: shop.read() >= 20, "the orders that follow are not read")
     assert "worker_leaves" not in shop.log(1)
@@ -205,12 +209,7 @@ def test_a_group_whose_offsets_are_being_loaded_begins_nothing_anew(shop: Shop) 
 
 def test_a_worker_fetches_what_it_folds_and_no_more(shop: Shop) -> None:
     """From where its rows stand: neither its changelogs, nor what lies before, nor the group's offsets one by one."""
-    shop.order(10)
-    first = shop.start("none")
-    wait_until(lambda: shop.read() == 10, "the orders are not read")
-    first.terminate()
-    first.wait(DEADLINE_S)
-    shop.order(10)
+    shop.change_hands()
     shop.start("requests-are-noted")
     wait_until(lambda: shop.read() >= 20, "the orders that follow are not read")
     asked = shop.lines("asked", 1)
