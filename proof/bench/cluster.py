@@ -160,6 +160,20 @@ def read(settings: Settings, topic: str, since: Mapping[Position, int]) -> Itera
         yield message.key() or b"", message.value() or b""
 
 
+def read_counts(
+    settings: Settings, topic: str, since: Mapping[Position, int], early: Mapping[Position, int]
+) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
+    """Return the last value of each key from the offsets `since` on, and the same of what lies below `early`."""
+    found: dict[bytes, bytes] = {}
+    found_early: dict[bytes, bytes] = {}
+    for message in read_messages(settings, topic, since):
+        key, value = message.key() or b"", message.value() or b""
+        found[key] = value
+        if (message.offset() or 0) < early[topic, message.partition() or 0]:
+            found_early[key] = value
+    return found, found_early
+
+
 def read_messages(settings: Settings, topic: str, since: Mapping[Position, int]) -> Iterator[Message]:
     """Yield the topic's committed records from the given offsets to the end, with their positions."""
     consumer = Consumer(

@@ -31,7 +31,7 @@ from local.parts import Parts
 from models.topics import CLICKS, CODES, MENTOR_COUNTS, MILESTONES, REGISTRATIONS
 from operations.topics import create_topics
 from process.settings import Settings
-from proof.bench.cluster import Position, Watch, publish, read, read_messages
+from proof.bench.cluster import Position, Watch, publish, read, read_counts
 from proof.bench.expected import Expected, WrongResult, counted
 from proof.bench.load import Load, Population
 from proof.bench.machine import foreign_cpu_s
@@ -216,7 +216,7 @@ class Source:
             before = watch.ends([counts, milestones])
             with self._worker(settings) as worker:
                 first, early, last = self._time(watch, worker, counts, event_ends)
-            found, found_early = _counts(settings, counts, before, early)
+            found, found_early = read_counts(settings, counts, before, early)
             self._expected.check(found, [value for _, value in read(settings, milestones, before)])
         finally:
             watch.close()
@@ -269,20 +269,6 @@ class Source:
         arguments, parts = self._contender.arguments, self._parts
         numbers = range(self._contender.workers)
         return Crew([Worker(arguments, settings=settings, parts=parts, name=f"worker-{each}") for each in numbers])
-
-
-def _counts(
-    settings: Settings, topic: str, since: dict[Position, int], early: dict[Position, int]
-) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
-    """Return the last count of each mentor since the given offsets, and the same of what was readable early."""
-    found: dict[bytes, bytes] = {}
-    found_early: dict[bytes, bytes] = {}
-    for message in read_messages(settings, topic, since):
-        key, value = message.key() or b"", message.value() or b""
-        found[key] = value
-        if (message.offset() or 0) < early[topic, message.partition() or 0]:
-            found_early[key] = value
-    return found, found_early
 
 
 @dataclass(frozen=True, kw_only=True)

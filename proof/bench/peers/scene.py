@@ -17,7 +17,7 @@ from operations.topics import create_topics, wanted_topic
 from process import topics as cluster
 from process.administrator import Administrator
 from process.settings import Settings
-from proof.bench.cluster import GroupBusy, Position, Watch, publish, read_messages
+from proof.bench.cluster import GroupBusy, Position, Watch, publish, read, read_counts
 from proof.bench.expected import Expected
 from proof.bench.load import Load, Population
 from proof.bench.peers.contenders import Announce, Command, Contender
@@ -88,17 +88,10 @@ class Scene:
 
     def results(self, before: dict[Position, int]) -> Results:
         """Read counts and milestones; `before` are offsets of the counts."""
-        found = Results(counts={}, counts_before={}, milestones=[])
-        for message in read_messages(self._sinks, self.counts, dict.fromkeys(before, 0)):
-            key, value = message.key() or b"", message.value() or b""
-            found.counts[key] = value
-            if (message.offset() or 0) < before[self.counts, message.partition() or 0]:
-                found.counts_before[key] = value
-        for message in read_messages(
-            self._sinks, self._milestones, {(self._milestones, each): 0 for _, each in before}
-        ):
-            found.milestones.append(message.value() or b"")
-        return found
+        counts, counts_before = read_counts(self._sinks, self.counts, dict.fromkeys(before, 0), before)
+        since = {(self._milestones, number): 0 for _, number in before}
+        milestones = [value for _, value in read(self._sinks, self._milestones, since)]
+        return Results(counts=counts, counts_before=counts_before, milestones=milestones)
 
     def clean(self) -> None:
         """Delete what the contender has written, and his own topics."""
