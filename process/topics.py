@@ -31,6 +31,10 @@ from process.administrator import Administrator
 REQUEST_TIMEOUT_S: Final = 30.0
 """A broker that has just started needs a few seconds to answer the first request."""
 
+CONTROLLER_TIMEOUT_S: Final = 10.0
+"""Then a request is made anew: librdkafka may wait for a controller that is there. Seen once, for 30 s, after
+a broker had been stopped for 4; a request that begins looks at what is there."""
+
 SEEN_S_MAX: Final = 15.0
 """A topic that was made is seen by then."""
 LOOK_AGAIN_S: Final = 0.1
@@ -45,6 +49,7 @@ BATCH_BYTES: Final = 1_048_576
 """librdkafka fills a batch to a million bytes before it is compressed, and does not split one that is refused. Kafka's
 own default is 12 bytes more than this."""
 
+_ASKED_AGAIN: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._TIMED_OUT})  # noqa: SLF001  its name
 _REFUSED: Final = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
 
 
@@ -95,10 +100,7 @@ def describe(admin: Administrator, names: Collection[str], *, made: Collection[s
         try:
             configs = _configs(admin, standing)
         except KafkaException as error:
-            if (
-                error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART
-                or time.monotonic() > begun_s + REQUEST_TIMEOUT_S
-            ):
+            if error.args[0].code() not in _ASKED_AGAIN or time.monotonic() > begun_s + REQUEST_TIMEOUT_S:
                 raise
         else:
             unseen = [name for name in made if name not in standing and not _is_hidden(admin, name)]
@@ -135,16 +137,23 @@ def make(admin: Administrator, wanted: Collection[WantedTopic]) -> set[str]:
         )
         for topic in wanted
     ]
-    made = set()
-    for name, answer in (admin.create_topics(new, operation_timeout=REQUEST_TIMEOUT_S) if new else {}).items():
-        try:
-            answer.result()
-            made.add(name)
-        except KafkaException as error:
-            if error.args[0].code() in _REFUSED:
-                raise NotAllowed(f"topic {name} is missing, and this user may not create it") from error
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise
+    made: set[str] = set()
+    begun_s = time.monotonic()
+    while new:
+        answers = admin.create_topics(new, operation_timeout=REQUEST_TIMEOUT_S, request_timeout=CONTROLLER_TIMEOUT_S)
+        for name, answer in answers.items():
+            try:
+                answer.result()
+                made.add(name)
+            except KafkaException as error:
+                code = error.args[0].code()
+                if code in _REFUSED:
+                    raise NotAllowed(f"topic {name} is missing, and this user may not create it") from error
+                if code == KafkaError._TIMED_OUT and time.monotonic() <= begun_s + REQUEST_TIMEOUT_S:  # noqa: SLF001
+                    continue
+                if code != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise
+            new = [each for each in new if each.topic != name]
     return made
 
 
@@ -283,7 +292,7 @@ def _configs(admin: Administrator, names: Iterable[str]) -> dict[str, dict[str, 
     """Return the topics' configuration; none of those that this user may not see."""
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     configs: dict[str, dict[str, ConfigEntry]] = {}
-    answers = admin.describe_configs(resources, request_timeout=REQUEST_TIMEOUT_S) if resources else {}
+    answers = admin.describe_configs(resources, request_timeout=CONTROLLER_TIMEOUT_S) if resources else {}
     for resource, answer in answers.items():
         try:
             configs[resource.name] = answer.result()

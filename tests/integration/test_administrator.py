@@ -5,15 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]  # not in its __all__
 
 from edges.publishing.producer import SourceProducer, TopicMissing
+from local.parts import Parts
 from local.parts.kafka import LocalKafka
+from process import topics
 from process.administrator import Administrator
 from process.settings import load_settings
+from process.topics import WantedTopic
 from tests.own_kafka import own_kafka
 
 pytestmark = pytest.mark.integration
@@ -60,6 +64,38 @@ def test_asked_while_the_cluster_has_no_controller(flickering: LocalKafka) -> No
             assert time.monotonic() < deadline_s, "the broker was never away"
             time.sleep(0.02)
         ask(config)
+
+
+class TooLate(Administrator):
+    """Gives up each request the first time before the controller is found, as librdkafka does where it misses it."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.given_up: list[str] = []
+
+    def create_topics(self, *given: Any, **options: Any) -> Any:  # noqa: ANN401  as they are
+        """As it says."""
+        return super().create_topics(*given, **options | self._first("create_topics"))
+
+    def describe_configs(self, *given: Any, **options: Any) -> Any:  # noqa: ANN401  as they are
+        """As it says."""
+        return super().describe_configs(*given, **options | self._first("describe_configs"))
+
+    def _first(self, request: str) -> dict[str, float]:
+        if request in self.given_up:
+            return {}
+        self.given_up.append(request)
+        return {"request_timeout": 0.001}
+
+
+def test_a_request_that_finds_no_controller_is_made_anew(parts: Parts, topic_prefix: str) -> None:
+    """Topics are made and described all the same."""
+    wanted = WantedTopic(name=f"{topic_prefix}anew", partitions=2, replicas=1)
+    admin = TooLate({"bootstrap.servers": parts.bootstrap_servers, "log_level": 0})
+    made = topics.make(admin, [wanted])
+    assert made <= {wanted.name}  # the request that was given up may have come through
+    assert topics.describe(admin, [wanted.name], made=[wanted.name])[wanted.name].partitions == 2
+    assert admin.given_up == ["create_topics", "describe_configs"]
 
 
 def _topics(config: Config) -> None:

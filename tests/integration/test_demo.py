@@ -59,9 +59,9 @@ def test_the_dashboard_shows_what_the_demo_shows_and_ctrl_c_still_verifies() -> 
         org_id = jwt.decode(token, options={"verify_signature": False})["org"]
         demo.line_with("the first award is there")
         assert "text/html" in httpx.get(f"{web}/dashboard").headers["content-type"]
-        told = httpx.Client(base_url=f"{web}/v1/orgs/{org_id}", headers={"Authorization": f"Bearer {token}"})
-        assert told.get("/summary").json()["name"] == name
-        wait_until(lambda: told.get("/summary").json()["totalClicks"] > 0)  # counts follow the milestones
+        with httpx.Client(base_url=f"{web}/v1/orgs/{org_id}", headers={"Authorization": f"Bearer {token}"}) as told:
+            assert told.get("/summary").json()["name"] == name
+            wait_until(lambda: told.get("/summary").json()["totalClicks"] > 0)  # counts follow the milestones
         status, rest = demo.send(signal.SIGINT)
         assert status == 0, rest
         assert "everything agrees" in rest
