@@ -49,7 +49,7 @@ class Attribution:
     def __init__(self, rules: Rules, *, partitions: int) -> None:
         prefix = rules.topic_prefix
         self.rules = rules
-        self.thresholds = tuple(sorted(rules.thresholds))
+        self.thresholds = sorted(rules.thresholds)
         self.partitions = partitions
         self.kinds: dict[str, type[CodeIssued | Click | Registration]] = {
             CODES.full_name(prefix): CodeIssued,

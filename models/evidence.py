@@ -15,7 +15,7 @@ from uuid import UUID
 from models.erasures import pseudonym
 from models.events import Erasure, Registration
 from models.identifiers import canonical_uuid
-from models.members import CONFIRMED, PENDING, WITHDRAWN, Pair, next_state, pair_key
+from models.members import CONFIRMED, PENDING, WITHDRAWN, Pair, pair_after, pair_key
 from models.mentors import channel_name
 from models.moves import Arrivals, origin_of
 
@@ -124,9 +124,8 @@ class Evidence:
         self.registrations += 1
         key = pair_key(self.code, event.new_member_id)
         pair = self._pairs.get(key, Pair(PENDING, 0, channel))
-        state, decided_us = next_state(pair, event.status, event.occurred_at)
-        self._pairs[key] = Pair(state, decided_us, pair.channel)
-        if state != CONFIRMED:
+        after = self._pairs[key] = pair_after(pair, event.status, event.occurred_at)
+        if after.state != CONFIRMED:
             self._confirmed.pop(key, None)
         elif key not in self._confirmed:
             attribution_id = canonical_uuid(event.attribution_id)

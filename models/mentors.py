@@ -139,11 +139,13 @@ def move_pair(counts: MentorCounts, channel: str, before: int | None, after: int
     return counts.confirmed_attributions
 
 
-def newly_reached(counts: MentorCounts, thresholds: Sequence[int]) -> list[int]:
+def newly_reached(counts: MentorCounts, thresholds: list[int]) -> list[int]:
     """Return the thresholds, of ascending ones, that the confirmed count has reached for the first time, and note them.
 
     Rule 2 of the contract.
     """
+    if counts.milestones == thresholds:  # soon so of those who bring many
+        return []
     confirmed = counts.confirmed_attributions
     reached: list[int] = []
     for threshold in thresholds:

@@ -24,7 +24,7 @@ from models.errors import BadInput, CodeTaken, OtherOrganisation
 from models.events import Click, CodeIssued, Erasure, MentorCounts, Registration, decode_event, decode_registration
 from models.identifiers import canonical_uuid
 from models.issues import standing_issue
-from models.members import Pair, next_state, pack_pair, pair_key, unpack_pair
+from models.members import PENDING, Pair, pack_pair, pair_after, pair_key, pair_keys, unpack_pair
 from models.mentors import (
     decode_mentor,
     mentor_key,
@@ -155,20 +155,22 @@ class Work:
 
     def _take_registrations(self, batch: Batch) -> None:
         """Count a batch of registrations; those that need a closer look go through `take`, in their place."""
-        for index, registration in enumerate(_looked_at(batch, decode_batch(Registration, batch.values()))):
-            mentor = None if registration is None else self._open(registration.referral_code)
-            if (
-                registration is None
-                or mentor is None
-                or (registration.org_id is not None and registration.org_id != mentor.org_id)
-            ):
+        registrations = _looked_at(batch, decode_batch(Registration, batch.values()))
+        keys = iter(pair_keys([(each.referral_code, each.new_member_id) for each in registrations if each is not None]))
+        for index, registration in enumerate(registrations):
+            if registration is None:
                 self.take(batch.record(index))
-            else:
-                sent = len(self._outgoing)
-                if not self._count_registration(mentor, registration):
-                    self._note(batch.topic, Disposition.UNCHANGED)
-                if len(self._outgoing) > sent:  # seldom, and then the record is made whole
-                    self._trace(sent, batch.record(index))
+                continue
+            key = next(keys)
+            mentor = self._mentors.get(registration.referral_code) or self._open(registration.referral_code)
+            if mentor is None or (registration.org_id is not None and registration.org_id != mentor.org_id):
+                self.take(batch.record(index))
+                continue
+            sent = len(self._outgoing)
+            if not self._count_registration(mentor, registration, key):
+                self._note(batch.topic, Disposition.UNCHANGED)
+            if len(self._outgoing) > sent:  # seldom, and then the record is made whole
+                self._trace(sent, batch.record(index))
 
     def _trace(self, since: int, record: Record | StoredRecord) -> None:
         """Let what was sent since then belong to the trace of the record that caused it."""
@@ -290,8 +292,11 @@ class Work:
         """Count the event of a record; False where it says nothing new."""
         if isinstance(event, Registration):
             sent = len(self._outgoing)
+            # It waited when its member was erased, came before that, and names his pseudonym.
             was_erased = isinstance(record, StoredRecord) and record.is_erased
-            is_new = self._count_registration(mentor, event, was_erased=was_erased)
+            code, member_id = mentor.referral_code, event.new_member_id
+            key = erased_key(code, UUID(member_id).bytes) if was_erased else pair_key(code, member_id)
+            is_new = self._count_registration(mentor, event, key)
             if len(self._outgoing) > sent:
                 self._trace(sent, record)
             return is_new
@@ -301,33 +306,26 @@ class Work:
         saw_event(mentor, event.occurred_at)
         return True
 
-    def _count_registration(self, mentor: MentorCounts, event: Registration, *, was_erased: bool = False) -> bool:
-        """Count a registration; False where the pair's state is what it was.
-
-        `was_erased`: it waited when its member was erased, came before that, and names his pseudonym.
-        """
-        code = mentor.referral_code
-        member_id = event.new_member_id
+    def _count_registration(self, mentor: MentorCounts, event: Registration, key: bytes) -> bool:
+        """Count a registration, at the key of its pair's row; False where the pair is what it was."""
         members = self._members
-        key = erased_key(code, UUID(member_id).bytes) if was_erased else pair_key(code, member_id)
         row = members.get(key)
-        if row is None and members.is_erased(code, member_id):
+        if row is None and members.is_erased(mentor.referral_code, event.new_member_id):
             return False
         if row is None or row[0] == NOT_COUNTED:
-            row = None
             metadata = event.device_metadata
             place = place_of_channel(mentor, None if metadata is None else metadata.share_channel)
-            before, pair = None, Pair(0, 0, place)
+            before, pair = None, Pair(PENDING, 0, place)
         else:
             pair = unpack_pair(row)
             before = pair.state
-        state, decided_us = next_state(pair, event.status, event.occurred_at)
+        after = pair_after(pair, event.status, event.occurred_at)
         saw_event(mentor, event.occurred_at)
-        if row is not None and (state, decided_us) == (pair.state, pair.decided_us):
+        if after is pair and before is not None:
             return False
-        members.changed[key] = pack_pair(Pair(state, decided_us, pair.channel))
+        members.changed[key] = pack_pair(after)
         confirmed_before = mentor.confirmed_attributions
-        if move_pair(mentor, pair.channel, before, state) > confirmed_before:
+        if move_pair(mentor, pair.channel, before, after.state) > confirmed_before:
             self._reach(mentor, event)
         return True
 

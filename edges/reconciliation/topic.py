@@ -25,7 +25,7 @@ from models.erasures import pseudonym
 from models.errors import BadInput
 from models.events import Erasure, Registration, decode_event
 from models.identifiers import canonical_uuid
-from models.members import PENDING, Pair, next_state, pair_key
+from models.members import PENDING, Pair, pair_after, pair_key
 from models.topics import REGISTRATIONS
 from process.administrator import Administrator, standing
 from process.leaders import LEADER_CHANGES
@@ -252,5 +252,4 @@ class _Asked:
 
 
 def _followed(pair: Pair | None, event: Registration) -> Pair:
-    state, decided_us = next_state(pair or Pair(PENDING, 0, ""), event.status, event.occurred_at)
-    return Pair(state, decided_us, "")
+    return pair_after(pair or Pair(PENDING, 0, ""), event.status, event.occurred_at)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edges.reconciliation.deciding import decide, latest_words, registration, under_two_codes
 from edges.reconciliation.members import Member
 from models.events import Registration, decode_event
-from models.members import PENDING, Pair, next_state, pair_key
+from models.members import PENDING, Pair, pair_after, pair_key
 
 ORG = "0a000000-0000-4000-8000-000000000001"
 CODES = ("ANNA000001", "BERT000002")
@@ -41,8 +41,7 @@ def follow(found: dict[bytes, Pair], events: list[Member]) -> dict[bytes, Pair]:
     """Return the topic's states after more events."""
     states = dict(found)
     for event in events:
-        pair = states.get(key_of(event), PENDING_PAIR)
-        states[key_of(event)] = Pair(*next_state(pair, event.status, event.at), "")
+        states[key_of(event)] = pair_after(states.get(key_of(event), PENDING_PAIR), event.status, event.at)
     return states
 
 

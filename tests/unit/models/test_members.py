@@ -16,9 +16,10 @@ from models.members import (
     WITHDRAWN,
     Pair,
     microseconds,
-    next_state,
     pack_pair,
+    pair_after,
     pair_key,
+    pair_keys,
     unpack_pair,
 )
 
@@ -36,8 +37,7 @@ def after(*events: PairEvent) -> int:
     """Return the state of a pair after its events, folded in this order."""
 
     def fold(pair: Pair, event: PairEvent) -> Pair:
-        state, decided_us = next_state(pair, *event)
-        return unpack_pair(pack_pair(Pair(state, decided_us, pair.channel)))
+        return unpack_pair(pack_pair(pair_after(pair, *event)))
 
     return reduce(fold, events, Pair(PENDING, 0, "sms")).state
 
@@ -118,6 +118,15 @@ def test_a_members_id_has_no_case() -> None:
 def test_pairs_have_keys_of_their_own() -> None:
     """Of codes of any length, one the beginning of the other among them."""
     members = ["41000000-0000-4000-8000-000000000001", "42000000-0000-4000-8000-000000000041"]
-    keys = {pair_key(code, member) for code in ("ABCDEFGH", "ABCDEFGHA", "ABCDEFGHAB") for member in members}
+    pairs = [(code, member) for code in ("ABCDEFGH", "ABCDEFGHA", "ABCDEFGHAB") for member in members]
+    keys = {pair_key(*pair) for pair in pairs}
 
     assert len(keys) == 6
+    assert pair_keys(pairs) == [pair_key(*pair) for pair in pairs]
+    assert pair_keys([]) == []
+
+
+@given(some_time)
+def test_instants_are_exact_to_the_microsecond(instant: datetime) -> None:
+    """As a division of what has passed would be, before 1970 too."""
+    assert microseconds(instant) == (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

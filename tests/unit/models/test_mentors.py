@@ -24,7 +24,7 @@ from models.mentors import (
 from tests.factories import CODE, MENTOR, ORG
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-THRESHOLDS = (1, 5, 10, 25)
+THRESHOLDS = [1, 5, 10, 25]
 
 
 def make_counts(*, confirmed: int = 0, clicks: int = 0, milestones: tuple[int, ...] = ()) -> MentorCounts:
