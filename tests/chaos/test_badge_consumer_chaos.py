@@ -69,6 +69,7 @@ class Load:
         assert self._installation.query("SELECT DISTINCT state FROM milestones") == [("decided",)]
 
 
+@pytest.mark.long
 def test_frozen_past_the_session_timeout(installation: Installation) -> None:
     """A consumer frozen, maybe in a transaction, holds the other up for seconds; when it wakes nothing is doubled."""
     load = Load(installation)

@@ -83,7 +83,9 @@ def on_the_page(directory: Path, name: str, _maven_url: str | None) -> list[str]
     return ["/bin/bash", "-euc", f"cd {directory}; PATH={path} exec {block.text}"]
 
 
-@pytest.mark.parametrize("prepared", [on_the_page, java], ids=lambda prepared: prepared.__name__)
+@pytest.mark.parametrize(
+    "prepared", [on_the_page, pytest.param(java, marks=pytest.mark.long)], ids=lambda prepared: prepared.__name__
+)
 def test_each_milestone_is_awarded_once(settings: Settings, tmp_path: Path, prepared: Prepare) -> None:
     """Sent twice, in an aborted transaction, of another kind, and all read again by another group."""
     command = [*prepared(tmp_path, "badge_consumer", settings.maven_url), str(tmp_path / "awards")]

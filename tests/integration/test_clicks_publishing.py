@@ -190,6 +190,7 @@ async def test_killed_again_and_again(installed: Settings) -> None:
     assert numbers_in_topic(installed) == Counter(kept)
 
 
+@pytest.mark.long
 async def test_broker_away(installed: Settings, own_broker: LocalKafka) -> None:
     """While the broker is away for longer than a transaction may last, clicks are kept; then each arrives once."""
     number = 0

@@ -30,6 +30,7 @@ def lines_of(data_dir: Path) -> list[str]:
     return [line for log in (data_dir / "logs").glob("*.log") for line in log.read_text().splitlines()]
 
 
+@pytest.mark.long
 def test_demo_verifies_itself_and_leaves_nothing() -> None:
     """A demo shows milestones and awards, the oracle agrees, and no process and no file is left."""
     with command(*SMALL, "--seconds=4") as demo:

@@ -121,6 +121,7 @@ def transaction_left_open(installation: Installation) -> Iterator[int]:
         session.rollback()
 
 
+@pytest.mark.long
 def test_somebody_holds_the_definitions(installation: Installation) -> None:
     """The consumer says who, hears SIGTERM, and when the transaction ends goes on by itself."""
     with transaction_left_open(installation) as pid:

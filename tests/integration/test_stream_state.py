@@ -195,7 +195,9 @@ def scene(settings: Settings, tmp_path: Path) -> Iterator[Scene]:
         crew.stop()
 
 
-@pytest.mark.parametrize("what", ["expired", "reset to the beginning", "reset to the end"])
+@pytest.mark.parametrize(
+    "what", ["expired", *(pytest.param(f"reset to the {at}", marks=pytest.mark.long) for at in ("beginning", "end"))]
+)
 def test_the_groups_offsets_change_nothing(scene: Scene, what: str) -> None:
     """The workers go on where the rows stand: no click counts again, none is left out, and offsets follow the rows."""
     scene.click(2)
