@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def progress_on(console: Console) -> Progress:
-    """Return a bar with what is done, the time that remains, and a task's field `rate` as it stands."""
+    """Return a bar with what is done, the time that remains, and a task's field `rate`.
+
+    It goes when the work ends, well or badly: what stays in the terminal is what the command says of it.
+    """
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -19,4 +22,5 @@ def progress_on(console: Console) -> Progress:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
         console=console,
+        transient=True,
     )

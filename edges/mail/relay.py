@@ -80,7 +80,7 @@ class MailRelay:
         self._links = Links(settings.public_url)
         # By the login that reads what pages show, and may do nothing else, where there is one.
         url = settings.web_database_url or settings.database_url
-        self._database = Database(settings.model_copy(update={"database_url": url}))
+        self._database = Database(settings.model_copy(update={"database_url": url}), component="mail")
         self._stop = asyncio.Event()
         self.is_in_hand = False
         """Whether a mail is with the server, or was taken and is not noted yet: who ends then sends it twice."""

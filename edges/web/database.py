@@ -61,8 +61,6 @@ Rows = list[tuple[Any, ...]]
 Query = LiteralString | bytes
 Values = Sequence[Any] | Mapping[str, Any] | None
 
-log = structlog.get_logger("web")
-
 
 class DatabaseUnavailable(Exception):  # noqa: N818  read as what is wrong
     """Postgres cannot be used now; the message says why, without the address."""
@@ -71,11 +69,13 @@ class DatabaseUnavailable(Exception):  # noqa: N818  read as what is wrong
 class Database:
     """A pool of connections; a context manager."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, component: str = "web") -> None:
+        """`component` is whose it is: Postgres, the log and the pool's threads call it so."""
+        self._log = structlog.get_logger(component)
         self._pool = AsyncConnectionPool(
             settings.database_url,
             connection_class=psycopg.AsyncConnection[tuple[Any, ...]],
-            kwargs=session(settings.database_url, "referrals web", connect_timeout_s=2),
+            kwargs=session(settings.database_url, f"referrals {component}", connect_timeout_s=2),
             configure=self._configure,
             min_size=2,
             max_size=CONNECTIONS_MAX,
@@ -83,7 +83,7 @@ class Database:
             timeout=PATIENCE_S,
             reconnect_timeout=RECONNECT_S,
             open=False,
-            name="web",
+            name=component,
         )
         self.reason = "Postgres does not answer"
         """Why there is no connection, where there is none."""
@@ -180,12 +180,12 @@ class Database:
                 f"the role {ROLE} cannot be taken on ({error.diag.message_primary}): run `referrals db migrate`, and "
                 f"GRANT {ROLE} to the user of REFERRALS_DATABASE_URL"
             )
-            log.error("database_unusable", reason=self.reason)  # noqa: TRY400  the reason says all
+            self._log.error("database_unusable", reason=self.reason)
             raise
         self.reason = "Postgres does not answer"
         if may_do_more and not self._is_said:
             self._is_said = True
-            log.warning(
+            self._log.warning(
                 "database_login_may_do_more",
                 remedy="set REFERRALS_WEB_DATABASE_URL, and run `referrals db migrate`, which makes that login",
             )

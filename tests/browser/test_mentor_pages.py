@@ -48,12 +48,12 @@ async def test_a_mentor_is_led_to_his_own_page(visit: Visit, scene: Organisation
             shared = unquote(address).split()[-1]
             assert shared == f"{link}?c={channel}"
         await expect(page.get_by_role("link", name="All mentors")).to_be_hidden()
-        await expect(page.locator("#badges")).to_contain_text("A badge that you hold stays yours.")
+        await expect(page.locator("#badges")).to_contain_text("A badge once awarded is not taken back.")
         for words in ("Kom til oss & bli\nmed?", ""):  # his own, and none again
-            await page.get_by_label("Your invitation").fill(words)
+            await page.get_by_label("Invitation", exact=True).fill(words)
             await page.reload()
             said = words or "Join us as a member. This is my link:"
-            await expect(page.get_by_label("Your invitation")).to_have_value(said)
+            await expect(page.get_by_label("Invitation", exact=True)).to_have_value(said)
             address = await page.locator('[data-channel="sms"]').get_attribute("href")
             assert unquote(address or "") == f"sms:?&body={said} {link}?c=sms"
 
@@ -180,7 +180,7 @@ async def test_what_is_copied_is_what_the_button_says(visit: Visit, scene: Organ
             await expect(button).to_be_focused()
             await page.goto("/me")
             link = await page.get_by_label("Link", exact=True).input_value()
-            field = page.get_by_label("Your invitation")
+            field = page.get_by_label("Invitation", exact=True)
             await field.fill("")
             await page.keyboard.press("ControlOrMeta+V")
             await expect(field).to_have_value({"link": link, "code": code}[what])
