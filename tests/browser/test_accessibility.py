@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from edges.languages.catalogue import LANGUAGES, Language, text
+from edges.languages.catalogue import Language, text
 from edges.reconciliation.reasons import Why
 from edges.registry.tokens import Role
 from edges.web.identity import Identity
