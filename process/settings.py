@@ -34,6 +34,8 @@ OTHER_VARIABLES = frozenset(
 )
 """What begins as settings do and is none: for tests, and what a worker hands to its next start."""
 DAY_S = 24 * 60 * 60
+THRESHOLD_MAX = 2_147_483_647
+"""In Postgres a badge's threshold is an integer of 4 bytes."""
 DEFAULT_PREFIX = "referrals."
 FORMER_APP_ID = "referral-streams"
 """What the stream app was called under every prefix, before each prefix had a name of its own."""
@@ -287,6 +289,9 @@ class Settings(BaseSettings):
     def _check_thresholds(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if not value or value[0] < 1 or list(value) != sorted(set(value)):
             message = f"{value} must be positive, ascending and each given once; give for example 1,5,10,25"
+            raise ValueError(message)
+        if value[-1] > THRESHOLD_MAX:
+            message = f"{value[-1]:,} is more than a badge's threshold may be, {THRESHOLD_MAX:,}"
             raise ValueError(message)
         return value
 

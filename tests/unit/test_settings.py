@@ -112,6 +112,7 @@ def test_an_empty_variable_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("REFERRALS_THRESHOLDS", "1,x", "not a list of whole numbers"),
         ("REFERRALS_THRESHOLDS", "5,1", "ascending"),
+        ("REFERRALS_THRESHOLDS", "1,2147483648", "2,147,483,647"),
         ("REFERRALS_THRESHOLDS", "0", "positive"),
         ("REFERRALS_PARTITIONS", "many", "valid integer"),
         ("REFERRALS_BOOTSTRAP_SERVERS", "localhost", "give host:port"),
