@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-from edges.web.answers import camel
+from edges.web.answers.answer import camel
 
 Schema = dict[str, Any]
 Writer = Literal["others", "program"]

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from edges.languages.catalogue import Language
     from edges.mail.links import Links
     from edges.mail.outbox import Mail, Recipient
-    from edges.web.answers import History, JustReached, MentorClose, MentorListed, Reached
+    from edges.web.answers.lists import JustReached, MentorClose, MentorListed, Reached
+    from edges.web.answers.organisation import History
     from edges.web.database import Database
 
 NAMED_MAX: Final = 5

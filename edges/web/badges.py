@@ -15,7 +15,9 @@ from msgspec import Meta, Struct
 from edges.registry.back_filling import preview_badge
 from edges.registry.badges import THRESHOLD_MAX, Badge, list_badges
 from edges.registry.errors import BadBadge, BadgeStands, NoSuchBadge, RegistryError
-from edges.web.answers import BadgeListed, BadgePreview, BadgesListed, FieldError, MentorDue, Picture
+from edges.web.answers.answer import FieldError
+from edges.web.answers.badges import BadgeListed, BadgePreview, BadgesListed, MentorDue
+from edges.web.answers.mentors import Picture
 from edges.web.bodies import decoded
 from edges.web.problems import Problem, bad_fields
 from models.badges import NAME_LENGTH_MAX, PICTURES

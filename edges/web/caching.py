@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.openapi.datastructures import ResponseSpec
 
-from edges.web.answers import Answer
+from edges.web.answers.answer import Answer
 
 Kind = TypeVar("Kind", bound=Answer)
 

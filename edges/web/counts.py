@@ -9,17 +9,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from edges.web.answers import (
+from edges.web.answers.mentors import (
     AttributionCounts,
     Award,
     BadgeDecision,
-    Channel,
     Happened,
     Milestone,
     NextBadge,
     Rank,
     Standing,
 )
+from edges.web.answers.organisation import Channel
 from edges.web.queries import statement
 from models.events import in_utc
 

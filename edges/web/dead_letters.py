@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
-from edges.web.answers import DeadLetterCount, DeadLetterListed, DeadLetters
+from edges.web.answers.dead_letters import DeadLetterCount, DeadLetterListed, DeadLetters
 from edges.web.cursors import write_cursor
 from edges.web.queries import statement
 from models.dead_letters import LISTED_DAYS, LISTED_MAX

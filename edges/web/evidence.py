@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from edges.web.answers import AwardEvidence, ClicksOfChannel, MilestoneEvidence, RegistrationCounted
+from edges.web.answers.evidence import AwardEvidence, ClicksOfChannel, MilestoneEvidence, RegistrationCounted
 from edges.web.queries import statement
 from models.erasures import pseudonym
 from models.events import in_utc

@@ -15,7 +15,7 @@ from edges.open_badges.credential import Held, credential_of
 from edges.open_badges.issuer import did_document
 from edges.open_badges.keys import SEED_BYTES, SigningKey
 from edges.open_badges.proof import sign
-from edges.web.answers import camel
+from edges.web.answers.answer import camel
 from edges.web.export import HEADER
 from edges.web.history import HEADER as HISTORY_HEADER
 

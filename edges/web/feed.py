@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Self
 import psycopg
 import structlog
 
-from edges.web.answers import Changed
+from edges.web.answers.organisation import Changed
 from edges.web.database import DatabaseUnavailable
 from process.postgres import is_pooled_async, session
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from types import TracebackType
 
-    from edges.web.answers import Summary
+    from edges.web.answers.organisation import Summary
 
 CHANNEL: Final = "referrals_changes"
 PAGES_MAX: Final = 500

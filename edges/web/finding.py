@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from edges.web.answers import MentorFound, MentorsFound
+from edges.web.answers.mentors import MentorFound, MentorsFound
 from edges.web.queries import statement
 from models.codes import is_code, normalise_code
 from models.names import KEYS_MAX, folded

@@ -8,7 +8,14 @@ import io
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from edges.web.answers import ChannelHistory, ConfirmationTime, History, HistoryDay, PeriodCounts, PeriodSums
+from edges.web.answers.organisation import (
+    ChannelHistory,
+    ConfirmationTime,
+    History,
+    HistoryDay,
+    PeriodCounts,
+    PeriodSums,
+)
 from edges.web.organisation import HAPPENED
 from edges.web.queries import statement
 from models.periods import Period, percentile

@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
-from edges.web.answers import JustReached, MentorClose, MentorListed, MentorsClose, MentorsListed, Reached
+from edges.web.answers.lists import JustReached, MentorClose, MentorListed, MentorsClose, MentorsListed, Reached
 from edges.web.cursors import write_cursor
 from edges.web.queries import statement
 from models.events import in_utc

@@ -14,8 +14,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from msgspec import Struct
 
-import edges.web.answers
-from edges.web.answers import camel
+from edges.web.answers.answer import Answer, camel
 from edges.web.badges import PostedBadge
 from edges.web.docstrings import field_descriptions
 from edges.web.examples import BY_MEDIA_TYPE, BY_NAME, BY_OPERATION, CODE, example_of
@@ -217,10 +216,17 @@ def _add_examples(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
         header["example"] = f"https://alder.example.org/join?ref={CODE}&c=whatsapp"
 
 
+def _answers(kind: type[Answer]) -> Iterator[type[Answer]]:
+    """Yield every kind of answer."""
+    for each in kind.__subclasses__():
+        yield each
+        yield from _answers(each)
+
+
 def _describe_fields(name: str, schema: dict[str, Any]) -> None:
     """Add the docstrings of an answer and its fields."""
-    kind = getattr(edges.web.answers, name, None)
-    if not (isinstance(kind, type) and issubclass(kind, Struct)):
+    kind = {each.__name__: each for each in _answers(Answer)}.get(name)
+    if kind is None:
         return
     if kind.__doc__:
         schema["description"] = kind.__doc__

@@ -11,23 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
-from edges.web.answers import (
-    Activity,
-    Award,
-    Channel,
-    Channels,
-    Daily,
-    Day,
-    Fault,
-    Leaderboard,
-    LeaderboardEntry,
-    Milestone,
-    PeriodCounts,
-    Reconciliation,
-    ReconciliationRun,
-    RowLeft,
-    Summary,
-)
+from edges.web.answers.lists import Activity, Leaderboard, LeaderboardEntry
+from edges.web.answers.mentors import Award, Milestone
+from edges.web.answers.organisation import Channel, Channels, Daily, Day, PeriodCounts, Summary
+from edges.web.answers.reconciliation import Fault, Reconciliation, ReconciliationRun, RowLeft
 from edges.web.counts import conversion_rate
 from edges.web.cursors import write_cursor
 from edges.web.lists import group_key

@@ -18,7 +18,7 @@ import structlog
 from confluent_kafka import KafkaException
 from prometheus_client import CollectorRegistry, Gauge
 
-from edges.web.answers import ComponentLag, PipelineState
+from edges.web.answers.running import ComponentLag, PipelineState
 from edges.web.offsets import COMPONENTS, Offsets, Progress
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from edges.web.answers import Accepted, FieldError, camel
+from edges.web.answers.answer import Accepted, FieldError, camel
 from edges.web.bodies import JsonAnswer
 from edges.web.problems import bad_fields, field_error
 from edges.web.tracing import produce

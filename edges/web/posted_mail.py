@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from edges.web.answers import FieldError
+from edges.web.answers.answer import FieldError
 from edges.web.bodies import decoded
 from edges.web.problems import bad_fields
 from process.mail_addresses import BadAddress, read_address

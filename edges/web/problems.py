@@ -20,7 +20,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 from msgspec import UNSET
 
-from edges.web.answers import FieldError, ProblemDetails
+from edges.web.answers.answer import FieldError, ProblemDetails
 from edges.web.database import DatabaseUnavailable
 from edges.web.producer import BrokerUnavailable
 from process.settings import SettingsError

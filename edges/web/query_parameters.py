@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from litestar.params import QueryParameter
 
-from edges.web.answers import FieldError
+from edges.web.answers.answer import FieldError
 from edges.web.problems import bad_fields
 
 if TYPE_CHECKING:

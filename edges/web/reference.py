@@ -11,7 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from edges.languages.catalogue import Language, text
-from edges.web.answers import camel
+from edges.web.answers.answer import camel
 from edges.web.examples import BY_NAME
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from confluent_kafka import KafkaException
 from msgspec import Meta, Struct
 
 from edges.publishing.replaying import BEFORE, READY, CannotReplay, Judge, Replay
-from edges.web.answers import ReplayVerdict
+from edges.web.answers.dead_letters import ReplayVerdict
 from operations.dead_letters import DeadLetterReader
 from operations.reading import CannotRead
 from operations.topics import TopicMismatch

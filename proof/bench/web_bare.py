@@ -19,7 +19,8 @@ from litestar import Litestar, Request, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from edges.web.answers import Accepted, AttributionCounts
+from edges.web.answers.answer import Accepted
+from edges.web.answers.mentors import AttributionCounts
 from edges.web.database import Database
 from edges.web.listening import listen
 from edges.web.producer import AcknowledgedProducer

@@ -25,7 +25,8 @@ from structlog.testing import capture_logs
 
 from edges.registry.tokens import Role
 from edges.web import organisation
-from edges.web.answers import Channels, camel
+from edges.web.answers.answer import camel
+from edges.web.answers.organisation import Channels
 from edges.web.openapi import WEBHOOK
 from edges.web.posted import PostedRegistration
 from edges.web.routes import events

@@ -11,7 +11,7 @@ from typing import get_args
 
 import pytest
 
-from edges.web.answers import Picture
+from edges.web.answers.mentors import Picture
 from edges.web.assets import FOLDER, Assets
 from models.badges import PICTURES
 

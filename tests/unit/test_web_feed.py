@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from edges.web import feed
-from edges.web.answers import PeriodCounts, Summary
+from edges.web.answers.organisation import PeriodCounts, Summary
 from edges.web.database import DatabaseUnavailable
 from edges.web.feed import Feed, FeedEnded, TooManyPages
 

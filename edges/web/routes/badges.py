@@ -12,7 +12,8 @@ from litestar.params import FromPath, QueryParameter
 from edges.registry.back_filling import back_fill
 from edges.registry.badges import THRESHOLD_MAX, save_badge
 from edges.registry.errors import BadBadge, BadgeStands, NoSuchBadge
-from edges.web.answers import BadgeBackFilled, BadgePreview, BadgeSaved, BadgesListed, FieldError
+from edges.web.answers.answer import FieldError
+from edges.web.answers.badges import BadgeBackFilled, BadgePreview, BadgeSaved, BadgesListed
 from edges.web.badges import as_problem, badges_of, preview_of, read_badge
 from edges.web.bodies import read_plain_body
 from edges.web.caching import UNCHANGED, kept

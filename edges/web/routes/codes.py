@@ -16,7 +16,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 
 from edges.registry.errors import NoCodeLeft, NoSecret, SecretUnreadable, UnknownOrganisation
-from edges.web.answers import FieldError, ReferralCode
+from edges.web.answers.answer import FieldError
+from edges.web.answers.mentors import ReferralCode
 from edges.web.identity import BEARER, mentor_or_coordinator
 from edges.web.links import share_url
 from edges.web.problems import Problem, bad_fields, problem_answers, unavailable

@@ -13,7 +13,9 @@ from litestar import Request, Response, get
 from litestar.params import FromPath, QueryParameter
 
 from edges.open_badges.issuer import issuer_of
-from edges.web.answers import AttributionCounts, AwardEvidence, Awards, FieldError, MentorProfile, Milestones, Standing
+from edges.web.answers.answer import FieldError
+from edges.web.answers.evidence import AwardEvidence
+from edges.web.answers.mentors import AttributionCounts, Awards, MentorProfile, Milestones, Standing
 from edges.web.caching import FOR_A_MINUTE, UNCHANGED, kept
 from edges.web.counts import attribution_counts, awards_of, milestones_of, profile, standing
 from edges.web.evidence import award_evidence

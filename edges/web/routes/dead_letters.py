@@ -18,7 +18,8 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, QueryParameter, SkipValidation
 from msgspec import Meta
 
-from edges.web.answers import DeadLetterListed, DeadLetters, DeadLettersReplayed, FieldError
+from edges.web.answers.answer import FieldError
+from edges.web.answers.dead_letters import DeadLetterListed, DeadLetters, DeadLettersReplayed
 from edges.web.bodies import decoded, read_plain_body
 from edges.web.caching import UNCHANGED, kept
 from edges.web.cursors import BadCursor, read_place

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from litestar.types import Receive, Send
 
-    from edges.web.answers import Answer, PipelineState
+    from edges.web.answers.answer import Answer
+    from edges.web.answers.running import PipelineState
 
 MEDIA_TYPE: Final = "text/event-stream"
 LIFETIME_S: Final = 600.0

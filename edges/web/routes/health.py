@@ -9,7 +9,7 @@ from typing import Final
 from litestar import MediaType, Response, get
 from litestar.openapi.datastructures import ResponseSpec
 
-from edges.web.answers import Liveness, Readiness
+from edges.web.answers.running import Liveness, Readiness
 from edges.web.services import Opened
 
 

@@ -9,7 +9,8 @@ from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter, SkipValidation
 
-from edges.web.answers import FieldError, History
+from edges.web.answers.answer import FieldError
+from edges.web.answers.organisation import History
 from edges.web.caching import UNCHANGED, kept
 from edges.web.history import ChannelSort, Order, Today, read_history, read_today, write_csv
 from edges.web.identity import BEARER, coordinators_of_org

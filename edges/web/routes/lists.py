@@ -9,7 +9,8 @@ from litestar import Request, Response, delete, get, post
 from litestar.params import FromPath, QueryParameter
 
 from edges.web import lists
-from edges.web.answers import FieldError, Groups, JustReached, MentorsClose, MentorsListed, Thanked
+from edges.web.answers.answer import FieldError
+from edges.web.answers.lists import Groups, JustReached, MentorsClose, MentorsListed, Thanked
 from edges.web.caching import UNCHANGED, kept
 from edges.web.cursors import BadCursor, read_cursor
 from edges.web.identity import BEARER, coordinators_of_org

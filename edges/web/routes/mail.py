@@ -9,7 +9,7 @@ from litestar import Request, Response, delete, get, post, put
 from litestar.params import FromPath
 
 from edges.languages.choice import COOKIE, read_choice
-from edges.web.answers import MailWish
+from edges.web.answers.people import MailWish
 from edges.web.bodies import read_body, read_plain_body
 from edges.web.database import DatabaseUnavailable
 from edges.web.identity import BEARER, Identity, person_of_org

@@ -8,7 +8,11 @@ from litestar import Request, Response, get
 from litestar.params import FromPath, QueryParameter
 
 from edges.web import organisation
-from edges.web.answers import Activity, Channels, Daily, FieldError, Leaderboard, MentorsFound, Reconciliation, Summary
+from edges.web.answers.answer import FieldError
+from edges.web.answers.lists import Activity, Leaderboard
+from edges.web.answers.mentors import MentorsFound
+from edges.web.answers.organisation import Channels, Daily, Summary
+from edges.web.answers.reconciliation import Reconciliation
 from edges.web.caching import UNCHANGED, kept
 from edges.web.cursors import BadCursor, read_cursor
 from edges.web.finding import LEAST_DIGITS, find_mentors, read_wanted

@@ -10,7 +10,7 @@ from typing import Final
 from litestar import Response, get
 from litestar.params import FromPath
 
-from edges.web.answers import PipelineState
+from edges.web.answers.running import PipelineState
 from edges.web.identity import BEARER, coordinators_of_org
 from edges.web.problems import problem_answers
 from edges.web.services import Opened

@@ -19,7 +19,7 @@ from litestar import Request, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 
-from edges.web.answers import Accepted
+from edges.web.answers.answer import Accepted
 from edges.web.bodies import JsonAnswer, read_plain_body
 from edges.web.metrics import WEBHOOK
 from edges.web.posted import REGISTRATION, Posted, publish, read_posted, to_registration

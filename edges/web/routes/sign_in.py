@@ -18,7 +18,7 @@ from litestar.background_tasks import BackgroundTask
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.response import Redirect
 
-from edges.web.answers import Asked, SignedIn, SignInWays
+from edges.web.answers.people import Asked, SignedIn, SignInWays
 from edges.web.bodies import read_plain_body
 from edges.web.database import DatabaseUnavailable
 from edges.web.identity import (

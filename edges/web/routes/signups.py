@@ -16,7 +16,7 @@ from litestar import Request, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 
-from edges.web.answers import Accepted
+from edges.web.answers.answer import Accepted
 from edges.web.bodies import JsonAnswer, read_plain_body
 from edges.web.identity import BEARER, onboarding_of_org
 from edges.web.posted import SIGNUP, publish, read_posted, to_registration

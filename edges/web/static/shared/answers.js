@@ -1,5 +1,5 @@
 /**
- * What the HTTP side answers, as types; nothing of this runs. The Structs are in edges/web/answers.py.
+ * What the HTTP side answers, as types; nothing of this runs. The Structs are in edges/web/answers/.
  *
  * @typedef {object} Summary
  * @property {string} orgId
