@@ -54,6 +54,7 @@ def is_alone(bare: AdminClient) -> bool:
     return False
 
 
+@pytest.mark.long
 def test_asked_while_the_cluster_has_no_controller(flickering: LocalKafka) -> None:
     """It waits until there is one, instead of until its request has timed out; whoever publishes does not end."""
     config: Config = {"bootstrap.servers": flickering.bootstrap_servers, "log_level": 0}

@@ -134,6 +134,7 @@ def test_asked_to_end_while_postgres_is_stopped(installation: Installation, part
         wait_until(lambda: installation.awards(MENTOR) == [1, 5])
 
 
+@pytest.mark.long
 def test_broker_restart(installation: Installation, own_broker: LocalKafka) -> None:
     """Kafka is stopped, goes on, is killed and comes back: the process stays and awards what is published then.
 

@@ -329,6 +329,7 @@ def test_another_name_of_the_application_announces_nothing_twice(scene: Scene, t
         crew.stop()
 
 
+@pytest.mark.long
 def test_what_was_moved_is_counted_once_after_a_rebuild(scene: Scene) -> None:
     """Clicks in a wrong partition and records that cannot be used: moved again, refused again, counted once."""
     name = CLICKS.full_name(scene.settings.topic_prefix)

@@ -136,6 +136,7 @@ def test_new_topics_are_bounded_from_the_start(settings: Settings) -> None:
     assert codes["segment.ms"] == "604800000", "the codes topic is nobody's to make smaller"
 
 
+@pytest.mark.long
 def test_older_versions_go_once_their_segment_is_closed(settings: Settings) -> None:
     """The same bounds, of a second instead of an hour: the last segment keeps them until the next record closes it."""
     assert run(environment(settings), "topics", "create").returncode == 0

@@ -38,6 +38,7 @@ def test_old_clicks_are_bounded_and_a_rebuild_proves_all_that_is_left(scene: Sce
     assert check(scene).beyond_proof == {}
 
 
+@pytest.mark.long
 def test_an_earlier_check_stays_the_proof_until_the_rows_are_begun_anew(scene: Scene, tmp_path: Path) -> None:
     """Old clicks are known from it; after a rebuild it speaks of other rows, and is left alone."""
     name, file = CLICKS.full_name(scene.settings.topic_prefix), tmp_path / "checkpoint.json"

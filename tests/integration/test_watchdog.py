@@ -187,6 +187,7 @@ def test_a_worker_that_leaves_is_no_member_any_more(shop: Shop) -> None:
     assert shop.members() == others
 
 
+@pytest.mark.long
 def test_a_worker_that_has_nothing_to_do_is_well(shop: Shop) -> None:
     """Also one without partitions: the third of three, where there are two."""
     for number in range(PARTITIONS + 1):

@@ -71,6 +71,7 @@ def members(settings: Settings) -> set[str]:
     return {member.member_id for member in answer.result(TIMEOUT_S).members}
 
 
+@pytest.mark.long
 def test_restarts_keep_the_process_and_no_descriptors(crew: Crew, settings: Settings) -> None:
     """Each start has what the first had, and who started the worker has the same child."""
     fencer = Fencer(settings)
