@@ -162,7 +162,7 @@ class Work:
                 self.take(batch.record(index))
                 continue
             key = next(keys)
-            mentor = self._mentors.get(registration.referral_code) or self._open(registration.referral_code)
+            mentor = self._open(registration.referral_code)
             if mentor is None or (registration.org_id is not None and registration.org_id != mentor.org_id):
                 self.take(batch.record(index))
                 continue

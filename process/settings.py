@@ -34,7 +34,7 @@ OTHER_VARIABLES = frozenset(
 )
 """What begins as settings do and is none: for tests, and what a worker hands to its next start."""
 DAY_S = 24 * 60 * 60
-THRESHOLD_MAX = 2_147_483_647
+THRESHOLD_MAX = 2**31 - 1
 """In Postgres a badge's threshold is an integer of 4 bytes."""
 DEFAULT_PREFIX = "referrals."
 FORMER_APP_ID = "referral-streams"

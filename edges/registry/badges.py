@@ -15,6 +15,7 @@ import psycopg
 from edges.registry.database import rows_of
 from edges.registry.errors import BadBadge, BadgeStands, NoSuchBadge
 from models.badges import PICTURES, RECRUITMENT, read_badge_name
+from process.settings import THRESHOLD_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 BADGES_MAX: Final = 50
 """Badges of an organisation's own; each is compared with each of its milestones."""
-THRESHOLD_MAX: Final = 2**31 - 1
 BY_OPERATOR: Final = "operator"
 """Who has changed what was changed at the command line."""
 

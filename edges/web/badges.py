@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edges.registry.back_filling import preview_badge
-from edges.registry.badges import THRESHOLD_MAX, Badge, list_badges
+from edges.registry.badges import Badge, list_badges
 from edges.registry.errors import BadBadge, BadgeStands, NoSuchBadge, RegistryError
 from edges.web.answers.answer import FieldError
 from edges.web.answers.badges import BadgeListed, BadgePreview, BadgesListed, MentorDue
@@ -22,6 +22,7 @@ from edges.web.bodies import decoded
 from edges.web.problems import Problem, bad_fields
 from models.badges import NAME_LENGTH_MAX, PICTURES
 from models.events import in_utc
+from process.settings import THRESHOLD_MAX
 
 if TYPE_CHECKING:
     from edges.registry.database import Organisations

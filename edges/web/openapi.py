@@ -105,8 +105,9 @@ def put_right(document: dict[str, Any]) -> dict[str, Any]:
     for (path, method), kind in _BODIES.items():
         if path in right["paths"]:
             _describe_body(right["paths"][path][method], schemas, kind)
-    for name, schema in schemas.items():
-        _describe_fields(name, schema)
+    kinds = {kind.__name__: kind for kind in _answers(Answer)}
+    for name in schemas.keys() & kinds.keys():
+        _describe_fields(kinds[name], schemas[name])
     for operation in _operations(right):
         _add_examples(operation, schemas)
     return right
@@ -223,11 +224,8 @@ def _answers(kind: type[Answer]) -> Iterator[type[Answer]]:
         yield from _answers(each)
 
 
-def _describe_fields(name: str, schema: dict[str, Any]) -> None:
+def _describe_fields(kind: type[Answer], schema: dict[str, Any]) -> None:
     """Add the docstrings of an answer and its fields."""
-    kind = {each.__name__: each for each in _answers(Answer)}.get(name)
-    if kind is None:
-        return
     if kind.__doc__:
         schema["description"] = kind.__doc__
     said = field_descriptions(kind)

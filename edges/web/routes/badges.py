@@ -10,7 +10,7 @@ from litestar import Request, Response, get, post, put
 from litestar.params import FromPath, QueryParameter
 
 from edges.registry.back_filling import back_fill
-from edges.registry.badges import THRESHOLD_MAX, save_badge
+from edges.registry.badges import save_badge
 from edges.registry.errors import BadBadge, BadgeStands, NoSuchBadge
 from edges.web.answers.answer import FieldError
 from edges.web.answers.badges import BadgeBackFilled, BadgePreview, BadgeSaved, BadgesListed
@@ -22,6 +22,7 @@ from edges.web.problems import bad_fields, problem_answers
 from edges.web.services import Opened
 from models.events import in_utc
 from models.identifiers import is_uuid
+from process.settings import THRESHOLD_MAX
 
 AnyRequest = Request[Any, Any, Any]
 
