@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 
 from edges.reconciliation.errors import SourceFailed
 from edges.reconciliation.mapping import folded, truth
-from edges.reconciliation.members import BadRow
 from edges.reconciliation.reasons import Fault
+from edges.reconciliation.verdicts import BadRow
 from models.received import twice_or_once
 
 LISTS: Final = (

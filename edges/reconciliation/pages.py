@@ -16,8 +16,9 @@ from edges.reconciliation.continuation import continuation
 from edges.reconciliation.documents import read_document, trouble
 from edges.reconciliation.endpoint import Endpoint
 from edges.reconciliation.errors import PageGone, SourceFailed
-from edges.reconciliation.members import BadRow, MemberReader, UnclearRow
+from edges.reconciliation.members import MemberReader
 from edges.reconciliation.reasons import Fault, Why
+from edges.reconciliation.verdicts import BadRow, UnclearRow
 from models.received import twice_or_once
 from models.spreadsheets import Table, TableRow
 
@@ -163,15 +164,15 @@ def csv_pages(lines: Iterable[str], name: str, reader: MemberReader) -> Iterator
     if table.fault:
         raise SourceFailed(f"{name}: the header {table.fault}")
     try:
-        missing = reader.missing_columns(columns)
-        read = set(reader.columns(columns).values())
+        missing = reader.columns.missing(columns)
+        read = set(reader.columns.found(columns).values())
     except UnclearRow as fault:
         raise SourceFailed(f"{name}: {fault}") from None
     twice = sorted(column for column in read if columns.count(column) > 1)
     if twice:
         raise SourceFailed(Fault("column-twice", {"name": name, "column": twice[0]}))
     if missing:
-        wanted = f"{missing[0].split()[0]}=COLUMN{reader.likely(missing[0], columns)}"
+        wanted = f"{missing[0].split()[0]}=COLUMN{reader.columns.likely(missing[0], columns)}"
         raise SourceFailed(Fault("no-column", {"name": name, "fields": ", ".join(missing), "wanted": wanted}))
     needed = max((columns.index(column) for column in read if column in columns), default=-1) + 1
     rows: list[Row] = []

@@ -13,11 +13,12 @@ from edges.reconciliation.address import is_path
 from edges.reconciliation.endpoint import ASKED_ONCE
 from edges.reconciliation.errors import SourceFailed
 from edges.reconciliation.mapping import Field, Reading
-from edges.reconciliation.members import BadRow, MemberReader, UnclearRow
+from edges.reconciliation.members import MemberReader
 from edges.reconciliation.opening import opened_endpoint
 from edges.reconciliation.pages import Page, csv_pages, first_url, json_pages
 from edges.reconciliation.reasons import Fault
 from edges.reconciliation.runs import Source
+from edges.reconciliation.verdicts import BadRow, UnclearRow
 from models.spreadsheets import text_lines
 
 
@@ -61,7 +62,7 @@ def preview(source: Source, secret: str | None) -> Preview:
     contents = [row.content for row in page.rows if isinstance(row.content, Mapping)]
     columns = list(dict.fromkeys([*page.columns, *(str(key) for content in contents for key in content)]))
     try:
-        fields = reader.columns(tuple(columns))
+        fields = reader.columns.found(tuple(columns))
     except UnclearRow as fault:
         raise SourceFailed(str(fault)) from None
     return Preview(seen, dict(Counter(each.verdict for each in seen)), columns, fields, page.more)

@@ -16,12 +16,13 @@ from edges.reconciliation.address import is_path
 from edges.reconciliation.deciding import TWO_CODES, Decision, decide, latest_words, under_two_codes
 from edges.reconciliation.endpoint import PATIENT, Patience
 from edges.reconciliation.errors import PageGone, SourceBusy, SourceFailed
-from edges.reconciliation.members import BadRow, Member, MemberReader, UnclearRow
+from edges.reconciliation.members import Member, MemberReader
 from edges.reconciliation.opening import opened_endpoint
 from edges.reconciliation.pages import Page, Trail, csv_pages, first_url, json_pages
 from edges.reconciliation.reasons import Fault, Said, Why
 from edges.reconciliation.runs import Counts, Run, Source
 from edges.reconciliation.tokens import read_token
+from edges.reconciliation.verdicts import BadRow, UnclearRow
 from models.errors import ReferralError
 from models.members import WITHDRAWN, pair_key
 from models.spreadsheets import text_lines
@@ -198,7 +199,7 @@ class Walk:
         if reader.rows_seen and (self.run.since is None or reader.rows_seen >= SURE_ROWS):
             missing = [field for field in reader.never_seen() if not field.startswith("confirmed_at")]
             if missing:
-                wanted = f"{missing[0].split()[0]}=COLUMN{reader.likely(missing[0], reader.keys_seen)}"
+                wanted = f"{missing[0].split()[0]}=COLUMN{reader.columns.likely(missing[0], reader.keys_seen)}"
                 said = {"count": f"{reader.rows_seen:,}", "fields": ", ".join(missing), "wanted": wanted}
                 return Fault("none-has-column", said)
         return None

@@ -15,7 +15,7 @@ import psycopg
 from edges.registry.database import rows_of
 from edges.registry.errors import BadBadge, BadgeStands, NoSuchBadge
 from models.badges import PICTURES, RECRUITMENT, read_badge_name
-from process.settings import THRESHOLD_MAX
+from process.setting_groups.stream import THRESHOLD_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -22,7 +22,7 @@ from edges.web.bodies import decoded
 from edges.web.problems import Problem, bad_fields
 from models.badges import NAME_LENGTH_MAX, PICTURES
 from models.events import in_utc
-from process.settings import THRESHOLD_MAX
+from process.setting_groups.stream import THRESHOLD_MAX
 
 if TYPE_CHECKING:
     from edges.registry.database import Organisations

@@ -17,8 +17,9 @@ import pytest
 from edges.reconciliation.endpoint import Endpoint
 from edges.reconciliation.errors import SourceFailed
 from edges.reconciliation.mapping import Reading
-from edges.reconciliation.members import BadRow, Member, MemberReader, UnclearRow
+from edges.reconciliation.members import Member, MemberReader
 from edges.reconciliation.pages import Page, csv_pages, json_pages
+from edges.reconciliation.verdicts import BadRow, UnclearRow
 from models.spreadsheets import text_lines
 from models.tolerance import read_uuid
 from tests.membership_system import Answer, running_membership_system

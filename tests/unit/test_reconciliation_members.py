@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edges.reconciliation.mapping import OWN_NAMES, Reading, folded, truth
-from edges.reconciliation.members import BadRow, Member, MemberReader, UnclearRow
+from edges.reconciliation.members import Member, MemberReader
+from edges.reconciliation.verdicts import BadRow, UnclearRow
 
 ID = "0c000000-0000-4000-8000-000000000001"
 TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -111,10 +112,10 @@ def test_what_a_mark_means_is_said(meaning: str, outcome: str) -> None:
 def test_missing_columns() -> None:
     """A file's header must have what must be read, under our own or given names."""
     reader = MemberReader(Reading())
-    assert reader.missing_columns(("Member ID", "referral_code", "Confirmed On")) == []
-    assert reader.missing_columns(("Member ID", "created_at")) == ["referral_code", "confirmed_at"]
-    assert MemberReader(Reading(fields={"member_id": "who"})).missing_columns(tuple(ROW)) == ["member_id (who)"]
-    assert MemberReader(Reading(fields={"status": "state"})).missing_columns(tuple(ROW)) == ["status (state)"]
+    assert reader.columns.missing(("Member ID", "referral_code", "Confirmed On")) == []
+    assert reader.columns.missing(("Member ID", "created_at")) == ["referral_code", "confirmed_at"]
+    assert MemberReader(Reading(fields={"member_id": "who"})).columns.missing(tuple(ROW)) == ["member_id (who)"]
+    assert MemberReader(Reading(fields={"status": "state"})).columns.missing(tuple(ROW)) == ["status (state)"]
 
 
 VALUES = st.one_of(
@@ -152,5 +153,5 @@ def test_no_neighbour_has_our_own_name() -> None:
 def test_a_missing_column_names_those_that_end_so_and_no_other() -> None:
     """A publisher's prefix is seen through; the first row of a file without a header is quoted nowhere."""
     reader = MemberReader(Reading())
-    assert reader.likely("referral_code", ("cr4f1_referralcode", "Anna Secret")) == " (cr4f1_referralcode?)"
-    assert reader.likely("status (state)", ("Anna Secret", ID)) == ""
+    assert reader.columns.likely("referral_code", ("cr4f1_referralcode", "Anna Secret")) == " (cr4f1_referralcode?)"
+    assert reader.columns.likely("status (state)", ("Anna Secret", ID)) == ""

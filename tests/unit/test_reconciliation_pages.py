@@ -27,8 +27,9 @@ from edges.reconciliation.address import origin_of
 from edges.reconciliation.endpoint import ASKED_ONCE, ATTEMPTS, LOOKING, Endpoint, Patience
 from edges.reconciliation.errors import BadSource, PageGone, SourceBusy, SourceFailed
 from edges.reconciliation.mapping import Reading
-from edges.reconciliation.members import BadRow, MemberReader
+from edges.reconciliation.members import MemberReader
 from edges.reconciliation.pages import csv_pages, first_url, json_pages
+from edges.reconciliation.verdicts import BadRow
 from tests.membership_system import Answer, MembershipSystem, running_membership_system
 
 TOKEN = "a token"  # noqa: S105 - it opens nothing

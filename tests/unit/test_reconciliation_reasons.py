@@ -13,8 +13,9 @@ from edges.languages.catalogue import LANGUAGES, PLACE, Language, catalogue, tex
 from edges.reconciliation import reasons
 from edges.reconciliation.errors import SourceFailed
 from edges.reconciliation.mapping import Reading
-from edges.reconciliation.members import BadRow, MemberReader
+from edges.reconciliation.members import MemberReader
 from edges.reconciliation.reasons import FAULT, PREFIX, Fault, Why
+from edges.reconciliation.verdicts import BadRow
 from edges.web.assets import FOLDER
 
 SAID: Final = re.compile(r'\b(?:Why|BadRow|UnclearRow|UnreadTime)\(\s*f?"([\w{}.-]+)"')

@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 from edges.web.clicks.agents import Reason
 from edges.web.database import Database, DatabaseUnavailable
 from process.faults import said
-from process.settings import DAY_S
+from process.setting_groups.kinds import DAY_S
 
 WRITE_INTERVAL_S: Final = 1.0
 CLOSING_S: Final = 3.0

@@ -22,7 +22,7 @@ from edges.web.problems import bad_fields, problem_answers
 from edges.web.services import Opened
 from models.events import in_utc
 from models.identifiers import is_uuid
-from process.settings import THRESHOLD_MAX
+from process.setting_groups.stream import THRESHOLD_MAX
 
 AnyRequest = Request[Any, Any, Any]
 
