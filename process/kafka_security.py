@@ -16,7 +16,7 @@ from process.kafka_refusals import BY_TOKEN
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from process.settings import Settings
+    from process.setting_groups.kafka import Kafka
 
 _NEEDED: Final = {
     BY_TOKEN: ("sasl_oauth_token_url", "sasl_oauth_client_id", "sasl_oauth_client_secret"),
@@ -27,7 +27,7 @@ _NEEDED: Final = {
 _FILES: Final = ("ssl_ca_location", "ssl_certificate_location", "ssl_key_location")
 
 
-def security_faults(settings: Settings) -> Iterator[str]:
+def security_faults(settings: Kafka) -> Iterator[str]:
     """Yield what is missing for the protocol that is set, or has no effect under it."""
     protocol, mechanism = settings.security_protocol, settings.sasl_mechanism
     under = f"{_name('security_protocol')}={protocol}"
@@ -48,7 +48,7 @@ def security_faults(settings: Settings) -> Iterator[str]:
         yield f"{_name('ssl_certificate_location')} and {_name('ssl_key_location')} go together: give both, or none"
 
 
-def nobody(settings: Settings) -> str | None:
+def nobody(settings: Kafka) -> str | None:
     """Return what is missing to be somebody to Kafka; None where nothing is.
 
     Apart from the other faults: who asks no Kafka (`mail`, `db migrate`) has the settings that all have, and no user.
@@ -60,7 +60,7 @@ def nobody(settings: Settings) -> str | None:
     return f"{_name('sasl_mechanism')}={mechanism} needs {' and '.join(missing)}" if missing else None
 
 
-def client_security(settings: Settings) -> dict[str, str]:
+def client_security(settings: Kafka) -> dict[str, str]:
     """Return what a client of librdkafka is configured with to be let in."""
     config: dict[str, str] = {"security.protocol": settings.security_protocol}
     if settings.security_protocol.endswith("SSL"):

@@ -1,4 +1,4 @@
-"""The page of settings, from `process/settings.py`: name, meaning, type, default, unit, and what a bad value says.
+"""The page of settings, from `process/setting_groups/`: name, meaning, type, default, unit, and what a bad value says.
 
 What a bad value says is not written but heard: each setting is given values that are wrong for most, and the first that
 it refuses stands on the page with the very line that a command would print.
@@ -9,13 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import PydanticUndefined
 
-from process.settings import DAY_S, ENVIRONMENT_PREFIX, Settings, explain, field_of, given_as, variable_of
+from process.setting_groups.kafka import Kafka
+from process.setting_groups.kinds import DAY_S
+from process.setting_groups.mail import Mail
+from process.setting_groups.postgres import Postgres
+from process.setting_groups.processes import Processes
+from process.setting_groups.sign_in import SignIn
+from process.setting_groups.stream import Stream
+from process.setting_groups.web import Web
+from process.settings import ENVIRONMENT_PREFIX, Settings, explain, field_of, given_as, variable_of
 from process.version import VERSION
 
 if TYPE_CHECKING:
@@ -24,23 +32,15 @@ if TYPE_CHECKING:
 
 NAME: Final = "settings.md"
 
-_GROUPS: Final = {
-    "bootstrap_servers": "Where everything is",
-    "thresholds": "Rules",
-    "app_id": "The stream app",
-    "data_dir": "On one machine",
-    "web_host": "The HTTP side",
-    "secret_keys": "Secrets and tokens",
-    "sign_in_lasts_s": "Sign-in",
-    "spool_dir": "Clicks that wait",
-    "smtp_host": "Mail",
-    "monitoring_host": "Monitoring",
-    "reconcile_at": "Reconciliation",
-    "otel_exporter_otlp_endpoint": "Traces",
-    "log_format": "Logs",
-    "security_protocol": "Kafka, secured",
+_GROUPS: Final[dict[type[BaseModel], str]] = {
+    Kafka: "Kafka",
+    Postgres: "Postgres",
+    Stream: "Rules, and the stream app",
+    Processes: "Processes",
+    Web: "The HTTP side",
+    SignIn: "Secrets, tokens and sign-in",
+    Mail: "Mail",
 }
-"""The first setting of each group, in the order of the module."""
 
 _WORDS: Final = {
     bool: "`true` or `false`",
@@ -56,7 +56,7 @@ _BOUNDS: Final = {Ge: ("ge", "at least"), Gt: ("gt", "more than"), Le: ("le", "a
 _HEAD: Final = """\
 # Settings
 
-<!-- Written by `referrals schemas` from process/settings.py; what is changed here is lost. -->
+<!-- Written by `referrals schemas` from process/setting_groups/; what is changed here is lost. -->
 
 Every setting of Referral Streams {version} is an environment variable; nothing is read from files. All components of
 an installation are given the same. A variable that is empty counts as not set. One that begins with `{prefix}` and is
@@ -86,14 +86,18 @@ def settings_page() -> str:
 
 
 def _entries() -> Iterator[str]:
-    for name, field in Settings.model_fields.items():
-        if name in _GROUPS:
-            yield f"## {_GROUPS[name]}\n"
-        yield f"### {variable_of(name)}\n"
-        yield f"{(field.description or '').replace('*', chr(92) + '*')}\n"  # no emphasis
-        unit = _unit(name)
-        yield f"- {_kind(field)}{f', in {unit}' if unit else ''}; {_default(field, unit)}"
-        yield f"- {_complaint(name)}\n"
+    for group, title in _GROUPS.items():
+        yield f"## {title}\n"
+        for name, field in group.model_fields.items():
+            yield from _entry(name, field)
+
+
+def _entry(name: str, field: FieldInfo) -> Iterator[str]:
+    yield f"### {variable_of(name)}\n"
+    yield f"{(field.description or '').replace('*', chr(92) + '*')}\n"  # no emphasis
+    unit = _unit(name)
+    yield f"- {_kind(field)}{f', in {unit}' if unit else ''}; {_default(field, unit)}"
+    yield f"- {_complaint(name)}\n"
 
 
 def _unit(name: str) -> str | None:
@@ -121,6 +125,8 @@ def _parts(kind: Any) -> tuple[Any, ...]:  # noqa: ANN401  a type, of any form
 
 
 def _word(kind: Any) -> str:  # noqa: ANN401  the same
+    if get_origin(kind) is Annotated:
+        return _word(get_args(kind)[0])
     if get_origin(kind) is Literal:
         values = [f"`{value}`" for value in get_args(kind)]
         return values[0] if len(values) == 1 else f"one of {', '.join(values)}"

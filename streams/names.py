@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from models.topics import SOURCES
-from process.settings import FORMER_APP_ID
+from process.setting_groups.stream import FORMER_APP_ID
 from streams.engine.cluster import Cluster
 from streams.engine.errors import NameTaken
 

@@ -14,7 +14,8 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from models.topics import CLICKS, CODES
-from process.settings import FORMER_APP_ID, Settings, load_settings
+from process.setting_groups.stream import FORMER_APP_ID
+from process.settings import Settings, load_settings
 from proof.verify.oracle import Oracle
 from tests.component import environment
 from tests.crew import READY, ROOT, Crew, differences, wait_until
