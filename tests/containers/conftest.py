@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import docker
 import pytest
 from docker.models.images import Image
 
+from local.parts.docker import KAFKA_IMAGE, POSTGRES_IMAGE
 from tests.containers import stand_ins
-from tests.containers.engine import ROOT, engine, missing
+from tests.containers.engine import ASKED_FOR, ROOT, TRY, CannotStart, engine, missing
 from tests.containers.stack import COMPONENTS, IMAGE, Stack, find_compose
 
 
@@ -26,11 +29,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def docker_engine() -> Iterator[docker.DockerClient]:
-    """Give an engine that has, or can pull, what our files build on."""
-    with engine() as (client, is_ours):
-        if is_ours:
-            stand_ins.make_all(client)
+    """Give an engine that has, or can pull, what our image builds on."""
+    with ExitStack() as running:
+        try:
+            client = running.enter_context(engine())
+            stand_ins.make(client, stand_ins.PYTHON_IMAGE)
+            stand_ins.check_network(client)
+        except CannotStart as error:
+            if os.environ[ASKED_FOR] != TRY:
+                raise
+            pytest.skip(str(error))
         yield client
+
+
+@pytest.fixture(scope="session")
+def servers(docker_engine: docker.DockerClient) -> None:
+    """Let the engine have, or pull, Kafka and Postgres."""
+    stand_ins.make(docker_engine, KAFKA_IMAGE, POSTGRES_IMAGE)
 
 
 @pytest.fixture(scope="session")
@@ -41,11 +56,12 @@ def image(docker_engine: docker.DockerClient) -> Image:
 
 
 @pytest.fixture(scope="module")
-def stack(docker_engine: docker.DockerClient, image: Image) -> Iterator[Stack]:  # noqa: ARG001  compose runs it
+def stack(docker_engine: docker.DockerClient, image: Image, servers: None) -> Iterator[Stack]:  # noqa: ARG001  compose runs them
     """Give docker-compose.yml's installation, with everything but what only shows it in a browser."""
     compose = find_compose()
     if compose is None:
         pytest.skip("neither compose nor Go, with which it could be made, is installed")
+    stand_ins.make(docker_engine, stand_ins.PROMETHEUS_IMAGE)
     installation = Stack(docker_engine, compose)
     try:
         installation.up("kafka", "postgres", *COMPONENTS, "prometheus")

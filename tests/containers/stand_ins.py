@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Final
 
 import docker
-from docker.errors import ImageNotFound
+from docker.errors import ContainerError, ImageNotFound
 
 from local.parts.docker import KAFKA_IMAGE, POSTGRES_IMAGE
 from local.parts.jars import KAFKA_VERSION, Jar, fetch, listed
 from local.parts.running import cache_dir
-from tests.containers.engine import WORK
+from tests.containers.engine import WORK, CannotStart, is_own
 
 PYTHON_IMAGE: Final = "python:3.11-slim"
 PROMETHEUS_IMAGE: Final = "prom/prometheus:v3.7.3"
@@ -41,20 +41,30 @@ _TOOLS_JAR: Final = Jar(  # what kafka-broker-api-versions.sh runs; the broker n
 )
 
 
-def make_all(client: docker.DockerClient) -> None:
-    """Make those that the engine does not have yet, or has by another recipe."""
-    for name, make in (
-        (PYTHON_IMAGE, _make_python),
-        (KAFKA_IMAGE, _make_kafka),
-        (POSTGRES_IMAGE, _make_postgres),
-        (PROMETHEUS_IMAGE, _make_prometheus),
-    ):
+def make(client: docker.DockerClient, *names: str) -> None:
+    """Make those that the engine does not have yet, or has by another recipe; all others stand on Python's.
+
+    An engine that DOCKER_HOST names pulls the real ones. Raises CannotStart.
+    """
+    for name in names if is_own() else ():
         try:
             is_right = client.images.get(name).labels.get(_LABEL) == _recipes()
         except ImageNotFound:
             is_right = False
         if not is_right:
-            make(client)
+            _MAKERS[name](client)
+
+
+def check_network(client: docker.DockerClient) -> None:
+    """Raise CannotStart where a container does not get at Python's packages, which a build needs."""
+    if not is_own():
+        return
+    asked = "python3 -m venv /pip && /pip/bin/pip download --quiet --no-deps --dest /tmp wheel"
+    try:
+        client.containers.run(PYTHON_IMAGE, ["sh", "-c", asked], network_mode="host", remove=True, stderr=True)
+    except ContainerError as error:
+        message = f"containers get at no packages of Python's here: {error}"
+        raise CannotStart(message) from error
 
 
 @cache
@@ -107,14 +117,9 @@ def _make_prometheus(client: docker.DockerClient) -> None:
     _build(client, PROMETHEUS_IMAGE, "prometheus", {"prometheus": place / "usr/bin/prometheus"})
 
 
-def make_postgres_with_tls(client: docker.DockerClient) -> None:
-    """Make it of Debian's packages, if the engine does not have it yet; takes a minute or two."""
-    try:
-        is_right = client.images.get(POSTGRES_WITH_TLS).labels.get(_LABEL) == _recipes()
-    except ImageNotFound:
-        is_right = False
-    if not is_right:
-        _build(client, POSTGRES_WITH_TLS, "postgres_with_tls", {}, network="host")
+def _make_postgres_with_tls(client: docker.DockerClient) -> None:
+    """Make it of Debian's packages; takes a minute or two."""
+    _build(client, POSTGRES_WITH_TLS, "postgres_with_tls", {}, network="host")
 
 
 def _build(
@@ -140,8 +145,19 @@ def _folder_of(package: str) -> Path:
 
 def _run(*command: str | Path, cwd: Path | None = None) -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=cwd)
-    assert done.returncode == 0, f"{command[0]}: {done.stdout[-1000:]}{done.stderr[-1000:]}"
+    if done.returncode != 0:
+        message = f"{command[0]}: {done.stdout[-1000:]}{done.stderr[-1000:]}"
+        raise CannotStart(message)
 
 
 def _quiet(_: str) -> None:
     """Say nothing."""
+
+
+_MAKERS: Final = {
+    PYTHON_IMAGE: _make_python,
+    KAFKA_IMAGE: _make_kafka,
+    POSTGRES_IMAGE: _make_postgres,
+    PROMETHEUS_IMAGE: _make_prometheus,
+    POSTGRES_WITH_TLS: _make_postgres_with_tls,
+}

@@ -23,6 +23,7 @@ from local.parts.ports import LOOPBACK
 from tests.containers.stack import COMPONENTS, IMAGE, Stack, events_of, health, inside, process_of, wait_until
 from tests.crew import READY, Traffic, events
 
+pytestmark = pytest.mark.long
 STOP_MAX_S = 10.0
 SUCCESSOR_MAX_S = 3.0
 """From its end to the successor's partitions, all of them."""

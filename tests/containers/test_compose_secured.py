@@ -21,10 +21,11 @@ from docker.models.images import Image
 
 from local.parts.ports import LOOPBACK, free_ports
 from tests.containers import stand_ins
-from tests.containers.engine import ROOT
+from tests.containers.engine import ROOT, is_own
 from tests.containers.stack import COMPONENTS, address_of, find_compose
 from tests.contract import blocks
 
+pytestmark = pytest.mark.long
 _PAGE: Final = "docs/containers.md"
 _START_S: Final = 600
 _NEEDED: Final = ("docker-compose.yml", "docker-compose.secured.yml", "deploy", "docs/operate")
@@ -62,6 +63,7 @@ class Operator:
 def operator(
     docker_engine: docker.DockerClient,
     image: Image,  # noqa: ARG001  compose runs it
+    servers: None,  # noqa: ARG001  and these
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Operator]:
     """Give somebody who has set it up."""
@@ -87,8 +89,8 @@ def operator(
         "COMPOSE_PROJECT_NAME": f"referrals-secured-{secrets.token_hex(3)}",
         "DOCKER_HOST": address_of(docker_engine),
     }
-    if "DOCKER_HOST" not in os.environ:
-        stand_ins.make_postgres_with_tls(docker_engine)
+    if is_own():
+        stand_ins.make(docker_engine, stand_ins.PROMETHEUS_IMAGE, stand_ins.POSTGRES_WITH_TLS)
         environment["POSTGRES_IMAGE"] = stand_ins.POSTGRES_WITH_TLS
     somebody = Operator(folder, environment)
     page = (ROOT / _PAGE).read_text(encoding="utf-8")

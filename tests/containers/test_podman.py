@@ -13,6 +13,7 @@ import pytest
 from tests.containers import stand_ins
 from tests.containers.engine import ROOT, WORK
 
+pytestmark = pytest.mark.long
 NAME = "localhost/referral-streams-by-podman"
 BASE = f"docker.io/library/{stand_ins.PYTHON_IMAGE}"
 BYTES_MAX = 200_000_000

@@ -1,14 +1,21 @@
-"""The image: small, not root, read-only, and nothing in it that does not work there."""
+"""The image: small, not root, read-only, and nothing in it that does not work there; and `--parts=docker`.
+
+One file, because continuous integration runs it, and files run side by side: all its tests share an engine.
+"""
 
 from __future__ import annotations
 
 import docker
+import psycopg
 import pytest
+from confluent_kafka.admin import AdminClient
 from docker.errors import ContainerError
 from docker.models.images import Image
 
 from commands.main import COMMANDS
+from local import parts
 from tests.containers.engine import ROOT
+from tests.containers.stack import address_of, wait_until
 
 BYTES_MAX = 200_000_000
 FOLDERS = ["commands", "edges", "models", "operations", "process", "proof", "sinks", "streams"]
@@ -62,6 +69,7 @@ def test_everything_in_it_loads(docker_engine: docker.DockerClient, image: Image
     assert imported(docker_engine, image) == [*FOLDERS, "without", "OpenTelemetry"]
 
 
+@pytest.mark.long
 def test_with_what_sends_traces(docker_engine: docker.DockerClient) -> None:
     """Where that is asked for: it is there, and still small."""
     traced, _ = docker_engine.images.build(path=str(ROOT), buildargs={"TRACES": "1"}, network_mode="host", rm=True)
@@ -90,3 +98,30 @@ def test_it_has_a_health_check_of_its_own(docker_engine: docker.DockerClient, im
     assert check[:2] == ["CMD", "python"]
     with pytest.raises(ContainerError):
         run(docker_engine, image, *check[2:], entrypoint=["python"])
+
+
+@pytest.mark.usefixtures("servers")
+def test_docker_parts_live_through_a_crash(docker_engine: docker.DockerClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Testcontainers starts both; they keep address and data over a kill, and are gone afterwards."""
+    monkeypatch.setenv("DOCKER_HOST", address_of(docker_engine))
+    monkeypatch.setenv("TESTCONTAINERS_RYUK_DISABLED", "true")  # one more image, for who is killed before `close`
+    before = {each.id for each in docker_engine.containers.list(all=True)}
+    said: list[str] = []
+    with parts.start("docker", data_dir=None, durable=False, announce=said.append) as running:
+        assert "apache/kafka" in said[-1]
+        assert "postgres:18 in Docker" in said[-1]
+        url = running.create_database("kept")
+        running.postgres.kill()
+        running.postgres.start()
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        running.kafka.kill()
+        running.kafka.start()
+        assert AdminClient({"bootstrap.servers": running.bootstrap_servers}).list_topics(timeout=10).brokers
+        assert running.kafka.pid > 1
+        ours = [each for each in docker_engine.containers.list() if each.id not in before]
+        assert len(ours) == 2
+        for container in ours:
+            ports = container.attrs["HostConfig"]["PortBindings"].values()
+            assert {binding["HostIp"] for port in ports for binding in port} == {"127.0.0.1"}
+    wait_until(lambda: {each.id for each in docker_engine.containers.list(all=True)} <= before, "containers are left")
