@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import docker
 from docker.models.containers import Container
+from docker.models.images import Image
 
 from local.parts.ports import LOOPBACK, free_ports
 from local.parts.running import cache_dir
@@ -170,3 +171,24 @@ def address_of(client: docker.DockerClient) -> str:
         return str(client.api.base_url).replace("http://", "tcp://")
     adapter: Any = client.api.get_adapter(client.api.base_url)
     return f"unix://{adapter.socket_path}"
+
+
+def tag_another_version(engine: docker.DockerClient, image: Image) -> None:
+    """Let the image's name mean another one: the same program, but it calls itself 9.9.9."""
+    script = (
+        "import pathlib, re\n"
+        "place = pathlib.Path('/app/process/version.py')\n"
+        "place.write_text(re.sub(r'\"[0-9.]+\"', '\"9.9.9\"', place.read_text()))\n"
+        "[each.unlink() for each in place.parent.glob('__pycache__/version.*')]\n"
+    )
+    container = engine.containers.create(str(image.id), entrypoint=["python", "-c"], command=[script], user="0")
+    container.start()
+    assert container.wait()["StatusCode"] == 0
+    config = image.attrs["Config"]
+    changes = [
+        f"USER {config['User']}",
+        f"ENTRYPOINT {json.dumps(config['Entrypoint'])}",
+        f"CMD {json.dumps(config['Cmd'])}",
+    ]
+    container.commit(repository=IMAGE, tag="latest", changes=changes)
+    container.remove()

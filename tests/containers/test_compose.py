@@ -20,7 +20,16 @@ from docker.models.containers import Container
 from docker.models.images import Image
 
 from local.parts.ports import LOOPBACK
-from tests.containers.stack import COMPONENTS, IMAGE, Stack, events_of, health, inside, process_of, wait_until
+from tests.containers.stack import (
+    COMPONENTS,
+    Stack,
+    events_of,
+    health,
+    inside,
+    process_of,
+    tag_another_version,
+    wait_until,
+)
 from tests.crew import READY, Traffic, events
 
 pytestmark = pytest.mark.long
@@ -163,7 +172,7 @@ def test_a_rolling_upgrade_under_load(stack: Stack, docker_engine: docker.Docker
     """New workers of another image join before old ones leave, as docs/containers.md says; nothing is lost or twice."""
     old = stack.containers("stream")
     with load(stack, seed=3):
-        _tag_another_version(docker_engine, image)
+        tag_another_version(docker_engine, image)
         new = stack.scale(len(old) + 2)
         for each in new:
             assert inside(each, "python", "-P", "-m", "commands", "--version") == ["referrals", "9.9.9"]
@@ -174,27 +183,6 @@ def test_a_rolling_upgrade_under_load(stack: Stack, docker_engine: docker.Docker
         time.sleep(3)
     assert {each.id for each in stack.containers("stream")} == {each.id for each in new}
     stack.assert_exact()
-
-
-def _tag_another_version(engine: docker.DockerClient, image: Image) -> None:
-    """Let the image's name mean another one: the same program, but it calls itself 9.9.9."""
-    script = (
-        "import pathlib, re\n"
-        "place = pathlib.Path('/app/process/version.py')\n"
-        "place.write_text(re.sub(r'\"[0-9.]+\"', '\"9.9.9\"', place.read_text()))\n"
-        "[each.unlink() for each in place.parent.glob('__pycache__/version.*')]\n"
-    )
-    container = engine.containers.create(str(image.id), entrypoint=["python", "-c"], command=[script], user="0")
-    container.start()
-    assert container.wait()["StatusCode"] == 0
-    config = image.attrs["Config"]
-    changes = [
-        f"USER {config['User']}",
-        f"ENTRYPOINT {json.dumps(config['Entrypoint'])}",
-        f"CMD {json.dumps(config['Cmd'])}",
-    ]
-    container.commit(repository=IMAGE, tag="latest", changes=changes)
-    container.remove()
 
 
 def _epoch_s(timestamp: str) -> float:

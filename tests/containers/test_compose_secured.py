@@ -1,32 +1,39 @@
-"""docker-compose.secured.yml, set up line by line as docs/containers.md says: a broker dies, and nothing is lost."""
+"""docs/containers.md line by line, with docker-compose.secured.yml: a broker dies, versions change, nothing is lost."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import ssl
 import subprocess
 import uuid
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import Final
 
 import docker
 import psycopg
 import pytest
+from confluent_kafka import KafkaError, Producer
 from docker.models.images import Image
 
 from local.parts.ports import LOOPBACK, free_ports
 from tests.containers import stand_ins
 from tests.containers.engine import ROOT, is_own
-from tests.containers.stack import COMPONENTS, address_of, find_compose
-from tests.contract import blocks
+from tests.containers.stack import COMPONENTS, IMAGE, address_of, find_compose, tag_another_version
+from tests.snippets import run_by
 
 pytestmark = pytest.mark.long
-_PAGE: Final = "docs/containers.md"
+PLAIN, SET_UP, RENEWAL, PRODUCER, UPGRADE = (
+    each.text for each in run_by("tests/containers/test_compose_secured.py", "docs/containers.md")
+)
+REGISTRATIONS_TOPIC: Final = "referrals.registrations.v1"
 _START_S: Final = 600
 _NEEDED: Final = ("docker-compose.yml", "docker-compose.secured.yml", "deploy", "docs/operate")
 _REGISTRATIONS: Final = 60
@@ -42,9 +49,10 @@ class Operator:
 
     def paste(self, block: str) -> str:
         """Run lines as they stand on the page, but for what pulls images and what only shows it in a browser."""
-        block = block.replace("docker compose build\n", "")
-        started = f"up --no-build --detach --wait --wait-timeout {_START_S} {' '.join(COMPONENTS)} prometheus"
-        return self.run("bash", "-euc", block.replace("up --detach --wait", started))
+        block = block.replace("docker compose build\n", "").replace("up --build", "up")
+        services = f"--wait-timeout {_START_S} {' '.join(COMPONENTS)} prometheus"
+        block = re.sub(r"up --detach --wait$", rf"\g<0> {services}", block, flags=re.MULTILINE)
+        return self.run("bash", "-euc", block.replace("up --detach", "up --no-build --detach"))
 
     def run(self, *command: str, given: str | None = None) -> str:
         """Run a command, and return what it prints; it must end well."""
@@ -62,7 +70,7 @@ class Operator:
 @pytest.fixture(scope="module")
 def operator(
     docker_engine: docker.DockerClient,
-    image: Image,  # noqa: ARG001  compose runs it
+    image: Image,
     servers: None,  # noqa: ARG001  and these
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Operator]:
@@ -78,7 +86,8 @@ def operator(
     tools = folder / "bin"
     tools.mkdir()
     # `docker compose`, however it is had
-    (tools / "docker").write_text(f'#!/bin/sh\nshift\nexec {" ".join(compose)} "$@"\n')
+    other = f'[ "$1" = compose ] || exec {shutil.which("docker")} "$@"'
+    (tools / "docker").write_text(f'#!/bin/sh\n{other}\nshift\nexec {" ".join(compose)} "$@"\n')
     (tools / "docker").chmod(0o755)
     names = ("KAFKA", "KAFKA_2", "KAFKA_3", "POSTGRES", "WEB", "PROMETHEUS", "GRAFANA")
     ports = {f"{name}_PORT": str(port) for name, port in zip(names, free_ports(len(names)), strict=True)}
@@ -93,14 +102,17 @@ def operator(
         stand_ins.make(docker_engine, stand_ins.PROMETHEUS_IMAGE, stand_ins.POSTGRES_WITH_TLS)
         environment["POSTGRES_IMAGE"] = stand_ins.POSTGRES_WITH_TLS
     somebody = Operator(folder, environment)
-    page = (ROOT / _PAGE).read_text(encoding="utf-8")
-    secrets_made = "\n".join(line for line in page.splitlines() if line.startswith('echo "REFERRALS_'))
-    set_up, _, _ = blocks(_PAGE, "With security on", "sh")
     try:
-        somebody.paste(f"{secrets_made}\n{set_up}")
+        image.tag(IMAGE, "latest")  # another test may have changed what that is
+        somebody.paste(lines(PLAIN, begin="echo") + SET_UP)
         yield somebody
     finally:
         somebody.run("docker", "compose", "down", "--volumes", "--remove-orphans", "--timeout", "5")
+
+
+def lines(block: str, *, begin: str) -> str:
+    """Return the lines of a block that begin with this word."""
+    return "".join(line for line in block.splitlines(keepends=True) if line.startswith(begin))
 
 
 def make_mentor(operator: Operator, name: str) -> tuple[str, str]:
@@ -119,6 +131,38 @@ def registrations(code: str) -> str:
     return "".join(json.dumps({"topic": "registrations", "value": value | each}) + "\n" for each in ids)
 
 
+def test_it_is_used_as_the_page_says(operator: Operator) -> None:
+    """The plain installation's lines mean this one, once COMPOSE_FILE names both files."""
+    said = operator.paste(lines(PLAIN, begin="docker"))
+    assert "Alder" in said
+    assert "no difference" in said
+
+
+def test_a_producer_gets_a_user_of_its_own(operator: Operator) -> None:
+    """By Kafka's own tools: it may write what it was given, and nothing else."""
+    password = secrets.token_hex(24)
+    operator.paste(PRODUCER.replace("$(openssl rand -hex 24)", password))
+    operator.run("docker", "compose", "cp", "kafka:/certificates/authority.pem", ".")
+    crm = Producer(
+        {
+            "bootstrap.servers": f"{LOOPBACK}:{operator.environment['KAFKA_PORT']}",
+            "security.protocol": "SASL_SSL",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": "crm",
+            "sasl.password": password,
+            "ssl.ca.location": str(operator.folder / "authority.pem"),
+        }
+    )
+    came: dict[str, KafkaError | None] = {}
+    for topic in (REGISTRATIONS_TOPIC, "referrals.clicks.v1"):
+        crm.produce(topic, b"{}", on_delivery=lambda error, message: came.update({message.topic() or "": error}))
+    assert crm.flush(30) == 0
+    assert came[REGISTRATIONS_TOPIC] is None
+    refused = came["referrals.clicks.v1"]
+    assert refused is not None
+    assert refused.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+
+
 def test_a_broker_dies_under_load_and_nothing_is_lost(operator: Operator) -> None:
     """Every component as its own user, by TLS: from an organisation to awards, while one broker of three is killed."""
     mentor, code = make_mentor(operator, "Alder")
@@ -134,7 +178,6 @@ def test_a_broker_dies_under_load_and_nothing_is_lost(operator: Operator) -> Non
 
 def test_certificates_are_renewed_under_way(operator: Operator) -> None:
     """As the page says, while registrations come: each server has another one then, and nothing is lost."""
-    _, renewal, _ = blocks(_PAGE, "With security on", "sh")
     brokers = [(LOOPBACK, int(operator.environment[f"{name}_PORT"])) for name in ("KAFKA", "KAFKA_2", "KAFKA_3")]
     before = [ssl.get_server_certificate(each) for each in brokers]
     ends = "import pathlib; [each.unlink() for each in pathlib.Path('/certificates').glob('*/certificate.pem')]"
@@ -142,12 +185,35 @@ def test_certificates_are_renewed_under_way(operator: Operator) -> None:
     mentor, code = make_mentor(operator, "Birch")
     more = registrations(code)
     operator.command("publish", "-", given=more)
-    operator.paste(renewal)
+    operator.paste(RENEWAL)
     after = [ssl.get_server_certificate(each) for each in brokers]
     assert not {*before} & {*after}
     operator.command("publish", "-", given=more)  # the same: they are counted once
     operator.command("verify", "--wait", str(_CATCH_UP_S))
     assert f"{_REGISTRATIONS} confirmed, counted" in operator.command("explain", mentor)
+
+
+def test_an_upgrade_rolls_under_load(operator: Operator, docker_engine: docker.DockerClient, image: Image) -> None:
+    """As the page says: new workers join, old ones leave, and what came meanwhile is counted once."""
+    mentor, code = make_mentor(operator, "Cedar")
+    tag_another_version(docker_engine, image)
+    ends = Event()
+    sent = 0
+    with ThreadPoolExecutor(1) as pool:
+        upgrading = pool.submit(operator.paste, UPGRADE)
+        upgrading.add_done_callback(lambda _: ends.set())
+        while not ends.is_set():
+            operator.command("publish", "-", given=registrations(code))
+            sent += _REGISTRATIONS
+        upgrading.result()
+    for component in COMPONENTS:
+        version = operator.run(
+            "docker", "compose", "exec", "-T", component, "python", "-P", "-m", "commands", "--version"
+        )
+        assert version.split() == ["referrals", "9.9.9"]
+    assert sent > _REGISTRATIONS
+    operator.command("verify", "--wait", str(_CATCH_UP_S))
+    assert f"{sent:,} confirmed, counted" in operator.command("explain", mentor)
 
 
 def test_postgres_takes_nobody_without_tls(operator: Operator) -> None:

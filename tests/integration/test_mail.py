@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -32,14 +34,16 @@ from edges.web.mail_subscriptions import (
 )
 from edges.web.sign_in.credentials import Credential, read_credential
 from local.parts import Parts
-from local.parts.ports import free_ports
+from local.parts.ports import LOOPBACK, free_ports
 from models.badges import FIRST_RECRUIT
 from process.monitoring import READY
 from process.settings import Settings
-from tests.component import Component
+from tests.component import DEADLINE_S, Component, environment
 from tests.mail_server import PASSWORD, SENDER, USER, MailServerDouble, Post, mail_server, settings_with
 from tests.monitoring import ask, url_in
+from tests.snippets import run_by
 from tests.stopped_postgres import stopped
+from tests.terminal import Terminal
 
 pytestmark = pytest.mark.integration
 
@@ -445,6 +449,31 @@ def secret(text: str) -> Any:  # noqa: ANN401
 
 
 # -- the process ------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_page_says_to_paste(settings: Settings, tmp_path: Path) -> None:
+    """With this server's address and password in place of an example's: a mail comes, and `mail` runs until stopped."""
+    (block,) = run_by("tests/integration/test_mail.py", "docs/mail.md")
+    directory = tmp_path / "terminal"
+    directory.mkdir()
+    with mail_server("starttls", folder=tmp_path, with_password=True) as post:
+        text = block.text.replace("smtp.example.org", LOOPBACK).replace("SECRET", shlex.quote(PASSWORD))
+        *exports, trial, relay = (shlex.split(line, comments=True) for line in text.splitlines())
+        ours = {name: value for name, value in environment(settings).items() if name.startswith("REFERRALS_")}
+        ours |= {"REFERRALS_SMTP_PORT": str(post.port), "REFERRALS_SMTP_CA_LOCATION": str(post.authority)}
+        ours |= dict(variable.split("=", 1) for _, *variables in exports for variable in variables)
+        terminal = Terminal(directory, **ours, REFERRALS_MONITORING_PORT="0")
+        terminal.paste(shlex.join(trial))
+        assert [recipient for recipient, _, _ in post.post.taken] == [trial[-1]]
+        with terminal.running(shlex.join(relay)) as (process, log):
+            deadline = time.monotonic() + DEADLINE_S
+            while (
+                "monitoring_listens" not in log.read_text()
+                or ask(url_in(log.read_text()), READY).status != HTTPStatus.OK
+            ):
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.1)
 
 
 async def test_killed_before_and_after_the_server_has_it(
