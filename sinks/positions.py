@@ -100,6 +100,8 @@ class Start(Struct, frozen=True, gc=False, kw_only=True):
     """Records below this offset were read once: dead letters of them have been sent."""
     forget_from: int | None = None
     """From this offset on the log holds others than the records that were read; None: they are the same."""
+    former_records: int = 0
+    """How many of the records that were read are not in the log any more because it is another one, or lost its end."""
     lost: int = 0
     """How many offsets there were between the position and the first record that is left."""
 
@@ -138,7 +140,7 @@ class Positions(Protocol):
 def judge(position: Position | None, log: Log, *, is_used: bool) -> Start:
     """Return where to go on, and what is to be said of it; see the table above."""
     committed = log.committed or 0
-    lost = 0
+    former_records = lost = 0
     forget_from = None
     if position is None:
         if is_used and committed and not log.is_marked:
@@ -147,9 +149,10 @@ def judge(position: Position | None, log: Log, *, is_used: bool) -> Start:
         else:
             begin, finding = log.first, Finding.STORE_IS_NEW if committed else Finding.BEGINS
     elif position.topic_id and log.topic_id and position.topic_id != log.topic_id:
-        begin, finding, forget_from = log.first, Finding.TOPIC_MADE_ANEW, 0
+        begin, finding, forget_from, former_records = log.first, Finding.TOPIC_MADE_ANEW, 0, position.next
     elif position.next > log.end:
         begin, finding, forget_from = log.end, Finding.LOG_CUT_SHORT, log.end
+        former_records = position.next - log.end
     elif position.next < log.first:
         begin, finding, lost = log.first, Finding.RECORDS_LOST, log.first - position.next
     else:
@@ -162,5 +165,6 @@ def judge(position: Position | None, log: Log, *, is_used: bool) -> Start:
         finding=finding,
         read_before=max(committed, 0 if position is None else position.read_before) if forget_from is None else 0,
         forget_from=forget_from,
+        former_records=former_records,
         lost=lost,
     )

@@ -108,6 +108,7 @@ class PostgresPositions:
             "topic_ids": column(f'"{starts[place].topic_id}"' if starts else None for place in places),
             "expected": column(self._at.get(place) for place in places),
             "read_befores": column(starts[place].read_before if starts else None for place in places),
+            "former_records": column(starts[place].former_records if starts else None for place in places),
         }
         held = set(query(connection, "move_positions", values))
         fenced = set(places) - held

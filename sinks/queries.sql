@@ -213,11 +213,12 @@ SET
     next_offset = coalesce(batch.next_offset, sink_positions.next_offset),
     topic_id = coalesce(batch.topic_id, sink_positions.topic_id),
     read_before = coalesce(batch.read_before, sink_positions.read_before),
+    former_records = sink_positions.former_records + coalesce(batch.former_records, 0),
     moved_at = CASE WHEN batch.next_offset IS NULL THEN sink_positions.moved_at ELSE now() END
 FROM unnest(
     %(topics)s::text[], %(partitions)s::integer[], %(claims)s::bigint[], %(next_offsets)s::bigint[],
-    %(topic_ids)s::text[], %(read_befores)s::bigint[], %(expected)s::bigint[]
-) AS batch (topic, topic_partition, claim, next_offset, topic_id, read_before, expected)
+    %(topic_ids)s::text[], %(read_befores)s::bigint[], %(former_records)s::bigint[], %(expected)s::bigint[]
+) AS batch (topic, topic_partition, claim, next_offset, topic_id, read_before, former_records, expected)
 WHERE
     sink_positions.consumer = %(consumer)s
     AND sink_positions.topic = batch.topic

@@ -11,7 +11,7 @@ will do, and only the sum over the channels is compared exactly.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from models.topics import CLICKS, REGISTRATIONS
 from process.postgres import session
 from proof.verify import report
 from proof.verify.pairs import Pair
-from proof.verify.removed import Removed
+from proof.verify.removed import Partition, Removed
 from proof.verify.report import Difference
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,7 +32,9 @@ ROWS_AT_ONCE = 5_000
 
 NAMES = ("clicks", "registered", "confirmed", "withdrawn")
 
-POSITIONS_SQL = "SELECT count(*) FROM sink_positions WHERE consumer = %s AND next_offset IS NOT NULL"
+POSITIONS_SQL = """
+    SELECT topic, topic_partition, former_records FROM sink_positions WHERE consumer = %s AND next_offset IS NOT NULL
+"""
 CHANNELS_SQL = "SELECT org_id::text, channel FROM history_channels"
 ROWS_SQL = """
     SELECT
@@ -109,7 +111,7 @@ def happened(pair: Pair) -> Iterator[tuple[int, datetime]]:
         yield 3, withdrawn
 
 
-def compare_history(database_url: str, consumer: str, history: History, removed: Removed) -> Compared:
+def compare_history(database_url: str, topic_prefix: str, history: History, removed: Removed) -> Compared:
     """Compare the table with what must be in it; raises psycopg.Error."""
     with (
         psycopg.connect(database_url, **session(database_url, "referrals verify", connect_timeout_s=10)) as connection,
@@ -117,11 +119,12 @@ def compare_history(database_url: str, consumer: str, history: History, removed:
     ):
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor = connection.cursor(row_factory=tuple_row)
-        begun = cursor.execute(POSITIONS_SQL, [consumer]).fetchone()
-        if begun is None or not begun[0]:
+        positions = cursor.execute(POSITIONS_SQL, [f"{topic_prefix}history"]).fetchall()
+        if not positions:
             return Compared([], 0, {}, is_there=False)
         named = set(cursor.execute(CHANNELS_SQL).fetchall())
-        wanted = Comparison(history, named, removed)
+        former = {(topic.removeprefix(topic_prefix), number): records for topic, number, records in positions}
+        wanted = Comparison(history, named, removed, former)
         with connection.cursor(name="history", row_factory=tuple_row) as rows:
             rows.itersize = ROWS_AT_ONCE
             rows.execute(ROWS_SQL)
@@ -133,13 +136,15 @@ def compare_history(database_url: str, consumer: str, history: History, removed:
 class Comparison:
     """What is still to be found, and what differs so far."""
 
-    def __init__(self, history: History, named: set[tuple[str, str]], removed: Removed) -> None:
+    def __init__(
+        self, history: History, named: set[tuple[str, str]], removed: Removed, former: Mapping[Partition, int]
+    ) -> None:
         self._history = history
         self._certain = _by_names(history.certain, named)
         self._possible = _by_names(history.possible, named)
         self._totals = {key: list(numbers) for key, numbers in history.totals.items()}
-        self._clicks_gone = _gone(removed, CLICKS.name)
-        self._pairs_gone = _gone(removed, REGISTRATIONS.name)
+        self._clicks_gone = _gone(removed, former, CLICKS.name)
+        self._pairs_gone = _gone(removed, former, REGISTRATIONS.name)
         self._surplus = 0
         self._unproven: set[str] = set()
         self._rows = 0
@@ -206,7 +211,12 @@ def _by_names(sums: dict[Key, list[int]], named: set[tuple[str, str]]) -> dict[K
     return found
 
 
-def _gone(removed: Removed, topic: str) -> int:
-    """Return how many records of a topic may be in the history that are not there any more."""
+def _gone(removed: Removed, former: Mapping[Partition, int], topic: str) -> int:
+    """Return how many records of a topic may be in the history that are not there any more.
+
+    Of a log that is no more the history knows itself what it has read: rows that were begun anew hold less. Where it
+    does not know, because that was before it said so, the rows do.
+    """
     gone = sum(first for (name, _), first in removed.first.items() if name == topic)
-    return gone + sum(max(0, -since) for (name, _), since in removed.since.items() if name == topic)
+    places = {place for place in (*former, *removed.since) if place[0] == topic}
+    return gone + sum(max(former.get(place, 0), -removed.since.get(place, 0)) for place in places)

@@ -405,7 +405,7 @@ class Oracle:
         try:
             tables = read_tables(self._settings.database_url)
             of_history = compare_history(
-                self._settings.database_url, f"{self._settings.topic_prefix}history", self._history, self._removed
+                self._settings.database_url, self._settings.topic_prefix, self._history, self._removed
             )
         except psycopg.Error as error:
             msg = f"Postgres: {said(error)} (the database of REFERRALS_DATABASE_URL; --no-database leaves it out)"

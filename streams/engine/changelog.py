@@ -101,30 +101,30 @@ def load_rows(
     }
 
 
-def last_standing(options: EngineOptions, number: int, end: int) -> Standing | None:
-    """Return where the committed rows of a source partition stand, from the last records of its first changelog.
+def last_standings(options: EngineOptions, ends: Mapping[int, int]) -> dict[int, Standing | None]:
+    """Return where the committed rows of source partitions stand, from the last records of their first changelog.
 
-    Blocks. The partition's producer must have started since the last commit of which nobody knows whether it was one.
+    Blocks. What is sure is only what was committed when a partition's producer had started after it.
 
     Args:
         options: the application's wiring.
-        number: the source partition.
-        end: where the changelog ends.
+        ends: where the changelog ends, of each source partition.
 
     Raises:
-        KafkaException: the changelog cannot be read.
+        KafkaException: a changelog cannot be read.
 
     """
-    place = (options.standing_changelog, number)
-    looked_at, found = LAST_RECORDS, None
-    while True:
-        first = max(FIRST_OFFSET, end - looked_at)
-        for _, message in read_to_end(options, [place], start={place: first}):
+    found: dict[int, Standing | None] = {}
+    looked_at, left = LAST_RECORDS, dict(ends)
+    while left:
+        first = {number: max(FIRST_OFFSET, end - looked_at) for number, end in left.items()}
+        places = {(options.standing_changelog, number): offset for number, offset in first.items()}
+        for (_, number), message in read_to_end(options, places.keys(), start=places):
             if message.key() == STANDING_KEY:
-                found = decode_standing(message.value())
-        if found is not None or first == FIRST_OFFSET:
-            return found
+                found[number] = decode_standing(message.value())
+        left = {number: end for number, end in left.items() if number not in found and first[number] > FIRST_OFFSET}
         looked_at *= FURTHER_BACK
+    return {number: found.get(number) for number in ends}
 
 
 def read_topics(options: EngineOptions, topics: Sequence[str], start: dict[tuple[str, int], int]) -> Iterator[Message]:

@@ -18,7 +18,7 @@ import structlog
 from confluent_kafka import KafkaException
 
 from process.leaders import passes
-from streams.engine.changelog import last_standing
+from streams.engine.changelog import last_standings
 from streams.engine.errors import CommitFailed, Interrupted
 from streams.engine.producer import TransactionalProducer
 
@@ -82,8 +82,8 @@ def _take_again(options: EngineOptions, cluster: Cluster, partition: SourceParti
     partition.producer.start()
     former.close()
     try:
-        end = cluster.ends_of_standings([partition.number])[partition.number]
-        standing = last_standing(options, partition.number, end)
+        ends = cluster.ends_of_standings([partition.number])
+        standing = last_standings(options, ends)[partition.number]
     except KafkaException as error:
         if not passes(error):
             raise

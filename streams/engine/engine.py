@@ -33,6 +33,7 @@ from faust.types import TP
 
 from process.faults import named, where
 from process.leaders import passes
+from streams.engine.changelog import last_standings
 from streams.engine.cluster import Cluster
 from streams.engine.committing import commit
 from streams.engine.counters import Counters, Taken
@@ -188,6 +189,7 @@ class Engine:
         try:
             decided = await self.refusals.decided()
             ends = await in_thread(self.cluster.ends_of_standings, self._idle.find(self.partitions))
+            standings = await in_thread(last_standings, self.options, self._idle.unseen(ends))
         except (KafkaException, TimeoutError) as error:
             if not passes(error):
                 raise
@@ -196,7 +198,7 @@ class Engine:
         if (
             self.is_accepting
             and generation == self._generation
-            and (decided := decided + self._idle.grown(ends, self.partitions))
+            and (decided := decided + self._idle.grown(ends, standings, self.partitions))
         ):
             self.leave(StateDecided(f"somebody decided about partitions {decided}"))
 

@@ -234,7 +234,7 @@ def test_the_oracle_sees_everything_that_it_compares(database: Database) -> None
     database.rows(None, insert, org_id)
     address = database.url_of("verify")
     assert read_tables(address).awards == []
-    compared = compare_history(address, "b.history", History(), Removed({}))
+    compared = compare_history(address, "b.", History(), Removed({}))
     assert [(str(org_id) in each.subject, each.found) for each in compared.differences] == [(True, "7")]
     assert (compared.is_there, compared.rows) == (True, 1)
     database.rows(None, "DELETE FROM organisation_quarter_hours WHERE org_id = %s", org_id)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.topics import CLICKS
+from proof.verify.history import CLICKS_GONE
 from proof.verify.oracle import Oracle
 from proof.verify.report import Report
 from tests.crew import differences
@@ -19,9 +20,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 GONE = "clicks that are counted and gone"
 
 
-def check(the: Scene, file: Path | None = None) -> Report:
+def check(the: Scene, file: Path | None = None, *, with_database: bool = False) -> Report:
     """Let the oracle look when the worker has caught up, and find nothing wrong."""
-    report = Oracle(the.settings, checkpoint_file=file).check(wait_s=60, with_database=False)
+    report = Oracle(the.settings, checkpoint_file=file).check(wait_s=60, with_database=with_database)
     assert report.is_clean, differences(report)
     return report
 
@@ -65,6 +66,28 @@ def test_a_topic_made_anew_and_accepted_is_no_difference(scene: Scene) -> None:
     scene.click(1)
     scene.wait_counted(CLICKS_SENT + 1)
     assert check(scene).beyond_proof == {GONE: CLICKS_SENT}
+
+
+def test_the_history_holds_more_of_a_topic_that_is_no_more_than_rows_that_were_begun_anew(scene: Scene) -> None:
+    """It was read when clicks were there that retention had removed before the rebuild, and says how many it read."""
+    name = CLICKS.full_name(scene.settings.topic_prefix)
+    for component in ("badges", "counts"):
+        scene.crew.start(component, component)
+    scene.start()
+    check(scene, with_database=True)
+    scene.delete_records(name, CLICKS_SENT - 1)
+    scene.decide("rebuild", f"--partition={scene.home}")
+    scene.wait_counted(1)
+    assert check(scene, with_database=True).beyond_proof == {CLICKS_GONE: CLICKS_SENT - 1}
+    scene.stop()
+    scene.delete_topics(name)
+    scene.make(name)
+    scene.start()
+    scene.crew.wait_log(scene.worker, "partition_refused")
+    scene.decide("accept", f"--partition={scene.home}")
+    scene.click(1)
+    scene.wait_counted(2)
+    assert check(scene, with_database=True).beyond_proof == {GONE: 1, CLICKS_GONE: CLICKS_SENT}
 
 
 def test_positions_are_known_without_the_groups_offsets(scene: Scene) -> None:

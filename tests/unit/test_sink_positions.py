@@ -48,11 +48,13 @@ def test_what_is_lost_is_counted() -> None:
     assert judge(Position(10, "one"), LOG, is_used=True).lost == 0
 
 
-@pytest.mark.parametrize(("position", "forgotten"), [(Position(50, "two"), 0), (Position(101, "one"), 100)])
-def test_order_is_forgotten_where_the_log_is_another(position: Position, forgotten: int) -> None:
+@pytest.mark.parametrize(
+    ("position", "forgotten", "former"), [(Position(50, "two"), 0, 50), (Position(103, "one"), 100, 3)]
+)
+def test_order_is_forgotten_where_the_log_is_another(position: Position, forgotten: int, former: int) -> None:
     """Offsets from there on will be other records', so nothing that was read counts as newer, nor as read before."""
     start = judge(position, LOG, is_used=True)
-    assert (start.forget_from, start.read_before) == (forgotten, 0)
+    assert (start.forget_from, start.read_before, start.former_records) == (forgotten, 0, former)
 
 
 def test_what_was_read_before_is_remembered() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from proof.verify.history import CLICKS_GONE, PAIRS_GONE, UNSURE, Comparison, History, quarter_hour
 from proof.verify.pairs import Pair
-from proof.verify.removed import Removed
+from proof.verify.removed import Partition, Removed
 
 ORG = "0a000000-0000-4000-8000-000000000001"
 AT = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -31,9 +31,11 @@ def pair(*events: tuple[str, int], channels: tuple[str, ...] = ("sms",)) -> Pair
     return made
 
 
-def differences(history: History, *rows: Row, removed: Removed | None = None) -> list[str]:
+def differences(
+    history: History, *rows: Row, removed: Removed | None = None, former: dict[Partition, int] | None = None
+) -> list[str]:
     """Return what differs, without the organisation."""
-    comparison = Comparison(history, NAMED, removed or Removed({}))
+    comparison = Comparison(history, NAMED, removed or Removed({}), former or {})
     for each in rows:
         comparison.take(each)
     return [str(each).partition(ORG)[2].strip() for each in comparison.finish().differences]
@@ -93,20 +95,34 @@ def test_what_is_gone_from_the_topics_is_said_and_explains_no_more_than_it_can()
     assert differences(history, row(0, "sms", 4, 0, 0, 0), removed=gone) != []
     assert differences(history, row(0, "sms", 0, 0, 0, 0), removed=gone) != []
     assert differences(history, row(0, "sms", 1, 1, 0, 0), removed=gone) != []
-    comparison = Comparison(history, NAMED, gone)
+    comparison = Comparison(history, NAMED, gone, {})
     comparison.take(row(0, "sms", 3, 0, 0, 0))
     assert comparison.finish().beyond_proof == {CLICKS_GONE: 2}
 
-    comparison = Comparison(history, NAMED, Removed({("registrations.v1", 0): 2}))
+    comparison = Comparison(history, NAMED, Removed({("registrations.v1", 0): 2}), {})
     comparison.take(row(0, "sms", 1, 7, 7, 7))
     compared = comparison.finish()
     assert (compared.differences, compared.beyond_proof) == ([], {PAIRS_GONE: 1})
+
+
+def test_of_a_log_that_is_no_more_the_history_knows_what_it_has_read() -> None:
+    """Rows that were begun anew hold less of it; where the history does not know, the rows do; both bound it."""
+    history = History()
+    five = row(0, "sms", 5, 0, 0, 0)
+    place = ("clicks.v1", 0)
+    rows_of_one = Removed({}, since={place: -1})
+    assert differences(history, five, removed=rows_of_one) != []
+    assert differences(history, five, removed=rows_of_one, former={place: 5}) == []
+    assert differences(history, five, removed=rows_of_one, former={place: 4}) != []
+    assert differences(history, five, former={place: 5}) == []
+    assert differences(history, five, removed=Removed({}, since={place: -5}), former={place: 0}) == []
+    assert differences(history, five, former={("registrations.v1", 0): 5}) != []
 
 
 def test_an_organisation_of_which_records_were_given_up_is_said() -> None:
     """Whether they count depends on who was first, the clock or the code."""
     history = History()
     history.unsure.add(ORG)
-    comparison = Comparison(history, NAMED, Removed({}))
+    comparison = Comparison(history, NAMED, Removed({}), {})
     comparison.take(row(0, "sms", 1, 7, 7, 7))
     assert (comparison.finish().differences, comparison.finish().beyond_proof) == ([], {UNSURE: 1})

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from streams.engine.idle import IdlePartitions
+from streams.engine.standing import Standing
 
 
 class Owned:
@@ -15,12 +16,14 @@ class Owned:
     def __init__(self) -> None:
         self.detached = 0
         self.committing: object | None = None
+        self.written: Standing | None = Standing(7, {}, {})
 
 
-def look(idle: IdlePartitions, owned: dict[int, Owned], ends: dict[int, int]) -> list[int]:
-    """Look once; `ends` is how far the changelogs go."""
+def look(idle: IdlePartitions, owned: dict[int, Owned], ends: dict[int, int], *, epoch: int = 7) -> list[int]:
+    """Look once; `ends` is how far the changelogs go, `epoch` the one that stands at each of them."""
     partitions: Any = owned
-    return idle.grown({number: ends[number] for number in idle.find(partitions)}, partitions)
+    found = {number: ends[number] for number in idle.find(partitions)}
+    return idle.grown(found, dict.fromkeys(idle.unseen(found), Standing(epoch, {}, {})), partitions)
 
 
 def test_a_changelog_that_grows_while_its_owner_is_idle() -> None:
@@ -56,7 +59,7 @@ def test_a_commit_while_the_cluster_is_asked_is_no_decision(*, is_over: bool) ->
     assert idle.find(partitions) == [0]
     owned[0].detached += 1
     owned[0].committing = None if is_over else object()
-    assert idle.grown({0: 8}, partitions) == []
+    assert idle.grown({0: 8}, {0: Standing(8, {}, {})}, partitions) == []
     owned[0].committing = None
     assert [look(idle, owned, {0: end}) for end in (9, 9, 9)] == [[], [], []]
     assert look(idle, owned, {0: 14}) == [0]
@@ -69,3 +72,27 @@ def test_a_partition_that_was_given_away_and_came_back() -> None:
         look(idle, owned, {0: 5})
     assert look(idle, {}, {}) == []
     assert [look(idle, {0: Owned()}, {0: end}) for end in (50, 60, 60)] == [[], [], []]
+
+
+def test_a_decision_before_the_first_look() -> None:
+    """Seconds after the owner's last commit, or after he loaded it: what stands there is newer than what he has."""
+    idle, owned = IdlePartitions(), {0: Owned()}
+    assert look(idle, owned, {0: 5}, epoch=8) == []
+    assert look(idle, owned, {0: 5}, epoch=8) == [0]
+    assert look(idle, owned, {0: 5}, epoch=8) == [], "said once: who hears it begins anew"
+
+
+@pytest.mark.parametrize(("epoch", "decided"), [(6, []), (7, []), (8, [0])])
+def test_only_what_is_newer_is_a_decision(epoch: int, decided: list[int]) -> None:
+    """Behind a transaction that is not marked yet stands what was before it."""
+    idle, owned = IdlePartitions(), {0: Owned()}
+    look(idle, owned, {0: 5})
+    assert look(idle, owned, {0: 5}, epoch=epoch) == decided
+
+
+def test_a_partition_without_rows_of_which_something_was_decided() -> None:
+    """Its owner has written nothing yet."""
+    idle, owned = IdlePartitions(), {0: Owned()}
+    owned[0].written = None
+    look(idle, owned, {0: 0})
+    assert look(idle, owned, {0: 5}, epoch=1) == [0]
