@@ -68,6 +68,7 @@ def test_a_topic_made_anew_and_accepted_is_no_difference(scene: Scene) -> None:
     assert check(scene).beyond_proof == {GONE: CLICKS_SENT}
 
 
+@pytest.mark.long  # its two halves are tried without a broker: tests/unit/engine/test_idle.py, test_verify_history.py
 def test_the_history_holds_more_of_a_topic_that_is_no_more_than_rows_that_were_begun_anew(scene: Scene) -> None:
     """It was read when clicks were there that retention had removed before the rebuild, and says how many it read."""
     name = CLICKS.full_name(scene.settings.topic_prefix)
