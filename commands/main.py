@@ -142,7 +142,7 @@ def cli() -> None:
     """Count referral clicks and registrations exactly once, and award badges at milestones.
 
     Every setting is an environment variable: REFERRALS_BOOTSTRAP_SERVERS, REFERRALS_DATABASE_URL,
-    REFERRALS_TOPIC_PREFIX, REFERRALS_THRESHOLDS, and the others that process/settings.py lists.
+    REFERRALS_TOPIC_PREFIX, REFERRALS_THRESHOLDS, and the others that schemas/settings.md lists.
     """
     if any(name.startswith("REFERRALS_") for name in os.environ):
         from process.settings import misspelt  # noqa: PLC0415  most have set none, and `--help` is quick without it

@@ -97,7 +97,7 @@ def misspelt(names: Iterable[str]) -> list[str]:
     for name in sorted(names):
         if name.startswith(ENVIRONMENT_PREFIX) and name not in known | OTHER_VARIABLES:
             near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
-            hint = f"did you mean {near[0]}?" if near else "process/settings.py lists those that there are"
+            hint = f"did you mean {near[0]}?" if near else "schemas/settings.md lists those that there are"
             lines.append(f"the variable {name} is no setting and changes nothing; {hint}")
     return lines
 
