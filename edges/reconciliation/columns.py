@@ -41,8 +41,7 @@ class Columns:
         """Return which column is read for which field; raise UnclearRow where two have its name."""
         found: dict[Field, str] = {}
         for field, name in self._find(keys).items():
-            if isinstance(name, _Two):
-                raise UnclearRow("two-columns", field=field)
+            _check_one(field, name)
             if name is not None and (name in keys or "." in name):
                 found[field] = name
         return found
@@ -72,8 +71,7 @@ class Columns:
         name = names[field]
         if name is None:
             return None
-        if isinstance(name, _Two):
-            raise UnclearRow("two-columns", field=field)
+        _check_one(field, name)
         if isinstance(row, Twice) and name in row.names:
             raise UnclearRow("twice", field=self.shown(field))
         value = row.get(name)
@@ -109,6 +107,11 @@ class _Two(str):
     """A name that two columns have."""
 
     __slots__ = ()
+
+
+def _check_one(field: Field, name: Name) -> None:
+    if isinstance(name, _Two):
+        raise UnclearRow("two-columns", field=field)
 
 
 def _along(row: Mapping[str, Any], path: str) -> object:

@@ -27,6 +27,17 @@ def check(the: Scene, file: Path | None = None, *, with_database: bool = False) 
     return report
 
 
+def make_anew_and_accept(the: Scene) -> None:
+    """Delete the clicks topic while no worker runs, make it anew, take that as it is, and let a click come."""
+    name = CLICKS.full_name(the.settings.topic_prefix)
+    the.delete_topics(name)
+    the.make(name)
+    the.start()
+    the.crew.wait_log(the.worker, "partition_refused")
+    the.decide("accept", f"--partition={the.home}")
+    the.click(1)
+
+
 def test_old_clicks_are_bounded_and_a_rebuild_proves_all_that_is_left(scene: Scene) -> None:
     """After retention the old clicks are beyond proof; rows that were begun anew hold none of them, which is exact."""
     name = CLICKS.full_name(scene.settings.topic_prefix)
@@ -57,13 +68,7 @@ def test_an_earlier_check_stays_the_proof_until_the_rows_are_begun_anew(scene: S
 
 def test_a_topic_made_anew_and_accepted_is_no_difference(scene: Scene) -> None:
     """The rows hold clicks of the topic that is no more: as many as it had at most."""
-    name = CLICKS.full_name(scene.settings.topic_prefix)
-    scene.delete_topics(name)
-    scene.make(name)
-    scene.start()
-    scene.crew.wait_log(scene.worker, "partition_refused")
-    scene.decide("accept", f"--partition={scene.home}")
-    scene.click(1)
+    make_anew_and_accept(scene)
     scene.wait_counted(CLICKS_SENT + 1)
     assert check(scene).beyond_proof == {GONE: CLICKS_SENT}
 
@@ -81,12 +86,7 @@ def test_the_history_holds_more_of_a_topic_that_is_no_more_than_rows_that_were_b
     scene.wait_counted(1)
     assert check(scene, with_database=True).beyond_proof == {CLICKS_GONE: CLICKS_SENT - 1}
     scene.stop()
-    scene.delete_topics(name)
-    scene.make(name)
-    scene.start()
-    scene.crew.wait_log(scene.worker, "partition_refused")
-    scene.decide("accept", f"--partition={scene.home}")
-    scene.click(1)
+    make_anew_and_accept(scene)
     scene.wait_counted(2)
     assert check(scene, with_database=True).beyond_proof == {GONE: 1, CLICKS_GONE: CLICKS_SENT}
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +13,7 @@ import yaml
 
 from process.settings import Settings, field_of
 from tests.snippets import ROOT, run_by
+from tests.terminal import Terminal
 
 RENDERED, SECRETS = (each.text for each in run_by("tests/kubernetes/test_kubectl.py", "docs/kubernetes.md"))
 WITHOUT_CLUSTER: Final = 'kubectl() { command kubectl "$@" --dry-run=client --output=json; }\n'
@@ -28,13 +27,9 @@ pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl
 
 
 def paste(lines: str, tmp_path: Path) -> str:
-    """Run lines of the page, with no cluster configured."""
-    environment = os.environ | {"KUBECONFIG": str(tmp_path / "none")}
-    done = subprocess.run(
-        ["/bin/bash", "-euc", lines], cwd=ROOT, env=environment, check=False, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    """Run lines of the page beside the manifests, with no cluster configured."""
+    (tmp_path / "deploy").symlink_to(ROOT / "deploy")
+    return Terminal(tmp_path, KUBECONFIG=str(tmp_path / "none")).paste(lines)
 
 
 def documents(text: str) -> Iterator[Any]:
