@@ -33,7 +33,7 @@ from models.topics import (
     SOURCES,
     TOPICS,
 )
-from process.administrator import Administrator
+from process.administrator import Administrator, answer_to
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -273,15 +273,13 @@ class Acls:
             return
         self._require(AclOperation.ALTER)
         try:
-            for answer in self._admin.create_acls(list(bindings), request_timeout=REQUEST_TIMEOUT_S).values():
-                answer.result()
+            answer_to(lambda left_s: self._add(bindings, left_s), REQUEST_TIMEOUT_S)
         except KafkaException as error:
             raise _cannot(error) from None
 
     def _require(self, operation: AclOperation) -> None:
-        asked = self._admin.describe_cluster(include_authorized_operations=True, request_timeout=REQUEST_TIMEOUT_S)
         try:
-            allowed = asked.result().authorized_operations or ()
+            allowed = answer_to(self._allowed, REQUEST_TIMEOUT_S)
         except KafkaException as error:
             raise _cannot(error) from None
         if operation not in allowed:
@@ -289,6 +287,14 @@ class Acls:
                 f"this user lacks the right {named(operation)} on the cluster, which who gives rights must have: "
                 "let somebody of super.users run this"
             )
+
+    def _add(self, bindings: Collection[AclBinding], within_s: float) -> None:
+        for answer in self._admin.create_acls(list(bindings), request_timeout=within_s).values():
+            answer.result()
+
+    def _allowed(self, within_s: float) -> Collection[AclOperation]:
+        asked = self._admin.describe_cluster(include_authorized_operations=True, request_timeout=within_s)
+        return asked.result().authorized_operations or ()
 
 
 def _cannot(error: KafkaException) -> CannotGrant:

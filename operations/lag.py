@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from process.administrator import standing
+from process.administrator import cluster_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +78,7 @@ class Lag:
         if is_first:
             for topic in {gap.topic for gap in uncounted}:
                 # Its leaders; by itself the client looks each second.
-                standing(self._consumer.list_topics, topic, FIRST_READ_TIMEOUT_S)
+                cluster_metadata(self._consumer.list_topics, topic, FIRST_READ_TIMEOUT_S)
         asked = [gap for gap in uncounted if is_first or gap in before or gap.size <= MARKERS_MAX]
         known.update(self._read(asked, FIRST_READ_TIMEOUT_S if is_first else READ_TIMEOUT_S))
         self._known[group] = known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from confluent_kafka import (
@@ -15,6 +16,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from process.administrator import answer_to, cluster_metadata
 from process.headers import headers_of
 from process.leaders import LEADER_CHANGES
 
@@ -101,7 +103,7 @@ class TopicReader:
     def stands(self, name: str) -> bool:
         """Tell whether there is such a topic; raise CannotRead."""
         try:
-            return name in self._consumer.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+            return name in cluster_metadata(self._consumer.list_topics, timeout=REQUEST_TIMEOUT_S).topics
         except KafkaException as error:
             raise CannotRead(f"Kafka does not answer: {error.args[0].str()}") from None
 
@@ -111,7 +113,7 @@ class TopicReader:
         deadline_s = time.monotonic() + SETTLES_S
         while True:
             try:
-                standing = self._consumer.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+                standing = cluster_metadata(self._consumer.list_topics, timeout=REQUEST_TIMEOUT_S).topics
             except KafkaException as error:
                 raise CannotRead(f"Kafka does not answer: {error.args[0].str()}") from None
             missing = [name for name in wanted if name not in standing]
@@ -141,7 +143,8 @@ class TopicReader:
                 first, end = self._watermarks(place)
                 if since is not None:
                     place.offset = max(round(since.timestamp() * 1000), 0)
-                    (found,) = self._consumer.offsets_for_times([place], REQUEST_TIMEOUT_S)
+                    ask = partial(self._consumer.offsets_for_times, [place])
+                    (found,) = answer_to(ask, REQUEST_TIMEOUT_S)
                     first = found.offset if found.offset >= 0 else end
                 elif last is not None:
                     first = max(first, end - last)
@@ -183,7 +186,8 @@ class TopicReader:
         deadline_s = time.monotonic() + SETTLES_S
         while True:
             try:
-                found: tuple[int, int] = self._consumer.get_watermark_offsets(place, REQUEST_TIMEOUT_S)
+                ask = partial(self._consumer.get_watermark_offsets, place)
+                found: tuple[int, int] = answer_to(ask, REQUEST_TIMEOUT_S)
             except KafkaException as error:
                 if error.args[0].code() not in _NOT_YET or time.monotonic() > deadline_s:
                     raise

@@ -18,16 +18,22 @@ LEADER_CHANGES: Final = frozenset({
     KafkaError.OFFSET_NOT_AVAILABLE,
     KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError._NOENT,  # noqa: SLF001 - librdkafka's own codes have no other name; it knows no leader at the moment
 })  # fmt: skip
 """Codes of errors."""
 
-AWAY: Final = frozenset({
-    KafkaError.REQUEST_TIMED_OUT,
-    KafkaError._TIMED_OUT,  # noqa: SLF001 - librdkafka's own codes have no other name
+CUT: Final = frozenset({
     KafkaError._TRANSPORT,  # noqa: SLF001 - the same
+    KafkaError._DESTROY_BROKER,  # noqa: SLF001 - the same; it was asked under the address that one begins with
+})  # fmt: skip
+"""Codes of errors where a connection ended before the answer came."""
+
+AWAY: Final = CUT | {
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError._TIMED_OUT,  # noqa: SLF001 - the same
     KafkaError._RESOLVE,  # noqa: SLF001 - the same
     KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001 - the same
-})  # fmt: skip
+}
 """Codes of errors where nobody has answered."""
 
 

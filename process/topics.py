@@ -26,7 +26,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are no
     ResourceType,
 )
 
-from process.administrator import Administrator
+from process.administrator import Administrator, answer_to
+from process.leaders import CUT
 
 REQUEST_TIMEOUT_S: Final = 30.0
 """A broker that has just started needs a few seconds to answer the first request."""
@@ -49,7 +50,8 @@ BATCH_BYTES: Final = 1_048_576
 """librdkafka fills a batch to a million bytes before it is compressed, and does not split one that is refused. Kafka's
 own default is 12 bytes more than this."""
 
-_ASKED_AGAIN: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._TIMED_OUT})  # noqa: SLF001  its name
+_UNANSWERED: Final = CUT | {KafkaError._TIMED_OUT}  # noqa: SLF001  its name
+_ASKED_AGAIN: Final = _UNANSWERED | {KafkaError.UNKNOWN_TOPIC_OR_PART}
 _REFUSED: Final = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
 
 
@@ -149,7 +151,8 @@ def make(admin: Administrator, wanted: Collection[WantedTopic]) -> set[str]:
                 code = error.args[0].code()
                 if code in _REFUSED:
                     raise NotAllowed(f"topic {name} is missing, and this user may not create it") from error
-                if code == KafkaError._TIMED_OUT and time.monotonic() <= begun_s + REQUEST_TIMEOUT_S:  # noqa: SLF001
+                if code in _UNANSWERED and time.monotonic() <= begun_s + REQUEST_TIMEOUT_S:
+                    time.sleep(LOOK_AGAIN_S)
                     continue
                 if code != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise
@@ -162,23 +165,37 @@ def grow(admin: Administrator, names: Collection[str], partitions: int) -> None:
 
     Raises NotAllowed where this user may not, and KafkaException where the cluster refuses otherwise.
     """
-    found = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
-    wanted = [NewPartitions(name, partitions) for name in names if len(found[name].partitions) < partitions]
+    begun_s = time.monotonic()
+    taken: set[str] = set()
+    while True:
+        found = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+        if all(_has(found[name].partitions, partitions) for name in names):
+            return
+        if time.monotonic() > begun_s + SEEN_S_MAX:
+            raise NotAllowed(f"the partitions that were added to {', '.join(names)} are not seen")
+        fewer = [name for name in names if len(found[name].partitions) < partitions]
+        taken |= _add(admin, [name for name in fewer if name not in taken], partitions)
+        time.sleep(LOOK_AGAIN_S)
+
+
+def _add(admin: Administrator, names: Collection[str], partitions: int) -> set[str]:
+    """Ask for the partitions; return the names of the topics of which the cluster says that they have them."""
+    wanted = [NewPartitions(name, partitions) for name in names]
     answers = admin.create_partitions(wanted, operation_timeout=REQUEST_TIMEOUT_S) if wanted else {}
+    taken = set()
     for name, answer in answers.items():
         try:
             answer.result()
         except KafkaException as error:
-            if error.args[0].code() in _REFUSED:
+            code = error.args[0].code()
+            if code in _REFUSED:
                 raise NotAllowed(f"topic {name}: this user may not add partitions to it") from error
-
-            raise
-    begun_s = time.monotonic()
-    while not all(_has(found[name].partitions, partitions) for name in names):
-        if time.monotonic() > begun_s + SEEN_S_MAX:
-            raise NotAllowed(f"the partitions that were added to {', '.join(names)} are not seen")
-        time.sleep(LOOK_AGAIN_S)
-        found = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+            if code in _UNANSWERED:
+                continue
+            if code != KafkaError.INVALID_PARTITIONS:  # it has them: an earlier request came through
+                raise
+        taken.add(name)
+    return taken
 
 
 def _has(found: Mapping[int, PartitionMetadata], partitions: int) -> bool:
@@ -195,8 +212,10 @@ def mend(admin: Administrator, topic: StandingTopic, wanted: WantedTopic) -> lis
         operation = AlterConfigOpType.SET
         entries = [ConfigEntry(key, str(bound), incremental_operation=operation) for key, bound in mended.items()]
         resource = ConfigResource(ResourceType.TOPIC, topic.name, incremental_configs=entries)
-        answers = admin.incremental_alter_configs([resource], request_timeout=REQUEST_TIMEOUT_S)
-        answers[resource].result()
+        answer_to(
+            lambda left_s: admin.incremental_alter_configs([resource], request_timeout=left_s)[resource].result(),
+            REQUEST_TIMEOUT_S,
+        )
     return [f"{key}={bound}, was {topic.config[key]}" for key, bound in mended.items()]
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # they are not in its __all__
 
-from process.administrator import Administrator
+from process.administrator import Administrator, described, offsets_at
 from process.offset_marks import is_marked
 from sinks.positions import OFFSETS_MARK, Log, Place
 
@@ -34,14 +34,9 @@ class KafkaLogs:
         """
         if self._admin is None:
             self._admin = Administrator(self._config)
-        topics = {
-            name: answer.result(TIMEOUT_S)
-            for name, answer in self._admin.describe_topics(
-                TopicCollection(sorted({topic for topic, _ in places})), request_timeout=TIMEOUT_S
-            ).items()
-        }
-        first = self._offsets(self._admin, places, OffsetSpec.earliest())  # type: ignore[no-untyped-call]  # it has none
-        end = self._offsets(self._admin, places, OffsetSpec.latest())  # type: ignore[no-untyped-call]  # the same
+        topics = described(self._admin, {topic for topic, _ in places}, TIMEOUT_S)
+        first = offsets_at(self._admin, OffsetSpec.earliest(), places, TIMEOUT_S)  # type: ignore[no-untyped-call]  # it has none
+        end = offsets_at(self._admin, OffsetSpec.latest(), places, TIMEOUT_S)  # type: ignore[no-untyped-call]  # the same
         logs = {}
         for answer in consumer.committed([TopicPartition(*place) for place in places], TIMEOUT_S):
             if answer.error is not None:
@@ -56,8 +51,3 @@ class KafkaLogs:
                 is_marked=is_marked(answer, OFFSETS_MARK),
             )
         return logs
-
-    @staticmethod
-    def _offsets(admin: Administrator, places: Sequence[Place], spec: Any) -> dict[Place, int]:  # noqa: ANN401 - untyped
-        answers = admin.list_offsets({TopicPartition(*place): spec for place in places}, request_timeout=TIMEOUT_S)
-        return {(place.topic, place.partition): answer.result(TIMEOUT_S).offset for place, answer in answers.items()}

@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from confluent_kafka import ConsumerGroupState
+from confluent_kafka import ConsumerGroupState, KafkaException
 
 from models.outgoing import Outgoing
 from models.partition_changes import PartitionChange, encode_change
@@ -28,6 +28,7 @@ from models.topics import CODES, PARTITION_CHANGES, SOURCES
 from operations.lag import Lag
 from operations.partition_changes import read_changes
 from process import topics
+from process.administrator import answer_to
 from streams.app import engine_options
 from streams.engine.cluster import Cluster
 from streams.engine.errors import EngineError, StateRefused
@@ -36,6 +37,8 @@ from streams.republishing import issue_again, send_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from confluent_kafka.admin import ConsumerGroupListing  # type: ignore[attr-defined]  # not in its __all__
 
     from process.administrator import Administrator
     from process.settings import Settings
@@ -177,16 +180,23 @@ class Resharding:
         """Return a line for each consumer group that must have no members and has some."""
         names = {self._options.app_id: "workers"}
         names |= {f"{self._settings.topic_prefix}{name}": "referrals counts" for name in MUST_STOP}
-        listed = self._admin.list_consumer_groups(request_timeout=TIMEOUT_S).result(TIMEOUT_S)
-        if listed.errors:
-            raise CannotReshard(f"the brokers do not say which groups have members: {listed.errors[0]}")
+        try:
+            listed = answer_to(self._groups, TIMEOUT_S)
+        except KafkaException as error:
+            raise CannotReshard(f"the brokers do not say which groups have members: {error.args[0].str()}") from None
         idle = {ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD}
         return [
             f"group {group.group_id} has members: stop {names[group.group_id]} (one that was killed is missed after "
             f"{self._settings.session_timeout_s:g} s)"
-            for group in listed.valid
+            for group in listed
             if group.group_id in names and group.state not in idle
         ]
+
+    def _groups(self, within_s: float) -> list[ConsumerGroupListing]:
+        listed = self._admin.list_consumer_groups(request_timeout=within_s).result()
+        if listed.errors:
+            raise KafkaException(listed.errors[0])
+        return list(listed.valid)
 
     def _look_at_rows(self, outlook: Outlook) -> None:
         """See that every partition stands where a worker would go on, and how much is not read."""

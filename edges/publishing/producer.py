@@ -13,7 +13,7 @@ from typing import Final
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from models.topics import SOURCE_MESSAGE_BYTES_MAX, SOURCES
-from process.administrator import standing
+from process.administrator import cluster_metadata
 from process.settings import Settings
 
 METADATA_TIMEOUT_S: Final = 30.0
@@ -54,7 +54,7 @@ class SourceProducer:
 
     def check_topics(self) -> dict[str, int]:
         """Return the number of partitions of each source topic by its full name; raise TopicMissing."""
-        found = standing(self._producer.list_topics, timeout=METADATA_TIMEOUT_S).topics
+        found = cluster_metadata(self._producer.list_topics, timeout=METADATA_TIMEOUT_S).topics
         missing = [name for name in self._names.values() if name not in found]
         if missing:
             msg = f"{', '.join(missing)}: no such topic; create the topics with: referrals topics create"

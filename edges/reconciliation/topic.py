@@ -11,11 +11,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # not in its __all__
 from msgspec import Struct, json
 
@@ -27,8 +28,7 @@ from models.events import Erasure, Registration, decode_event
 from models.identifiers import canonical_uuid
 from models.members import PENDING, Pair, pair_after, pair_key
 from models.topics import REGISTRATIONS
-from process.administrator import Administrator, standing
-from process.leaders import LEADER_CHANGES
+from process.administrator import Administrator, answer_to, cluster_metadata, offsets_at
 
 if TYPE_CHECKING:
     from process.settings import Settings
@@ -60,7 +60,8 @@ CONFIG: Final[dict[str, str | int | float | bool]] = {
     "log_level": LOG_CRITICAL,
 }
 
-_PASSING: Final = LEADER_CHANGES | {KafkaError.UNKNOWN_TOPIC_OR_PART}
+JUST_MADE: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART})
+"""What a broker answers that has not heard yet of a topic that was just made."""
 
 OnProgress = Callable[[int, int], None]
 """Told how many records are read, and how many there are."""
@@ -180,29 +181,17 @@ class RegistrationsTopic:
     def _ends(self, consumer: Consumer) -> dict[int, int]:
         """Return where each partition ends now, of those that ever held a record."""
         # Once asked for by name the consumer knows the topic; else it would find out a second after it is assigned.
-        topic = standing(consumer.list_topics, self._name, REQUEST_TIMEOUT_S).topics[self._name]
+        topic = cluster_metadata(consumer.list_topics, self._name, REQUEST_TIMEOUT_S).topics[self._name]
         if topic.error is not None:
             raise NotPublished(f"{self._name}: {topic.error.str()}; create the topics with: referrals topics create")
-        deadline_s = time.monotonic() + REQUEST_TIMEOUT_S
-        while True:
-            try:
-                return self._ask_for_ends(topic.partitions)
-            except KafkaException as error:
-                # A topic that was just made, or one whose leader has just changed: the others hear of it in a moment.
-                if error.args[0].code() not in _PASSING or time.monotonic() > deadline_s:
-                    raise
-            time.sleep(LOOK_AGAIN_S)
+        return answer_to(partial(self._ask_for_ends, topic.partitions), REQUEST_TIMEOUT_S, JUST_MADE)
 
-    def _ask_for_ends(self, partitions: Iterable[int]) -> dict[int, int]:
+    def _ask_for_ends(self, partitions: Iterable[int], timeout_s: float) -> dict[int, int]:
         # The true end: a consumer of committed records would be told the beginning of the oldest open transaction.
         admin = Administrator(self._admin_config)  # kept until it has answered: without it the answers never come
-        answers = admin.list_offsets(
-            {TopicPartition(self._name, number): OffsetSpec.latest() for number in partitions},  # type: ignore[no-untyped-call]
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=REQUEST_TIMEOUT_S,
-        )
-        ends = {place.partition: answer.result().offset for place, answer in answers.items()}
-        return {number: end for number, end in ends.items() if end > 0}
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        ends = offsets_at(admin, latest, [(self._name, number) for number in partitions], timeout_s)
+        return {number: end for (_, number), end in ends.items() if end > 0}
 
 
 class _Asked:

@@ -25,7 +25,7 @@ from edges.registry.database import explained, rows_of
 from edges.registry.errors import NotPublished, RegistryError
 from models.events import CodeIssued, encode_event
 from models.topics import CODES
-from process.administrator import standing
+from process.administrator import cluster_metadata
 from process.fault_points import fault_point
 from process.faults import named, said
 from process.postgres import is_pooled_async, session
@@ -219,7 +219,7 @@ class CodesTopic:
     def _look(self, producer: Producer) -> None:
         """See that Kafka answers and has the topic, before anything is handed to a client that would wait for it."""
         try:
-            topics = standing(producer.list_topics, timeout=REACH_TIMEOUT_S).topics
+            topics = cluster_metadata(producer.list_topics, timeout=REACH_TIMEOUT_S).topics
         except KafkaException as error:
             raise NotPublished(f"Kafka at {self._servers} does not answer: {error.args[0].str()}") from None
         if self._name not in topics:

@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from models.topics import CLICKS, CODES, DEAD_LETTERS, MENTOR_COUNTS, MILESTONES, REGISTRATIONS, SOURCES
 from operations.lag import Lag, Place
+from process.administrator import answer_to, cluster_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -140,7 +142,7 @@ class Partitions:
         name = topic.full_name(self._settings.topic_prefix)
         count = self._known.get(topic.name)
         if count is None:
-            count = len(consumer.list_topics(name, REQUEST_TIMEOUT_S).topics[name].partitions)
+            count = len(cluster_metadata(consumer.list_topics, name, REQUEST_TIMEOUT_S).topics[name].partitions)
             if count:
                 self._known[topic.name] = count
         return [(name, number) for number in range(count)]
@@ -197,7 +199,8 @@ class DeadLetterCount:
 
 def _ends_of(consumer: Consumer, places: Iterable[Place], end: int) -> dict[Place, int]:
     """Return the offsets at one end of partitions, by one request to each broker."""
-    found = consumer.offsets_for_times([TopicPartition(*place, end) for place in places], REQUEST_TIMEOUT_S)
+    asked = [TopicPartition(*place, end) for place in places]
+    found = answer_to(partial(consumer.offsets_for_times, asked), REQUEST_TIMEOUT_S)
     for place in found:
         if place.error is not None:
             raise KafkaException(place.error)

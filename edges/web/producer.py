@@ -21,6 +21,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from models.topics import SOURCE_MESSAGE_BYTES_MAX, SOURCES
+from process.administrator import cluster_metadata
 from process.kafka_refusals import Refusals
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ class _Client:
 
     def topics(self) -> Collection[str]:
         """Return the names of the topics that stand; raise KafkaException where no broker answers."""
-        return set(self._producer.list_topics(timeout=METADATA_TIMEOUT_S).topics)
+        return set(cluster_metadata(self._producer.list_topics, timeout=METADATA_TIMEOUT_S).topics)
 
     def leave(self) -> None:
         """Send nothing more; what is under way is reported."""

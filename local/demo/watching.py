@@ -27,7 +27,7 @@ from local.installation import COMPONENTS, STREAM, Component
 from models.events import MilestoneReached, decode_event
 from models.topics import DEAD_LETTERS, MILESTONES, TOPICS
 from operations.lag import Lag, Place
-from process.administrator import Administrator
+from process.administrator import Administrator, offsets_at
 from process.headers import headers_of
 from process.postgres import session
 
@@ -179,9 +179,7 @@ class Watcher:
         }
 
     def _ends(self) -> dict[Place, int]:
-        asked = {TopicPartition(*place): OffsetSpec.latest() for place in self._places(TOPICS)}  # type: ignore[no-untyped-call]
-        answers = self._admin.list_offsets(asked, request_timeout=REQUEST_TIMEOUT_S)
-        return {(place.topic, place.partition): future.result().offset for place, future in answers.items()}
+        return offsets_at(self._admin, OffsetSpec.latest(), self._places(TOPICS), REQUEST_TIMEOUT_S)  # type: ignore[no-untyped-call]
 
     def _committed_of(self, component: Component) -> dict[Place, int]:
         """Return what a component has committed; nothing while Kafka has not heard of its group.

@@ -7,6 +7,7 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from process.administrator import cluster_metadata
 from process.settings import Settings
 from proof.bench.cluster import REQUEST_TIMEOUT_S, Position
 from proof.verify.reading import FIRST_TABLE
@@ -48,7 +49,7 @@ class Standings:
     def positions(self) -> Mapping[Position, int]:
         """Return the offset after the last record of each source partition that is in the rows, as committed by now."""
         if not self._is_assigned:
-            found = self._consumer.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+            found = cluster_metadata(self._consumer.list_topics, timeout=REQUEST_TIMEOUT_S).topics
             if self._topic not in found:
                 return {}
             self._consumer.assign([TopicPartition(self._topic, number, 0) for number in found[self._topic].partitions])

@@ -9,17 +9,15 @@ from typing import Any, NamedTuple
 import orjson
 from confluent_kafka import (
     Consumer,
-    IsolationLevel,
     KafkaError,
     KafkaException,
     Message,
-    TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import OffsetSpec, TopicMetadata  # type: ignore[attr-defined]  # not in its __all__
 
 from models.topics import PARTITION_CHANGES
-from process.administrator import Administrator
+from process.administrator import Administrator, cluster_metadata, described, offsets_at
 from process.settings import Settings
 
 REQUEST_TIMEOUT_S = 30.0
@@ -93,9 +91,9 @@ class Reader:
     def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
         """Return the broker's identity of each topic: another one when it is deleted and made anew."""
         names = {self._prefix + topic: topic for topic in topics}
-        answers = self._admin.describe_topics(TopicCollection(list(names)), request_timeout=REQUEST_TIMEOUT_S)
         try:
-            return {names[name]: str(answer.result().topic_id) for name, answer in answers.items()}
+            found = described(self._admin, names, REQUEST_TIMEOUT_S)
+            return {names[name]: str(topic.topic_id) for name, topic in found.items()}
         except KafkaException as error:
             msg = f"Kafka does not describe its topics: {error.args[0].str()}"
             raise CannotRead(msg) from None
@@ -113,7 +111,7 @@ class Reader:
             raise CannotRead(msg) from None
         if name not in found:
             return {}
-        self._consumer.list_topics(name, timeout=REQUEST_TIMEOUT_S)
+        cluster_metadata(self._consumer.list_topics, name, REQUEST_TIMEOUT_S)
         places = [TopicPartition(name, number) for number in found[name].partitions]
         firsts = self._offsets(places, OffsetSpec.earliest(), prefix="")  # type: ignore[no-untyped-call]
         ends = self._offsets(places, OffsetSpec.latest(), prefix="")  # type: ignore[no-untyped-call]
@@ -133,7 +131,7 @@ class Reader:
         topic = PARTITION_CHANGES.name
         if self._prefix + topic not in self._standing:
             return []
-        self._consumer.list_topics(self._prefix + topic, timeout=REQUEST_TIMEOUT_S)
+        cluster_metadata(self._consumer.list_topics, self._prefix + topic, REQUEST_TIMEOUT_S)
         place = TopicPartition(self._prefix + topic, 0)
         first = self._offsets([place], OffsetSpec.earliest())  # type: ignore[no-untyped-call]
         end = self._offsets([place], OffsetSpec.latest())  # type: ignore[no-untyped-call]
@@ -161,7 +159,7 @@ class Reader:
                 msg = f"{name}: no such topic; is REFERRALS_TOPIC_PREFIX right, and were the topics created?"
                 raise CannotRead(msg)
             # Once asked for by name the consumer knows a topic; else it would find out a second after it is assigned.
-            self._consumer.list_topics(name, timeout=REQUEST_TIMEOUT_S)
+            cluster_metadata(self._consumer.list_topics, name, REQUEST_TIMEOUT_S)
             counts[topic] = len(standing[name].partitions)
         return counts
 
@@ -230,19 +228,14 @@ class Reader:
         self, places: list[TopicPartition], spec: OffsetSpec, *, prefix: str | None = None
     ) -> dict[tuple[str, int], int]:
         prefix = self._prefix if prefix is None else prefix
-        futures = self._admin.list_offsets(
-            {TopicPartition(place.topic, place.partition): spec for place in places},
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,  # the true end: an open transaction is waited for
-            request_timeout=REQUEST_TIMEOUT_S,
-        )
-        offsets = {}
-        for place, future in futures.items():
-            try:
-                offsets[place.topic.removeprefix(prefix), place.partition] = future.result().offset
-            except KafkaException as error:
-                msg = f"{place.topic}/{place.partition}: {error.args[0].str()}"
-                raise CannotRead(msg) from None
-        return offsets
+        asked = [(place.topic, place.partition) for place in places]
+        try:  # at the true end: an open transaction is waited for
+            found = offsets_at(self._admin, spec, asked, REQUEST_TIMEOUT_S)
+        except KafkaException as error:
+            topics = ", ".join(sorted({topic for topic, _ in asked}))
+            msg = f"{topics}: Kafka does not say what there is of it: {error.args[0].str()}"
+            raise CannotRead(msg) from None
+        return {(topic.removeprefix(prefix), number): offset for (topic, number), offset in found.items()}
 
 
 def _standing(value: Any, prefix: str) -> Standing:  # noqa: ANN401  librdkafka's union of shapes

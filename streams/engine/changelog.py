@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from process.administrator import cluster_metadata
 from streams.engine.errors import BadTopic
 from streams.engine.progress import READING, TALLY
 from streams.engine.rights import not_allowed
@@ -200,7 +201,7 @@ def read_to_end(
 
 def _check_seen(consumer: Consumer, topics: set[str]) -> None:
     """See that topics are there: librdkafka reads one that is not, or that may not be seen, for ever without a word."""
-    found = consumer.list_topics(timeout=METADATA_TIMEOUT_S).topics
+    found = cluster_metadata(consumer.list_topics, timeout=METADATA_TIMEOUT_S).topics
     for topic in sorted(topics - found.keys()):
         raise BadTopic(f"topic {topic} does not exist, or this user lacks the right DESCRIBE on it")
 

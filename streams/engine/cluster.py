@@ -7,12 +7,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # not in its __all__
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import OffsetSpec, TopicMetadata  # type: ignore[attr-defined]  # not in its __all__
 from msgspec import Struct
 
 from process import topics
-from process.administrator import Administrator
+from process.administrator import Administrator, cluster_metadata, described, offsets_at
 from process.leaders import passes
 from process.offset_marks import is_marked
 from streams.engine.changelog import read_to_end
@@ -20,7 +20,7 @@ from streams.engine.errors import BadTopic, NotCoPartitioned
 from streams.engine.standing import OFFSETS_MARK, STANDING_KEY, Log, decode_standing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from streams.engine.options import EngineOptions
 
@@ -91,7 +91,7 @@ class Cluster:
             KafkaException: the cluster does not answer.
 
         """
-        found = self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics
+        found = self._topics()
         for topic in self._options.source_topics:
             partitions = len(found[topic].partitions) if topic in found else 0
             if partitions != self._options.partitions:
@@ -208,7 +208,7 @@ class Cluster:
 
     def topic_names(self) -> set[str]:
         """Return the names of all topics that this user may see."""
-        return set(self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics)
+        return set(self._topics())
 
     def with_offsets(self, names: Collection[str]) -> set[str]:
         """Return those of the topics, which need not be the application's, of which the group has offsets.
@@ -225,7 +225,7 @@ class Cluster:
             time.sleep(LOOK_AGAIN_S)
         if not groups.errors and self._options.app_id not in {group.group_id for group in groups.valid}:
             return set()
-        found = self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics
+        found = self._topics()
         asked = [TopicPartition(name, number) for name in names if name in found for number in found[name].partitions]
         answers = self._in_group().committed(asked, TIMEOUT_S) if asked else []
         return {place.topic for place in answers if place.offset >= 0}
@@ -256,7 +256,7 @@ class Cluster:
 
     def _first_changelog(self) -> list[Place]:
         name = self._options.standing_changelog
-        found = self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics
+        found = self._topics()
         return [(name, number) for number in found[name].partitions] if name in found else []
 
     def group(self) -> Any:  # noqa: ANN401 - librdkafka's opaque group metadata
@@ -303,7 +303,7 @@ class Cluster:
     def changelogs(self) -> dict[Place, Log]:
         """Return all partitions of all changelogs that exist, by table and number."""
         names = {self._options.changelog(table): table for table in self._options.tables}
-        existing = self._in_group().list_topics(timeout=METADATA_TIMEOUT_S).topics
+        existing = self._topics()
         places = [(name, number) for name in names if name in existing for number in existing[name].partitions]
         return {(names[name], number): log for (name, number), log in self.logs(places).items()}
 
@@ -317,19 +317,13 @@ class Cluster:
         if not places:
             return {}
         admin = self._administering()
-        ids = {
-            name: str(answer.result(TIMEOUT_S).topic_id)
-            for name, answer in admin.describe_topics(TopicCollection(sorted({topic for topic, _ in places}))).items()
-        }
-        first = self._offsets(admin, places, OffsetSpec.earliest())  # type: ignore[no-untyped-call]  # it has none
-        end = self._offsets(admin, places, OffsetSpec.latest())  # type: ignore[no-untyped-call]  # the same
-        return {place: Log(first[place], end[place], ids[place[0]]) for place in places}
+        topics = described(admin, {topic for topic, _ in places}, TIMEOUT_S)
+        first = offsets_at(admin, OffsetSpec.earliest(), places, TIMEOUT_S)  # type: ignore[no-untyped-call]  # it has none
+        end = offsets_at(admin, OffsetSpec.latest(), places, TIMEOUT_S)  # type: ignore[no-untyped-call]  # the same
+        return {place: Log(first[place], end[place], str(topics[place[0]].topic_id)) for place in places}
 
-    @staticmethod
-    def _offsets(admin: Administrator, places: Iterable[Place], spec: Any) -> dict[Place, int]:  # noqa: ANN401
-        asked = {TopicPartition(*place): spec for place in places}
-        answers = admin.list_offsets(asked, request_timeout=TIMEOUT_S)
-        return {(place.topic, place.partition): answer.result(TIMEOUT_S).offset for place, answer in answers.items()}
+    def _topics(self) -> Mapping[str, TopicMetadata]:
+        return cluster_metadata(self._in_group().list_topics, timeout=METADATA_TIMEOUT_S).topics
 
     def _in_group(self) -> Consumer:
         """Return a consumer that is in the group's name but not in the group: for its offsets and metadata."""

@@ -23,7 +23,7 @@ from models.partitioning import partition_of
 from process import fault_points
 from streams.engine.cluster import Cluster
 
-OURS: Final = ("streams.", "sinks.", "models.", "tests.simulation.")
+OURS: Final = ("streams.", "sinks.", "models.", "process.", "tests.simulation.")
 
 
 NOT_OURS: Final = (__name__, "tests.simulation.running", "tests.simulation.__main__")
