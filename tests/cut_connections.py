@@ -43,11 +43,10 @@ class Cutter:
         with suppress(OSError):  # the door is closed
             while True:
                 client, _ = self._door.accept()
-                broker = socket.create_connection(self._broker)
-                threading.Thread(target=self._serve, args=(client, broker), name="cutter", daemon=True).start()
+                threading.Thread(target=self._serve, args=(client,), name="cutter", daemon=True).start()
 
-    def _serve(self, client: socket.socket, broker: socket.socket) -> None:
-        with client, broker:
+    def _serve(self, client: socket.socket) -> None:
+        with suppress(ConnectionRefusedError), client, socket.create_connection(self._broker) as broker:
             back = threading.Thread(target=self._back, args=(client, broker), name="cutter", daemon=True)
             back.start()
             self._forth(client, broker)

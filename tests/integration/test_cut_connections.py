@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
 
-from edges.web.offsets import Offsets
+from edges.web import offsets
 from models.topics import CLICKS
 from operations.reading import TopicReader
 from operations.topics import create_topics
@@ -57,6 +57,12 @@ def installed(cutter: Cutter) -> Settings:
     settings = load_settings(bootstrap_servers=cutter.address, partitions=2, replication_factor=1)
     create_topics(settings)
     return settings
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the web side wait as long as everybody, instead of the second that a page has."""
+    monkeypatch.setattr(offsets, "REQUEST_TIMEOUT_S", 30.0)
 
 
 def administrator(settings: Settings) -> Administrator:
@@ -143,8 +149,8 @@ def sinks(settings: Settings) -> None:
 
 def serves(settings: Settings) -> None:
     """Ask how far everything is, as the web side does."""
-    with closing(Offsets(settings)) as offsets:
-        assert offsets.look().ends
+    with closing(offsets.Offsets(settings)) as eyes:
+        assert eyes.look().ends
 
 
 CASES: list[tuple[Request, Callable[[Settings], None]]] = [
@@ -167,7 +173,9 @@ CASES: list[tuple[Request, Callable[[Settings], None]]] = [
     (Request.LIST_GROUPS, looks_for_groups),
     (Request.METADATA, sinks),
     (Request.LIST_OFFSETS, sinks),
+    (Request.METADATA, serves),
     (Request.LIST_OFFSETS, serves),
+    (Request.OFFSET_FETCH, serves),
 ]
 
 
