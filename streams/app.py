@@ -25,6 +25,7 @@ from process.settings import Settings
 from process.tracing import open_tracer
 from streams.beginning import Beginnings
 from streams.engine.app import EngineApp
+from streams.engine.clients import Clients, LibrdkafkaClients, WorkerClients
 from streams.engine.options import EngineOptions, leave_process
 from streams.metrics import AttributionMetrics
 from streams.names import check_name
@@ -75,7 +76,7 @@ def create_app(
     """
     attribution = attribution_of(settings, settings.partitions, traces=tracer is not None)
     options = replace(
-        engine_options(settings, on_leave=on_leave),
+        engine_options(settings, on_leave=on_leave, clients=WorkerClients()),
         begin_work=attribution.begin,
         set_aside=attribution.set_aside,
     )
@@ -103,7 +104,9 @@ def create_app(
     return app
 
 
-def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] = leave_process) -> EngineOptions:
+def engine_options(
+    settings: Settings, *, on_leave: Callable[[Exception], None] = leave_process, clients: Clients | None = None
+) -> EngineOptions:
     """Return the engine's wiring under these settings."""
 
     def begin(numbers: Collection[int]) -> Mapping[int, Rows]:
@@ -126,6 +129,7 @@ def engine_options(settings: Settings, *, on_leave: Callable[[Exception], None] 
         decide_with="referrals state",
         partitions_hint=PARTITIONS_HINT,
         on_leave=on_leave,
+        clients=clients or LibrdkafkaClients(),
         fault_point=fault_point,
     )
     return options

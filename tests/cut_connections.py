@@ -27,13 +27,26 @@ class Cutter:
         self.address = f"127.0.0.1:{self._door.getsockname()[1]}"
         self._kind = -1
         self._times = 0
+        self._is_answered = False
+        self._clients: set[socket.socket] = set()
         self.cuts = 0
         """How many connections were ended."""
         threading.Thread(target=self._let_in, name="cutter", daemon=True).start()
 
-    def cut(self, kind: int, times: int) -> None:
-        """End the connections of the next requests of a kind, by its number in Kafka's protocol."""
-        self._kind, self._times, self.cuts = kind, times, 0
+    def cut(self, kind: int, times: int, *, answered: bool = False) -> None:
+        """End the connections of the next requests of a kind.
+
+        Args:
+            kind: its number in Kafka's protocol.
+            times: of how many.
+            answered: when the broker has answered, so that it has done what it was asked, instead of before it hears.
+
+        """
+        self._kind, self._times, self._is_answered, self.cuts = kind, times, answered, 0
+
+    def cut_all(self) -> None:
+        """End all connections that there are."""
+        _end(*self._clients)
 
     def close(self) -> None:
         """Let nobody in any more."""
@@ -46,11 +59,13 @@ class Cutter:
                 threading.Thread(target=self._serve, args=(client,), name="cutter", daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
+        self._clients.add(client)
         with suppress(ConnectionRefusedError), client, socket.create_connection(self._broker) as broker:
             back = threading.Thread(target=self._back, args=(client, broker), name="cutter", daemon=True)
             back.start()
             self._forth(client, broker)
             back.join()
+        self._clients.discard(client)
 
     def _forth(self, client: socket.socket, broker: socket.socket) -> None:
         with suppress(OSError), client.makefile("rb") as requests:
@@ -58,9 +73,17 @@ class Cutter:
                 body = requests.read(*LENGTH.unpack(head))
                 if KIND.unpack_from(body)[0] == self._kind and self.cuts < self._times:
                     self.cuts += 1
+                    if self._is_answered:
+                        self._hear_alone(client, broker, head + body)
                     break
                 broker.sendall(head + body)
         _end(client, broker)
+
+    def _hear_alone(self, client: socket.socket, broker: socket.socket, request: bytes) -> None:
+        """Let the broker do it, and keep the answer: the client is gone by then."""
+        _end(client)
+        broker.sendall(request)
+        broker.recv(1 << 16)
 
     @staticmethod
     def _back(client: socket.socket, broker: socket.socket) -> None:

@@ -13,11 +13,15 @@ from confluent_kafka import Consumer, Producer
 
 from process.administrator import Administrator
 from process.returning import NotReturned, returned
+from streams.engine.broker_connection import can_connect
+from streams.engine.direct_producer import DirectProducer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from confluent_kafka import TopicPartition
+
+FULL_QUEUE_POLL_S: Final = 0.05
 
 HANGS_S: Final = 20.0
 """Far more than setting offsets takes, and their coordinator's return; nothing but a person waits for it."""
@@ -26,7 +30,7 @@ HANGS_S: Final = 20.0
 class Clients(Protocol):
     """Makes the clients of one process."""
 
-    def producer(self, config: Mapping[str, Any]) -> Producer:
+    def producer(self, config: Mapping[str, Any]) -> Any:  # noqa: ANN401 - it has those methods that the engine uses
         """Return a producer."""
 
     def consumer(self, config: Mapping[str, Any]) -> Consumer:
@@ -39,7 +43,7 @@ class Clients(Protocol):
 class LibrdkafkaClients:
     """The real ones."""
 
-    def producer(self, config: Mapping[str, Any]) -> Producer:
+    def producer(self, config: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the same
         """Return librdkafka's producer."""
         return BoundedProducer(dict(config))
 
@@ -56,6 +60,18 @@ class BoundedProducer(Producer):
     """librdkafka's, whose one call without a bound has one; where it does not return, nothing but a new one will do."""
 
     _is_stuck = False
+
+    def produce_all(self, topic: str, values: Mapping[bytes, bytes | None], partition: int = -1) -> None:
+        """Have values sent by their keys: `produce` for each, which waits while the client's queue is full."""
+        produce = self.produce
+        for key, value in values.items():
+            while True:
+                try:
+                    produce(topic, value, key, partition)
+                except BufferError:
+                    self.poll(FULL_QUEUE_POLL_S)
+                else:
+                    break
 
     def send_offsets_to_transaction(
         self,
@@ -77,3 +93,13 @@ class BoundedProducer(Producer):
     def close(self) -> bool:
         """Close it, unless a call stands in it, for which closing would wait: the next producer fences this one."""
         return False if self._is_stuck else super().close()
+
+
+class WorkerClients(LibrdkafkaClients):
+    """Those of a worker: its epochs are committed by requests of our own, where the cluster can be reached so."""
+
+    def producer(self, config: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the same
+        """Return a direct producer for a transactional id, unless who comes must bring a token; else librdkafka's."""
+        if "transactional.id" in config and can_connect(config):
+            return DirectProducer(config)
+        return super().producer(config)

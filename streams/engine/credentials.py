@@ -32,7 +32,7 @@ USED_UP: Final = 0.8
 def broker_credentials(config: Mapping[str, str]) -> Any:  # noqa: ANN401 - Faust's types know no common one
     """Return Faust's credentials for librdkafka's configuration; None where Kafka asks nobody who he is."""
     protocol = config.get("security.protocol", "PLAINTEXT")
-    context = _context(config) if protocol.endswith("SSL") else None
+    context = tls_context(config) if protocol.endswith("SSL") else None
     if not protocol.startswith("SASL"):
         return None if context is None else faust.SSLCredentials(context)
     if config["sasl.mechanism"] == "OAUTHBEARER":
@@ -45,7 +45,8 @@ def broker_credentials(config: Mapping[str, str]) -> Any:  # noqa: ANN401 - Faus
     )
 
 
-def _context(config: Mapping[str, str]) -> ssl.SSLContext:
+def tls_context(config: Mapping[str, str]) -> ssl.SSLContext:
+    """Return what TLS to a broker is made with: whom to believe, and who we are."""
     context = ssl.create_default_context(cafile=config.get("ssl.ca.location"))
     if certificate := config.get("ssl.certificate.location"):
         context.load_cert_chain(certificate, config["ssl.key.location"], config.get("ssl.key.password"))

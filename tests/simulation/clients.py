@@ -153,6 +153,11 @@ class FakeProducer:
         record = Data(key, value, list(headers or ()), timestamp)
         self._buffer.setdefault((topic, partition), []).append(record)
 
+    def produce_all(self, topic: str, values: Mapping[bytes, bytes | None], partition: int = -1) -> None:
+        """Take values in by their keys."""
+        for key, value in values.items():
+            self.produce(topic, value, key, partition)
+
     def poll(self, timeout: float = 0) -> int:
         """Do nothing: there are no callbacks."""
         del timeout
