@@ -247,6 +247,12 @@ class Acls:
     def of(self, who: Collection[str]) -> set[AclBinding]:
         """Return all that these principals have; raise CannotGrant."""
         self._require(DESCRIBE)  # without it librdkafka says that there are none (seen: 2.16)
+        try:
+            return answer_to(lambda left_s: self._of(who, left_s), REQUEST_TIMEOUT_S)
+        except KafkaException as error:
+            raise _cannot(error) from None
+
+    def _of(self, who: Collection[str], within_s: float) -> set[AclBinding]:
         answers = [
             self._admin.describe_acls(
                 AclBindingFilter(
@@ -258,14 +264,11 @@ class Acls:
                     operation=AclOperation.ANY,
                     permission_type=AclPermissionType.ANY,
                 ),
-                request_timeout=REQUEST_TIMEOUT_S,
+                request_timeout=within_s,
             )
             for principal in sorted(set(who))
         ]
-        try:
-            return {binding for answer in answers for binding in answer.result()}
-        except KafkaException as error:
-            raise _cannot(error) from None
+        return {binding for answer in answers for binding in answer.result()}
 
     def add(self, bindings: Collection[AclBinding]) -> None:
         """Add ACLs; raise CannotGrant."""

@@ -81,7 +81,7 @@ class BrokerConnection:
             self._until(deadline_s)
             asked, request = self._unanswered.popleft()
             frame = BytesIO(self._read(LENGTH.unpack(self._read(LENGTH.size))[0]))
-        except (OSError, IndexError) as error:  # the latter: another thread has closed it
+        except (OSError, IndexError, ValueError) as error:  # the last two: another thread has closed it
             raise self._broken(error) from error
         header = request.parse_response_header(frame)
         if header.correlation_id != asked:
@@ -117,10 +117,12 @@ class BrokerConnection:
 
     def _connect(self, deadline_s: float) -> None:
         try:
+            is_tls = str(self._config.get("security.protocol", "PLAINTEXT")).endswith("SSL")
+            context = tls_context(self._config) if is_tls else None
             made = socket.create_connection((self._host, self._port), max(0.001, deadline_s - time.monotonic()))
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if str(self._config.get("security.protocol", "PLAINTEXT")).endswith("SSL"):
-                made = tls_context(self._config).wrap_socket(made, server_hostname=self._host)
+            if context is not None:
+                made = context.wrap_socket(made, server_hostname=self._host)
         except OSError as error:
             raise self._broken(error) from error
         self._socket, self._reader = made, made.makefile("rb")

@@ -148,7 +148,7 @@ class DirectProducer:
             count = len(self._partitions(topic))
             for key, value in values.items():
                 records.setdefault((topic, partition_for(key, count)), []).append((key, value, now_ms, NO_HEADERS))
-        else:
+        elif values:
             new = [(key, value, now_ms, NO_HEADERS) for key, value in values.items()]
             records.setdefault((topic, partition), []).extend(new)
 
@@ -185,7 +185,7 @@ class DirectProducer:
 
     def close(self) -> None:
         """Let the connections go."""
-        for broker in self._brokers.values():
+        for broker in list(self._brokers.values()):  # a thread that still commits may come to know another one
             broker.close()
         self._brokers.clear()
 
