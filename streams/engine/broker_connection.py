@@ -19,7 +19,7 @@ from aiokafka.conn import SaslPlainAuthenticator, ScramAuthenticator
 from aiokafka.protocol.admin import SaslAuthenticateRequest_v1, SaslHandShakeRequest_v1
 from confluent_kafka import KafkaError, KafkaException
 
-from streams.engine.credentials import tls_context
+from streams.engine.credentials import PLAINTEXT, tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -42,7 +42,7 @@ def kafka_error(code: int, text: str, *, retriable: bool = False) -> KafkaExcept
 
 def can_connect(config: Mapping[str, Any]) -> bool:
     """Tell whether connections can be made to a cluster that is configured so: all but those that need a token."""
-    if not str(config.get("security.protocol", "PLAINTEXT")).startswith("SASL"):
+    if not config.get("security.protocol", PLAINTEXT).startswith("SASL"):
         return True
     return config.get("sasl.mechanism") in BY_PASSWORD
 
@@ -117,8 +117,7 @@ class BrokerConnection:
 
     def _connect(self, deadline_s: float) -> None:
         try:
-            is_tls = str(self._config.get("security.protocol", "PLAINTEXT")).endswith("SSL")
-            context = tls_context(self._config) if is_tls else None
+            context = tls_context(self._config)
             made = socket.create_connection((self._host, self._port), max(0.001, deadline_s - time.monotonic()))
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if context is not None:

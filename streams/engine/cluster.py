@@ -12,8 +12,8 @@ from confluent_kafka.admin import OffsetSpec, TopicMetadata  # type: ignore[attr
 from msgspec import Struct
 
 from process import topics
-from process.administrator import Administrator, cluster_metadata, described, offsets_at
-from process.leaders import passes
+from process.administrator import Administrator, answer_to, cluster_metadata, described, offsets_at
+from process.leaders import PASSING
 from process.offset_marks import is_marked
 from streams.engine.changelog import read_to_end
 from streams.engine.errors import BadTopic, NotCoPartitioned
@@ -279,20 +279,14 @@ class Cluster:
         return offsets, marked
 
     def _offsets_of_group(self, asked: list[TopicPartition]) -> list[TopicPartition]:
-        deadline_s = time.monotonic() + TIMEOUT_S
-        while True:
-            try:
-                answers: list[TopicPartition] = self._in_group().committed(asked, TIMEOUT_S)
-            except KafkaException as error:
-                failed = error
-            else:
-                errors = [answer.error for answer in answers if answer.error is not None]
-                if not errors:
-                    return answers
-                failed = KafkaException(errors[0])
-            if not passes(failed) or time.monotonic() > deadline_s:
-                raise failed
-            time.sleep(LOOK_AGAIN_S)
+        def ask(within_s: float) -> list[TopicPartition]:
+            answers: list[TopicPartition] = self._in_group().committed(asked, within_s)
+            for answer in answers:
+                if answer.error is not None:
+                    raise KafkaException(answer.error)
+            return answers
+
+        return answer_to(ask, TIMEOUT_S, PASSING)
 
     def sources(self, numbers: Collection[int]) -> dict[int, dict[str, Log]]:
         """Return the source topics' partitions: number -> topic -> what is there of it."""

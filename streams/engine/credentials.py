@@ -22,6 +22,8 @@ from process.kafka_refusals import no_token
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+PLAINTEXT: Final = "PLAINTEXT"
+"""What librdkafka does where nothing is said."""
 TOKEN_TIMEOUT_S: Final = 10.0
 SAID_BYTES_MAX: Final = 500
 """Of why somebody is given none."""
@@ -31,9 +33,8 @@ USED_UP: Final = 0.8
 
 def broker_credentials(config: Mapping[str, str]) -> Any:  # noqa: ANN401 - Faust's types know no common one
     """Return Faust's credentials for librdkafka's configuration; None where Kafka asks nobody who he is."""
-    protocol = config.get("security.protocol", "PLAINTEXT")
-    context = tls_context(config) if protocol.endswith("SSL") else None
-    if not protocol.startswith("SASL"):
+    context = tls_context(config)
+    if not config.get("security.protocol", PLAINTEXT).startswith("SASL"):
         return None if context is None else faust.SSLCredentials(context)
     if config["sasl.mechanism"] == "OAUTHBEARER":
         return OAuthCredentials(oauth_cb=Tokens(config), ssl_context=context)
@@ -45,8 +46,10 @@ def broker_credentials(config: Mapping[str, str]) -> Any:  # noqa: ANN401 - Faus
     )
 
 
-def tls_context(config: Mapping[str, str]) -> ssl.SSLContext:
-    """Return what TLS to a broker is made with: whom to believe, and who we are."""
+def tls_context(config: Mapping[str, str]) -> ssl.SSLContext | None:
+    """Return what TLS to a broker is made with, whom to believe and who we are; None where there is none."""
+    if not config.get("security.protocol", PLAINTEXT).endswith("SSL"):
+        return None
     context = ssl.create_default_context(cafile=config.get("ssl.ca.location"))
     if certificate := config.get("ssl.certificate.location"):
         context.load_cert_chain(certificate, config["ssl.key.location"], config.get("ssl.key.password"))
