@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import psycopg
@@ -122,7 +122,6 @@ class Oracle:
             self._check_partitions()
             changes = changes_in(self._reader.partition_changes(), self._settings.topic_prefix)
             self._layouts = Layouts(changes, self._partitions[CODES.name])
-            self._standings = self._reader.standings()
             self._catch_up(deadline_s)
             started_s = time.monotonic()
             self._look_at_what_is_gone()
@@ -152,16 +151,24 @@ class Oracle:
             raise CannotRead(msg)
 
     def _catch_up(self, deadline_s: float) -> None:
-        """Wait until the stream app has processed what stands in its topics; take the spans that the check covers."""
+        """Wait until the stream app has processed what stands in its topics, and published what follows from it.
+
+        Takes the spans that the check covers.
+        """
         is_said = False
         while True:
-            self._committed = self._stood_at() | self._reader.committed(SOURCES)
+            committed = self._reader.committed(SOURCES)
+            if len(committed) < len(SOURCES) * self._partitions[CODES.name]:  # there are none yet, or they have expired
+                self._standings = self._reader.standings()
+            self._committed = self._stood_at() | committed
             self._spans = self._reader.spans(self._partitions)
-            if time.monotonic() >= deadline_s or not self._is_behind():
+            owing = self._owing(committed)
+            if time.monotonic() >= deadline_s or not (owing or self._is_behind()):
+                self._note_owing(owing)
                 return
             if not is_said:
                 left_s = deadline_s - time.monotonic()
-                self._on_wait(f"records are not processed yet; waiting for the stream app, {left_s:.0f} s at most")
+                self._on_wait(f"not all is counted and published; waiting for the stream app, {left_s:.0f} s at most")
                 is_said = True
             time.sleep(LOOK_AGAIN_S)
 
@@ -172,6 +179,21 @@ class Oracle:
             for number, standing in self._standings.items()
             for topic, at in standing.positions.items()
         }
+
+    def _owing(self, committed: Collection[tuple[str, int]]) -> list[int]:
+        """Return the partitions whose counts are still to be published, of those that have no offset of the group's.
+
+        Offsets follow when all is published; what rows say of where they stand does not wait for that.
+        """
+        known = {number for _, number in committed}
+        return sorted(number for number, standing in self._standings.items() if standing.owes and number not in known)
+
+    def _note_owing(self, owing: list[int]) -> None:
+        if owing:
+            numbers = ", ".join(map(str, owing))
+            self._report.notes.append(
+                f"partitions {numbers}: counts are still to be published; is the stream app running?"
+            )
 
     def _look_at_what_is_gone(self) -> None:
         """See what the topics do not have any more, from where on the rows have counted, and what was found before."""

@@ -73,6 +73,8 @@ class Standing(NamedTuple):
     """Of each source topic, the offset of the next record."""
     since: dict[str, int]
     """Of each source topic, the offset from which on they have counted; absent: 0."""
+    owes: bool
+    """Whether counts of theirs are still to be published."""
 
 
 class Reader:
@@ -242,7 +244,8 @@ def _standing(value: Any, prefix: str) -> Standing:  # noqa: ANN401  librdkafka'
     """Read what an epoch has written of where its rows stand."""
     found = orjson.loads(value)
     positions = {topic.removeprefix(prefix): stand["next"] for topic, stand in found["sources"].items()}
-    return Standing(positions, {topic.removeprefix(prefix): at for topic, at in found.get("since", {}).items()})
+    since = {topic.removeprefix(prefix): at for topic, at in found.get("since", {}).items()}
+    return Standing(positions, since, found.get("owes", False))
 
 
 def _sort(

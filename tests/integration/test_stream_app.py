@@ -43,6 +43,11 @@ def crew(settings: Settings, tmp_path: Path) -> Iterator[Crew]:
 
 def published(settings: Settings, topic: Topic) -> list[Message]:
     """Return what a topic holds, committed records only."""
+    return committed(settings, topic.full_name(settings.topic_prefix))
+
+
+def committed(settings: Settings, name: str) -> list[Message]:
+    """Return the committed records of a topic by its full name."""
     consumer = Consumer(
         {
             **settings.kafka_client_config(),
@@ -52,7 +57,6 @@ def published(settings: Settings, topic: Topic) -> list[Message]:
             "enable.partition.eof": True,
         }
     )
-    name = topic.full_name(settings.topic_prefix)
     consumer.assign([TopicPartition(name, number, 0) for number in range(settings.partitions)])
     found: list[Message] = []
     unfinished = set(range(settings.partitions))

@@ -35,7 +35,7 @@ from streams.engine.recovery import LOOK_AFTER_S
 from streams.eras import Anew
 from tests.component import run
 from tests.crew import READY, Crew, differences, wait_until
-from tests.integration.test_stream_app import counts_of, published, send
+from tests.integration.test_stream_app import committed, counts_of, published, send
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -115,6 +115,11 @@ class Scene:
     def changelog(self, table: str) -> str:
         """Return the name of a table's changelog."""
         return f"{self.settings.app_id}-{table}-changelog"
+
+    def rows(self, table: str) -> dict[bytes, bytes | None]:
+        """Return what a table's changelog holds of the code's partition, the engine's own rows with it."""
+        found: list[Any] = committed(self.settings, self.changelog(table))
+        return {each.key(): each.value() for each in found if each.partition() == self.home}
 
     def forget_offsets(self) -> None:
         """Delete the group: what `offsets.retention.minutes` does after a week without members."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
 import pytest
+from confluent_kafka import Producer
 
-from models.topics import CLICKS
+from models.topics import CLICKS, MENTOR_COUNTS
 from proof.verify.history import CLICKS_GONE
 from proof.verify.oracle import Oracle
 from proof.verify.report import Report
+from streams.engine.standing import STANDING_KEY
 from tests.crew import differences
-from tests.integration.test_stream_state import CLICKS_SENT, Scene, scene
+from tests.integration.test_stream_app import counts_of
+from tests.integration.test_stream_state import CLICKS_SENT, CODE, CONFIRMED, MENTOR, ORG, Scene, scene
 
 __all__ = ["scene"]
 
@@ -95,3 +99,31 @@ def test_positions_are_known_without_the_groups_offsets(scene: Scene) -> None:
     """They expire while no worker runs; what the rows have counted is not lag."""
     scene.forget_offsets()
     assert check(scene).unprocessed == 0
+
+
+def test_counts_that_are_still_to_be_published_are_waited_for(scene: Scene) -> None:
+    """Before the group's first offsets, or when they have expired, the rows say that counts are to follow."""
+    scene.forget_offsets()
+    rows = scene.rows("mentors")
+    standing = orjson.loads(rows[STANDING_KEY] or b"") | {"owes": True}
+    changelog, counts = scene.changelog("mentors"), MENTOR_COUNTS.full_name(scene.settings.topic_prefix)
+    earlier = orjson.dumps(counts_of(scene.settings)[CODE] | {"total_clicks": CLICKS_SENT - 1})
+    producer = Producer({**scene.settings.kafka_client_config(), "partitioner": "murmur2_random"})
+    (mentor,) = [row for key, row in rows.items() if not key.startswith(b"\0")]
+    producer.produce(changelog, mentor, CODE, scene.home)  # as an urgent epoch would, which leaves the counts for later
+    producer.produce(changelog, orjson.dumps(standing), STANDING_KEY, scene.home)
+    producer.produce(counts, earlier, f"{ORG}:{MENTOR}")
+    assert producer.flush(30) == 0
+    report = Oracle(scene.settings).check(wait_s=1, with_database=False)
+    assert f"partitions {scene.home}: counts are still to be published" in report.notes[0]
+    assert [difference.found for difference in report.differences] == [str(CLICKS_SENT - 1)]
+    waited: list[str] = []
+
+    def note(what: str) -> None:
+        waited.append(what)
+        scene.start()
+
+    report = Oracle(scene.settings, on_wait=note).check(wait_s=60, with_database=False)
+    assert report.is_clean, differences(report)
+    assert len(waited) == 1
+    assert scene.counted() == (CLICKS_SENT, CONFIRMED)
