@@ -94,7 +94,7 @@ class PostgresHistory:
         self._orgs: dict[str, str] = {}
         self._channels: dict[str, set[str]] = {}
         self._may_wait = True
-        self._forgotten_at = 0.0
+        self._forgotten_at = float("-inf")
         self.positions = PostgresPositions(self._database, consumer=consumer, used="has_history")
 
     def keep(self, happened: Happened, moved: Mapping[Place, int]) -> None:

@@ -33,7 +33,7 @@ class PostgresLetters:
     def __init__(self, database_url: str, *, consumer: str = "letters") -> None:
         """Make it without connecting; `consumer` is whose positions are kept."""
         self._database = Database(database_url, application_name="referrals letters")
-        self._forgotten_at = 0.0
+        self._forgotten_at = float("-inf")
         self.positions = PostgresPositions(self._database, consumer=consumer, used="has_letters")
 
     def keep(self, letters: Sequence[Letter], sent: Sequence[Sent], moved: Mapping[Place, int]) -> None:

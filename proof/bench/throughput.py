@@ -239,7 +239,7 @@ class Source:
         early = visible
         first: _Moment | None = None
         last: _Moment | None = None
-        committed_looked_s = 0.0
+        committed_looked_s = float("-inf")
         deadline_s = time.monotonic() + TIMEOUT_S
         while True:
             now = _Moment.of(worker, self._parts)

@@ -69,7 +69,7 @@ class DirectProducer:
         self._coordinator = -1
         self._leaders: dict[str, dict[int, int]] = {}
         """Topic -> partition -> broker."""
-        self._asked_s = 0.0
+        self._asked_s = float("-inf")
         self._producer: tuple[int, int] | None = None
         """Producer id and epoch."""
         self._sequences: dict[Place, int] = {}

@@ -36,7 +36,7 @@ class SourcePartition:
     opened_s: float | None = None
     """The same of the open epoch."""
 
-    _published_s = 0.0
+    _published_s = float("-inf")
     """When an epoch was detached last that left nothing out, monotonic."""
     written: Standing | None = None
     """Where the rows stand that are committed."""
