@@ -96,7 +96,6 @@ def create_app(
     async def expire_waiting() -> None:
         await app.engine.revise(expire)
 
-    app.fold_sources(name="attribution")
     app.timer(EXPIRY_INTERVAL_S)(expire_waiting)
     for at, done in ((settings.reconcile_at, daily), (EACH_MINUTE, minutely)):
         if done is not None and settings.reconcile_at != "off":

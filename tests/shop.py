@@ -279,7 +279,6 @@ def main(app_id: str, fault: str, *bounds: str) -> None:
         session_timeout_s=float(os.environ.get("SHOP_SESSION_TIMEOUT_S", SESSION_TIMEOUT_S)),
         bounds=Bounds(**given),
     )
-    app.fold_sources(name="shop")
     if fault in PLANTED:
         PLANTED[fault](app)
 

@@ -1,14 +1,14 @@
 """Exactly-once epochs for Faust: record batches in, one transaction for each epoch out.
 
 A generic engine: it knows nothing of what the records mean. Faust stays the stream processor (worker,
-agents, tables, co-partitioned assignment, timers); the engine replaces, through Faust's own plug-in
+consumer group, tables, co-partitioned assignment, timers); the engine replaces, through Faust's own plug-in
 points, how records come in and how changes go out. Read in this order:
 
     options.py            what an application tells the engine
     errors.py             why a worker leaves
     clients.py            Kafka's clients, as the engine asks for them
     credentials.py        who the worker is to a secured cluster, for aiokafka as for librdkafka
-    batch.py              a Faust event is a batch of records; what a fold gives back
+    batch.py              a batch of records; what a fold gives back
     standing.py           where rows stand, as part of the state, and what a new owner makes of it
     epoch.py              changes, outgoing records and where the rows stand, committed together
     producer.py           the transactional producer of a source partition

@@ -10,9 +10,8 @@ from yarl import URL
 from process.backlog import Backlog
 from streams.engine.credentials import broker_credentials
 from streams.engine.engine import Engine
-from streams.engine.fetching import BatchScheduler
 from streams.engine.recovery import RowTable, RowTables
-from streams.engine.transport import BatchSchema, EpochTransport
+from streams.engine.transport import EpochTransport
 from streams.engine.watchdog import BOUNDS, Bounds, Watchdog
 
 if TYPE_CHECKING:
@@ -35,12 +34,9 @@ REQUEST_TIMEOUT_S: Final = 90.0
 FETCH_BYTES_MAX: Final = 2 * 1024 * 1024
 """Of one partition at a time: some 8,000 records of 250 bytes."""
 
-BATCHES_BUFFERED: Final = 4
-"""Batches between fetching and folding; a few hide the fetch, more only cost memory."""
-
 
 class EngineApp(faust.App):
-    """A Faust app whose agent folds the joined topics batch by batch."""
+    """A Faust app whose consumer has the joined topics folded batch by batch."""
 
     engine: Engine
     watchdog: Watchdog
@@ -55,8 +51,10 @@ class EngineApp(faust.App):
         """Make none: rows live in memory and in changelogs, and a container's disk is read-only."""
 
     async def on_first_start(self) -> None:
-        """Begin to watch before anything can stand."""
+        """Begin to watch before anything can stand; have the source topics subscribed to."""
         await super().on_first_start()
+        # Without acks: Faust would note each batch's until a commit of its own, which never comes.
+        self.topics.add(self.topic(*self.engine.options.source_topics, acks=False))
         self.watchdog.start()
 
     def leave_group(self) -> None:
@@ -110,12 +108,10 @@ class EngineApp(faust.App):
             broker_request_timeout=max(REQUEST_TIMEOUT_S, session_timeout_s),  # Faust refuses one below the session's
             broker_heartbeat_interval=min(session_timeout_s / HEARTBEATS_PER_SESSION, HEARTBEAT_S_MAX),
             broker_commit_interval=60.0,  # Faust's commit timer: epochs commit by themselves
-            stream_buffer_maxsize=BATCHES_BUFFERED,
             stream_wait_empty=False,
             stream_recovery_delay=0.0,
             table_standby_replicas=0,
             web_enabled=False,  # Faust's server binds every interface and serves tables to anybody
-            ConsumerScheduler=BatchScheduler,
             Table=RowTable,
             TableManager=RowTables,
             **settings,
@@ -128,14 +124,3 @@ class EngineApp(faust.App):
         for table in options.tables:
             app.Table(table, partitions=options.partitions)
         return app
-
-    def fold_sources(self, *, name: str) -> None:
-        """Make an agent over the joined topics that folds each batch."""
-        # Without acks: Faust would note each batch's until a commit of its own, which never comes.
-        sources = self.topic(*self.engine.options.source_topics, schema=BatchSchema(), acks=False)
-
-        async def agent(stream: faust.StreamT[Any]) -> None:
-            async for event in stream.events():
-                await self.engine.apply(event.value)
-
-        self.agent(sources, name=name)(agent)

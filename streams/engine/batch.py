@@ -1,4 +1,4 @@
-"""A Faust event is a batch of records, and a fold gives back what is to be changed and sent."""
+"""What is folded is a batch of records, and a fold gives back what is to be changed and sent."""
 
 from __future__ import annotations
 

@@ -14,14 +14,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import structlog
 from aiokafka import TopicPartition
+from aiokafka.consumer import consumer as consumer_module
 from aiokafka.consumer import fetcher
 from aiokafka.errors import IllegalStateError, KafkaError, TopicAuthorizationFailedError
 from faust.transport.drivers import aiokafka as driver
-from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 from mode import Service
 
@@ -44,6 +45,10 @@ FETCH_WAIT_MS_MAX: Final = 20
 """aiokafka has one fetch in flight for each broker, and a partition whose records were just taken is not in
 it: with Faust's 1,500 ms a second record of an otherwise idle topic would wait that long."""
 
+
+PAUSE_S: Final = 0.005
+"""Between what was fetched and the next request, when it has been taken. Under load the broker would else answer each
+request with the one record that came meanwhile; a record that comes alone is waited for already, and never waits."""
 
 RESPONSE_BYTES_MAX: Final = 8 * 1024 * 1024
 """Of all partitions at a time. aiokafka hands a response out when all of it has come: with its own 50 MB a worker that
@@ -129,14 +134,33 @@ class SliceResult(fetcher.FetchResult):
         return Slice.of(fetched, covers_from, end, end=state.lso or end, chain=state.chain)
 
 
-class BatchScheduler(DefaultSchedulingStrategy):
-    """Yields the fetched slices of each partition in parts."""
+class Sources:
+    """An assignment's source partitions, as aiokafka's fetcher asks for them."""
 
-    def iterate(self, records: Mapping[TP, Slice]) -> Iterator[tuple[TP, Slice]]:  # type: ignore[override]  # Faust: records
-        """Yield (topic and partition, consecutive records)."""
-        for tp, fetched in records.items():
-            for part in fetched.parts(RECORDS_PER_BATCH_MAX):
-                yield tp, part
+    def __init__(self, assignment: Any, topics: Collection[str]) -> None:  # noqa: ANN401 - aiokafka's
+        self.tps = [tp for tp in assignment.tps if tp.topic in topics]
+        self.state_value = assignment.state_value
+
+
+class SourceFetcher(fetcher.Fetcher):
+    """Fetches the source topics, and asks for more a moment after what it has fetched was handed out.
+
+    Faust has the changelogs assigned too, always paused; aiokafka would look at each of them before each request.
+    """
+
+    topics: Collection[str] = ()
+
+    async def _proc_fetch_request(self, assignment: Any, node_id: Any, request: Any) -> bool:  # noqa: ANN401 - the same
+        has_found: bool = await super()._proc_fetch_request(assignment, node_id, request)
+        if has_found:
+            for waiter in self._fetch_waiters:
+                self._notify(waiter)
+            with suppress(asyncio.CancelledError):  # as aiokafka does: the assignment has ended, or the fetcher
+                await asyncio.sleep(PAUSE_S)
+        return has_found
+
+    def _get_actions_per_node(self, assignment: Any) -> Any:  # noqa: ANN401 - the same
+        return super()._get_actions_per_node(Sources(assignment, self.topics))
 
 
 class Place(NamedTuple):
@@ -173,6 +197,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         fetcher.MemoryRecords = FetchedBatches  # aiokafka offers no setting for these
         fetcher.PartitionRecords = LeanRecords
         fetcher.FetchResult = SliceResult
+        SourceFetcher.topics = frozenset(cast("Any", self.app).engine.options.source_topics)
+        consumer_module.Fetcher = SourceFetcher
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS_MAX  # noqa: SLF001 - Faust sets it and offers no setting
         consumer._fetch_max_bytes = RESPONSE_BYTES_MAX  # noqa: SLF001 - the same

@@ -1,7 +1,6 @@
 """The transport that Faust is given: batches in, epochs out.
 
-    BatchConsumer    Transport.Consumer: makes one Faust message of a batch; commits are epochs, acks are nothing
-    BatchSchema      the topics' schema: hands the batch through, decoding is the fold's affair
+    BatchConsumer    Transport.Consumer: has batches folded, without a detour; commits are epochs, acks are nothing
     Epochs           Transport.TransactionManager: Faust tells it of assignments, before and after
     EpochTransport   puts them in place
 
@@ -14,52 +13,38 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import faust
 from faust.transport.consumer import TransactionManager
 from faust.transport.drivers import aiokafka as driver
-from faust.types.tuples import ConsumerMessage
 
 from streams.engine.batch import RecordBatch
 from streams.engine.errors import CommitFailed, NotCoPartitioned
-from streams.engine.fetching import BatchThread, Listener
+from streams.engine.fetching import RECORDS_PER_BATCH_MAX, BatchThread, Listener
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from faust.types import TP, EventT, Message
+    from faust.types import TP
+    from mode.types import ServiceT
 
     from streams.engine.engine import Engine
     from streams.engine.fetching import Slice
 
 
+FETCH_S: Final = 1.0
+"""Longest wait for records, before it is looked whether somebody stops."""
+
 STOP_S: Final = 7.0
 """Of the 10 s that a component has for all of its stop; the group is told in at most 2."""
 
 
-class Folded(dict["TP", "int | None"]):
-    """What Faust drops records before, as read: what is folded. Its own note of it does not know of rewinds."""
-
-    def __init__(self, engine: Engine) -> None:
-        super().__init__()
-        self._engine = engine
-
-    def __getitem__(self, tp: TP) -> int:
-        """Return the offset up to which the source partition is folded."""
-        return self._engine.position(tp.topic, tp.partition)
-
-    def __setitem__(self, tp: TP, offset: int | None) -> None:
-        """Take note of nothing."""
-
-
 class BatchConsumer(driver.Consumer):
-    """Makes one Faust message of a batch; positions are committed by epochs, not by acknowledgements."""
+    """Has the engine fold what is fetched; positions are committed by epochs, not by acknowledgements."""
 
     RebalanceListener = Listener
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - Faust's
         self._held: set[TP] = set()
         super().__init__(*arguments, **options)
-        self._read_offset = Folded(engine_of(self.app))
 
     def hold(self, tps: set[TP]) -> None:
         """Fetch nothing from these partitions, whoever resumes them, until they are released."""
@@ -89,34 +74,34 @@ class BatchConsumer(driver.Consumer):
         cast("Any", self.app).consumer_thread = thread
         return thread
 
-    def _to_message(self, tp: TP, record: Slice) -> ConsumerMessage:
-        last = record[-1]
-        generation = self.app.consumer_generation_id
-        batch = RecordBatch(
-            tp.topic,
-            tp.partition,
-            record,
-            record.covers_from,
-            record.covers_to,
-            generation,
-            behind=record.end - record.covers_to,
-            chain=record.chain,
-        )
-        return ConsumerMessage(
-            tp.topic,
-            tp.partition,
-            last.offset,
-            last.timestamp / 1000.0,
-            0,
-            None,
-            None,
-            cast("bytes", batch),
-            None,
-            0,
-            0,
-            tp,
-            generation_id=generation,
-        )
+    async def _drain_messages(self, fetcher: ServiceT) -> None:
+        """Let the engine fold what is fetched, until Faust stops the fetcher: it does so when partitions move.
+
+        Faust would make a message of each batch, and have it go by way of two tasks, a queue and a stream to an agent:
+        that takes longer than a fold of a few records does.
+        """
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                fetched, _ = await self._wait_next_records(FETCH_S)
+                await self.fold(cast("dict[TP, Slice]", fetched or {}))
+                await asyncio.sleep(0)
+        except self.consumer_stopped_errors:
+            if not self.app.should_stop:
+                raise
+
+    async def fold(self, fetched: Mapping[TP, Slice]) -> None:
+        """Have what was fetched folded in parts, and others have their turn in between.
+
+        What is left when the flow stops, or another assignment begins, is fetched again from where the rows stand then.
+        """
+        engine, generation = engine_of(self.app), self.app.consumer_generation_id
+        for tp, records in fetched.items():
+            for part in records.parts(RECORDS_PER_BATCH_MAX):
+                if not self.flow_active or self.app.consumer_generation_id != generation:
+                    return
+                if part[-1].offset >= engine.position(tp.topic, tp.partition):  # else it was folded when it came before
+                    await engine.apply(batch_of(tp, part, generation))
+                    await asyncio.sleep(0)
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ANN401, FBT001, FBT002 - Faust's signature
         """Commit everything if Faust is stopping; its commit timer has nothing to do, epochs follow their own pace.
@@ -137,22 +122,19 @@ class BatchConsumer(driver.Consumer):
             engine.leave(CommitFailed(f"of what is folded nothing was committed within {STOP_S:.0f} s of the stop"))
         return True
 
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Ignore gaps between batches: they belong to the bookkeeping of acknowledgements."""
 
-
-class BatchSchema(faust.Schema):  # type: ignore[type-arg]  # generic for type checkers only
-    """Hands a batch through as the value of the event."""
-
-    def compile(self, app: Any, **_: Any) -> Any:  # noqa: ANN401 - Faust's signature
-        """Return the function that makes an event of a message."""
-
-        async def decode(message: Message, *, propagate: bool = False) -> EventT[Any]:
-            del propagate
-            event: EventT[Any] = app.create_event(None, message.value, {}, message)
-            return event
-
-        return decode
+def batch_of(tp: TP, part: Slice, generation: int) -> RecordBatch:
+    """Return what was fetched as what the engine folds."""
+    return RecordBatch(
+        tp.topic,
+        tp.partition,
+        part,
+        part.covers_from,
+        part.covers_to,
+        generation,
+        behind=part.end - part.covers_to,
+        chain=part.chain,
+    )
 
 
 class Epochs(TransactionManager):

@@ -7,7 +7,7 @@ from faust.types import TP
 
 from streams.engine.batch import FetchedRecord, SourceRecord
 from streams.engine.errors import NotCoPartitioned
-from streams.engine.fetching import RECORDS_PER_BATCH_MAX, BatchScheduler, Slice
+from streams.engine.fetching import RECORDS_PER_BATCH_MAX, Slice
 from streams.engine.transport import _co_partitioned
 from tests.factories import Fetched, make_batch
 from tests.unit.engine.changes import make_options
@@ -34,15 +34,13 @@ def sliced(covers_from: int, covers_to: int, *offsets: int) -> Slice:
 
 @pytest.mark.parametrize("count", [1, RECORDS_PER_BATCH_MAX, RECORDS_PER_BATCH_MAX + 1, 3 * RECORDS_PER_BATCH_MAX])
 def test_what_was_fetched_is_cut_into_batches_in_order(count: int) -> None:
-    """None is empty, none too large, none holds records of two partitions, and nothing is lost."""
-    many, one = sliced(0, count, *range(count)), sliced(7, 8, 7)
-    scheduler = BatchScheduler()  # type: ignore[abstract]  # Faust declares its constructor abstract
+    """None is empty, none too large, and nothing is lost."""
+    fetched = sliced(0, count, *range(count))
 
-    batches = list(scheduler.iterate({TP("orders", 0): many, TP("orders", 1): one}))
+    parts = list(fetched.parts(RECORDS_PER_BATCH_MAX))
 
-    assert all(1 <= len(records) <= RECORDS_PER_BATCH_MAX for _, records in batches)
-    assert [record for tp, part in batches if tp.partition == 0 for record in part] == list(many)
-    assert [part for tp, part in batches if tp.partition == 1] == [one]
+    assert all(1 <= len(part) <= RECORDS_PER_BATCH_MAX for part in parts)
+    assert [record for part in parts for record in part] == list(fetched)
 
 
 def test_parts_cover_what_the_whole_covers() -> None:
