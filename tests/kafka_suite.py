@@ -18,7 +18,6 @@ from confluent_kafka.admin import ConfigResource, NewTopic, OffsetSpec, Resource
 from models.partitioning import partition_of
 from process.returning import NotReturned
 from streams.engine.batch import Rows
-from streams.engine.changelog import load_rows, read_to_end
 from streams.engine.clients import Clients
 from streams.engine.cluster import Cluster
 from streams.engine.deciding import ATTEMPTS, Begun, accept, rebuild
@@ -28,6 +27,7 @@ from streams.engine.options import EngineOptions
 from streams.engine.producer import TransactionalProducer
 from streams.engine.resharding import Layout
 from streams.engine.standing import OFFSETS_MARK, Stand, Standing
+from tests.settled import load_rows, read_to_end, settle
 
 TIMEOUT_S = 30.0
 PARTITIONS = 2
@@ -263,6 +263,7 @@ class KafkaSuite:
         commit(options, producer, row=b"1", at=1)
         producer.close()
 
+        settle(options, [(options.changelog(TABLE), 0)])
         log = Cluster(options).logs([(options.changelog(TABLE), 0)])[options.changelog(TABLE), 0]
         ends: dict[tuple[str, int], int] = {}
         for _ in read_to_end(options, [(options.changelog(TABLE), 0)], ends=ends):

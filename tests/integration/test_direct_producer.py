@@ -12,7 +12,6 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # not in its __all__
 
 from models.outgoing import Outgoing
-from streams.engine.changelog import load_rows, read_to_end
 from streams.engine.clients import LibrdkafkaClients, WorkerClients
 from streams.engine.cluster import Cluster
 from streams.engine.committing import commit
@@ -23,6 +22,7 @@ from streams.engine.options import EngineOptions
 from streams.engine.partition import SourcePartition
 from streams.engine.standing import Stand, Standing
 from tests.cut_connections import Cutter, cut_kafka
+from tests.settled import load_rows, read_to_end
 
 pytestmark = pytest.mark.integration
 TIMEOUT_S = 30.0

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, Final, LiteralString
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ import pytest
 from models.erasures import erasure_of, pair_name, pseudonym
 from models.events import Click, DeviceMetadata, Erasure, Registration, Status, encode_event
 from models.partition_changes import Homes
+from sinks import postgres_history
 from sinks.history import History
 from sinks.positions import Finding, Start
 from sinks.postgres_history import CHANNELS_MAX, PostgresHistory
@@ -224,6 +226,20 @@ def test_what_does_not_count_is_left_out_and_what_waits_counts_later(history: Hi
     history.tend()
     assert days_of(database_url) == {"2026-11-20": (2, 1, 0, 0)}
     assert rows(database_url, "SELECT count(*) FROM history_waiting") == [(0,)]
+
+
+def test_what_has_waited_too_long_is_forgotten(
+    history: History, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that has just started too, whose clock begins with it."""
+    monkeypatch.setattr(postgres_history, "time", SimpleNamespace(monotonic=lambda: 5.0))
+    late = "ABCDEFGH56"
+    put(history, click(NOON, code=late))
+    rows(database_url, "UPDATE history_waiting SET since = since - interval '31 days'")
+    history.tend()
+    issue(database_url, late, ORG)
+    put(history, click(NOON, code=late), offset=1)
+    assert days_of(database_url) == {"2026-11-20": (1, 0, 0, 0)}
 
 
 @pytest.mark.parametrize("waits", [False, True])
