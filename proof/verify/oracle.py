@@ -181,12 +181,12 @@ class Oracle:
         }
 
     def _owing(self, committed: Collection[tuple[str, int]]) -> list[int]:
-        """Return the partitions whose counts are still to be published, of those that have no offset of the group's.
+        """Return the partitions whose counts are still to be published, of those that lack an offset of the group's.
 
         Offsets follow when all is published; what rows say of where they stand does not wait for that.
         """
-        known = {number for _, number in committed}
-        return sorted(number for number, standing in self._standings.items() if standing.owes and number not in known)
+        owing = [number for number, standing in self._standings.items() if standing.owes]
+        return sorted(number for number in owing if any((topic, number) not in committed for topic in SOURCES))
 
     def _note_owing(self, owing: list[int]) -> None:
         if owing:

@@ -254,8 +254,8 @@ class Engine:
 
         Waits while too much is uncommitted. A batch of an assignment that has ended is dropped: whoever owns
         the partition now reads it again from where its rows stand. A record at which the fold fails is set aside
-        (isolation.py); any other error makes this worker leave: Faust would take the batch as done, and its records
-        would be lost.
+        (isolation.py); any other error makes this worker leave, and nothing is raised: Faust would crash the app in its
+        own way.
         """
         while not self.has_room and self.is_accepting:
             for each in self.partitions.values():
