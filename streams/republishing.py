@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from streams.engine.options import EngineOptions
 
 FLUSH_S: Final = 120.0
-POLL_S: Final = 0.05
-"""How long one attempt waits for room when the queue is full."""
 
 PRODUCER: Final = {"enable.idempotence": True, "partitioner": "murmur2_random"}
 """Kafka's standard partitioner; librdkafka's own default is another one."""
@@ -65,13 +63,7 @@ def send_all(options: EngineOptions, records: Iterable[Outgoing]) -> None:
     producer = options.clients.producer({**options.client_config, **PRODUCER})
     for record in records:
         headers: list[tuple[str, str | bytes | None]] = [*record.headers]
-        while True:
-            try:
-                producer.produce(record.topic, record.value, record.key, on_delivery=note, headers=headers)
-            except BufferError:
-                producer.poll(POLL_S)
-            else:
-                break
+        producer.produce(record.topic, record.value, record.key, on_delivery=note, headers=headers)
     left = producer.flush(FLUSH_S)
     if refused:
         raise KafkaException(refused[0])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from confluent_kafka import TopicPartition
 
 FULL_QUEUE_POLL_S: Final = 0.05
+"""How long one attempt waits for room when a client's queue is full."""
 
 HANGS_S: Final = 20.0
 """Far more than setting offsets takes, and their coordinator's return; nothing but a person waits for it."""
@@ -61,17 +62,20 @@ class BoundedProducer(Producer):
 
     _is_stuck = False
 
+    def produce(self, *record: Any, **more: Any) -> None:  # noqa: ANN401 - the arguments of librdkafka's
+        """Have a record sent; waits while the client's queue is full."""
+        while True:
+            try:
+                super().produce(*record, **more)
+            except BufferError:
+                self.poll(FULL_QUEUE_POLL_S)
+            else:
+                return
+
     def produce_all(self, topic: str, values: Mapping[bytes, bytes | None], partition: int = -1) -> None:
-        """Have values sent by their keys: `produce` for each, which waits while the client's queue is full."""
-        produce = self.produce
+        """Have values sent by their keys: `produce` for each."""
         for key, value in values.items():
-            while True:
-                try:
-                    produce(topic, value, key, partition)
-                except BufferError:
-                    self.poll(FULL_QUEUE_POLL_S)
-                else:
-                    break
+            self.produce(topic, value, key, partition)
 
     def send_offsets_to_transaction(
         self,

@@ -16,7 +16,6 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from process.fencing import FENCED, cause_of
 from process.leaders import PASSING, UNWRITTEN
 from process.returning import NotReturned
-from streams.engine.clients import FULL_QUEUE_POLL_S
 from streams.engine.errors import CommitFailed, EngineError, Fenced, Interrupted
 from streams.engine.progress import CALLS
 from streams.engine.rights import denied_kind, not_allowed
@@ -155,13 +154,7 @@ class TransactionalProducer:
         self._ask(self._producer.produce_all, topic, values, partition)
 
     def _send(self, *record: Any, **more: Any) -> None:  # noqa: ANN401 - the arguments of Producer.produce
-        while True:
-            try:
-                self._ask(self._producer.produce, *record, **more)
-            except BufferError:
-                self._producer.poll(FULL_QUEUE_POLL_S)
-            else:
-                return
+        self._ask(self._producer.produce, *record, **more)
 
     def _ask(self, produce: Callable[..., None], *given: Any, **more: Any) -> None:  # noqa: ANN401 - its arguments
         try:

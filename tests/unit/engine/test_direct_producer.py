@@ -51,3 +51,14 @@ def test_keys_belong_where_kafka_says(key: bytes, partitions: int) -> None:
 def test_a_record_without_a_key_belongs_anywhere() -> None:
     """In each partition once in a while."""
     assert {partition_for(None, 3) for _ in range(200)} == {0, 1, 2}
+
+
+def test_a_full_queue_is_waited_for() -> None:
+    """By whoever sends: librdkafka's refuses a record for which it has no room, here until the one before times out."""
+    full = {"queue.buffering.max.messages": 1, "message.timeout.ms": 100, "log_level": 0}
+    producer = BoundedProducer({"bootstrap.servers": "127.0.0.1:1", **full})
+    told: list[object] = []
+    producer.produce("orders", b"1", b"key", on_delivery=lambda error, _: told.append(error))
+    producer.produce_all("orders", {b"key": b"2"})
+    assert len(told) == 1
+    producer.purge()
