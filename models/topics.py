@@ -96,4 +96,9 @@ Made by the first change (models/partition_changes.py)."""
 SOURCES: Final = (CODES, CLICKS, REGISTRATIONS)
 """Joined by referral code: the same number of partitions, the same partitioner (murmur2)."""
 
+WRITTEN_PARTITIONS_MAX: Final = 12
+"""A topic that the program writes is made with as many partitions as the sources have, and no more than these. What one
+source partition writes lies in all partitions of such a topic, so their product is what a broker has to take in turn;
+and nobody joins them."""
+
 TOPICS: Final = (*SOURCES, MENTOR_COUNTS, MILESTONES, DEAD_LETTERS)

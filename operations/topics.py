@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from models.topics import SOURCES, TOPICS, Topic
+from models.topics import SOURCES, TOPICS, WRITTEN_PARTITIONS_MAX, Topic
 from process import topics as cluster
 from process.administrator import Administrator
 from process.settings import Settings
@@ -73,10 +73,10 @@ def create_topics(settings: Settings) -> list[TopicFound]:
 
 
 def wanted_topic(topic: Topic, settings: Settings) -> cluster.WantedTopic:
-    """Return a topic of the contract as the installation must have it."""
+    """Return a topic of the contract as the installation must have it; one that the program writes, as it is made."""
     return cluster.WantedTopic(
         name=topic.full_name(settings.topic_prefix),
-        partitions=settings.partitions,
+        partitions=settings.partitions if topic in SOURCES else min(settings.partitions, WRITTEN_PARTITIONS_MAX),
         replicas=settings.replication_factor,
         config=topic.config(),
         bounds=topic.bounds(),

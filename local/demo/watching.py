@@ -66,6 +66,10 @@ class Watcher:
         self._installation = installation
         self._settings = settings
         self._admin = Administrator({**settings.kafka_client_config(), "log_level": 2})
+        self._partitions = {
+            name: len(found.partitions)
+            for name, found in self._admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics.items()
+        }
         self._consumer = Consumer(
             {
                 **settings.kafka_client_config(),
@@ -255,7 +259,8 @@ class Watcher:
         return str(topic.full_name(self._settings.topic_prefix))
 
     def _places(self, topics: Sequence[Any]) -> list[Place]:
-        return [(self._full(topic), number) for topic in topics for number in range(self._settings.partitions)]
+        names = [self._full(topic) for topic in topics]
+        return [(name, number) for name in names for number in range(self._partitions[name])]
 
 
 class Watch:

@@ -70,7 +70,8 @@ class Watch:
 
     def __init__(self, settings: Settings) -> None:
         self._group = settings.app_id
-        self._partitions = range(settings.partitions)
+        self._partitions: dict[str, int] = {}
+        """Topic -> how many it has: what the program writes may have fewer than the sources."""
         self._admin = Administrator({**settings.kafka_client_config(), "log_level": 4})
         self._consumer = Consumer(
             {
@@ -89,7 +90,7 @@ class Watch:
     def ends(self, topics: Sequence[str]) -> dict[Position, int]:
         """Return the offset after the last record that a read_committed reader can see."""
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        asked = {TopicPartition(topic, number): latest for topic in topics for number in self._partitions}
+        asked = dict.fromkeys(self._places(topics), latest)
 
         def ask() -> dict[Position, int]:
             answers = self._admin.list_offsets(
@@ -101,9 +102,15 @@ class Watch:
 
     def committed(self, topics: Sequence[str]) -> dict[Position, int]:
         """Return the group's committed offsets, 0 where there is none."""
-        asked = [TopicPartition(topic, number) for topic in topics for number in self._partitions]
+        asked = self._places(topics)
         answers = _answered(lambda: self._consumer.committed(asked, REQUEST_TIMEOUT_S))
         return {(tp.topic, tp.partition): max(tp.offset, 0) for tp in answers}
+
+    def _places(self, topics: Sequence[str]) -> list[TopicPartition]:
+        if any(topic not in self._partitions for topic in topics):
+            found = self._admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+            self._partitions |= {topic: len(found[topic].partitions) for topic in topics}
+        return [TopicPartition(topic, number) for topic in topics for number in range(self._partitions[topic])]
 
     def delete(self, topics: Sequence[str]) -> None:
         """Delete topics; return when the cluster knows them no more."""
@@ -186,7 +193,7 @@ def read_messages(settings: Settings, topic: str, since: Mapping[Position, int])
             "log_level": 4,
         }
     )
-    positions = [TopicPartition(topic, number, since[topic, number]) for number in range(settings.partitions)]
+    positions = [TopicPartition(name, number, offset) for (name, number), offset in since.items() if name == topic]
     consumer.assign(positions)
     unfinished = {position.partition for position in positions}
     try:

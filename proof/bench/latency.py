@@ -31,8 +31,9 @@ from local.parts import Parts
 from models.identifiers import milestone_id
 from models.topics import CODES, MILESTONES
 from operations.topics import create_topics
+from process.administrator import cluster_metadata
 from process.settings import Settings
-from proof.bench.cluster import Watch, publish
+from proof.bench.cluster import REQUEST_TIMEOUT_S, Watch, publish
 from proof.bench.load import CHANNELS, Load, LoadRecord, Mentor, Population, click, make_uuid, occurs_at, registration
 from proof.bench.machine import foreign_cpu_s
 from proof.bench.worker import BADGES, COUNTS, ENGINE, Worker, settings_for, wait_committed
@@ -303,7 +304,8 @@ class _Readers:
                 "isolation.level": "read_committed",
             }
         )
-        consumer.assign([TopicPartition(topic, n, OFFSET_BEGINNING) for n in range(self._settings.partitions)])
+        found = cluster_metadata(consumer.list_topics, topic, REQUEST_TIMEOUT_S).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in found])
         while not self._stop.is_set():
             message = consumer.poll(0.2)
             if message is None:

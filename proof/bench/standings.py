@@ -1,27 +1,21 @@
-"""Where the rows of an app stand, read as they are committed: its group's offsets follow up to a second later."""
+"""Where the rows of an app stand, as they are committed: its group's offsets follow up to a second later."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from process.administrator import cluster_metadata
 from process.settings import Settings
-from proof.bench.cluster import REQUEST_TIMEOUT_S, Position
+from proof.bench.cluster import REQUEST_TIMEOUT_S, Position, Watch
 from proof.verify.reading import FIRST_TABLE
+from streams.engine.changelog import LAST_RECORDS, RECORDS_PER_CALL
 from streams.engine.standing import STANDING_KEY, decode_standing
-
-RECORDS_PER_LOOK: Final = 100_000
-LOOK_S: Final = 0.01
 
 
 class Standings:
-    """The standings in the changelog of an app, from its beginning on; nothing for a program that writes none.
-
-    All of the changelog is read, so it is to be asked only until what is waited for has come.
-    """
+    """The last standings in the changelog of an app; nothing for a program that writes none."""
 
     def __init__(self, settings: Settings) -> None:
         """Look for the app's changelog with each look, until it is there."""
@@ -31,33 +25,44 @@ class Standings:
                 **settings.kafka_client_config(),
                 "group.id": f"{settings.app_id}-standings",
                 "enable.auto.commit": False,
+                "enable.partition.eof": True,
                 "isolation.level": "read_committed",
+                "fetch.wait.max.ms": 10,
                 "log_level": 2,
             }
         )
-        self._is_assigned = False
+        self._is_there = False
+        self._seen: dict[Position, int] = {}
+        """Where the changelog's partitions ended at the last look."""
         self._positions: dict[Position, int] = {}
 
     def close(self) -> None:
         """Let go of the connections."""
         self._consumer.close()
 
-    def stop(self) -> None:
-        """Read no more of it."""
-        self._consumer.unassign()
+    def look(self, watch: Watch) -> Mapping[Position, int]:
+        """Return the offset after the last record of each source partition that is in the rows now.
 
-    def positions(self) -> Mapping[Position, int]:
-        """Return the offset after the last record of each source partition that is in the rows, as committed by now."""
-        if not self._is_assigned:
+        However long the look takes, it is never less than at its beginning. Only the last records of the changelog are
+        read, so that whoever is measured is not kept up.
+        """
+        if not self._is_there:
             found = cluster_metadata(self._consumer.list_topics, timeout=REQUEST_TIMEOUT_S).topics
-            if self._topic not in found:
+            self._is_there = self._topic in found
+            if not self._is_there:
                 return {}
-            self._consumer.assign([TopicPartition(self._topic, number, 0) for number in found[self._topic].partitions])
-            self._is_assigned = True
-        for message in self._consumer.consume(RECORDS_PER_LOOK, LOOK_S):
-            if (fault := message.error()) is not None:
-                raise KafkaException(fault)
-            if message.key() == STANDING_KEY and (standing := decode_standing(message.value())) is not None:
-                for topic, at in standing.positions.items():
-                    self._positions[topic, message.partition() or 0] = at
+        ends = watch.ends([self._topic])
+        grown = {place: end for place, end in ends.items() if end > self._seen.get(place, 0)}
+        self._consumer.assign([TopicPartition(*place, max(0, end - LAST_RECORDS)) for place, end in grown.items()])
+        unfinished = set(grown)
+        while unfinished:
+            for message in self._consumer.consume(RECORDS_PER_CALL, 0.01):
+                place = (message.topic() or "", message.partition() or 0)
+                if (fault := message.error()) is not None:
+                    if fault.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  the name that the client gives it
+                        raise KafkaException(fault)
+                    unfinished.discard(place)
+                elif message.key() == STANDING_KEY and (standing := decode_standing(message.value())) is not None:
+                    self._positions |= {(topic, place[1]): at for topic, at in standing.positions.items()}
+        self._seen = ends
         return self._positions

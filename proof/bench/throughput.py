@@ -4,14 +4,15 @@ A round, the same way for both:
 
 1. The topics of counts and milestones are made anew, and the worker gets an app id that nobody had before it: it
    begins with nothing, and nothing was announced before its time.
-2. It starts, reads the codes and then the events, and this is measured, from outside: the clock starts when the first
-   of the counts is readable (read_committed), so start-up and codes are excluded, and stops when the last of them is.
-   The share of events that were in the counts when the clock started is not counted.
+2. It starts, reads the codes and then the events, and this is measured, from outside: the clock starts when its rows
+   have a first event, so start-up and codes are excluded, and stops when the last of the counts is readable
+   (read_committed). The events that were in the rows when the clock started are not counted.
 3. All offsets must then be committed, and counts and milestones be those of the oracle.
 
 Plain Faust does not read the codes first: for it the group's offsets of the events are set to their ends, it processes
-the codes, is stopped, and the offsets are set to 0. The engine's positions are in its changelogs, where no tool moves
-them, and it needs no such help.
+the codes, is stopped, and the offsets are set to 0; its clock starts when the first of its counts is readable, and the
+share of events that were in the counts then is not counted. The engine's positions are in its changelogs, where no tool
+moves them, and it needs no such help.
 
 For the engine the last count and the last offset are of one transaction. Plain Faust commits its offsets up to 2.8 s
 after the last count: this time is not charged to it.
@@ -35,6 +36,7 @@ from proof.bench.cluster import Position, Watch, publish, read, read_counts
 from proof.bench.expected import Expected, WrongResult, counted
 from proof.bench.load import Load, Population
 from proof.bench.machine import foreign_cpu_s
+from proof.bench.standings import Standings
 from proof.bench.worker import ENGINE, PARTITIONS, PLAIN_FAUST, Crew, Worker, settings_for, wait_committed
 
 RATIO_REQUIRED: Final = {"uniform": 30.0, "zipf": 75.0}
@@ -200,7 +202,7 @@ class Source:
 
     def _attempt(self) -> Round:
         settings = self._settings(f"{next(self._apps)}")
-        watch = Watch(settings)
+        watch, standings = Watch(settings), Standings(settings)
         prefix = settings.topic_prefix
         counts, milestones = MENTOR_COUNTS.full_name(prefix), MILESTONES.full_name(prefix)
         codes, events = [CODES.full_name(prefix)], [CLICKS.full_name(prefix), REGISTRATIONS.full_name(prefix)]
@@ -215,28 +217,35 @@ class Source:
                 watch.move(dict.fromkeys(event_ends, 0))
             before = watch.ends([counts, milestones])
             with self._worker(settings) as worker:
-                first, early, last = self._time(watch, worker, counts, event_ends)
-            found, found_early = read_counts(settings, counts, before, early)
+                clock = self._time(watch, standings, worker, counts, event_ends)
+            found, found_early = read_counts(settings, counts, before, clock.early)
             self._expected.check(found, [value for _, value in read(settings, milestones, before)])
         finally:
+            standings.close()
             watch.close()
-        begun_share = counted(found_early.values()) / counted(found.values())
+        readable = self._contender.events * counted(found_early.values()) / counted(found.values())
+        first, last = clock.first, clock.last
         wall_s = last.at_s - first.at_s
         return Round(
             contender=self._contender.name,
-            events=round(self._contender.events * (1 - begun_share)),
+            events=self._contender.events - round(max(readable, clock.begun)),
             wall_s=wall_s,
             cpu_s=last.worker_cpu_s - first.worker_cpu_s,
             foreign_cpus=(last.foreign_cpu_s - first.foreign_cpu_s) / wall_s,
         )
 
     def _time(
-        self, watch: Watch, worker: Crew, counts: str, event_ends: dict[Position, int]
-    ) -> tuple[_Moment, dict[Position, int], _Moment]:
-        """Watch until all events are committed; return when the counts began, where they ended then, and the last."""
+        self,
+        watch: Watch,
+        standings: Standings,
+        worker: Crew,
+        counts: str,
+        event_ends: dict[Position, int],
+    ) -> _Clock:
+        """Watch until all events are committed."""
         topics = list({topic for topic, _ in event_ends})
-        visible = watch.ends([counts])
-        early = visible
+        early = visible = watch.ends([counts])
+        begun = 0
         first: _Moment | None = None
         last: _Moment | None = None
         committed_looked_s = float("-inf")
@@ -246,18 +255,19 @@ class Source:
             ends = watch.ends([counts])
             if ends != visible:
                 visible, last = ends, now
-                if first is None:
+            if first is None:
+                standing = standings.look(watch)
+                begun = sum(standing.get(place, 0) for place in event_ends)
+                if begun or (last is not None and not self._contender.reads_codes_first):
                     first, early = now, ends
-            if first is not None and now.at_s > committed_looked_s + COMMITTED_POLL_S:
+            if last is not None and now.at_s > committed_looked_s + COMMITTED_POLL_S:
                 committed_looked_s = now.at_s
-                is_settled = last is not None and now.at_s > last.at_s + SETTLED_S
-                if is_settled and watch.committed(topics) == event_ends:
-                    break
+                is_settled = now.at_s > last.at_s + SETTLED_S
+                if first is not None and is_settled and watch.committed(topics) == event_ends:
+                    return _Clock(first=first, last=last, early=early, begun=begun)
             if now.at_s > deadline_s:
                 raise TimeoutError(f"{self._contender.name} did not catch up within {TIMEOUT_S:.0f} s")
             time.sleep(POLL_S)
-        assert last is not None  # noqa: S101  as `first` is not
-        return first, early, last
 
     def _settings(self, app: str) -> Settings:
         one = self._contender
@@ -282,3 +292,15 @@ class _Moment:
     @classmethod
     def of(cls, worker: Crew, parts: Parts) -> _Moment:
         return cls(at_s=time.monotonic(), worker_cpu_s=worker.cpu_s(), foreign_cpu_s=foreign_cpu_s(parts, worker.pids))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Clock:
+    """When it started and stopped."""
+
+    first: _Moment
+    last: _Moment
+    early: dict[Position, int]
+    """Where the counts ended when it started."""
+    begun: int
+    """How many events the rows had then."""

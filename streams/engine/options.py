@@ -128,6 +128,9 @@ class EngineOptions:
     backlog_records: int = 96_000
     """A partition with more records to come than its part of these is behind: with 12 partitions 8,000, which is more
     than one fetch brings; of 96 each has an eighth of the same backlog."""
+    behind_s: float = 8.0
+    """How long a partition is taken for behind after the batch that said so: the others have their turns first, of 96
+    partitions for several seconds. Then the rest may be markers, of which no batch comes, or it may be held."""
     epoch_s_max: float = 2.0
     """How long an epoch of a partition that is behind may grow: a row changed many times is written once, and what it
     says is up to so much later."""

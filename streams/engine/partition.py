@@ -37,7 +37,7 @@ class SourcePartition:
     """The same of the open epoch."""
 
     _published_s = float("-inf")
-    """When an epoch was detached last that left nothing out, monotonic."""
+    """When an epoch was detached last that left nothing out, or the partition was taken over; monotonic."""
     written: Standing | None = None
     """Where the rows stand that are committed."""
 
@@ -98,6 +98,7 @@ class SourcePartition:
         All of it was asked for after the producer had started.
         """
         self.rows = rows
+        self._published_s = time.monotonic()  # as far as it must be: what is owed follows as soon as after an epoch
         self.written = found.standing
         self._published_at = dict(positions)
         self.positions = dict(positions)
@@ -202,7 +203,7 @@ class SourcePartition:
         work = self.work
         work.fold(batch, now_ms=self._options.now_ms())
         self.positions[batch.topic] = batch.covers_to
-        until_s = time.monotonic() + self._options.epoch_s_max
+        until_s = time.monotonic() + self._options.behind_s
         if self._unread and batch.topic != self._options.read_first:  # a fetch brings few topics: the rest take a while
             self._behind_until |= dict.fromkeys(self._unread, until_s)
             self._unread.clear()

@@ -17,7 +17,7 @@ from local.sample.programme import Programme
 from local.sample.traffic import send
 from models.changes import TABLES
 from models.partitioning import partition_of
-from models.topics import CLICKS, CODES, TOPICS
+from models.topics import CLICKS, CODES, SOURCES, TOPICS
 from operations.topics import TopicMismatch, create_topics
 from process.settings import Settings
 
@@ -60,6 +60,12 @@ def test_topics_are_created_once(cluster: Settings) -> None:
     assert first.stdout.count(": created, 4 partitions") == len(TOPICS) + len(TABLES)
     assert second.stdout.count(": stands already, 4 partitions") == len(TOPICS) + len(TABLES)
     assert [topic.cleanup_policy for topic in create_topics(cluster)].count("compact") == 2
+
+
+def test_what_the_program_writes_has_no_more_than_twelve(settings: Settings) -> None:
+    """However many the sources have: what one partition of these writes lies in all of those."""
+    made = {topic.name: topic.partitions for topic in create_topics(settings.model_copy(update={"partitions": 24}))}
+    assert made == {topic.full_name(settings.topic_prefix): 24 if topic in SOURCES else 12 for topic in TOPICS}
 
 
 def test_other_partitions_are_refused_with_the_remedy(cluster: Settings) -> None:

@@ -55,6 +55,7 @@ def make_options(partitions: int) -> EngineOptions:
         rest_s_max=0.02,
         calm_s=0.1,
         backlog_records=3 * partitions,
+        behind_s=0.8,
         epoch_s_max=0.4,
         follow_s=0.2,
         follow_behind_s=0.8,

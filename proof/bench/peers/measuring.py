@@ -4,11 +4,11 @@ A round, the same way for all:
 
 1. The contender gets an app id that nobody had before it, and topics of counts and milestones that are new and empty.
 2. It starts, and is watched from outside, every 50 ms. The clock starts at the first look at which all codes are
-   committed, by the group's offsets or by the engine's rows, which these follow; it stops when the last count is
-   readable (read_committed). So start-up and codes are not measured. What was processed before the clock started is
-   known from the counts that were readable then: their share of what is counted in the end is the share of events that
-   is left out. It does not wait for the first count: who publishes late would have counted much by then, which nobody
-   could see.
+   processed: the group's offsets say it, or the engine's rows have a first event. It stops when the last count is
+   readable (read_committed). So start-up and codes are not measured, nor what was processed before the clock started:
+   the engine's rows say how much that was, which it publishes later; of others the counts that were readable then, by
+   their share of what is counted in the end. It does not wait for the first count: who publishes late would have
+   counted much by then, which nobody could see.
 3. All offsets must then be committed, and counts and milestones be those of the oracle. Else the round is wrong, and
    its figure void.
 
@@ -84,20 +84,21 @@ def measure(source: Source, contender: Contender, command: Command, *, number: i
     try:
         with source.scene(contender, command) as scene:
             with scene.start() as worker:
-                first, early, last = _time(scene, worker)
-            results = scene.results(early)
+                clock = _time(scene, worker)
+            results = scene.results(clock.early)
         source.expected.check(results.counts, results.milestones)
     except WrongResult as error:
         return replace(empty, fault=f"WRONG: {error}")
     except FAILURES as error:
         return replace(empty, fault=f"failed: {error}")
+    first, last = clock.first, clock.last
     wall_s = last.at_s - first.at_s
     if wall_s < LEAST_S:
         return replace(empty, fault=f"too short: right, but done within {wall_s:.2f} s; it takes more events")
-    begun_share = counted(results.counts_before.values()) / counted(results.counts.values())
+    readable = source.events * counted(results.counts_before.values()) / counted(results.counts.values())
     return replace(
         empty,
-        events=source.events * (1 - begun_share),
+        events=source.events - max(readable, clock.begun),
         wall_s=wall_s,
         cpu_s=last.cpu_s - first.cpu_s,
         broker_cpu_s=last.broker_cpu_s - first.broker_cpu_s,
@@ -105,25 +106,25 @@ def measure(source: Source, contender: Contender, command: Command, *, number: i
     )
 
 
-def _time(scene: Scene, worker: Worker) -> tuple[_Moment, dict[Position, int], _Moment]:
-    """Watch until all is done; return when the clock started, what was readable then, and when it stopped."""
+def _time(scene: Scene, worker: Worker) -> _Clock:
+    """Watch until all is done."""
     watch = scene.watch
     ends = early = watch.ends([scene.counts])
     first: _Moment | None = None
+    begun = 0
     last = _Moment.of(worker, scene.parts)
     deadline_s = time.monotonic() + TIMEOUT_S
     while True:
         time.sleep(POLL_S)
-        knows_codes = first is not None or scene.knows_codes()
         now, found = _Moment.of(worker, scene.parts), watch.ends([scene.counts])
         if found != ends:
             ends, last = found, now
         has_begun = scene.contender.reads_codes_first or any(ends.values())
-        if first is None and knows_codes and has_begun:
-            first, early, last = now, ends, now
+        if first is None and has_begun and (known := scene.begun()) is not None:
+            first, early, begun, last = now, ends, known, now
         is_settled = first is not None and now.at_s > last.at_s + SETTLED_S
         if first is not None and is_settled and scene.is_done():
-            return first, early, last
+            return _Clock(first=first, last=last, early=early, begun=begun)
         if now.at_s > deadline_s:
             missing = sum(scene.event_ends.values()) - sum(watch.committed(scene.events).values())
             raise TimeoutError(f"{missing:,} events were not processed within {TIMEOUT_S:.0f} s")
@@ -147,3 +148,15 @@ class _Moment:
             broker_cpu_s=brokers_cpu_s(parts),
             foreign_cpu_s=foreign_cpu_s(parts, [worker.pid]),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Clock:
+    """When it started and stopped."""
+
+    first: _Moment
+    last: _Moment
+    early: dict[Position, int]
+    """Where the counts ended when it started."""
+    begun: int
+    """How many events were processed then, as far as anything but the counts says."""

@@ -74,13 +74,16 @@ class Scene:
         """Start the contender."""
         return start(self.contender, self._command, settings=self._settings, parts=self.parts)
 
-    def knows_codes(self) -> bool:
-        """Tell whether all codes are processed: their offsets are committed, or the engine's rows say it."""
-        standing = self._standings.positions()
-        in_rows = all(at <= standing.get(place, 0) for place, at in self.code_ends.items())
-        if knows := in_rows or self.watch.committed(self.codes) == self.code_ends:
-            self._standings.stop()
-        return knows
+    def begun(self) -> int | None:
+        """Return how many events are processed by now, as far as that is known; None: not all codes are.
+
+        The engine's rows say it, and have no event before all codes. Of others the group's offsets say when the codes
+        are processed, and of the events nothing.
+        """
+        standing = self._standings.look(self.watch)
+        if events := sum(standing.get(place, 0) for place in self.event_ends):
+            return events
+        return 0 if self.watch.committed(self.codes) == self.code_ends else None
 
     def is_done(self) -> bool:
         """Tell whether the offsets of all events are committed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Final
 
 import pytest
@@ -212,6 +213,13 @@ def test_what_is_left_out_follows_though_all_is_urgent(partition: SourcePartitio
     slow.producer.close()
 
 
+def test_what_nobody_waits_for_does_not_wait_for_a_takeover_either(partition: SourcePartition) -> None:
+    """A worker that begins behind all its partitions publishes nothing at once, and then everything once."""
+    partition.fold(batch_at(10, behind=BEHIND))
+    partition.note(receipt_for(b"k", at=1))
+    assert partition.detach(whole=False).is_whole is False
+
+
 def test_the_group_s_offsets_follow_what_is_committed_and_published(partition: SourcePartition) -> None:
     """Who sees no lag finds everything that was read in what is published."""
     partition.note_written(partition.detach())
@@ -365,9 +373,23 @@ def test_a_full_epoch_is_ripe() -> None:
     assert (partition.is_behind, partition.ripe.is_set()) == (True, True)
 
 
+def test_a_partition_stays_behind_while_others_have_their_turn(
+    partition: SourcePartition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 96 each has a turn in several seconds; one that took itself for done meanwhile would publish each time."""
+    seen: list[bool] = []
+    for now_s in (1_000.0, 1_007.0, 1_009.0):
+        clock = SimpleNamespace(monotonic=lambda now_s=now_s: now_s)
+        monkeypatch.setattr("streams.engine.partition.time", clock)
+        if not seen:
+            partition.fold(batch_at(10, behind=BEHIND))
+        seen.append(partition.is_behind)
+    assert seen == [True, True, False]
+
+
 def test_a_topic_of_which_nothing_more_comes_is_not_behind_for_long() -> None:
     """Its rest may be markers: the clock decides."""
-    options = replace(make_options(), begin_work=begins(count), epoch_s_max=0.0)
+    options = replace(make_options(), begin_work=begins(count), behind_s=0.0)
     partition = SourcePartition(options, NUMBER)
     partition.take_over({"stock": {}, "totals": {}}, {TOPIC: 10, OTHER_TOPIC: 0}, make_found(10, committed=10))
     partition.fold(batch_at(10, behind=BEHIND))
