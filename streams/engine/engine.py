@@ -383,6 +383,15 @@ class Engine:
         return 0 if partition is None else partition.positions.get(topic, 0)
 
     @property
+    def unread_first(self) -> set[int]:
+        """Partitions that have not read the topic that is read first to where it ended at their takeover.
+
+        That was asked for then: aiokafka knows no end of what it has not fetched yet.
+        """
+        first = self.options.read_first
+        return {number for number, each in self.partitions.items() if each.positions[first] < each.first_end}
+
+    @property
     def positions(self) -> dict[TP, int]:
         """Where each source partition is to be read on: the offset of the next record to be folded."""
         return {

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 class SourcePartition:
     """State of one source partition number, across all joined topics."""
 
+    first_end = 0
+    """Where the topic that is read first ended when the partition was taken over."""
     is_ending = False
     """Whether the rows of the open work are being made, a few at a time."""
     committing_since_s: float | None = None
@@ -106,6 +108,7 @@ class SourcePartition:
         self._detached_at = {} if found.standing is None else dict(positions)
         self.followed = dict(found.committed)
         self.topic_ids = {topic: log.topic_id for topic, log in found.sources.items()}
+        self.first_end = found.sources[self._options.read_first].end
         self._unread = {
             topic
             for topic, log in found.sources.items()

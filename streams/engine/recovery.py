@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 READ_FIRST_POLL_S: Final = 0.02
 LOOK_AFTER_S: Final = 3.0
 """How often what no record tells of is looked at: markers at the end of a log, and partitions that are refused."""
-READ_FIRST_STALLED_S: Final = 2.0
-"""The end of a topic may be control records, which are never delivered: without progress for this long it is read."""
+READ_FIRST_STALLED_S: Final = 10.0
+"""What is left may be in somebody's open transaction: without progress for this long the topic counts as read."""
 
 
 class RowTable(faust.Table):  # type: ignore[type-arg]  # generic for type checkers only
@@ -49,11 +49,11 @@ class ChangelogRecovery(Recovery):
             try:
                 if not await engine.prepare(generation):
                     continue
-                behind = await self._behind_in_first_topic()
+                held = self._hold()
                 if not engine.resume(generation):
                     continue
                 await self._resume_streams(generation_id=generation)
-                await self._read_first(behind)
+                await self._read_first(held)
             except (RebalanceAgain, IllegalStateError):
                 continue
             except ServiceStopped:
@@ -63,35 +63,30 @@ class ChangelogRecovery(Recovery):
             except Exception as error:  # noqa: BLE001 - without rows nothing may be folded
                 engine.leave(error)
 
-    async def _behind_in_first_topic(self) -> dict[int, int]:
-        """Return the partitions in which the topic that is read first has records, and its end there.
-
-        The other topics' partitions of the same number are held.
-        """
-        engine = engine_of(self.app)
-        consumer = self._batch_consumer()
-        first = engine.options.read_first
+    def _hold(self) -> set[int]:
+        """Hold refused partitions, and of those that have one topic to read first the others; return the latter."""
+        engine, consumer = engine_of(self.app), self._batch_consumer()
         refused = {tp for tp in consumer.assignment() if tp.partition in engine.refusals}
-        ends = await consumer.highwaters(*[tp for tp in consumer.assignment() - refused if tp.topic == first])
-        behind = {tp.partition: end for tp, end in ends.items() if (end or 0) > engine.position(first, tp.partition)}
-        consumer.hold(self._other_sources(set(behind)) | refused)
-        return behind
+        unread = engine.unread_first
+        consumer.hold(self._other_sources(unread) | refused)
+        return unread
 
-    async def _read_first(self, behind: dict[int, int]) -> None:
+    async def _read_first(self, held: set[int]) -> None:
         """Release a partition's other topics once the first one is read to where it ended."""
-        engine = engine_of(self.app)
-        first = engine.options.read_first
+        engine, consumer = engine_of(self.app), self._batch_consumer()
         progressed_s, seen = monotonic(), -1
-        while behind and not self.should_stop and not self.signal_recovery_start.is_set():
+        while held and not self.should_stop and not self.signal_recovery_start.is_set():
             await self.sleep(READ_FIRST_POLL_S)
-            positions = {number: engine.position(first, number) for number in behind}
-            if sum(positions.values()) != seen:
-                progressed_s, seen = monotonic(), sum(positions.values())
-            stalled = monotonic() - progressed_s > READ_FIRST_STALLED_S
-            done = {number for number, end in behind.items() if positions[number] >= end or stalled}
-            if done:
-                self._batch_consumer().release(self._other_sources(done))
-                behind = {number: end for number, end in behind.items() if number not in done}
+            self._cover()  # the end may be control records, which are never delivered
+            left = engine.unread_first
+            positions = sum(engine.position(engine.options.read_first, number) for number in held)
+            if positions != seen:
+                progressed_s, seen = monotonic(), positions
+            if monotonic() - progressed_s > READ_FIRST_STALLED_S:
+                left = set()
+            if done := held - left:
+                consumer.release(self._other_sources(done))
+                held = held & left
 
     @Service.task
     async def _look_after(self) -> None:
@@ -99,13 +94,17 @@ class ChangelogRecovery(Recovery):
         while not self.should_stop:
             await self.sleep(LOOK_AFTER_S)
             try:
-                for tp, (covers_from, covers_to) in self._batch_consumer().covered().items():
-                    engine.cover(tp.topic, tp.partition, covers_from, covers_to)
+                self._cover()
                 await engine.look_after_decisions()
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - Faust would end the task without a word
                 engine.leave(error)
+
+    def _cover(self) -> None:
+        """Move positions over what was fetched and is no record."""
+        for tp, (covers_from, covers_to) in self._batch_consumer().covered().items():
+            engine_of(self.app).cover(tp.topic, tp.partition, covers_from, covers_to)
 
     @Service.task
     async def _follow(self) -> None:

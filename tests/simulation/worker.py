@@ -125,11 +125,6 @@ class ConsumerStandIn:
         """Return what is assigned."""
         return set(self.positions)
 
-    async def highwaters(self, *tps: TP) -> dict[TP, int]:
-        """Return where logs end."""
-        await asyncio.sleep(0)
-        return {tp: self._shared.kafka.log(*tp).end for tp in sorted(tps)}
-
     def hold(self, tps: set[TP]) -> None:
         """Fetch nothing of these."""
         self._held = set(tps)
