@@ -12,6 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, cast
 
 import faust
+import structlog
 from aiokafka.errors import IllegalStateError
 from faust.tables.manager import TableManager
 from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
@@ -29,6 +30,8 @@ LOOK_AFTER_S: Final = 3.0
 """How often what no record tells of is looked at: markers at the end of a log, and partitions that are refused."""
 READ_FIRST_STALLED_S: Final = 10.0
 """What is left may be in somebody's open transaction: without progress for this long the topic counts as read."""
+
+log = structlog.get_logger("engine")
 
 
 class RowTable(faust.Table):  # type: ignore[type-arg]  # generic for type checkers only
@@ -49,11 +52,11 @@ class ChangelogRecovery(Recovery):
             try:
                 if not await engine.prepare(generation):
                     continue
-                held = self._hold()
+                held = self.hold()
                 if not engine.resume(generation):
                     continue
                 await self._resume_streams(generation_id=generation)
-                await self._read_first(held)
+                await self.read_first(held)
             except (RebalanceAgain, IllegalStateError):
                 continue
             except ServiceStopped:
@@ -63,7 +66,7 @@ class ChangelogRecovery(Recovery):
             except Exception as error:  # noqa: BLE001 - without rows nothing may be folded
                 engine.leave(error)
 
-    def _hold(self) -> set[int]:
+    def hold(self) -> set[int]:
         """Hold refused partitions, and of those that have one topic to read first the others; return the latter."""
         engine, consumer = engine_of(self.app), self._batch_consumer()
         refused = {tp for tp in consumer.assignment() if tp.partition in engine.refusals}
@@ -71,7 +74,7 @@ class ChangelogRecovery(Recovery):
         consumer.hold(self._other_sources(unread) | refused)
         return unread
 
-    async def _read_first(self, held: set[int]) -> None:
+    async def read_first(self, held: set[int]) -> None:
         """Release a partition's other topics once the first one is read to where it ended."""
         engine, consumer = engine_of(self.app), self._batch_consumer()
         progressed_s, seen = monotonic(), -1
@@ -83,6 +86,7 @@ class ChangelogRecovery(Recovery):
             if positions != seen:
                 progressed_s, seen = monotonic(), positions
             if monotonic() - progressed_s > READ_FIRST_STALLED_S:
+                log.warning("not_read_to_its_end", topic=engine.options.read_first, partitions=sorted(left))
                 left = set()
             if done := held - left:
                 consumer.release(self._other_sources(done))

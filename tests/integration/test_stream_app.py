@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from uuid import UUID, uuid4
 
 import orjson
 import pytest
@@ -27,6 +28,7 @@ from tests.monitoring import ask, scrape, url_in
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 READY = "partitions_ready"
+ORG: Final = "5f0c8a3e-1111-4222-8333-444455556666"
 
 
 @pytest.fixture
@@ -79,8 +81,13 @@ def counts_of(settings: Settings) -> dict[str, dict[str, Any]]:
 def send(settings: Settings, records: list[tuple[Topic, str, dict[str, Any]]], **more: str) -> None:
     """Produce events keyed by their code."""
     producer = Producer({**settings.kafka_client_config(), "partitioner": "murmur2_random", **more})
+    if "transactional.id" in more:
+        producer.init_transactions(30)
+        producer.begin_transaction()
     for topic, key, value in records:
         producer.produce(topic.full_name(settings.topic_prefix), orjson.dumps(value), key)
+    if "transactional.id" in more:
+        producer.commit_transaction(30)
     assert producer.flush(30) == 0
 
 
@@ -88,6 +95,32 @@ def wait_processed(settings: Settings) -> None:
     """Wait until the app has processed what stands in its topics, and see that the oracle agrees."""
     report = Oracle(settings).check(wait_s=60, with_database=False)
     assert report.is_clean, differences(report)
+
+
+@pytest.mark.parametrize("end", ["record", "marker"])
+def test_codes_are_read_before_what_belongs_to_them(settings: Settings, tmp_path: Path, end: str) -> None:
+    """However much there is when a worker begins, and whatever the codes' log ends in: no record waits for one."""
+    crew = Crew(settings, tmp_path)
+    codes = [f"ANNA00{mentor:02}" for mentor in range(50)]
+    clicks = [
+        {"click_id": str(UUID(int=number)), "referral_code": code, "occurred_at": "2026-11-20T10:30:00Z"}
+        for number, code in enumerate(islice(cycle(codes), 20_000))
+    ]
+    send(settings, [(CLICKS, click["referral_code"], click) for click in clicks])
+    issued = [
+        {"referral_code": code, "org_id": ORG, "mentor_id": str(uuid4()), "issued_at": "2026-11-20T10:00:00Z"}
+        for code in codes
+    ]
+    in_transaction = {"transactional.id": settings.app_id} if end == "marker" else {}
+    send(settings, [(CODES, each["referral_code"], each) for each in issued], **in_transaction)
+    crew.start("worker")
+    try:
+        wait_processed(settings)
+        assert committed(settings, f"{settings.app_id}-waiting-changelog") == []
+        assert "not_read_to_its_end" not in crew.log("worker")
+        assert sum(row["total_clicks"] for row in counts_of(settings).values()) == len(clicks)
+    finally:
+        crew.stop()
 
 
 def test_every_compression_is_read(crew: Crew, settings: Settings) -> None:
