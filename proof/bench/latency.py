@@ -13,6 +13,7 @@ times are read from one clock, in this process:
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -157,6 +158,8 @@ def measure_latency(  # noqa: PLR0913 - all but the first are said by name
         announce(f"{events_per_s:g} events/s for {warm_up_s:g} + {seconds:g} s")
         sender = _Sender(settings, times, gather_ms=GATHER_MS if events_per_s >= GATHERED_FROM else 0.0)
         events = list(_events(load, measured))  # before, so that it takes no core from who is measured
+        gc.collect()
+        gc.freeze()  # else they are walked again and again, and who sends and notes stands still meanwhile
         started_s, foreign_before_s = time.perf_counter(), foreign_cpu_s(parts, pids)
         for at_s, act in (acts or {}).values():
             timer = threading.Timer(at_s, act, [settings])
