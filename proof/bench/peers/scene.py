@@ -77,8 +77,8 @@ class Scene:
     def begun(self) -> int | None:
         """Return how many events are processed by now, as far as that is known; None: not all codes are.
 
-        The engine's rows say it, and have no event before all codes. Of others the group's offsets say when the codes
-        are processed, and of the events nothing.
+        The engine's rows say it: a partition has no event before its codes. Of others the group's offsets say when the
+        codes are processed, and of the events nothing.
         """
         standing = self._standings.look(self.watch)
         if events := sum(standing.get(place, 0) for place in self.event_ends):

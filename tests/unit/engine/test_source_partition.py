@@ -213,7 +213,7 @@ def test_what_is_left_out_follows_though_all_is_urgent(partition: SourcePartitio
     slow.producer.close()
 
 
-def test_what_nobody_waits_for_does_not_wait_for_a_takeover_either(partition: SourcePartition) -> None:
+def test_a_takeover_is_no_reason_to_publish_at_once(partition: SourcePartition) -> None:
     """A worker that begins behind all its partitions publishes nothing at once, and then everything once."""
     partition.fold(batch_at(10, behind=BEHIND))
     partition.note(receipt_for(b"k", at=1))
