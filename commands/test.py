@@ -23,7 +23,12 @@ ROOT = Path(__file__).resolve().parent.parent
 # cores. Each starts its own Kafka and Postgres, hence the bound. A group takes a file at a time, in their order: the
 # chaos tests are long and come first.
 GROUPS = min((os.cpu_count() or 1) + 1, 6)
-SIDE_BY_SIDE = (f"--numprocesses={GROUPS}", "--dist=loadfile", "--no-loadscope-reorder")
+SIDE_BY_SIDE = (
+    f"--numprocesses={GROUPS}",
+    "--dist=loadfile",
+    "--no-loadscope-reorder",
+    "--max-worker-restart=0",  # xdist waits for ever for what the next process should run of the file of one that died
+)
 
 
 class Check(NamedTuple):
