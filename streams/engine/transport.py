@@ -88,6 +88,11 @@ class BatchConsumer(driver.Consumer):
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
+        except (
+            asyncio.CancelledError
+        ):  # the consumer's thread has stopped; while partitions move Faust would crash by it
+            if not self.app.should_stop:
+                raise
 
     async def fold(self, fetched: Mapping[TP, Slice]) -> None:
         """Have what was fetched folded in parts, and others have their turn in between.

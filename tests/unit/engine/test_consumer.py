@@ -126,3 +126,22 @@ def test_what_was_found_is_handed_out_before_the_pause(
         return await fetching_, waiter.done()
 
     assert asyncio.run(fetch()) == (has_found, has_found)
+
+
+def test_a_fetch_that_is_cancelled_at_the_end_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its thread has stopped already. Raised while partitions move, Faust would end the worker with a traceback."""
+
+    async def cancelled(_consumer: BatchConsumer, _timeout: float) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(BatchConsumer, "_wait_next_records", cancelled)
+    monkeypatch.setattr(BatchConsumer, "should_stop", False)
+    consumer: Any = consumer_of(FakeEngine())
+    fetching_service: Any = SimpleNamespace(should_stop=False)
+
+    consumer.app.should_stop = True
+    drain = consumer._drain_messages  # noqa: SLF001 - Faust's fetcher calls it
+    asyncio.run(drain(fetching_service))
+    consumer.app.should_stop = False
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(drain(fetching_service))
