@@ -32,8 +32,9 @@ from local.parts import Parts
 from models.topics import CLICKS, CODES, MENTOR_COUNTS, MILESTONES, REGISTRATIONS
 from operations.topics import create_topics
 from process.settings import Settings
+from proof.bench.clock import Clock
 from proof.bench.cluster import Position, Watch, publish, read, read_counts
-from proof.bench.expected import Expected, WrongResult, counted
+from proof.bench.expected import Expected, WrongResult
 from proof.bench.load import Load, Population
 from proof.bench.machine import foreign_cpu_s
 from proof.bench.standings import Standings
@@ -223,12 +224,11 @@ class Source:
         finally:
             standings.close()
             watch.close()
-        readable = self._contender.events * counted(found_early.values()) / counted(found.values())
         first, last = clock.first, clock.last
         wall_s = last.at_s - first.at_s
         return Round(
             contender=self._contender.name,
-            events=self._contender.events - round(max(readable, clock.begun)),
+            events=round(clock.processed(self._contender.events, early=found_early, counts=found)),
             wall_s=wall_s,
             cpu_s=last.worker_cpu_s - first.worker_cpu_s,
             foreign_cpus=(last.foreign_cpu_s - first.foreign_cpu_s) / wall_s,
@@ -241,7 +241,7 @@ class Source:
         worker: Crew,
         counts: str,
         event_ends: dict[Position, int],
-    ) -> _Clock:
+    ) -> Clock[_Moment]:
         """Watch until all events are committed."""
         topics = list({topic for topic, _ in event_ends})
         early = visible = watch.ends([counts])
@@ -264,7 +264,7 @@ class Source:
                 committed_looked_s = now.at_s
                 is_settled = now.at_s > last.at_s + SETTLED_S
                 if first is not None and is_settled and watch.committed(topics) == event_ends:
-                    return _Clock(first=first, last=last, early=early, begun=begun)
+                    return Clock(first=first, last=last, early=early, begun=begun)
             if now.at_s > deadline_s:
                 raise TimeoutError(f"{self._contender.name} did not catch up within {TIMEOUT_S:.0f} s")
             time.sleep(POLL_S)
@@ -292,15 +292,3 @@ class _Moment:
     @classmethod
     def of(cls, worker: Crew, parts: Parts) -> _Moment:
         return cls(at_s=time.monotonic(), worker_cpu_s=worker.cpu_s(), foreign_cpu_s=foreign_cpu_s(parts, worker.pids))
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Clock:
-    """When it started and stopped."""
-
-    first: _Moment
-    last: _Moment
-    early: dict[Position, int]
-    """Where the counts ended when it started."""
-    begun: int
-    """How many events the rows had then."""

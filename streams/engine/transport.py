@@ -88,10 +88,8 @@ class BatchConsumer(driver.Consumer):
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
-        except (
-            asyncio.CancelledError
-        ):  # the consumer's thread has stopped; while partitions move Faust would crash by it
-            if not self.app.should_stop:
+        except asyncio.CancelledError:
+            if not self.app.should_stop:  # else the consumer's thread has stopped; Faust would crash if partitions move
                 raise
 
     async def fold(self, fetched: Mapping[TP, Slice]) -> None:

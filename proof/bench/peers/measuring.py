@@ -23,8 +23,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from local.parts import Parts
-from proof.bench.cluster import Position
-from proof.bench.expected import WrongResult, counted
+from proof.bench.clock import Clock
+from proof.bench.expected import WrongResult
 from proof.bench.machine import brokers_cpu_s, foreign_cpu_s, tree_cpu_s
 from proof.bench.peers.contenders import Command, Contender
 from proof.bench.peers.scene import FAILURES, Scene, Source
@@ -95,10 +95,9 @@ def measure(source: Source, contender: Contender, command: Command, *, number: i
     wall_s = last.at_s - first.at_s
     if wall_s < LEAST_S:
         return replace(empty, fault=f"too short: right, but done within {wall_s:.2f} s; it takes more events")
-    readable = source.events * counted(results.counts_before.values()) / counted(results.counts.values())
     return replace(
         empty,
-        events=source.events - max(readable, clock.begun),
+        events=clock.processed(source.events, early=results.counts_before, counts=results.counts),
         wall_s=wall_s,
         cpu_s=last.cpu_s - first.cpu_s,
         broker_cpu_s=last.broker_cpu_s - first.broker_cpu_s,
@@ -106,7 +105,7 @@ def measure(source: Source, contender: Contender, command: Command, *, number: i
     )
 
 
-def _time(scene: Scene, worker: Worker) -> _Clock:
+def _time(scene: Scene, worker: Worker) -> Clock[_Moment]:
     """Watch until all is done."""
     watch = scene.watch
     ends = early = watch.ends([scene.counts])
@@ -124,7 +123,7 @@ def _time(scene: Scene, worker: Worker) -> _Clock:
             first, early, begun, last = now, ends, known, now
         is_settled = first is not None and now.at_s > last.at_s + SETTLED_S
         if first is not None and is_settled and scene.is_done():
-            return _Clock(first=first, last=last, early=early, begun=begun)
+            return Clock(first=first, last=last, early=early, begun=begun)
         if now.at_s > deadline_s:
             missing = sum(scene.event_ends.values()) - sum(watch.committed(scene.events).values())
             raise TimeoutError(f"{missing:,} events were not processed within {TIMEOUT_S:.0f} s")
@@ -148,15 +147,3 @@ class _Moment:
             broker_cpu_s=brokers_cpu_s(parts),
             foreign_cpu_s=foreign_cpu_s(parts, [worker.pid]),
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Clock:
-    """When it started and stopped."""
-
-    first: _Moment
-    last: _Moment
-    early: dict[Position, int]
-    """Where the counts ended when it started."""
-    begun: int
-    """How many events were processed then, as far as anything but the counts says."""
